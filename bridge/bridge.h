@@ -1,0 +1,163 @@
+/* The bridge: calling C functions whose types are known only at run time, and being called by them.
+ *
+ * Functions return 0 or a negative errno unless they say otherwise. A gate_error, where one is
+ * taken, may be NULL; its message says what was wrong, where, and what was expected. All since 0.1.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef CALLGATE_BRIDGE_BRIDGE_H
+#define CALLGATE_BRIDGE_BRIDGE_H
+
+#include "../runtime/runtime.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* The types of C that fit a register or a pair, as the C standard names them. */
+enum gate_kind {
+    GATE_VOID,
+    GATE_BOOL,
+    GATE_CHAR, /* the three character types are distinct */
+    GATE_SCHAR,
+    GATE_UCHAR,
+    GATE_SHORT,
+    GATE_USHORT,
+    GATE_INT,
+    GATE_UINT,
+    GATE_LONG,
+    GATE_ULONG,
+    GATE_LLONG,
+    GATE_ULLONG,
+    GATE_FLOAT,
+    GATE_DOUBLE,
+    GATE_LDOUBLE,
+    GATE_FLOAT_COMPLEX,
+    GATE_DOUBLE_COMPLEX,
+    GATE_LDOUBLE_COMPLEX,
+    GATE_POINTER,
+    GATE_FUNCTION, /* only as a pointer's target */
+    GATE_STRUCT,   /* these three only as a pointer's target, and incomplete */
+    GATE_UNION,
+    GATE_ENUM,     /* also by value, as an unsigned int */
+    GATE_KINDS     /* how many there are */
+};
+
+enum gate_qualifier { GATE_CONST = 1, GATE_VOLATILE = 2, GATE_RESTRICT = 4 };
+
+typedef struct gate_signature gate_signature;
+typedef struct gate_type gate_type;
+
+/* A type as a signature holds it; it lives as long as the signature. */
+struct gate_type {
+    enum gate_kind kind;
+    unsigned qualifiers;            /* of enum gate_qualifier */
+    size_t size;                    /* bytes; 0 for void, functions and incomplete types */
+    size_t alignment;               /* bytes; 0 likewise */
+    const gate_type *target;        /* GATE_POINTER: what it points to */
+    const gate_signature *function; /* GATE_FUNCTION: its signature */
+    const char *tag;                /* GATE_STRUCT, GATE_UNION, GATE_ENUM: its tag */
+};
+
+/* Reads the type of a C function: a declarator without a name, as in "int (const char *, size_t)",
+ * or a prototype with names, as in "int puts(const char *string);". Known are the scalar types of
+ * C, the names of <stddef.h>, <stdint.h> and <sys/types.h>, pointers of any depth, to functions
+ * and to struct, union and enum tags too, and array parameters, which are pointers. The result is
+ * prepared for calls.
+ *
+ * Ownership: *signature is the caller's, until gate_signature_free.
+ * Errors: -EINVAL for text that is no function type, with the offset in bytes, what stands there and
+ * what was expected; -ENOTSUP for what C has and this does not pass yet (variadic functions, structs
+ * by value); -ENOMEM. Never blocks. Any thread. */
+int gate_signature_parse(const char *text, gate_signature **signature, gate_error *error);
+
+/* Frees a signature that no function, callback or call uses any more. NULL is fine. */
+void gate_signature_free(gate_signature *signature);
+
+/* The result's type, the number of parameters, and the type of one, counted from 0 (NULL beyond the
+ * last). They live as long as the signature. Never block. Any thread. */
+const gate_type *gate_signature_result(const gate_signature *signature);
+size_t gate_signature_count(const gate_signature *signature);
+const gate_type *gate_signature_parameter(const gate_signature *signature, size_t index);
+
+/* Writes the type in C into buffer, cut to size bytes with its ending NUL; returns the length that
+ * the whole text has, as snprintf does. Never blocks. Any thread. */
+size_t gate_type_print(const gate_type *type, char *buffer, size_t size);
+
+/* A C function that a host may call: filled in by the host, which owns it and what it points to. */
+typedef struct gate_function {
+    const gate_signature *signature;
+    void (*address)(void);
+    const char *name; /* shown when tasks are listed; NULL is "a function" */
+} gate_function;
+
+/* Calls a C function on the system stack.
+ *
+ * arguments[i] points to the value of parameter i, of its exact type; result to room for the
+ * result's type, and may be NULL. Neither is kept. The function starts with errno 0; what it leaves
+ * there is gate_errno.
+ *
+ * The task gives no slot up for a short call; one that lasts loses the slot to tasks that are ready,
+ * and waits for another when it returns: pointers that host code may free or move in between are the
+ * host's to keep alive.
+ *
+ * Returns 0; or the positive status with which a callback handler failed below this call: the result
+ * is then not to be used. Blocks as long as the function does.
+ * Threads: any. Without a runtime it is a plain call. */
+int gate_call(const gate_function *function, void *result, void *const arguments[]);
+
+/* What errno was when the calling task's last gate_call returned; outside a task, the calling
+ * thread's. Never blocks. Any thread. */
+int gate_errno(void);
+
+typedef struct gate_callback gate_callback;
+
+/* What a callback does. It runs as interpreter code, with a slot held: on the stack of the task that
+ * is in the call, or, on a thread that the runtime did not create, as that thread's root task.
+ * arguments[i] points to parameter i; result to room for the result, zeroed. It must return, not
+ * jump.
+ *
+ * Returns 0; or a positive status of the host's choosing, which the gate_call that led here returns.
+ * C then gets a zero result, and further callbacks below the same call return zero without running
+ * the handler. */
+typedef int (*gate_handler)(void *host, void *result, void *const arguments[]);
+
+/* Makes a C function pointer of that signature that calls handler.
+ *
+ * host is passed to the handler. Ownership: *callback is the caller's until gate_callback_free;
+ * signature must live as long. A thread that no runtime knows is adopted into runtime.
+ * Errors: -EINVAL without a handler; -ENOMEM. Never blocks. Any thread. */
+int gate_callback_make(gate_runtime *runtime, const gate_signature *signature, gate_handler handler, void *host,
+                       gate_callback **callback, gate_error *error);
+
+/* The function pointer to give to C. It may be called from any thread, until the callback is freed;
+ * called after its runtime was stopped it is fatal. */
+void (*gate_callback_address(const gate_callback *callback))(void);
+
+/* Frees a callback. Errors: -EBUSY while it runs, and nothing is freed. NULL is fine.
+ * Never blocks. Any thread. */
+int gate_callback_free(gate_callback *callback);
+
+typedef struct gate_library gate_library;
+
+/* Opens a shared library by the loader's search: "libz.so.1", a path with a slash, or a short name,
+ * where "z" stands for "libz.so". NULL is the process itself, with all it has loaded.
+ *
+ * Its constructors run on the system stack, as a foreign call. Ownership: *library is the
+ * caller's until gate_library_close.
+ * Errors: -ENOENT, and the message names the library and gives the loader's words; -ENOMEM.
+ * Blocks while the loader reads. Any thread. */
+int gate_library_open(const char *name, gate_library **library, gate_error *error);
+
+/* Finds a symbol. Errors: -ENOENT, and the message names symbol and library. Any thread. */
+int gate_library_symbol(gate_library *library, const char *name, void **address, gate_error *error);
+
+/* Closes a library; its symbols are not to be used any more. NULL is fine. Its destructors run as a
+ * foreign call. Any thread. */
+void gate_library_close(gate_library *library);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

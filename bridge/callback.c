@@ -1,0 +1,131 @@
+/* Callbacks: from C into the host's handler. call.c tells the whole way.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/internal.h"
+#include "runtime/internal.h"
+
+struct gate_callback {
+    struct gate__ffi_thunk thunk;
+    gate_runtime *runtime; /* retained: it is asked even after its stop */
+    gate_handler handler;
+    void *host;
+    _Atomic unsigned running; /* handlers of this callback that have not returned */
+};
+
+/* One arrival of C, so that the handler can be called on another stack with a single argument. */
+struct arrival {
+    gate_callback *callback;
+    void *result;
+    void *const *arguments;
+};
+
+/* Nobody called: the error goes to the host, or is shown. [task, slot] */
+static void report_failure(gate_m *m, int status) {
+    gate_runtime *runtime = m->runtime;
+    if (runtime->config.hooks.callback_failed)
+        runtime->config.hooks.callback_failed(runtime->config.host, m->task, status);
+    else
+        fprintf(stderr, "callgate: a callback handler failed with status %d on a thread that C made\n", status);
+}
+
+/* Runs the handler, unless one has failed below the same call. [task, slot] */
+static void handle(void *data) {
+    struct arrival *a = data;
+    gate_callback *callback = a->callback;
+    gate_m *m = gate__m();
+    struct gate__call *call = m->task->call;
+    if (call && call->status)
+        return;
+    int status = callback->handler(callback->host, a->result, a->arguments);
+    if (status == 0)
+        return;
+    memset(a->result, 0, callback->thunk.signature->result->size);
+    if (call)
+        call->status = status;
+    else
+        report_failure(gate__m(), status);
+}
+
+/* The running task is in a call: it leaves it for the length of the handler. [system stack] */
+static void handle_below_call(gate_m *m, struct arrival *a) {
+    gate__m_pin(m);
+    gate__foreign_leave(m);
+    gate__switch_call_back(m, handle, a);
+    gate__foreign_enter(m);
+    gate__m_unpin(m);
+}
+
+/* A thread of C's own: it holds a slot for the length of the handler. */
+static void handle_from_outside(gate_m *m, struct arrival *a) {
+    if (!gate__foreign_come_in(m))
+        gate__fatal("gate_callback", "called after its runtime was stopped");
+    handle(a);
+    gate__foreign_go_out(m);
+}
+
+/* Where every thunk leads. C must not see what errno becomes in between. [C's stack] */
+static void arrive(void *data, void *result, void *const arguments[]) {
+    int saved_errno = errno;
+    gate_callback *callback = data;
+    struct arrival a = {callback, result, arguments};
+    gate_m *m = gate__m_in(callback->runtime, "gate_callback");
+    if (!m)
+        gate__throw("no memory to adopt a thread that calls back");
+    atomic_fetch_add(&callback->running, 1);
+    switch (atomic_load_explicit(&m->status, memory_order_relaxed)) {
+    case GATE__M_IN_CALL:
+        handle_below_call(m, &a);
+        break;
+    case GATE__M_OUTSIDE:
+        handle_from_outside(m, &a);
+        break;
+    default: /* interpreter code called the thunk itself */
+        handle(&a);
+        break;
+    }
+    atomic_fetch_sub(&callback->running, 1);
+    errno = saved_errno;
+}
+
+int gate_callback_make(gate_runtime *runtime, const gate_signature *signature, gate_handler handler, void *host,
+                       gate_callback **result, gate_error *error) {
+    if (!runtime || !signature || !handler)
+        return gate__fail(error, -EINVAL, "a callback needs a runtime, a signature and a handler");
+    gate_callback *callback = calloc(1, sizeof *callback);
+    if (!callback)
+        return gate__fail(error, -ENOMEM, "no memory for a callback");
+    callback->runtime = runtime;
+    callback->handler = handler;
+    callback->host = host;
+    callback->thunk.target = arrive;
+    callback->thunk.data = callback;
+    callback->thunk.signature = signature;
+    int failed = gate__ffi_thunk_make(&callback->thunk, error);
+    if (failed) {
+        free(callback);
+        return failed;
+    }
+    gate__init_retain(runtime);
+    *result = callback;
+    return 0;
+}
+
+void (*gate_callback_address(const gate_callback *callback))(void) {
+    return callback->thunk.address;
+}
+
+int gate_callback_free(gate_callback *callback) {
+    if (!callback)
+        return 0;
+    if (atomic_load(&callback->running))
+        return -EBUSY;
+    gate__ffi_thunk_free(&callback->thunk);
+    gate__init_release(callback->runtime);
+    free(callback);
+    return 0;
+}

@@ -1,0 +1,75 @@
+/* The bridge's own map: what each of its files offers the others.
+ *
+ * Data goes one way: decl.c reads text into the types of type.c; ffi.c prepares them; call.c and
+ * callback.c use what was prepared. Only ffi.c knows libffi.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef CALLGATE_BRIDGE_INTERNAL_H
+#define CALLGATE_BRIDGE_INTERNAL_H
+
+#include "bridge.h"
+
+enum { GATE__PARAMETERS_MAX = 127 }; /* what C11 5.2.4.1 asks of a compiler */
+
+/* A signature owns everything its types point to: one list of allocations, freed with it.
+ * Types that need nothing of their own (int, void, char) are shared constants. */
+struct gate_signature {
+    const gate_type *result;
+    const gate_type **parameters;    /* count of them */
+    size_t count;
+    void *prepared;                  /* ffi.c's; NULL in the signature of a pointer's target */
+    struct gate__allocation *owned;  /* type.c's; everything above but the shared constants */
+};
+
+/* type.c */
+
+/* The shared constant for a kind that is complete by itself; NULL for the others. [any] */
+const gate_type *gate__type_basic(enum gate_kind kind);
+/* The kind's name in C ("unsigned long"). [any] */
+const char *gate__type_kind_name(enum gate_kind kind);
+/* Zeroed memory that the signature owns; NULL when there is none. [any] */
+void *gate__type_allocate(gate_signature *owner, size_t size);
+/* Frees all that the signature owns. [any] */
+void gate__type_free_owned(gate_signature *owner);
+
+/* decl.c */
+
+/* Reads text into *signature, which is zeroed and owns what it gets, even on error. [any] */
+int gate__decl_parse(const char *text, gate_signature *signature, gate_error *error);
+
+/* ffi.c */
+
+/* Prepares the signature for calls and callbacks. [any] */
+int gate__ffi_prepare(gate_signature *signature, gate_error *error);
+/* Calls address; result takes exactly the result type's bytes, or is NULL. [system stack] */
+void gate__ffi_call(const gate_signature *signature, void (*address)(void), void *result, void *const arguments[]);
+
+/* What a thunk calls, on the thread and stack that C called it on; result is zeroed room for the
+ * result's type. */
+typedef void (*gate__ffi_target)(void *data, void *result, void *const arguments[]);
+
+struct gate__ffi_thunk {
+    void (*address)(void); /* what C calls */
+    gate__ffi_target target;
+    void *data;
+    const gate_signature *signature;
+    void *closure; /* libffi's */
+};
+
+/* Makes thunk callable: target, data and signature are filled in, the rest is set. [any] */
+int gate__ffi_thunk_make(struct gate__ffi_thunk *thunk, gate_error *error);
+void gate__ffi_thunk_free(struct gate__ffi_thunk *thunk);
+
+/* call.c */
+
+/* A call in progress, on the stack of the code that makes it; its task points to the innermost. */
+struct gate__call {
+    const gate_function *function;
+    void *result;
+    void *const *arguments;
+    int error_number;         /* what errno was on the return */
+    int status;               /* of the first callback handler below this call that failed */
+    struct gate__call *outer; /* the call below whose callback this one is made, or NULL */
+};
+
+#endif

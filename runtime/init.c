@@ -1,0 +1,236 @@
+/* Runtimes: their start and stop, who still uses one, and the settings from the environment.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/internal.h"
+
+enum { DEFAULT_STACK = 64 * 1024, LEAST_STACK = 16 * 1024, MOST_SLOTS = 1024 };
+
+static struct gate__lock runtimes_lock = GATE__LOCK_INITIAL(GATE__RANK_RUNTIMES);
+static gate_runtime *runtimes; /* those that are started, the first first */
+
+int gate__init_setting(const char *name, int otherwise) {
+    const char *at = getenv("GATE_DEBUG");
+    size_t length = strlen(name);
+    while (at && *at) {
+        if (strncmp(at, name, length) == 0 && at[length] == '=')
+            return atoi(at + length + 1);
+        at = strchr(at, ',');
+        at += at != NULL;
+    }
+    return otherwise;
+}
+
+void gate__init_retain(gate_runtime *runtime) {
+    atomic_fetch_add(&runtime->references, 1);
+}
+
+void gate__init_release(gate_runtime *runtime) {
+    if (atomic_fetch_sub(&runtime->references, 1) == 1) {
+        free(runtime->slots);
+        free(runtime);
+    }
+}
+
+gate_runtime *gate__init_first(void) {
+    gate__lock(&runtimes_lock);
+    gate_runtime *first = runtimes;
+    if (first)
+        gate__init_retain(first);
+    gate__unlock(&runtimes_lock);
+    return first;
+}
+
+static void enlist(gate_runtime *runtime) {
+    gate__lock(&runtimes_lock);
+    gate_runtime **link = &runtimes;
+    while (*link)
+        link = &(*link)->next;
+    *link = runtime;
+    gate__unlock(&runtimes_lock);
+}
+
+static void delist(gate_runtime *runtime) {
+    gate__lock(&runtimes_lock);
+    gate_runtime **link = &runtimes;
+    while (*link != runtime)
+        link = &(*link)->next;
+    *link = runtime->next;
+    gate__unlock(&runtimes_lock);
+}
+
+/* Memory and slots of a runtime, all slots idle. */
+static gate_runtime *make(const struct gate_runtime_config *config) {
+    gate_runtime *runtime = calloc(1, sizeof *runtime);
+    struct gate__slot *slots = calloc(config->slots, sizeof *slots);
+    if (!runtime || !slots) {
+        free(runtime);
+        free(slots);
+        return NULL;
+    }
+    runtime->config = *config;
+    runtime->slots = slots;
+    runtime->slot_count = config->slots;
+    gate__lock_init(&runtime->lock, GATE__RANK_RUNTIME);
+    gate__lock_init(&runtime->ready.lock, GATE__RANK_LEAF);
+    gate__stack_pool_init(&runtime->stacks, config->task_stack_size);
+    for (uint32_t i = config->slots; i-- > 0;) {
+        slots[i].runtime = runtime;
+        slots[i].index = i;
+        gate__lock_init(&slots[i].ready.lock, GATE__RANK_LEAF);
+        slots[i].idle_next = runtime->idle_slots;
+        runtime->idle_slots = &slots[i];
+    }
+    atomic_init(&runtime->idle_slot_count, config->slots);
+    atomic_init(&runtime->references, 1);
+    return runtime;
+}
+
+/* Ends the runtime's own threads. The caller's M is all that may be left. */
+static void end_workers(gate_runtime *runtime) {
+    gate__lock(&runtime->lock);
+    gate_m *worker = runtime->workers;
+    runtime->workers = NULL;
+    gate__unlock(&runtime->lock);
+    for (gate_m *m = worker; m; m = m->all_next)
+        gate__semaphore_post(&m->wake);
+    while (worker) {
+        gate_m *next = worker->all_next;
+        gate__m_join_worker(worker);
+        worker = next;
+    }
+}
+
+/* The threads that a runtime has from its start: one worker, so that work always finds a thread in
+ * the end, and the monitor. */
+static int begin_threads(gate_runtime *runtime) {
+    gate_m *worker;
+    int failed = gate__m_start_worker(runtime, &worker);
+    if (failed)
+        return failed;
+    gate__lock(&runtime->lock);
+    runtime->idle_workers = worker;
+    gate__unlock(&runtime->lock);
+    failed = gate__monitor_start(runtime);
+    if (failed)
+        end_workers(runtime);
+    return failed;
+}
+
+int gate_runtime_start(const struct gate_runtime_config *given, gate_runtime **result, gate_error *error) {
+    struct gate_runtime_config config = given ? *given : (struct gate_runtime_config){0};
+    config.slots = config.slots ? config.slots : 1;
+    config.task_stack_size = config.task_stack_size ? config.task_stack_size : DEFAULT_STACK;
+    if (gate__m())
+        return gate__fail(error, -EALREADY, "this thread already belongs to a runtime");
+    if (config.slots > MOST_SLOTS)
+        return gate__fail(error, -EINVAL, "%u slots asked for, at most %d are possible", config.slots, MOST_SLOTS);
+    if (config.task_stack_size < LEAST_STACK)
+        return gate__fail(error, -EINVAL, "task stacks of %zu bytes asked for, the least is %d", config.task_stack_size,
+                          LEAST_STACK);
+    gate_runtime *runtime = make(&config);
+    if (!runtime)
+        return gate__fail(error, -ENOMEM, "no memory for a runtime of %u slots", config.slots);
+    gate__foreign_init();
+    gate__trap_init();
+    int failed = gate__m_make_root(runtime, false, &runtime->starter);
+    if (failed) {
+        gate__init_release(runtime);
+        return gate__fail(error, failed, "no memory for the starting thread's M");
+    }
+    gate__lock(&runtime->lock);
+    gate__sched_take_idle(runtime->starter);
+    gate__unlock(&runtime->lock);
+    failed = begin_threads(runtime);
+    if (failed) {
+        gate__m_drop_root(runtime->starter);
+        gate__init_release(runtime);
+        return gate__fail(error, failed, "the runtime's threads can't be created: %s", strerror(-failed));
+    }
+    enlist(runtime);
+    *result = runtime;
+    return 0;
+}
+
+/* Whether stopping has to wait for this task: every one but the caller, those that have ended and
+ * belong to nobody, and threads that are outside. */
+static bool is_left(const gate_runtime *runtime, gate_task *task) {
+    if (task == runtime->starter->root)
+        return false;
+    if (task->bound && task == task->bound->root)
+        return atomic_load(&task->bound->status) != GATE__M_OUTSIDE;
+    return !task->detached || atomic_load(&task->state) != GATE__DONE;
+}
+
+/* Stops what can come: returns 0. If tasks are left, says how many and where the first of them are,
+ * and returns how many. */
+static unsigned close_or_describe(gate_runtime *runtime, gate_error *error) {
+    char places[sizeof error->message] = "";
+    size_t used = 0;
+    unsigned left = 0;
+    gate__lock(&runtime->lock);
+    for (gate_task *task = runtime->tasks; task; task = task->all_next) {
+        char place[120];
+        if (!is_left(runtime, task))
+            continue;
+        gate__task_describe(task, place, sizeof place);
+        if (used + strlen(place) + 40 < sizeof places)
+            used += (size_t)snprintf(places + used, sizeof places - used, "%s%s", left ? ", " : "", place);
+        left++;
+    }
+    runtime->stopping = left == 0;
+    gate__unlock(&runtime->lock);
+    if (left)
+        gate__fail(error, -EBUSY, "%u task%s left: %s", left, left == 1 ? " is" : "s are", places);
+    return left;
+}
+
+/* Takes the root task from a thread that was adopted; NULL when none has one. */
+static gate_task *take_root(gate_runtime *runtime, bool *announced) {
+    gate_task *root = NULL;
+    gate__lock(&runtime->lock);
+    for (gate_m *m = runtime->roots; m && !root; m = m->all_next) {
+        if (!m->adopted || !m->root)
+            continue;
+        root = m->root;
+        *announced = m->announced;
+        m->root = m->task = NULL;
+        m->announced = false;
+    }
+    gate__unlock(&runtime->lock);
+    return root;
+}
+
+/* Adopted threads live on, but the host may be gone when they end: it hears of their end now. */
+static void drop_adopted(gate_runtime *runtime) {
+    void (*drop)(void *, gate_task *) = runtime->config.hooks.thread_drop;
+    gate_task *root;
+    bool announced;
+    while ((root = take_root(runtime, &announced)) != NULL) {
+        if (announced && drop)
+            drop(runtime->config.host, root);
+        gate__task_free(root);
+    }
+}
+
+int gate_runtime_stop(gate_runtime *runtime, gate_error *error) {
+    gate_m *m = gate__m();
+    if (m != runtime->starter)
+        return gate__fail(error, -EPERM, "a runtime is stopped by the thread that started it");
+    if (m->pins)
+        gate__fatal("gate_runtime_stop", "called from a callback, or with the M held");
+    if (close_or_describe(runtime, error))
+        return -EBUSY;
+    delist(runtime);
+    end_workers(runtime);
+    gate__monitor_stop(runtime);
+    drop_adopted(runtime);
+    gate__stack_pool_destroy(&runtime->stacks);
+    gate__m_drop_root(m);
+    gate__init_release(runtime);
+    return 0;
+}

@@ -1,0 +1,384 @@
+/* The runtime's own map: its structures, and what each of its files offers the others.
+ *
+ * Tags say where a function may run:
+ *   [any]           any thread, any stack          [task, slot]     interpreter code
+ *   [task, no slot] its call returned, or begins   [system stack]   no stackful task's stack
+ *   [signal]        a signal handler
+ *
+ * Locks, in the order in which they may be taken (lock.c asserts it in debug builds):
+ *   runtimes -> runtime -> queue, stacks
+ * None is held while host code, a hook or a foreign function runs, nor across a switch.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef CALLGATE_RUNTIME_INTERNAL_H
+#define CALLGATE_RUNTIME_INTERNAL_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "layout.h"
+#include "mem.h"
+#include "runtime.h"
+
+#ifndef GATE_DEBUG_LEVEL
+#define GATE_DEBUG_LEVEL 0 /* 1: cheap assertions, 2: whole structures are checked as they change */
+#endif
+
+/* error.c: the ways in which things end */
+
+/* Fills error in, if there is one, and returns code. [any] */
+int gate__fail(gate_error *error, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The host misused function: says how, and ends the process. [any] */
+_Noreturn void gate__fatal(const char *function, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The runtime cannot go on: prints a constant string and the stack, and ends the process. [any] */
+_Noreturn void gate__throw(const char *what);
+
+#if GATE_DEBUG_LEVEL > 0
+#define gate__assert(condition) ((condition) ? (void)0 : gate__throw("assertion failed: " #condition))
+#else
+#define gate__assert(condition) ((void)0)
+#endif
+
+/* lock.c: locks with ranks, and the semaphore on which a thread waits */
+
+enum gate__rank { GATE__RANK_RUNTIMES = 1, GATE__RANK_RUNTIME, GATE__RANK_LEAF };
+
+struct gate__lock {
+    pthread_mutex_t mutex;
+    enum gate__rank rank;
+};
+
+#define GATE__LOCK_INITIAL(rank) {PTHREAD_MUTEX_INITIALIZER, (rank)}
+
+void gate__lock_init(struct gate__lock *lock, enum gate__rank rank); /* [any] */
+void gate__lock(struct gate__lock *lock);                            /* [any] */
+void gate__unlock(struct gate__lock *lock);                          /* [any] */
+/* Fatal when the calling thread holds a lock of ours. Nothing in release builds. [any] */
+void gate__lock_assert_none(void);
+
+struct gate__semaphore {
+    sem_t system;
+};
+
+void gate__semaphore_init(struct gate__semaphore *semaphore);
+void gate__semaphore_destroy(struct gate__semaphore *semaphore);
+void gate__semaphore_post(struct gate__semaphore *semaphore); /* [any] */
+void gate__semaphore_wait(struct gate__semaphore *semaphore); /* [any] */
+/* Waits at most so many nanoseconds; false when they passed. [any] */
+bool gate__semaphore_wait_for(struct gate__semaphore *semaphore, uint64_t nanoseconds);
+
+/* stack.c: guarded stacks for tasks */
+
+struct gate__stack {
+    char *base;  /* lowest usable address; the guard page ends here */
+    size_t size; /* usable bytes; base + size is 16-byte aligned */
+};
+
+struct gate__stack_pool {
+    struct gate__lock lock;
+    size_t size;                         /* of the stacks that it keeps */
+    void *free;                          /* linked through their last words */
+    struct gate__stack_chunk *chunks;    /* the reservations that they are carved from */
+};
+
+void gate__stack_pool_init(struct gate__stack_pool *pool, size_t size);
+/* Unmaps every stack, whose tasks are gone. [system stack] */
+void gate__stack_pool_destroy(struct gate__stack_pool *pool);
+/* Gets a stack of at least size bytes, the pool's size if 0. -ENOMEM. [any] */
+int gate__stack_get(struct gate__stack_pool *pool, size_t size, struct gate__stack *stack);
+/* Gives back a stack that nothing runs on. [system stack] */
+void gate__stack_put(struct gate__stack_pool *pool, struct gate__stack stack);
+/* Whether address lies in the guard below stack. [signal] */
+bool gate__stack_guards(const struct gate__stack *stack, const void *address);
+
+/* task.c: units of interpreter work
+ *
+ * A task's state is one word: a state, the wakes that have come and not been taken, and, while it
+ * parks, the wake that it waits for. The arrows, with what takes them and where:
+ *
+ *              spawn [any]                run [its M]
+ *   (none) ---------------> READY ------------------------> RUNNING --------> DONE
+ *                           ^  ^        yield, call returned    |     exit [its M]
+ *                           |  +-------------------------------+
+ *           wake [any]      |                                   | park [the task]
+ *                           |          off its stack [its M]    v
+ *                        PARKED <---------------------------- PARKING
+ *
+ * A wake that finds PARKING is left in the word; whoever takes the task off its stack sees it there
+ * and makes it READY at once. Bound tasks wait on their own thread and skip PARKING.
+ *
+ *   queued in exactly one queue  <=>  READY, and not the next of an M
+ *   bound != NULL                <=>  a root task, or pins > 0 on bound
+ */
+enum gate__task_state {
+    GATE__READY,
+    GATE__RUNNING,
+    GATE__PARKING,
+    GATE__PARKED,
+    GATE__DONE,
+    GATE__STATES = 0xf, /* the part of the word that is the state */
+
+    GATE__WAKE_HOST = 0x10, /* from gate_task_ready */
+    GATE__WAKE_JOIN = 0x20, /* from the end of a joined task */
+    GATE__WAKES = 0xf0,
+    GATE__AWAITS = 4 /* WAKE_x << AWAITS is in the word while PARKING or PARKED for it */
+};
+
+struct gate_task {
+    void *sp; /* valid while its M is on the system stack, or the task is off its M */
+    _Atomic uint32_t state;
+    gate_m *bound;                     /* the M that alone may run it, or NULL */
+    gate_task *next;                   /* in a queue */
+    gate_runtime *runtime;
+    struct gate__stack stack;          /* base NULL for a root task */
+    _Atomic(const char *) where;       /* what it is parked for, or the function it is calling */
+    void *call;                        /* the bridge's: its innermost foreign call */
+    int call_errno;                    /* the bridge's: errno of its last foreign call */
+    void *host;
+    gate_task_main main;
+    void *argument;
+    void *result;
+    gate_task *joiner;                 /* under the runtime's lock, as the next three */
+    bool detached;
+    gate_task *all_next, *all_previous;
+    uint64_t number;
+    char name[32];
+    void (*first)(gate_task *);        /* switch.c's, as the next two */
+    void *tsan_fiber;
+    void *asan_fake_stack;
+};
+
+_Static_assert(offsetof(gate_task, sp) == GATE__TASK_SP, "layout.h");
+
+/* A root task for m, listed in m's runtime; NULL without memory. [any] */
+gate_task *gate__task_make_root(gate_m *m);
+/* Unlists and frees a task that has ended and has no stack. [any] */
+void gate__task_free(gate_task *task);
+/* What remains to be done once a finished task is off its stack: wakes its joiner. [system stack] */
+void gate__task_finish(gate_task *task);
+/* Gives task a wake, and lets it run if it waits for that one. [any] */
+int gate__task_wake(gate_task *task, uint32_t wake);
+/* Writes "'name' (#1), parked: why". The runtime's lock is held. [any] */
+void gate__task_describe(gate_task *task, char *buffer, size_t size);
+
+/* m.c: threads */
+
+/* Where a thread's interpreter code stands, written by that thread alone. */
+enum gate__m_status {
+    GATE__M_RUNNING, /* it runs interpreter code, or waits for a slot to do so */
+    GATE__M_IN_CALL, /* a foreign call that may lose the slot to the monitor */
+    GATE__M_OUTSIDE  /* C that the runtime did not call: an adopted thread between callbacks */
+};
+
+/* What the monitor did about a thread's slot, written under the runtime's lock. */
+enum gate__m_claim { GATE__CLAIM_NONE, GATE__CLAIM_ASKED, GATE__CLAIM_TAKEN };
+
+/* Why a task left its stack: what the scheduler has to do with it. */
+enum gate__leave { GATE__LEAVE_YIELD, GATE__LEAVE_PARK, GATE__LEAVE_CALL, GATE__LEAVE_EXIT };
+
+struct gate_m {
+    void *system_sp;              /* where calls from a stackful task start; see switch.S */
+    gate_task *task;              /* the running one; NULL in the scheduler */
+    _Atomic uint32_t status;      /* the hand-off protocol's three words: foreign.c */
+    _Atomic uint32_t claim;
+    _Atomic uint32_t tick;        /* counts the calls that may lose the slot */
+    uint32_t pins;                /* acquires without their release, and callbacks in progress */
+    struct gate__slot *slot;      /* m->slot == s  <=>  s->holder == m; changes under the runtime's lock */
+    gate_runtime *runtime;
+    gate_task *root;              /* NULL for a worker, and once the runtime has stopped */
+    gate_task *given;             /* comes with a slot: the task to run */
+    struct gate__semaphore wake;  /* posted with a slot, or to stop */
+    enum gate__leave leave;
+    bool adopted;
+    bool announced;               /* the host's thread_adopt has been called for it */
+    pthread_t thread;
+    gate_m *idle_next;            /* workers without a slot */
+    gate_m *all_next;
+    void *stack_bottom;           /* the system stack: lowest address and size */
+    size_t stack_size;
+    void *alternate_stack;        /* trap.c's: where signal handlers run */
+    void *tsan_fiber;             /* switch.c's, as the next */
+    void *asan_fake_stack;
+};
+
+_Static_assert(offsetof(gate_m, system_sp) == GATE__M_SYSTEM_SP, "layout.h");
+_Static_assert(offsetof(gate_m, task) == GATE__M_TASK, "layout.h");
+
+/* The calling thread's M, or NULL: one thread-local load, never inlined, since a task's code may
+ * go on on another thread. [any, signal] */
+gate_m *gate__m(void);
+/* Makes an M with a root task for the calling thread. -ENOMEM. [any] */
+int gate__m_make_root(gate_runtime *runtime, bool adopted, gate_m **m);
+/* Undoes gate__m_make_root. The thread holds no slot. [system stack] */
+void gate__m_drop_root(gate_m *m);
+/* Starts a thread that waits for a slot. -EAGAIN, -ENOMEM. [any] */
+int gate__m_start_worker(gate_runtime *runtime, gate_m **m);
+/* Waits for a worker's thread to end, and frees it. [system stack] */
+void gate__m_join_worker(gate_m *m);
+/* Keeps the running task on m, and undoes that. [task] */
+void gate__m_pin(gate_m *m);
+void gate__m_unpin(gate_m *m);
+/* The calling thread's M in runtime, adopting the thread if no runtime has it; NULL without memory.
+ * caller is the public function to name if it belongs to another runtime. [any] */
+gate_m *gate__m_in(gate_runtime *runtime, const char *caller);
+
+/* switch.c: leaving a stack, with what sanitizers have to be told */
+
+/* Calls fn(arg) on the system stack: from a stackful task by the crossing, else in place. [any] */
+void gate__switch_call(gate_m *m, void (*fn)(void *), void *arg);
+/* Calls fn(arg) on the stack of m's task, from below its call on the system stack. [system stack] */
+void gate__switch_call_back(gate_m *m, void (*fn)(void *), void *arg);
+/* Runs task on m until it leaves. [system stack, slot] */
+void gate__switch_to_task(gate_m *m, gate_task *task);
+/* Leaves the task's stack for the scheduler; returns when the task is run again, perhaps by another
+ * thread. [task] */
+void gate__switch_to_scheduler(gate_m *m, enum gate__leave why);
+/* Makes the first switch to task call fn(task) on its stack. [any] */
+void gate__switch_prepare(gate_task *task, void (*fn)(gate_task *));
+/* Tells the sanitizers of a thread that will run tasks, and of stacks that will run no more. */
+void gate__switch_enter_thread(gate_m *m);
+void gate__switch_forget(gate_task *task);
+
+/* sched.c: slots and the tasks that are ready for them
+ *
+ *   A slot:   IDLE  --take, wake-->  HELD by an M  --hand on-->  HELD by another M, or IDLE
+ *             (M, monitor: whoever hands it on; the monitor only from a call that lasts)
+ *
+ *   idle slots + held slots == slot_count
+ */
+struct gate__queue {
+    struct gate__lock lock;
+    gate_task *head, *tail;
+    _Atomic uint32_t count;
+};
+
+struct gate__slot {
+    gate_runtime *runtime;
+    uint32_t index; /* in the runtime's array */
+    gate_m *holder; /* under the runtime's lock */
+    struct gate__slot *idle_next;
+    struct gate__queue ready;
+    uint32_t picks;     /* how often the holder has picked a task */
+    uint32_t seen_tick; /* monitor.c's: the call it saw last, and whether there was one */
+    bool seen_call;
+};
+
+/* Tasks that wait for a slot. [any] */
+bool gate__sched_work_waits(gate_runtime *runtime);
+/* Queues a READY task, and finds it a thread if a slot is idle. [any] */
+void gate__sched_ready(gate_task *task);
+/* The rest of an M's life as a worker. [system stack] */
+void gate__sched_work(gate_m *m);
+/* Suspends the running task until it gets a wake of that kind. [task, slot] */
+void gate__sched_park(gate_m *m, uint32_t wake, const char *why);
+/* Queues the running task behind the others. [task, slot] */
+void gate__sched_yield(gate_m *m);
+/* Waits for a slot for the running task, which goes on then, perhaps on another thread.
+ * [task, no slot] */
+void gate__sched_wait_for_slot(gate_m *m);
+/* Takes the slot away from its M, under the runtime's lock. */
+struct gate__slot *gate__sched_detach(gate_m *m);
+/* Takes a slot that is idle, under the runtime's lock; false if none is. */
+bool gate__sched_take_idle(gate_m *m);
+/* Lets a slot that no M holds run the next ready task, or makes it idle. [any] */
+void gate__sched_hand_on(struct gate__slot *slot);
+/* Asserts the equations above. The runtime's lock is held. */
+void gate__sched_validate(gate_runtime *runtime);
+
+/* foreign.c: around a foreign call
+ *
+ * See the comment in foreign.c for the protocol; these are its fast halves. */
+extern bool gate__foreign_exchange; /* no membarrier: leave orders its store and load itself */
+
+/* The running task waits for its slot, which the monitor took or is about to. [task, no slot] */
+void gate__foreign_leave_slow(gate_m *m);
+
+/* Interpreter code of m goes into C: from here on the slot may be taken. [task, slot] */
+static inline void gate__foreign_enter(gate_m *m) {
+    uint32_t tick = atomic_load_explicit(&m->tick, memory_order_relaxed);
+    atomic_store_explicit(&m->tick, tick + 1, memory_order_relaxed);
+    atomic_store_explicit(&m->status, GATE__M_IN_CALL, memory_order_release);
+}
+
+/* C returns to interpreter code, which has a slot when this returns, perhaps on another thread: the
+ * caller's m may be another one's by then. [task, no slot] */
+static inline void gate__foreign_leave(gate_m *m) {
+    if (__builtin_expect(gate__foreign_exchange, 0)) {
+        atomic_exchange(&m->status, GATE__M_RUNNING);
+    } else {
+        atomic_store_explicit(&m->status, GATE__M_RUNNING, memory_order_relaxed);
+        atomic_signal_fence(memory_order_seq_cst);
+    }
+    if (__builtin_expect(atomic_load(&m->claim) != GATE__CLAIM_NONE, 0))
+        gate__foreign_leave_slow(m);
+}
+
+/* Chooses between membarrier and the exchange, once for the process. [any] */
+void gate__foreign_init(void);
+/* Takes the slot of an M whose call lasts, for the caller to hand on; NULL when the call has ended.
+ * The runtime's lock is held. [monitor] */
+struct gate__slot *gate__foreign_claim(gate_m *m);
+/* Calls fn(arg) as a foreign call from wherever this is. [any] */
+void gate__foreign_call(void (*fn)(void *), void *arg);
+/* A thread outside starts interpreter code; false when the runtime has stopped. [task, no slot] */
+bool gate__foreign_come_in(gate_m *m);
+/* It goes back outside. [task, slot] */
+void gate__foreign_go_out(gate_m *m);
+
+/* monitor.c: the thread that takes slots from calls that last */
+
+struct gate__monitor {
+    pthread_t thread;
+    struct gate__semaphore wake;
+    _Atomic bool parked;
+    _Atomic bool stop;
+};
+
+int gate__monitor_start(gate_runtime *runtime);
+void gate__monitor_stop(gate_runtime *runtime);
+/* Work waits and no slot is idle. [any] */
+void gate__monitor_notice(gate_runtime *runtime);
+
+/* trap.c: faults on task stacks */
+
+void gate__trap_init(void);
+/* Gives the calling thread an alternate signal stack, unless it has one; takes it away. */
+void gate__trap_enter_thread(gate_m *m);
+void gate__trap_leave_thread(gate_m *m);
+
+/* init.c: runtimes */
+
+struct gate_runtime {
+    struct gate__lock lock; /* slots and their holders, Ms, the list of tasks, ends and joins */
+    struct gate_runtime_config config;
+    struct gate__slot *slots;
+    uint32_t slot_count;
+    struct gate__slot *idle_slots;
+    _Atomic uint32_t idle_slot_count;
+    struct gate__queue ready; /* from threads without a slot, or whose slot was taken */
+    gate_m *workers;          /* linked by all_next, as the next */
+    gate_m *roots;
+    gate_m *idle_workers;
+    gate_m *starter;
+    gate_task *tasks;         /* all of them, the roots too */
+    uint64_t last_number;
+    bool stopping;            /* no task is left and none comes any more */
+    struct gate__stack_pool stacks;
+    struct gate__monitor monitor;
+    _Atomic uint32_t references; /* the start, each M, each callback */
+    gate_runtime *next;          /* started after this one */
+};
+
+/* One more user of the runtime's memory, and one less. [any] */
+void gate__init_retain(gate_runtime *runtime);
+void gate__init_release(gate_runtime *runtime);
+/* The runtime that was started first, retained; NULL if none is. [any] */
+gate_runtime *gate__init_first(void);
+/* The value of a setting in GATE_DEBUG ("name=value,..."), or otherwise. [any] */
+int gate__init_setting(const char *name, int otherwise);
+
+#endif

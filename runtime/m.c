@@ -1,0 +1,199 @@
+/* Threads that the runtime knows: the one that started it, workers, and those that came by.
+ *
+ *   started:  gate_runtime_start -> gate_runtime_stop, on the same thread
+ *   worker:   gate__m_start_worker [any] -> gate_runtime_stop joins it
+ *   adopted:  the thread's first callback or gate_m_acquire -> its exit
+ *
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "runtime/internal.h"
+#include "runtime/os/os.h"
+
+static _Thread_local gate_m *current __attribute__((tls_model("initial-exec")));
+
+__attribute__((noinline)) gate_m *gate__m(void) {
+    return current;
+}
+
+static __attribute__((noinline)) void set_current(gate_m *m) {
+    current = m;
+}
+
+/* An adopted thread's M is the value of a key, whose destructor runs when the thread ends. */
+static pthread_key_t adopted_key;
+
+static void thread_ends(void *data) {
+    gate_m *m = data;
+    gate_runtime *runtime = m->runtime;
+    if (atomic_load(&m->status) != GATE__M_OUTSIDE)
+        gate__throw("a thread ended inside a callback");
+    if (m->announced && runtime->config.hooks.thread_drop && gate__foreign_come_in(m)) {
+        runtime->config.hooks.thread_drop(runtime->config.host, m->root);
+        gate__foreign_go_out(m);
+    }
+    gate__m_drop_root(m);
+}
+
+static void make_key(void) {
+    if (pthread_key_create(&adopted_key, thread_ends))
+        gate__throw("pthread_key_create");
+}
+
+static gate_m *make(gate_runtime *runtime) {
+    gate_m *m = calloc(1, sizeof *m);
+    if (m) {
+        m->runtime = runtime;
+        gate__semaphore_init(&m->wake);
+        gate__init_retain(runtime);
+    }
+    return m;
+}
+
+static void unmake(gate_m *m) {
+    gate__semaphore_destroy(&m->wake);
+    gate__init_release(m->runtime);
+    free(m);
+}
+
+/* What a thread needs before it may run tasks or be called back. */
+static void enter_thread(gate_m *m) {
+    if (gate__os_stack_bounds(&m->stack_bottom, &m->stack_size))
+        gate__throw("the thread's stack is not known");
+    gate__switch_enter_thread(m);
+    gate__trap_enter_thread(m);
+    set_current(m);
+}
+
+static void leave_thread(gate_m *m) {
+    gate__trap_leave_thread(m);
+    set_current(NULL);
+}
+
+int gate__m_make_root(gate_runtime *runtime, bool adopted, gate_m **result) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_key);
+    gate_m *m = make(runtime);
+    if (!m)
+        return -ENOMEM;
+    m->adopted = adopted;
+    atomic_init(&m->status, adopted ? GATE__M_OUTSIDE : GATE__M_RUNNING);
+    m->root = m->task = gate__task_make_root(m);
+    if (!m->root) {
+        unmake(m);
+        return -ENOMEM;
+    }
+    gate__lock(&runtime->lock);
+    m->all_next = runtime->roots;
+    runtime->roots = m;
+    gate__unlock(&runtime->lock);
+    enter_thread(m);
+    if (adopted)
+        pthread_setspecific(adopted_key, m);
+    *result = m;
+    return 0;
+}
+
+void gate__m_drop_root(gate_m *m) {
+    gate_runtime *runtime = m->runtime;
+    leave_thread(m);
+    if (m->adopted)
+        pthread_setspecific(adopted_key, NULL);
+    gate__lock(&runtime->lock);
+    gate_m **link = &runtime->roots;
+    while (*link != m)
+        link = &(*link)->all_next;
+    *link = m->all_next;
+    gate__unlock(&runtime->lock);
+    if (m->root)
+        gate__task_free(m->root);
+    unmake(m);
+}
+
+static void *work(void *data) {
+    gate_m *m = data;
+    enter_thread(m);
+    gate__sched_work(m);
+    leave_thread(m);
+    return NULL;
+}
+
+struct creation {
+    gate_m *m;
+    int failed;
+};
+
+static void create(void *data) {
+    struct creation *c = data;
+    c->failed = pthread_create(&c->m->thread, NULL, work, c->m);
+}
+
+int gate__m_start_worker(gate_runtime *runtime, gate_m **result) {
+    gate_m *m = make(runtime);
+    if (!m)
+        return -ENOMEM;
+    struct creation creation = {m, 0};
+    gate__switch_call(gate__m(), create, &creation);
+    if (creation.failed) {
+        unmake(m);
+        return -creation.failed;
+    }
+    gate__lock(&runtime->lock);
+    m->all_next = runtime->workers;
+    runtime->workers = m;
+    gate__unlock(&runtime->lock);
+    *result = m;
+    return 0;
+}
+
+void gate__m_join_worker(gate_m *m) {
+    pthread_join(m->thread, NULL);
+    unmake(m);
+}
+
+gate_m *gate__m_in(gate_runtime *runtime, const char *caller) {
+    gate_m *m = gate__m();
+    if (m && m->runtime != runtime && m->runtime->stopping && m->adopted) {
+        gate__m_drop_root(m); /* the runtime that it belonged to is gone */
+        m = NULL;
+    }
+    if (m && m->runtime != runtime)
+        gate__fatal(caller, "this thread belongs to another runtime");
+    if (!m && gate__m_make_root(runtime, true, &m))
+        return NULL;
+    return m;
+}
+
+void gate__m_pin(gate_m *m) {
+    if (m->pins++ == 0 && m->task)
+        m->task->bound = m;
+}
+
+void gate__m_unpin(gate_m *m) {
+    if (--m->pins == 0 && m->task && m->task != m->root)
+        m->task->bound = NULL;
+}
+
+gate_m *gate_m_acquire(void) {
+    gate_m *m = gate__m();
+    if (!m) {
+        gate_runtime *runtime = gate__init_first();
+        if (!runtime)
+            return NULL;
+        m = gate__m_in(runtime, "gate_m_acquire");
+        gate__init_release(runtime);
+    }
+    if (m)
+        gate__m_pin(m);
+    return m;
+}
+
+void gate_m_release(gate_m *m) {
+    gate_m *mine = gate__m();
+    if (!m || m != mine)
+        gate__fatal("gate_m_release", "the M is not this thread's");
+    if (m->pins == 0)
+        gate__fatal("gate_m_release", "the M is not held");
+    gate__m_unpin(m);
+}

@@ -1,0 +1,75 @@
+/* Memory entry points: the only way the runtime maps memory, and open to hosts.
+ *
+ * Each entry point goes to the hook registered for it, on the system stack, or, where none is, to
+ * the kernel by a system call of our own, so that libc (and whatever intercepts it) sees exactly
+ * the mappings that a hook shows it. The semantics of the mmap and munmap hooks are those of Go's
+ * runtime/cgo (cgo_mmap.go: callCgoMmap and callCgoMunmap).
+ *
+ * For every function here, unless it says otherwise:
+ *   addresses and lengths are in bytes; prot, flags and advice take the system's own constants;
+ *   it returns 0 or a negative errno, and results go through out-parameters;
+ *   it takes no lock that it holds during the system call or hook; it blocks only as long as those;
+ *   any thread may call it, with or without a runtime; since 0.1.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef CALLGATE_RUNTIME_MEM_H
+#define CALLGATE_RUNTIME_MEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* Maps length bytes, as mmap(2) does, and stores the address in *result.
+ *
+ * Ownership: the caller's, until gate_munmap. On error *result is untouched.
+ * Errors: those of mmap(2), negated; -EOVERFLOW when a hook is registered and offset does not fit
+ * the 32 bits that its signature has. */
+int gate_mmap(void *address, size_t length, int prot, int flags, int fd, uint64_t offset, void **result);
+
+/* Unmaps length bytes at address, as munmap(2) does.
+ *
+ * Errors: -EINVAL for an address that is not a multiple of the page size or a length of zero, with
+ * nothing done. A kernel that refuses a valid unmap is fatal. */
+int gate_munmap(void *address, size_t length);
+
+/* Changes the protection of mapped pages, as mprotect(2) does. Errors: those of mprotect(2). */
+int gate_mprotect(void *address, size_t length, int prot);
+
+/* Gives advice about mapped pages, as madvise(2) does. Errors: those of madvise(2). */
+int gate_madvise(void *address, size_t length, int advice);
+
+/* Writes changed pages of a file mapping back, as msync(2) does. Errors: those of msync(2).
+ * Blocks, with MS_SYNC, until the device has the pages. */
+int gate_msync(void *address, size_t length, int flags);
+
+/* C functions that take the place of the system calls. A member left NULL stays with the kernel;
+ * mmap and munmap come together.
+ *
+ * mmap returns the address, or an errno below 4096. munmap must not fail. The others return 0 or
+ * an errno. Each runs on the system stack of the thread that asked; it may be called from several
+ * threads at once, before any runtime exists, and must not call the entry points above. */
+struct gate_mem_hooks {
+    size_t size; /* sizeof(struct gate_mem_hooks), the version of the table */
+    uintptr_t (*mmap)(void *address, uintptr_t length, int32_t prot, int32_t flags, int32_t fd, uint32_t offset);
+    void (*munmap)(void *address, uintptr_t length);
+    int32_t (*mprotect)(void *address, uintptr_t length, int32_t prot);
+    int32_t (*madvise)(void *address, uintptr_t length, int32_t advice);
+    int32_t (*msync)(void *address, uintptr_t length, int32_t flags);
+};
+
+/* Registers the hooks, once for the life of the process, before the first mapping freezes the table.
+ *
+ * Ownership: the table is copied. Blocks: never.
+ * Errors: -EINVAL for a table whose size is unknown, or that has only one of mmap and munmap;
+ * -EBUSY when hooks are registered or a mapping has been made; then nothing changes. */
+int gate_mem_register_hooks(const struct gate_mem_hooks *hooks);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

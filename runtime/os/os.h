@@ -1,0 +1,38 @@
+/* What the runtime asks of an operating system: one contract, one folder per system behind it.
+ *
+ * Functions that return int return 0 or a negative errno. None of them allocates, none takes a lock
+ * of ours, and all may run on any thread and stack, before any runtime exists.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef CALLGATE_RUNTIME_OS_H
+#define CALLGATE_RUNTIME_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The memory calls, each by a system call of our own (mem.c has the entry points). */
+int gate__os_mmap(void *address, size_t length, int prot, int flags, int fd, uint64_t offset, void **result);
+int gate__os_munmap(void *address, size_t length);
+int gate__os_mprotect(void *address, size_t length, int prot);
+int gate__os_madvise(void *address, size_t length, int advice);
+int gate__os_msync(void *address, size_t length, int flags);
+size_t gate__os_page_size(void);
+
+/* Makes touching these pages a fault without splitting their mapping; -EINVAL on systems that can't. */
+int gate__os_guard(void *address, size_t length);
+
+/* A barrier on every thread of this process that runs, at the caller's cost alone: what a thread
+ * stored before it is seen here, and what is stored here before it is seen by what that thread loads
+ * after. Usable once barrier_register has returned 0. */
+int gate__os_barrier_register(void);
+void gate__os_barrier(void);
+
+/* Nanoseconds on a clock that never goes back. */
+uint64_t gate__os_now(void);
+/* Makes the calling thread's timed waits end when asked, not up to 50 us later. */
+void gate__os_precise_waits(void);
+/* The calling thread's own stack: its lowest address and its size in bytes. */
+int gate__os_stack_bounds(void **bottom, size_t *size);
+
+#endif

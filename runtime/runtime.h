@@ -1,0 +1,143 @@
+/* The runtime: tasks that run interpreter code, and the threads that run tasks.
+ *
+ * A task is a unit of interpreter work (Go's G). A slot is the right to run interpreter code (Go's
+ * P): a runtime has a fixed number of them, and one is right for an interpreter with one shared
+ * state. A gate_m is a thread that the runtime knows (Go's M). Interpreter code runs only while its
+ * thread holds a slot; a foreign call that lasts loses the slot to another thread, and waits for one
+ * when it returns.
+ *
+ * Functions return 0 or a negative errno unless they say otherwise. A gate_error, where one is
+ * taken, may be NULL. Misuse (a yield outside any task, a handle released twice) ends the process
+ * with a message that names the function. All since 0.1.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef CALLGATE_RUNTIME_RUNTIME_H
+#define CALLGATE_RUNTIME_RUNTIME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+typedef struct gate_runtime gate_runtime;
+typedef struct gate_m gate_m;
+typedef struct gate_task gate_task;
+
+/* What went wrong, for a person: filled in by the functions that take one, when they fail. */
+typedef struct gate_error {
+    int code; /* the negative errno that the function returned */
+    char message[252];
+} gate_error;
+
+/* Host functions that the runtime calls. Each runs with a slot held, on the thread it speaks of. */
+struct gate_runtime_hooks {
+    /* A thread that the runtime did not create has arrived; root is its task, the current one.
+     * NULL: nothing to do. */
+    void (*thread_adopt)(void *host, gate_task *root);
+    /* That thread ends, or the runtime stops (then on the stopping thread). NULL: nothing to do. */
+    void (*thread_drop)(void *host, gate_task *root);
+    /* A callback handler failed with status, and there is no gate_call to return it to, because C
+     * called from a thread of its own. NULL: a line on standard error. */
+    void (*callback_failed)(void *host, gate_task *root, int status);
+};
+
+struct gate_runtime_config {
+    uint32_t slots;         /* how many threads may run interpreter code at once; 0 is 1 */
+    size_t task_stack_size; /* bytes for each task, rounded up to pages; 0 is 64 KiB, the least 16 KiB */
+    struct gate_runtime_hooks hooks;
+    void *host; /* passed to the hooks */
+};
+
+/* Starts a runtime and makes the calling thread's code its first root task, with a slot.
+ *
+ * config may be NULL for the defaults; it is copied. Blocks only to create two threads.
+ * Ownership: the caller's, until gate_runtime_stop. Several runtimes may exist in a process.
+ * Errors: -EALREADY when this thread belongs to a runtime; -EINVAL for a configuration out of
+ * range; -ENOMEM or -EAGAIN when memory or a thread is not to be had.
+ * Threads: any that no runtime knows. */
+int gate_runtime_start(const struct gate_runtime_config *config, gate_runtime **runtime, gate_error *error);
+
+/* Stops a runtime in which no task is left but the caller, and frees it once its last callback is.
+ *
+ * Blocks until the runtime's own threads have ended. Not to be called from a callback.
+ * Errors: -EBUSY when tasks are left, and the message says how many and where the first ones are;
+ * then nothing changes. -EPERM on another thread than the one that started the runtime. */
+int gate_runtime_stop(gate_runtime *runtime, gate_error *error);
+
+/* Returns the calling thread's handle, and pins the running task to this thread until the matching
+ * gate_m_release. Calls nest. A thread that no runtime knows is adopted into the runtime that was
+ * started first, without a slot, and dropped when it ends.
+ *
+ * Returns NULL when no runtime is started, or there is no memory to adopt the thread. Never blocks.
+ * Any thread. */
+gate_m *gate_m_acquire(void);
+
+/* Undoes one gate_m_acquire. Fatal when m is not this thread's handle or is not held.
+ * Never blocks. */
+void gate_m_release(gate_m *m);
+
+/* What a new task does. Its result goes to gate_task_join. */
+typedef void *(*gate_task_main)(void *argument);
+
+struct gate_task_config {
+    gate_task_main main;
+    void *argument;
+    const char *name;  /* copied, at most 31 bytes; NULL is "task" */
+    size_t stack_size; /* bytes; 0 is the runtime's task_stack_size */
+    void *host;        /* the task's first gate_task_host */
+};
+
+/* Makes a task on a stack of its own and lets it run when a slot is free.
+ *
+ * runtime may be NULL for that of the calling thread. Ownership: *task is the caller's until it is
+ * joined or detached; with task NULL it is detached from the start. Never waits for a slot.
+ * Errors: -EINVAL for no main, or a stack below 16 KiB; -ENOMEM. Fatal without a runtime.
+ * Threads: any, inside the runtime or not. */
+int gate_task_spawn(gate_runtime *runtime, const struct gate_task_config *config, gate_task **task);
+
+/* Waits until task ends, stores what its main returned in *result (which may be NULL), and frees it.
+ *
+ * Errors: -EDEADLK for the calling task itself; -EBUSY when another task is joining it.
+ * Blocks the calling task, not its slot. Threads: only tasks with a slot. */
+int gate_task_join(gate_task *task, void **result);
+
+/* Gives the handle up: the task is freed when it ends. Fatal when a task is joining it.
+ * Never blocks. Any thread. */
+void gate_task_detach(gate_task *task);
+
+/* Lets the tasks that are ready run first, and returns. Threads: only tasks with a slot. */
+void gate_task_yield(void);
+
+/* Suspends the calling task until gate_task_ready is called for it; returns at once if it was called
+ * since the last park, so a ready that comes first is not lost. why is a constant string that
+ * says what the task waits for, shown by whoever lists tasks. Threads: only tasks with a slot. */
+void gate_task_park(const char *why);
+
+/* Wakes a parked task, or lets its next park return at once.
+ *
+ * The handle must be alive. Errors: -EALREADY when that has been asked for before and the task has
+ * not parked since; -ESRCH when it has ended. Never blocks. Any thread, from inside a foreign call
+ * too, but no signal handler. */
+int gate_task_ready(gate_task *task);
+
+/* The calling thread's task; NULL on a thread that no runtime knows. Never blocks. */
+gate_task *gate_task_current(void);
+
+/* The task's name and its number, from 1, never used again in this runtime. Valid while the handle
+ * is. Never block. Any thread. */
+const char *gate_task_name(const gate_task *task);
+uint64_t gate_task_number(const gate_task *task);
+
+/* A pointer that the host keeps with each task. Never block. Threads: the task itself, or any while
+ * it can't run. */
+void *gate_task_host(const gate_task *task);
+void gate_task_set_host(gate_task *task, void *host);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

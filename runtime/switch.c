@@ -1,0 +1,140 @@
+/* Leaving a stack: the C side of switch.S, and the only place that tells sanitizers of it.
+ *
+ * AddressSanitizer has to know which stack a thread is on at any time: both crossings and swaps are
+ * announced. ThreadSanitizer has to know which task is running: a task is a fibre of its own, and a
+ * crossing, which stays within the task, is none of its business.
+ *
+ * The notices are weak symbols: a library built without sanitizers announces its switches as soon as
+ * the program it is linked into brings one.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "runtime/arch/arch.h"
+#include "runtime/internal.h"
+
+#define WEAK __attribute__((weak, visibility("default")))
+
+WEAK void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t size);
+WEAK void __sanitizer_finish_switch_fiber(void *fake_stack, const void **old_bottom, size_t *old_size);
+WEAK void __asan_unpoison_memory_region(const volatile void *address, size_t size);
+WEAK void *__tsan_get_current_fiber(void);
+WEAK void *__tsan_create_fiber(unsigned flags);
+WEAK void __tsan_destroy_fiber(void *fiber);
+WEAK void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+
+static inline void leave_stack(void **fake_stack, const void *bottom, size_t size) {
+    if (__sanitizer_start_switch_fiber)
+        __sanitizer_start_switch_fiber(fake_stack, bottom, size);
+}
+
+static inline void arrive_on_stack(void *fake_stack) {
+    if (__sanitizer_finish_switch_fiber)
+        __sanitizer_finish_switch_fiber(fake_stack, NULL, NULL);
+}
+
+static inline void switch_fibre(void *fibre) {
+    if (__tsan_switch_to_fiber)
+        __tsan_switch_to_fiber(fibre, 0);
+}
+
+/* Whether this very code runs on task's own stack, and not on the system stack below it. */
+static inline bool on_stack_of(const gate_task *task) {
+    const char *here = __builtin_frame_address(0);
+    return task->stack.base && here >= task->stack.base && here < task->stack.base + task->stack.size;
+}
+
+/* What a crossing calls when a sanitizer wants to hear of both its ends. */
+struct announced {
+    gate_m *m;
+    void (*fn)(void *);
+    void *arg;
+};
+
+static void announced_on_system_stack(void *data) {
+    struct announced *a = data;
+    gate_task *task = a->m->task;
+    arrive_on_stack(a->m->asan_fake_stack);
+    a->fn(a->arg);
+    leave_stack(&a->m->asan_fake_stack, task->stack.base, task->stack.size);
+}
+
+void gate__switch_call(gate_m *m, void (*fn)(void *), void *arg) {
+    if (!m || !m->task || !on_stack_of(m->task)) {
+        fn(arg);
+    } else if (!__sanitizer_start_switch_fiber) {
+        gate__arch_cross(m, fn, arg);
+    } else {
+        gate_task *task = m->task;
+        struct announced a = {m, fn, arg};
+        leave_stack(&task->asan_fake_stack, m->stack_bottom, m->stack_size);
+        gate__arch_cross(m, announced_on_system_stack, &a);
+        arrive_on_stack(task->asan_fake_stack);
+    }
+}
+
+static void announced_on_task_stack(void *data) {
+    struct announced *a = data;
+    gate_task *task = a->m->task;
+    arrive_on_stack(task->asan_fake_stack);
+    a->fn(a->arg);
+    leave_stack(&task->asan_fake_stack, a->m->stack_bottom, a->m->stack_size);
+}
+
+void gate__switch_call_back(gate_m *m, void (*fn)(void *), void *arg) {
+    gate_task *task = m->task;
+    if (!task->stack.base || on_stack_of(task)) {
+        fn(arg);
+    } else if (!__sanitizer_start_switch_fiber) {
+        gate__arch_cross_back(m, fn, arg);
+    } else {
+        struct announced a = {m, fn, arg};
+        leave_stack(&m->asan_fake_stack, task->stack.base, task->stack.size);
+        gate__arch_cross_back(m, announced_on_task_stack, &a);
+        arrive_on_stack(m->asan_fake_stack);
+    }
+}
+
+void gate__switch_to_task(gate_m *m, gate_task *task) {
+    gate__lock_assert_none();
+    m->task = task;
+    switch_fibre(task->tsan_fiber);
+    leave_stack(&m->asan_fake_stack, task->stack.base, task->stack.size);
+    gate__arch_swap(&m->system_sp, task->sp);
+    arrive_on_stack(m->asan_fake_stack);
+    m->task = NULL;
+}
+
+void gate__switch_to_scheduler(gate_m *m, enum gate__leave why) {
+    gate_task *task = m->task;
+    gate__lock_assert_none();
+    m->leave = why;
+    switch_fibre(m->tsan_fiber);
+    leave_stack(why == GATE__LEAVE_EXIT ? NULL : &task->asan_fake_stack, m->stack_bottom, m->stack_size);
+    gate__arch_swap(&task->sp, m->system_sp);
+    arrive_on_stack(task->asan_fake_stack);
+}
+
+/* The first code of a task on its stack. */
+static void begin(void *data) {
+    gate_task *task = data;
+    arrive_on_stack(NULL);
+    task->first(task);
+}
+
+void gate__switch_prepare(gate_task *task, void (*fn)(gate_task *)) {
+    if (__tsan_create_fiber)
+        task->tsan_fiber = __tsan_create_fiber(0);
+    task->first = fn;
+    task->sp = gate__arch_prepare(task->stack.base + task->stack.size, begin, task);
+}
+
+void gate__switch_enter_thread(gate_m *m) {
+    if (__tsan_get_current_fiber)
+        m->tsan_fiber = __tsan_get_current_fiber();
+}
+
+void gate__switch_forget(gate_task *task) {
+    if (__tsan_destroy_fiber)
+        __tsan_destroy_fiber(task->tsan_fiber);
+    if (__asan_unpoison_memory_region)
+        __asan_unpoison_memory_region(task->stack.base, task->stack.size);
+}

@@ -1,0 +1,79 @@
+/* Faults: a touched guard page is reported as the overflow that it is, anything else goes to the
+ * handler that was there before.
+ *
+ * The handler runs on an alternate stack, since the task's is used up. When it has reported, it puts
+ * the default action back and returns: the instruction faults again and the process dies of it, with
+ * a core that shows the task.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <execinfo.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "runtime/internal.h"
+
+enum { ALTERNATE_SIZE = 64 * 1024 };
+
+static struct sigaction previous;
+
+static void report(const gate_task *task) {
+    char text[160];
+    void *frames[64];
+    int length = snprintf(text, sizeof text, "callgate: fatal: task %s (#%llu) overflowed its %zu KiB stack\n",
+                          task->name, (unsigned long long)task->number, task->stack.size / 1024);
+    if (write(STDERR_FILENO, text, (size_t)length) < 0)
+        return;
+    backtrace_symbols_fd(frames, backtrace(frames, 64), STDERR_FILENO);
+}
+
+static void on_fault(int number, siginfo_t *info, void *context) {
+    gate_m *m = gate__m();
+    gate_task *task = m ? m->task : NULL;
+    bool overflow = task && task->stack.base && gate__stack_guards(&task->stack, info->si_addr);
+    if (overflow)
+        report(task);
+    if (!overflow && previous.sa_flags & SA_SIGINFO)
+        previous.sa_sigaction(number, info, context);
+    else if (!overflow && previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN)
+        previous.sa_handler(number);
+    else
+        signal(number, SIG_DFL);
+}
+
+static void install(void) {
+    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    void *frame;
+    backtrace(&frame, 1); /* loads the unwinder now: a handler must not */
+    action.sa_sigaction = on_fault;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGSEGV, &action, &previous);
+}
+
+void gate__trap_init(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, install);
+}
+
+void gate__trap_enter_thread(gate_m *m) {
+    stack_t stack;
+    if (sigaltstack(NULL, &stack) || !(stack.ss_flags & SS_DISABLE))
+        return;
+    if (gate_mmap(NULL, ALTERNATE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
+                  &m->alternate_stack))
+        gate__throw("no memory for a signal stack");
+    stack = (stack_t){.ss_sp = m->alternate_stack, .ss_size = ALTERNATE_SIZE};
+    if (sigaltstack(&stack, NULL))
+        gate__throw("sigaltstack");
+}
+
+void gate__trap_leave_thread(gate_m *m) {
+    if (!m->alternate_stack)
+        return;
+    stack_t stack = {.ss_flags = SS_DISABLE};
+    sigaltstack(&stack, NULL);
+    gate_munmap(m->alternate_stack, ALTERNATE_SIZE);
+    m->alternate_stack = NULL;
+}
