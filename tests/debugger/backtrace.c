@@ -1,0 +1,69 @@
+/* A program to stop in: an interpreter's task that calls C, which calls back, which calls C.
+ *
+ * run.sh has gdb print the backtrace in stop_here. The names of the functions are the test.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "callgate.h"
+
+static gate_runtime *runtime;
+static gate_function outer, inner;
+
+__attribute__((noinline)) int stop_here(int x);
+__attribute__((noinline)) int c_function(int (*callback)(int), int x);
+__attribute__((noinline)) int interpreter_handler(void *host, void *result, void *const arguments[]);
+__attribute__((noinline)) void *interpreter_loop(void *callback);
+
+/* Each keeps its frame: what it does after the call is not a tail call. */
+
+int stop_here(int x) {
+    printf("stopped with %d\n", x);
+    return x + 1;
+}
+
+int c_function(int (*callback)(int), int x) {
+    return callback(x) + 1;
+}
+
+int interpreter_handler(void *host, void *result, void *const arguments[]) {
+    (void)host;
+    return gate_call(&inner, result, arguments) != 0;
+}
+
+void *interpreter_loop(void *callback) {
+    void (*address)(void) = gate_callback_address(callback);
+    int x = 40, result = 0;
+    void *arguments[] = {&address, &x};
+    if (gate_call(&outer, &result, arguments))
+        abort();
+    return (void *)(intptr_t)result;
+}
+
+static gate_function make_function(const char *text, void (*address)(void), const char *name) {
+    gate_error error;
+    gate_signature *signature;
+    if (gate_signature_parse(text, &signature, &error)) {
+        fprintf(stderr, "%s\n", error.message);
+        exit(1);
+    }
+    return (gate_function){signature, address, name};
+}
+
+int main(void) {
+    gate_callback *callback;
+    gate_task *task;
+    void *result;
+    if (gate_runtime_start(NULL, &runtime, NULL))
+        return 1;
+    inner = make_function("int (int)", (void (*)(void))stop_here, "stop_here");
+    outer = make_function("int (int (*)(int), int)", (void (*)(void))c_function, "c_function");
+    if (gate_callback_make(runtime, inner.signature, interpreter_handler, NULL, &callback, NULL))
+        return 1;
+    struct gate_task_config config = {.main = interpreter_loop, .argument = callback, .name = "traced"};
+    if (gate_task_spawn(runtime, &config, &task) || gate_task_join(task, &result))
+        return 1;
+    printf("result %d\n", (int)(intptr_t)result);
+    return gate_callback_free(callback) || gate_runtime_stop(runtime, NULL) || (intptr_t)result != 42;
+}

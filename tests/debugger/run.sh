@@ -1,0 +1,59 @@
+#!/bin/sh
+# Stops a program in C that a callback called and requires of gdb's backtrace, in this order: the C
+# function, the crossing, the host's handler on the task's stack, the crossing back, the C function that
+# called back, the first crossing, the task's own code, and there the end.
+#
+#   run.sh PROGRAM    the built backtrace.c
+#
+# SPDX-License-Identifier: MIT
+set -eu
+
+program=$1
+trace=$(mktemp)
+trap 'rm -f "$trace"' EXIT
+
+gdb -nx -q -batch -ex 'set width 0' -ex 'set debuginfod enabled off' -ex 'set backtrace past-main on' \
+    -ex 'break stop_here' -ex run -ex backtrace "$program" >"$trace" 2>&1 || true
+
+# Only the frames' function names, with libffi's own left out: they differ between its builds.
+frames=$(sed -n 's/^#[0-9]* *\(0x[0-9a-f]* in \)\{0,1\}\([A-Za-z_][A-Za-z0-9_]*\) (.*/\2/p' "$trace" | grep -v '^ffi_')
+
+expected='stop_here
+run
+gate__arch_cross
+gate__switch_call
+gate__foreign_call
+gate_call
+interpreter_handler
+handle
+gate__arch_cross_back
+gate__switch_call_back
+handle_below_call
+arrive
+c_function
+run
+gate__arch_cross
+gate__switch_call
+gate__foreign_call
+gate_call
+interpreter_loop
+live
+begin
+start'
+
+# The house's own helpers between these come and go with inlining: each expected name must follow the
+# one before it, and nothing may follow the last.
+echo "$frames" | awk -v expected="$expected" '
+    BEGIN { count = split(expected, want, "\n"); at = 1 }
+    { last = $0 }
+    at <= count && $0 == want[at] { at++ }
+    END {
+        if (at <= count) { print "no frame of " want[at] " where it belongs"; exit 1 }
+        if (last != want[count]) { print "the trace goes on to " last; exit 1 }
+    }' || { echo '--- the backtrace was'; cat "$trace"; exit 1; }
+if grep -q 'previous frame' "$trace"; then
+    echo 'gdb lost its way:'
+    cat "$trace"
+    exit 1
+fi
+echo '1 passed, 0 failed'

@@ -1,0 +1,164 @@
+/* Foreign calls and the hand-off: which stack they run on, and who has the slot meanwhile. */
+#include <stdlib.h>
+
+#include "tests/support/runtime.h"
+
+static void note_frame(void *result) {
+    *(const char **)result = __builtin_frame_address(0);
+}
+
+static void *call_and_compare_stacks(void *unused) {
+    const gate_task *self = gate_task_current();
+    const char *called = NULL, *low = self->stack.base, *high = low + self->stack.size;
+    (void)unused;
+    gate__foreign_call(note_frame, &called);
+    const char *here = __builtin_frame_address(0);
+    cr_assert(here >= low && here < high);
+    cr_assert(called < low || called >= high);
+    return NULL;
+}
+
+Test(foreign, a_call_from_a_task_runs_on_the_system_stack) {
+    run_task(call_and_compare_stacks, NULL);
+}
+
+Test(foreign, a_call_outside_any_task_runs_in_place) {
+    const char *called = NULL, *here = __builtin_frame_address(0);
+    gate__foreign_call(note_frame, &called);
+    cr_assert(called < here && here - called < 4096);
+}
+
+struct race {
+    _Atomic bool over;
+    uint64_t longest_pause;
+    unsigned turns;
+};
+
+static void *tick(void *argument) {
+    struct race *race = argument;
+    uint64_t last = gate__os_now();
+    while (!atomic_load(&race->over)) {
+        gate_task_yield();
+        uint64_t now = gate__os_now();
+        if (now - last > race->longest_pause)
+            race->longest_pause = now - last;
+        last = now;
+        race->turns++;
+    }
+    return NULL;
+}
+
+static void *block_once(void *race) {
+    block_ms(300);
+    atomic_store(&((struct race *)race)->over, true);
+    return NULL;
+}
+
+static uint64_t pause_beside_a_blocked_call(void) {
+    gate_runtime *runtime = start(1);
+    struct race race = {false, 0, 0};
+    gate_task *ticking = spawn("ticking", tick, &race), *blocking = spawn("blocking", block_once, &race);
+    join(blocking);
+    join(ticking);
+    stop(runtime);
+    cr_assert_gt(race.turns, 10);
+    return race.longest_pause;
+}
+
+Test(foreign, a_call_that_lasts_does_not_hold_up_the_other_task) {
+    cr_assert_lt(pause_beside_a_blocked_call(), 150 * 1000 * 1000ull);
+}
+
+Test(foreign, a_root_tasks_call_gives_its_slot_up_too) {
+    gate_runtime *runtime = start(1);
+    struct race race = {false, 0, 0};
+    gate_task *ticking = spawn("ticking", tick, &race);
+    block_ms(50);
+    atomic_store(&race.over, true);
+    join(ticking);
+    cr_assert_gt(race.turns, 10);
+    stop(runtime);
+}
+
+static void hand_off_by_exchange(void *unused) {
+    (void)unused;
+    setenv("GATE_DEBUG", "membarrier=0", 1);
+    uint64_t pause = pause_beside_a_blocked_call();
+    fprintf(stderr, "exchange %s, pause %s\n", gate__foreign_exchange ? "used" : "not used",
+            pause < 150 * 1000 * 1000 ? "short" : "long");
+    abort();
+}
+
+Test(foreign, the_hand_off_works_without_membarrier) {
+    cr_assert_dies_with(hand_off_by_exchange, NULL, "exchange used, pause short");
+}
+
+static void nothing(void *unused) {
+    (void)unused;
+}
+
+static _Atomic unsigned calls;
+
+static void *call_often(void *unused) {
+    for (int i = 0; i < 20000; i++) {
+        gate__foreign_call(nothing, NULL);
+        atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed);
+        if (i % 16 == 0)
+            gate_task_yield();
+    }
+    return unused;
+}
+
+Test(foreign, short_calls_race_with_claims_and_lose_nothing) {
+    gate_runtime *runtime = start(2);
+    gate_task *tasks[8];
+    atomic_store(&calls, 0);
+    for (int i = 0; i < 8; i++)
+        tasks[i] = spawn("caller", call_often, NULL);
+    /* Claims at a rate that no monitor reaches, so that leaves and claims meet. */
+    for (int round = 0; round < 20000; round++) {
+        for (uint32_t i = 0; i < 2; i++) {
+            struct gate__slot *slot = &runtime->slots[i], *claimed = NULL;
+            gate__lock(&runtime->lock);
+            if (slot->holder && slot->holder != gate__m() &&
+                atomic_load(&slot->holder->status) == GATE__M_IN_CALL)
+                claimed = gate__foreign_claim(slot->holder);
+            gate__unlock(&runtime->lock);
+            if (claimed)
+                gate__sched_hand_on(claimed);
+        }
+    }
+    for (int i = 0; i < 8; i++)
+        join(tasks[i]);
+    cr_assert_eq(atomic_load(&calls), 8u * 20000u);
+    stop(runtime);
+}
+
+static void recurse_on_both_stacks(void *depth);
+
+static void call_down(void *depth) {
+    gate__switch_call_back(gate__m(), recurse_on_both_stacks, depth);
+}
+
+static void recurse_on_both_stacks(void *depth) {
+    intptr_t left = (intptr_t)depth;
+    volatile char pattern[64];
+    for (size_t i = 0; i < sizeof pattern; i++)
+        pattern[i] = (char)left;
+    if (left) {
+        gate_m *m = gate_m_acquire();
+        gate__switch_call(m, call_down, (void *)(left - 1));
+        gate_m_release(m);
+    }
+    for (size_t i = 0; i < sizeof pattern; i++)
+        cr_assert_eq(pattern[i], (char)left, "a frame was overwritten");
+}
+
+static void *recurse(void *depth) {
+    recurse_on_both_stacks(depth);
+    return NULL;
+}
+
+Test(foreign, crossings_nest_both_ways_and_keep_their_frames) {
+    run_task(recurse, (void *)100);
+}

@@ -1,0 +1,133 @@
+/* The start and the stop of runtimes. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/runtime.h"
+
+Test(init, start_makes_the_caller_a_root_task_with_a_slot) {
+    gate_runtime *runtime;
+    cr_assert_eq(gate_runtime_start(NULL, &runtime, NULL), 0);
+    cr_assert_str_eq(gate_task_name(gate_task_current()), "main");
+    cr_assert_eq(gate_task_number(gate_task_current()), 1);
+    cr_assert_not_null(gate__m()->slot);
+    stop(runtime);
+    cr_assert_null(gate_task_current());
+}
+
+Test(init, a_second_start_on_the_same_thread_is_ealready) {
+    gate_runtime *runtime = start(1), *other = NULL;
+    gate_error error;
+    cr_assert_eq(gate_runtime_start(NULL, &other, &error), -EALREADY);
+    cr_assert_eq(error.code, -EALREADY);
+    cr_assert_not_null(strstr(error.message, "already belongs to a runtime"));
+    cr_assert_null(other);
+    stop(runtime);
+}
+
+Test(init, a_configuration_out_of_range_is_einval_and_says_what) {
+    gate_runtime *runtime;
+    gate_error error;
+    struct gate_runtime_config small = {.task_stack_size = 4096}, many = {.slots = 100000};
+    cr_assert_eq(gate_runtime_start(&small, &runtime, &error), -EINVAL);
+    cr_assert_not_null(strstr(error.message, "4096"));
+    cr_assert_eq(gate_runtime_start(&many, &runtime, &error), -EINVAL);
+    cr_assert_not_null(strstr(error.message, "100000 slots"));
+}
+
+static void *wait_for_ready(void *unused) {
+    gate_task_park("the test's word");
+    return unused;
+}
+
+Test(init, stop_with_tasks_left_is_ebusy_and_says_how_many_and_where) {
+    gate_runtime *runtime = start(1);
+    gate_error error;
+    gate_task *a = spawn("reader", wait_for_ready, NULL), *b = spawn("writer", wait_for_ready, NULL);
+    block_ms(10);
+    cr_assert_eq(gate_runtime_stop(runtime, &error), -EBUSY);
+    cr_assert_not_null(strstr(error.message, "2 tasks are left"), "%s", error.message);
+    cr_assert_not_null(strstr(error.message, "'reader' (#2) parked: the test's word"), "%s", error.message);
+    cr_assert_not_null(strstr(error.message, "'writer' (#3) parked: the test's word"), "%s", error.message);
+    gate_task_ready(a);
+    gate_task_ready(b);
+    join(a);
+    cr_assert_eq(gate_runtime_stop(runtime, &error), -EBUSY);
+    cr_assert_not_null(strstr(error.message, "1 task is left"), "%s", error.message);
+    join(b);
+    stop(runtime);
+}
+
+static void *stop_from_here(void *runtime) {
+    return (void *)(intptr_t)gate_runtime_stop(runtime, NULL);
+}
+
+Test(init, stop_from_another_thread_is_eperm) {
+    gate_runtime *runtime = start(1);
+    pthread_t thread;
+    void *result;
+    pthread_create(&thread, NULL, stop_from_here, runtime);
+    pthread_join(thread, &result);
+    cr_assert_eq((intptr_t)result, -EPERM);
+    stop(runtime);
+}
+
+static void *nothing(void *unused) {
+    return unused;
+}
+
+static unsigned count_mappings(void) {
+    FILE *maps = fopen("/proc/self/maps", "r");
+    unsigned lines = 0;
+    for (int c; (c = getc(maps)) != EOF;)
+        lines += c == '\n';
+    fclose(maps);
+    return lines;
+}
+
+Test(init, starts_and_stops_leave_no_mappings) {
+    unsigned after_warming_up = 0;
+    for (int i = 0; i < 60; i++) {
+        gate_runtime *runtime = start(2);
+        join(spawn("task", nothing, NULL));
+        stop(runtime);
+        if (i == 29)
+            after_warming_up = count_mappings();
+    }
+    cr_assert_lt(count_mappings(), after_warming_up + 20);
+}
+
+static void *live_in_a_runtime(void *slots) {
+    for (int i = 0; i < 10; i++) {
+        gate_runtime *runtime = start((uint32_t)(uintptr_t)slots);
+        gate_task *tasks[10];
+        for (int j = 0; j < 10; j++)
+            tasks[j] = spawn("task", nothing, NULL);
+        for (int j = 0; j < 10; j++)
+            join(tasks[j]);
+        stop(runtime);
+    }
+    return NULL;
+}
+
+Test(init, several_runtimes_live_side_by_side) {
+    pthread_t threads[3];
+    for (uintptr_t i = 0; i < 3; i++)
+        pthread_create(&threads[i], NULL, live_in_a_runtime, (void *)(i + 1));
+    for (int i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    cr_assert_null(gate__init_first());
+}
+
+Test(init, settings_are_read_by_name_from_the_environment) {
+    setenv("GATE_DEBUG", "one=1,two=22,three=-3", 1);
+    cr_assert_eq(gate__init_setting("one", 0), 1);
+    cr_assert_eq(gate__init_setting("two", 0), 22);
+    cr_assert_eq(gate__init_setting("three", 0), -3);
+    cr_assert_eq(gate__init_setting("tw", 7), 7);
+    cr_assert_eq(gate__init_setting("wo", 7), 7);
+    unsetenv("GATE_DEBUG");
+    cr_assert_eq(gate__init_setting("one", 5), 5);
+}

@@ -1,0 +1,121 @@
+/* The memory entry points where no hook is registered. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "tests/support/runtime.h"
+
+enum { PAGE = 4096, ANONYMOUS = MAP_PRIVATE | MAP_ANONYMOUS };
+
+static char *map(size_t length) {
+    void *at = NULL;
+    cr_assert_eq(gate_mmap(NULL, length, PROT_READ | PROT_WRITE, ANONYMOUS, -1, 0, &at), 0);
+    return at;
+}
+
+static bool is_mapped(const void *page) {
+    unsigned char resident;
+    return mincore((void *)(uintptr_t)page, PAGE, &resident) == 0;
+}
+
+Test(mem, mapped_pages_are_zero_and_writable) {
+    char *at = map(3 * PAGE);
+    for (size_t i = 0; i < 3 * PAGE; i++)
+        cr_assert_eq(at[i], 0);
+    memset(at, 1, 3 * PAGE);
+    cr_assert_eq(gate_munmap(at, 3 * PAGE), 0);
+}
+
+Test(mem, unmapped_pages_are_gone_and_the_others_stay) {
+    char *at = map(3 * PAGE);
+    cr_assert_eq(gate_munmap(at + PAGE, PAGE), 0);
+    cr_assert(is_mapped(at));
+    cr_assert_not(is_mapped(at + PAGE));
+    cr_assert(is_mapped(at + 2 * PAGE));
+    gate_munmap(at, PAGE);
+    gate_munmap(at + 2 * PAGE, PAGE);
+}
+
+Test(mem, map_of_length_zero_is_einval_and_leaves_the_result) {
+    void *at = &at;
+    cr_assert_eq(gate_mmap(NULL, 0, PROT_READ, ANONYMOUS, -1, 0, &at), -EINVAL);
+    cr_assert_eq(at, &at);
+}
+
+Test(mem, map_of_a_closed_file_is_ebadf) {
+    void *at;
+    cr_assert_eq(gate_mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, 9999, 0, &at), -EBADF);
+}
+
+Test(mem, an_offset_beyond_32_bits_reaches_the_kernel) {
+    char name[] = "/tmp/callgate-mem-XXXXXX";
+    int fd = mkstemp(name);
+    uint64_t far = (uint64_t)8 << 30;
+    cr_assert_eq(ftruncate(fd, (off_t)(far + PAGE)), 0);
+    cr_assert_eq(pwrite(fd, "far", 4, (off_t)far), 4);
+    void *at = NULL;
+    cr_assert_eq(gate_mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, far, &at), 0);
+    cr_assert_str_eq(at, "far");
+    gate_munmap(at, PAGE);
+    close(fd);
+    unlink(name);
+}
+
+Test(mem, unmap_of_a_misaligned_address_or_nothing_is_einval_and_does_nothing) {
+    char *at = map(PAGE);
+    cr_assert_eq(gate_munmap(at + 1, PAGE), -EINVAL);
+    cr_assert_eq(gate_munmap(at, 0), -EINVAL);
+    cr_assert(is_mapped(at));
+    gate_munmap(at, PAGE);
+}
+
+static void unmap_beyond_the_address_space(void *unused) {
+    (void)unused;
+    gate_munmap((void *)PAGE, SIZE_MAX / PAGE * PAGE);
+}
+
+Test(mem, a_kernel_that_refuses_an_unmap_is_fatal_and_says_which) {
+    cr_assert_dies_with(unmap_beyond_the_address_space, NULL, "munmap(0x1000");
+}
+
+Test(mem, protection_is_enforced_and_can_be_given_back) {
+    char *at = map(PAGE);
+    int pipe_ends[2];
+    cr_assert_eq(pipe(pipe_ends), 0);
+    cr_assert_eq(write(pipe_ends[1], "x", 1), 1);
+    cr_assert_eq(gate_mprotect(at, PAGE, PROT_READ), 0);
+    cr_assert_eq(read(pipe_ends[0], at, 1), -1, "the kernel wrote to a read-only page");
+    cr_assert_eq(errno, EFAULT);
+    cr_assert_eq(gate_mprotect(at, PAGE, PROT_READ | PROT_WRITE), 0);
+    cr_assert_eq(read(pipe_ends[0], at, 1), 1);
+    cr_assert_eq(*at, 'x');
+    cr_assert_eq(gate_mprotect(at + 1, PAGE, PROT_READ), -EINVAL);
+    gate_munmap(at, PAGE);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+}
+
+Test(mem, advice_not_needed_zeroes_and_unknown_advice_is_einval) {
+    char *at = map(PAGE);
+    *at = 1;
+    cr_assert_eq(gate_madvise(at, PAGE, MADV_DONTNEED), 0);
+    cr_assert_eq(*at, 0);
+    cr_assert_eq(gate_madvise(at, PAGE, 9999), -EINVAL);
+    gate_munmap(at, PAGE);
+}
+
+Test(mem, sync_takes_mapped_pages_and_refuses_others) {
+    char *at = map(2 * PAGE);
+    cr_assert_eq(gate_msync(at, PAGE, MS_SYNC), 0);
+    gate_munmap(at + PAGE, PAGE);
+    cr_assert_eq(gate_msync(at, 2 * PAGE, MS_SYNC), -ENOMEM);
+    gate_munmap(at, PAGE);
+}
+
+Test(mem, hooks_after_the_first_mapping_are_ebusy) {
+    gate_munmap(map(PAGE), PAGE);
+    struct gate_mem_hooks none = {.size = sizeof none};
+    cr_assert_eq(gate_mem_register_hooks(&none), -EBUSY);
+}

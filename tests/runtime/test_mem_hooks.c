@@ -1,0 +1,146 @@
+/* The memory entry points with hooks: a table is registered once for a process, so these tests share
+ * one, and a program. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "tests/support/runtime.h"
+
+enum { PAGE = 4096, ANONYMOUS = MAP_PRIVATE | MAP_ANONYMOUS };
+
+/* What the hooks saw last, and what they are to answer. */
+static struct {
+    void *address;
+    uintptr_t length;
+    int32_t option, flags, fd;
+    uint32_t offset;
+    const char *frame;
+    int count;
+} seen;
+static uintptr_t answer;
+
+static void note(void *address, uintptr_t length, int32_t option) {
+    seen.address = address;
+    seen.length = length;
+    seen.option = option;
+    seen.frame = __builtin_frame_address(0);
+    seen.count++;
+}
+
+static uintptr_t hook_mmap(void *address, uintptr_t length, int32_t prot, int32_t flags, int32_t fd, uint32_t offset) {
+    note(address, length, prot);
+    seen.flags = flags;
+    seen.fd = fd;
+    seen.offset = offset;
+    if (answer)
+        return answer;
+    void *at = mmap(address, length, prot, flags, fd, offset);
+    return at == MAP_FAILED ? (uintptr_t)errno : (uintptr_t)at;
+}
+
+static void hook_munmap(void *address, uintptr_t length) {
+    note(address, length, 0);
+    munmap(address, length);
+}
+
+static int32_t hook_option(void *address, uintptr_t length, int32_t option) {
+    note(address, length, option);
+    return (int32_t)answer;
+}
+
+static int first_registration = 1;
+
+/* Registers before any test maps anything. */
+__attribute__((constructor)) static void register_hooks(void) {
+    struct gate_mem_hooks hooks = {sizeof hooks, hook_mmap, hook_munmap, hook_option, hook_option, hook_option};
+    first_registration = gate_mem_register_hooks(&hooks);
+}
+
+Test(mem_hooks, are_accepted_once_and_from_a_constructor) {
+    struct gate_mem_hooks none = {.size = sizeof none};
+    cr_assert_eq(first_registration, 0);
+    cr_assert_eq(gate_mem_register_hooks(&none), -EBUSY);
+}
+
+Test(mem_hooks, partial_or_unknown_tables_are_einval) {
+    struct gate_mem_hooks half = {.size = sizeof half, .mmap = hook_mmap};
+    struct gate_mem_hooks other = {.size = sizeof other, .munmap = hook_munmap};
+    struct gate_mem_hooks newer = {.size = sizeof newer + 8, .mmap = hook_mmap, .munmap = hook_munmap};
+    cr_assert_eq(gate_mem_register_hooks(&half), -EINVAL);
+    cr_assert_eq(gate_mem_register_hooks(&other), -EINVAL);
+    cr_assert_eq(gate_mem_register_hooks(&newer), -EINVAL);
+}
+
+Test(mem_hooks, mmap_gets_its_arguments_in_the_system_calls_order) {
+    void *at;
+    answer = 0x7000;
+    cr_assert_eq(gate_mmap((void *)0x5000, 3 * PAGE, PROT_READ, MAP_SHARED, 17, 0xfffff000, &at), 0);
+    answer = 0;
+    cr_assert_eq(at, (void *)0x7000);
+    cr_assert_eq(seen.address, (void *)0x5000);
+    cr_assert_eq(seen.length, (uintptr_t)3 * PAGE);
+    cr_assert_eq(seen.option, PROT_READ);
+    cr_assert_eq(seen.flags, MAP_SHARED);
+    cr_assert_eq(seen.fd, 17);
+    cr_assert_eq(seen.offset, 0xfffff000u);
+}
+
+Test(mem_hooks, a_result_below_4096_is_an_errno) {
+    void *at = &at;
+    answer = ENOMEM;
+    cr_assert_eq(gate_mmap(NULL, PAGE, PROT_READ, ANONYMOUS, -1, 0, &at), -ENOMEM);
+    answer = 4095;
+    cr_assert_eq(gate_mmap(NULL, PAGE, PROT_READ, ANONYMOUS, -1, 0, &at), -4095);
+    cr_assert_eq(at, &at);
+    answer = 4096;
+    cr_assert_eq(gate_mmap(NULL, PAGE, PROT_READ, ANONYMOUS, -1, 0, &at), 0);
+    cr_assert_eq(at, (void *)4096);
+    answer = 0;
+}
+
+Test(mem_hooks, an_offset_beyond_32_bits_is_eoverflow_and_not_passed_on) {
+    void *at;
+    int before = seen.count;
+    cr_assert_eq(gate_mmap(NULL, PAGE, PROT_READ, ANONYMOUS, -1, (uint64_t)1 << 32, &at), -EOVERFLOW);
+    cr_assert_eq(seen.count, before);
+}
+
+Test(mem_hooks, the_other_entry_points_pass_their_arguments_and_errors) {
+    answer = EACCES;
+    cr_assert_eq(gate_mprotect((void *)PAGE, 2 * PAGE, PROT_EXEC), -EACCES);
+    cr_assert(seen.address == (void *)PAGE && seen.length == 2 * PAGE && seen.option == PROT_EXEC);
+    answer = EBUSY;
+    cr_assert_eq(gate_msync((void *)PAGE, PAGE, MS_ASYNC), -EBUSY);
+    cr_assert_eq(seen.option, MS_ASYNC);
+    answer = EAGAIN;
+    cr_assert_eq(gate_madvise((void *)PAGE, PAGE, MADV_WILLNEED), -EAGAIN);
+    cr_assert_eq(seen.option, MADV_WILLNEED);
+    answer = 0;
+}
+
+static void *map_and_unmap(void *unused) {
+    gate_task *self = gate_task_current();
+    void *at;
+    (void)unused;
+    cr_assert_eq(gate_mmap(NULL, PAGE, PROT_READ, ANONYMOUS, -1, 0, &at), 0);
+    const char *mapping = seen.frame;
+    cr_assert_eq(gate_munmap(at, PAGE), 0);
+    cr_assert_eq(seen.address, at);
+    const char *low = self->stack.base, *high = low + self->stack.size;
+    bool on_task_stack = (mapping >= low && mapping < high) || (seen.frame >= low && seen.frame < high);
+    return (void *)(uintptr_t)on_task_stack;
+}
+
+Test(mem_hooks, run_on_the_system_stack_when_a_task_maps) {
+    cr_assert_null(run_task(map_and_unmap, NULL));
+}
+
+Test(mem_hooks, see_every_mapping_that_a_runtime_makes) {
+    gate_runtime *runtime = start(1);
+    int before = seen.count;
+    join(spawn("maps a stack", map_and_unmap, NULL));
+    cr_assert_gt(seen.count, before);
+    before = seen.count;
+    stop(runtime);
+    cr_assert_gt(seen.count, before, "the stacks were unmapped by another way");
+}

@@ -1,0 +1,111 @@
+/* Task stacks and their guards, with guard pages of the kernel's and with mprotect. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/runtime.h"
+
+enum { PAGE = 4096, SIZE = 32 * 1024 };
+
+static bool can_touch(const void *address) {
+    int ends[2];
+    cr_assert_eq(pipe(ends), 0);
+    bool touched = write(ends[1], address, 1) == 1;
+    close(ends[0]);
+    close(ends[1]);
+    return touched;
+}
+
+static unsigned count_mappings(void) {
+    FILE *maps = fopen("/proc/self/maps", "r");
+    unsigned lines = 0;
+    for (int c; (c = getc(maps)) != EOF;)
+        lines += c == '\n';
+    fclose(maps);
+    return lines;
+}
+
+static void use_stacks(void) {
+    struct gate__stack_pool pool;
+    struct gate__stack stacks[100];
+    gate__stack_pool_init(&pool, SIZE);
+    for (int i = 0; i < 100; i++) {
+        cr_assert_eq(gate__stack_get(&pool, 0, &stacks[i]), 0);
+        cr_assert_eq(stacks[i].size, (size_t)SIZE);
+        cr_assert_eq((uintptr_t)(stacks[i].base + SIZE) % 16, 0);
+        memset(stacks[i].base, i, SIZE);
+    }
+    for (int i = 0; i < 100; i++) {
+        cr_assert_eq(stacks[i].base[0], i, "stacks overlap");
+        cr_assert_not(can_touch(stacks[i].base - 1), "no guard below stack %d", i);
+        cr_assert_not(can_touch(stacks[i].base - PAGE));
+        gate__stack_put(&pool, stacks[i]);
+    }
+    gate__stack_pool_destroy(&pool);
+}
+
+Test(stack, each_has_its_own_memory_and_a_guard_below) {
+    use_stacks();
+}
+
+static void use_stacks_in_a_child(void *unused) {
+    (void)unused;
+    setenv("GATE_DEBUG", "guardpages=0", 1);
+    use_stacks();
+    fputs("fallback works\n", stderr);
+    abort();
+}
+
+Test(stack, guards_work_without_guard_pages_in_the_kernel) {
+    cr_assert_dies_with(use_stacks_in_a_child, NULL, "fallback works");
+}
+
+Test(stack, guard_pages_do_not_split_the_reservation) {
+    struct gate__stack_pool pool;
+    struct gate__stack stack;
+    void *page;
+    gate_mmap(NULL, PAGE, 3, 0x22, -1, 0, &page);
+    bool has_guard_pages = gate__os_guard(page, PAGE) == 0;
+    gate_munmap(page, PAGE);
+    gate__stack_pool_init(&pool, SIZE);
+    unsigned before = count_mappings();
+    for (int i = 0; i < 320; i++)
+        gate__stack_get(&pool, 0, &stack);
+    unsigned more = count_mappings() - before;
+    cr_assert(has_guard_pages ? more < 40 : more > 320, "%u mappings more for 320 stacks", more);
+    gate__stack_pool_destroy(&pool);
+}
+
+Test(stack, one_that_is_put_back_is_used_again) {
+    struct gate__stack_pool pool;
+    struct gate__stack first, second;
+    gate__stack_pool_init(&pool, SIZE);
+    gate__stack_get(&pool, 0, &first);
+    gate__stack_put(&pool, first);
+    gate__stack_get(&pool, 0, &second);
+    cr_assert_eq(first.base, second.base);
+    gate__stack_pool_destroy(&pool);
+}
+
+Test(stack, another_size_is_rounded_to_pages_and_unmapped_at_once) {
+    struct gate__stack_pool pool;
+    struct gate__stack stack;
+    gate__stack_pool_init(&pool, SIZE);
+    unsigned before = count_mappings();
+    cr_assert_eq(gate__stack_get(&pool, SIZE + 1, &stack), 0);
+    cr_assert_eq(stack.size, (size_t)SIZE + PAGE);
+    cr_assert_not(can_touch(stack.base - 1));
+    cr_assert(can_touch(stack.base));
+    gate__stack_put(&pool, stack);
+    cr_assert_leq(count_mappings(), before);
+    gate__stack_pool_destroy(&pool);
+}
+
+Test(stack, one_that_does_not_fit_the_address_space_is_enomem) {
+    struct gate__stack_pool pool;
+    struct gate__stack stack;
+    gate__stack_pool_init(&pool, SIZE);
+    cr_assert_eq(gate__stack_get(&pool, (size_t)1 << 50, &stack), -ENOMEM);
+    gate__stack_pool_destroy(&pool);
+}

@@ -1,0 +1,66 @@
+/* What tests of tasks begin and end with: a runtime, tasks with a name, and waiting for a fact.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef CALLGATE_TESTS_RUNTIME_H
+#define CALLGATE_TESTS_RUNTIME_H
+
+#include <unistd.h>
+
+#include "callgate.h"
+#include "runtime/internal.h"
+#include "runtime/os/os.h"
+#include "tests/support/test.h"
+
+static inline gate_runtime *start(uint32_t slots) {
+    gate_runtime *runtime = NULL;
+    gate_error error = {0, ""};
+    struct gate_runtime_config config = {.slots = slots, .task_stack_size = 256 * 1024};
+    cr_assert_eq(gate_runtime_start(&config, &runtime, &error), 0, "%s", error.message);
+    return runtime;
+}
+
+static inline void stop(gate_runtime *runtime) {
+    gate_error error = {0, ""};
+    cr_assert_eq(gate_runtime_stop(runtime, &error), 0, "%s", error.message);
+}
+
+static inline gate_task *spawn(const char *name, gate_task_main body, void *argument) {
+    gate_task *task = NULL;
+    struct gate_task_config config = {.main = body, .argument = argument, .name = name};
+    cr_assert_eq(gate_task_spawn(NULL, &config, &task), 0);
+    return task;
+}
+
+static inline void *join(gate_task *task) {
+    void *result = NULL;
+    cr_assert_eq(gate_task_join(task, &result), 0);
+    return result;
+}
+
+/* Runs body as the only task of a runtime with one slot, and returns its result. */
+static inline void *run_task(gate_task_main body, void *argument) {
+    gate_runtime *runtime = start(1);
+    void *result = join(spawn("only", body, argument));
+    stop(runtime);
+    return result;
+}
+
+static inline void sleep_ms(void *milliseconds) {
+    usleep((useconds_t)(uintptr_t)milliseconds * 1000);
+}
+
+/* A foreign call that lasts: the slot is free for others meanwhile. */
+static inline void block_ms(unsigned milliseconds) {
+    gate__foreign_call(sleep_ms, (void *)(uintptr_t)milliseconds);
+}
+
+/* Evaluates condition until it holds, for at most ten seconds. */
+#define wait_until(condition)                                                                \
+    do {                                                                                     \
+        uint64_t give_up = gate__os_now() + 10ull * 1000 * 1000 * 1000;                      \
+        while (!(condition) && gate__os_now() < give_up)                                     \
+            usleep(200);                                                                     \
+        cr_assert((condition), "not within ten seconds: " #condition);                       \
+    } while (0)
+
+#endif
