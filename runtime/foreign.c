@@ -67,7 +67,7 @@ void gate__foreign_call(void (*fn)(void *), void *arg) {
 bool gate__foreign_come_in(gate_m *m) {
     gate_runtime *runtime = m->runtime;
     gate__lock(&runtime->lock);
-    bool stopped = runtime->stopping;
+    bool stopped = atomic_load(&runtime->stopping);
     if (!stopped)
         atomic_store(&m->status, GATE__M_RUNNING);
     bool waits = !stopped && !gate__sched_take_idle(m);

@@ -182,7 +182,7 @@ static unsigned close_or_describe(gate_runtime *runtime, gate_error *error) {
             used += (size_t)snprintf(places + used, sizeof places - used, "%s%s", left ? ", " : "", place);
         left++;
     }
-    runtime->stopping = left == 0;
+    atomic_store(&runtime->stopping, left == 0);
     gate__unlock(&runtime->lock);
     if (left)
         gate__fail(error, -EBUSY, "%u task%s left: %s", left, left == 1 ? " is" : "s are", places);

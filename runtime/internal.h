@@ -200,7 +200,8 @@ struct gate_m {
     gate_m *all_next;
     void *stack_bottom;           /* the system stack: lowest address and size */
     size_t stack_size;
-    void *alternate_stack;        /* trap.c's: where signal handlers run */
+    void *alternate_stack;        /* trap.c's: where signal handlers run, if this thread uses it */
+    bool uses_alternate_stack;
     void *tsan_fiber;             /* switch.c's, as the next */
     void *asan_fake_stack;
 };
@@ -299,6 +300,7 @@ void gate__foreign_leave_slow(gate_m *m);
 
 /* Interpreter code of m goes into C: from here on the slot may be taken. [task, slot] */
 static inline void gate__foreign_enter(gate_m *m) {
+    gate__assert(m->slot && atomic_load(&m->status) == GATE__M_RUNNING);
     uint32_t tick = atomic_load_explicit(&m->tick, memory_order_relaxed);
     atomic_store_explicit(&m->tick, tick + 1, memory_order_relaxed);
     atomic_store_explicit(&m->status, GATE__M_IN_CALL, memory_order_release);
@@ -346,7 +348,10 @@ void gate__monitor_notice(gate_runtime *runtime);
 /* trap.c: faults on task stacks */
 
 void gate__trap_init(void);
-/* Gives the calling thread an alternate signal stack, unless it has one; takes it away. */
+/* Memory for a thread's alternate signal stack, and its end. -ENOMEM. [any] */
+int gate__trap_prepare_thread(gate_m *m);
+void gate__trap_forget_thread(gate_m *m);
+/* Uses it on the calling thread, unless that has one of its own; stops that. [system stack] */
 void gate__trap_enter_thread(gate_m *m);
 void gate__trap_leave_thread(gate_m *m);
 
@@ -366,7 +371,7 @@ struct gate_runtime {
     gate_m *starter;
     gate_task *tasks;         /* all of them, the roots too */
     uint64_t last_number;
-    bool stopping;            /* no task is left and none comes any more */
+    _Atomic bool stopping;    /* no task is left and none comes any more */
     struct gate__stack_pool stacks;
     struct gate__monitor monitor;
     _Atomic uint32_t references; /* the start, each M, each callback */

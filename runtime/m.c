@@ -43,6 +43,10 @@ static void make_key(void) {
 
 static gate_m *make(gate_runtime *runtime) {
     gate_m *m = calloc(1, sizeof *m);
+    if (m && gate__trap_prepare_thread(m)) {
+        free(m);
+        m = NULL;
+    }
     if (m) {
         m->runtime = runtime;
         gate__semaphore_init(&m->wake);
@@ -52,6 +56,7 @@ static gate_m *make(gate_runtime *runtime) {
 }
 
 static void unmake(gate_m *m) {
+    gate__trap_forget_thread(m);
     gate__semaphore_destroy(&m->wake);
     gate__init_release(m->runtime);
     free(m);
@@ -152,12 +157,18 @@ void gate__m_join_worker(gate_m *m) {
     unmake(m);
 }
 
-gate_m *gate__m_in(gate_runtime *runtime, const char *caller) {
+/* The calling thread's M, unless it was adopted by a runtime that has stopped since. */
+static gate_m *known(void) {
     gate_m *m = gate__m();
-    if (m && m->runtime != runtime && m->runtime->stopping && m->adopted) {
-        gate__m_drop_root(m); /* the runtime that it belonged to is gone */
+    if (m && m->adopted && atomic_load(&m->runtime->stopping)) {
+        gate__m_drop_root(m);
         m = NULL;
     }
+    return m;
+}
+
+gate_m *gate__m_in(gate_runtime *runtime, const char *caller) {
+    gate_m *m = known();
     if (m && m->runtime != runtime)
         gate__fatal(caller, "this thread belongs to another runtime");
     if (!m && gate__m_make_root(runtime, true, &m))
@@ -176,7 +187,7 @@ void gate__m_unpin(gate_m *m) {
 }
 
 gate_m *gate_m_acquire(void) {
-    gate_m *m = gate__m();
+    gate_m *m = known();
     if (!m) {
         gate_runtime *runtime = gate__init_first();
         if (!runtime)

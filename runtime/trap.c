@@ -57,23 +57,26 @@ void gate__trap_init(void) {
     pthread_once(&once, install);
 }
 
+int gate__trap_prepare_thread(gate_m *m) {
+    return gate_mmap(NULL, ALTERNATE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
+                     &m->alternate_stack);
+}
+
+void gate__trap_forget_thread(gate_m *m) {
+    gate_munmap(m->alternate_stack, ALTERNATE_SIZE);
+}
+
 void gate__trap_enter_thread(gate_m *m) {
     stack_t stack;
     if (sigaltstack(NULL, &stack) || !(stack.ss_flags & SS_DISABLE))
         return;
-    if (gate_mmap(NULL, ALTERNATE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
-                  &m->alternate_stack))
-        gate__throw("no memory for a signal stack");
     stack = (stack_t){.ss_sp = m->alternate_stack, .ss_size = ALTERNATE_SIZE};
-    if (sigaltstack(&stack, NULL))
-        gate__throw("sigaltstack");
+    m->uses_alternate_stack = sigaltstack(&stack, NULL) == 0;
 }
 
 void gate__trap_leave_thread(gate_m *m) {
-    if (!m->alternate_stack)
-        return;
-    stack_t stack = {.ss_flags = SS_DISABLE};
-    sigaltstack(&stack, NULL);
-    gate_munmap(m->alternate_stack, ALTERNATE_SIZE);
-    m->alternate_stack = NULL;
+    stack_t none = {.ss_flags = SS_DISABLE};
+    if (m->uses_alternate_stack)
+        sigaltstack(&none, NULL);
+    m->uses_alternate_stack = false;
 }

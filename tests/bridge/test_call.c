@@ -1,0 +1,180 @@
+/* gate_call: on a thread, in a root task and in a stackful task alike. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/bridge.h"
+
+static int add(int a, int b) {
+    return a + b;
+}
+
+static double mix(signed char a, double b, unsigned long c, float d, const char *e, long double f, _Bool g, short h,
+                  int *i, unsigned char j) {
+    *i = 77;
+    return a + b + (double)c + (double)d + (double)strlen(e) + (double)f + g + h + j;
+}
+
+static int leave_errno(int number) {
+    int before = errno;
+    errno = number;
+    return before;
+}
+
+static const char *called_on;
+
+static int note_stack(void) {
+    called_on = __builtin_frame_address(0);
+    return 0;
+}
+
+static void call_add(void) {
+    gate_function function = make_function("int (int, int)", address_of(add), "add");
+    int a = 40, b = 2, result = 0;
+    void *arguments[] = {&a, &b};
+    cr_assert_eq(gate_call(&function, &result, arguments), 0);
+    cr_assert_eq(result, 42);
+    cr_assert_eq(gate_call(&function, NULL, arguments), 0, "a result that nobody wants");
+    free_function(function);
+}
+
+static void call_mix(void) {
+    gate_function function = make_function("double (signed char, double, unsigned long, float, const char *, "
+                                           "long double, _Bool, short, int *, unsigned char)",
+                                           address_of(mix), "mix");
+    signed char a = -3;
+    double b = 0.5, result = 0;
+    unsigned long c = 1ul << 40;
+    float d = 0.25f;
+    const char *e = "four";
+    long double f = 2;
+    _Bool g = 1;
+    short h = -1000;
+    int i = 0, *address = &i;
+    unsigned char j = 255;
+    void *arguments[] = {&a, &b, &c, &d, &e, &f, &g, &h, &address, &j};
+    cr_assert_eq(gate_call(&function, &result, arguments), 0);
+    cr_assert_eq(result, mix(a, b, c, d, e, f, g, h, &i, j));
+    cr_assert_eq(i, 77);
+    free_function(function);
+}
+
+static void call_for_errno(void) {
+    gate_function function = make_function("int (int)", address_of(leave_errno), "leave_errno");
+    int number = EXDEV, before = -1;
+    void *arguments[] = {&number};
+    errno = EBADF;
+    gate_call(&function, &before, arguments);
+    cr_assert_eq(before, 0, "a function starts with errno 0");
+    cr_assert_eq(gate_errno(), EXDEV);
+    number = 0;
+    gate_call(&function, &before, arguments);
+    cr_assert_eq(gate_errno(), 0);
+    free_function(function);
+}
+
+static void *all_of_it(void *unused) {
+    call_add();
+    call_mix();
+    call_for_errno();
+    return unused;
+}
+
+Test(call, passes_arguments_and_results_without_a_runtime) {
+    all_of_it(NULL);
+}
+
+Test(call, passes_arguments_and_results_in_a_root_task) {
+    gate_runtime *runtime = start(1);
+    all_of_it(NULL);
+    stop(runtime);
+}
+
+Test(call, passes_arguments_and_results_in_a_stackful_task) {
+    run_task(all_of_it, NULL);
+}
+
+static void *call_and_compare_stacks(void *unused) {
+    gate_task *self = gate_task_current();
+    gate_function function = make_function("int (void)", address_of(note_stack), NULL);
+    cr_assert_eq(gate_call(&function, NULL, NULL), 0);
+    cr_assert(called_on < self->stack.base || called_on >= self->stack.base + self->stack.size);
+    free_function(function);
+    return unused;
+}
+
+Test(call, from_a_stackful_task_runs_on_the_system_stack) {
+    run_task(call_and_compare_stacks, NULL);
+}
+
+/* More stack than a task has: only the system stack can give it. */
+static int use_stack(void) {
+    volatile char room[1024 * 1024];
+    for (size_t i = 0; i < sizeof room; i += 4096)
+        room[i] = 1;
+    return room[4096];
+}
+
+static void *call_deep(void *unused) {
+    gate_function function = make_function("int (void)", address_of(use_stack), "use_stack");
+    int result = 0;
+    cr_assert_eq(gate_call(&function, &result, NULL), 0);
+    cr_assert_eq(result, 1);
+    free_function(function);
+    return unused;
+}
+
+Test(call, gives_c_more_stack_than_the_task_has) {
+    run_task(call_deep, NULL);
+}
+
+static int sleep_and_fail(int number) {
+    usleep(3000);
+    errno = number;
+    return -1;
+}
+
+static void *fail_with(void *number) {
+    gate_function function = make_function("int (int)", address_of(sleep_and_fail), "sleep_and_fail");
+    int wanted = (int)(intptr_t)number, result = 0;
+    void *arguments[] = {&wanted};
+    for (int i = 0; i < 10; i++) {
+        cr_assert_eq(gate_call(&function, &result, arguments), 0);
+        gate_task_yield();
+        cr_assert_eq(gate_errno(), wanted, "another task's errno");
+    }
+    free_function(function);
+    return NULL;
+}
+
+Test(call, each_task_keeps_its_errno_while_calls_overlap_and_threads_change) {
+    gate_runtime *runtime = start(2);
+    gate_task *tasks[8];
+    for (intptr_t i = 0; i < 8; i++)
+        tasks[i] = spawn("failing", fail_with, (void *)(i + 1));
+    for (int i = 0; i < 8; i++)
+        join(tasks[i]);
+    stop(runtime);
+}
+
+static void *block_in_a_call(void *function) {
+    unsigned time = 100 * 1000;
+    void *arguments[] = {&time};
+    gate_call(function, NULL, arguments);
+    return NULL;
+}
+
+Test(call, in_progress_is_named_when_the_runtime_is_stopped) {
+    gate_runtime *runtime = start(1);
+    gate_error error = {0, ""};
+    gate_function function = make_function("int (unsigned)", address_of(usleep), "usleep");
+    gate_task *task = spawn("sleeper", block_in_a_call, &function);
+    block_ms(20);
+    cr_assert_eq(gate_runtime_stop(runtime, &error), -EBUSY);
+    cr_assert_not_null(strstr(error.message, "'sleeper' (#2) in a call of usleep"), "%s", error.message);
+    join(task);
+    stop(runtime);
+    free_function(function);
+}

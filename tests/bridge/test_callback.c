@@ -1,0 +1,385 @@
+/* Callbacks: on the task in the call, from threads of C's own, nested, failing, and freed. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/bridge.h"
+
+typedef int (*int_to_int)(int);
+
+static gate_signature *int_int, *takes_callback;
+static gate_runtime *host;
+
+/* What C does with a callback here: calls it, and adds one to its result. */
+static int call_it(int_to_int callback, int x) {
+    return callback(x) + 1;
+}
+
+static gate_function caller;
+
+static void set_up(uint32_t slots) {
+    host = start(slots);
+    int_int = parse("int (int)");
+    takes_callback = parse("int (int (*)(int), int)");
+    caller = (gate_function){takes_callback, address_of(call_it), "call_it"};
+}
+
+static void tear_down(void) {
+    stop(host);
+    gate_signature_free(int_int);
+    gate_signature_free(takes_callback);
+}
+
+/* Calls C, which calls callback with x. */
+static int through_c(gate_callback *callback, int x, int *result) {
+    void (*address)(void) = gate_callback_address(callback);
+    void *arguments[] = {&address, &x};
+    return gate_call(&caller, result, arguments);
+}
+
+static int twice(void *data, void *result, void *const arguments[]) {
+    *(const char **)data = __builtin_frame_address(0);
+    *(int *)result = 2 * *(int *)arguments[0];
+    return 0;
+}
+
+static void *call_back_once(void *unused) {
+    const char *handled_on = NULL;
+    gate_task *self = gate_task_current();
+    gate_callback *callback = make_callback(host, int_int, twice, &handled_on);
+    int result = 0;
+    cr_assert_eq(through_c(callback, 20, &result), 0);
+    cr_assert_eq(result, 41);
+    if (self->stack.base)
+        cr_assert(handled_on >= self->stack.base && handled_on < self->stack.base + self->stack.size);
+    cr_assert_eq(gate_callback_free(callback), 0);
+    return unused;
+}
+
+Test(callback, runs_on_the_stack_of_the_task_in_the_call) {
+    set_up(1);
+    call_back_once(NULL);
+    join(spawn("calls back", call_back_once, NULL));
+    tear_down();
+}
+
+/* Counts down through C: handler -> gate_call -> C -> handler ... */
+static gate_callback *counter;
+
+static int count_down(void *unused, void *result, void *const arguments[]) {
+    int left = *(int *)arguments[0], below = 0;
+    (void)unused;
+    if (left > 0 && through_c(counter, left - 1, &below))
+        return 1;
+    *(int *)result = below + 1;
+    return 0;
+}
+
+static void *nest(void *depth) {
+    int result = 0;
+    counter = make_callback(host, int_int, count_down, NULL);
+    cr_assert_eq(through_c(counter, (int)(intptr_t)depth, &result), 0);
+    cr_assert_eq(result, 2 * ((int)(intptr_t)depth + 1));
+    gate_callback_free(counter);
+    return NULL;
+}
+
+Test(callback, nest_to_any_depth_that_the_stacks_hold) {
+    set_up(1);
+    join(spawn("nests", nest, (void *)50));
+    nest((void *)50);
+    tear_down();
+}
+
+/* Failing */
+
+static int handled;
+
+static int fail(void *status, void *result, void *const arguments[]) {
+    (void)arguments;
+    handled++;
+    *(int *)result = 1234;
+    return (int)(intptr_t)status;
+}
+
+static int seen_by_c[3];
+
+static int call_thrice(int_to_int callback, int x) {
+    for (int i = 0; i < 3; i++)
+        seen_by_c[i] = callback(x);
+    return 5;
+}
+
+static void *fail_below_a_call(void *unused) {
+    gate_callback *failing = make_callback(host, int_int, fail, (void *)17);
+    gate_function thrice = {takes_callback, address_of(call_thrice), "call_thrice"};
+    void (*address)(void) = gate_callback_address(failing);
+    int x = 0, result = 0;
+    void *arguments[] = {&address, &x};
+    handled = 0;
+    seen_by_c[0] = seen_by_c[1] = seen_by_c[2] = -1;
+    cr_assert_eq(gate_call(&thrice, &result, arguments), 17);
+    cr_assert_eq(handled, 1, "later callbacks below the same call must not run");
+    cr_assert(seen_by_c[0] == 0 && seen_by_c[1] == 0 && seen_by_c[2] == 0, "C gets zero");
+    cr_assert_eq(gate_call(&thrice, &result, arguments), 17, "the next call starts afresh");
+    gate_callback_free(failing);
+    return unused;
+}
+
+Test(callback, a_failure_comes_back_from_the_call_that_led_to_it_and_c_gets_zero) {
+    set_up(1);
+    fail_below_a_call(NULL);
+    join(spawn("fails", fail_below_a_call, NULL));
+    tear_down();
+}
+
+static int fail_inside_and_recover(void *failing, void *result, void *const arguments[]) {
+    int below = 0;
+    (void)arguments;
+    cr_assert_eq(through_c(failing, 1, &below), 9);
+    *(int *)result = 100;
+    return 0;
+}
+
+Test(callback, a_failure_that_the_handler_above_takes_goes_no_further) {
+    set_up(1);
+    gate_callback *failing = make_callback(host, int_int, fail, (void *)9);
+    gate_callback *recovering = make_callback(host, int_int, fail_inside_and_recover, failing);
+    int result = 0;
+    cr_assert_eq(through_c(recovering, 1, &result), 0);
+    cr_assert_eq(result, 101);
+    gate_callback_free(recovering);
+    gate_callback_free(failing);
+    tear_down();
+}
+
+/* errno */
+
+static int spoil_errno(void *unused, void *result, void *const arguments[]) {
+    (void)unused, (void)result, (void)arguments;
+    block_ms(2);
+    errno = EPROTO;
+    return 0;
+}
+
+static int errno_around(int_to_int callback, int number) {
+    errno = number;
+    callback(0);
+    return errno;
+}
+
+static void *keep_errno(void *unused) {
+    gate_callback *callback = make_callback(host, int_int, spoil_errno, NULL);
+    gate_function function = {takes_callback, address_of(errno_around), "errno_around"};
+    void (*address)(void) = gate_callback_address(callback);
+    int number = EXDEV, result = 0;
+    void *arguments[] = {&address, &number};
+    cr_assert_eq(gate_call(&function, &result, arguments), 0);
+    cr_assert_eq(result, EXDEV);
+    cr_assert_eq(gate_errno(), EXDEV);
+    gate_callback_free(callback);
+    return unused;
+}
+
+Test(callback, leaves_c_its_errno) {
+    set_up(1);
+    join(spawn("errno", keep_errno, NULL));
+    tear_down();
+}
+
+/* Blocking in handlers, and other tasks meanwhile */
+
+static int park_in_handler(void *unused, void *result, void *const arguments[]) {
+    pthread_t before = pthread_self();
+    (void)unused, (void)arguments;
+    for (int i = 0; i < 5; i++) {
+        gate_task_yield();
+        block_ms(1);
+        gate_task_ready(gate_task_current());
+        gate_task_park("itself");
+    }
+    *(int *)result = pthread_equal(before, pthread_self());
+    return 0;
+}
+
+static void *call_and_park(void *unused) {
+    gate_callback *callback = make_callback(host, int_int, park_in_handler, NULL);
+    for (int i = 0; i < 5; i++) {
+        int result = 0;
+        cr_assert_eq(through_c(callback, 0, &result), 0);
+        cr_assert_eq(result, 2, "the handler changed its thread");
+    }
+    gate_callback_free(callback);
+    return unused;
+}
+
+Test(callback, handlers_may_yield_block_and_park_and_stay_on_their_thread) {
+    set_up(2);
+    gate_task *tasks[10];
+    for (int i = 0; i < 10; i++)
+        tasks[i] = spawn("parks below C", call_and_park, NULL);
+    for (int i = 0; i < 10; i++)
+        join(tasks[i]);
+    tear_down();
+}
+
+/* Threads of C's own */
+
+enum { FOREIGN_CALLS = 200 };
+
+static int plain_count; /* safe: one slot */
+
+static int count_plainly(void *unused, void *result, void *const arguments[]) {
+    (void)unused;
+    plain_count++;
+    *(int *)result = *(int *)arguments[0] + 1;
+    cr_assert_not_null(gate_task_current());
+    cr_assert_str_eq(gate_task_name(gate_task_current()), "thread");
+    return 0;
+}
+
+static void *call_from_outside(void *callback) {
+    int_to_int function = (int_to_int)gate_callback_address(callback);
+    for (int i = 0; i < FOREIGN_CALLS; i++)
+        cr_assert_eq(function(i), i + 1);
+    return NULL;
+}
+
+static int run_threads(gate_callback *callback) {
+    pthread_t threads[8];
+    for (int i = 0; i < 8; i++)
+        pthread_create(&threads[i], NULL, call_from_outside, callback);
+    for (int i = 0; i < 8; i++)
+        pthread_join(threads[i], NULL);
+    return 0;
+}
+
+static void *run_threads_in_a_call(void *callback) {
+    gate_signature *signature = parse("int (void *)");
+    gate_function function = {signature, address_of(run_threads), "run_threads"};
+    void *arguments[] = {&callback};
+    cr_assert_eq(gate_call(&function, NULL, arguments), 0);
+    gate_signature_free(signature);
+    return NULL;
+}
+
+Test(callback, from_threads_that_the_runtime_never_saw_take_turns_with_the_slot) {
+    set_up(1);
+    plain_count = 0;
+    gate_callback *callback = make_callback(host, int_int, count_plainly, NULL);
+    join(spawn("starts threads", run_threads_in_a_call, callback));
+    cr_assert_eq(plain_count, 8 * FOREIGN_CALLS);
+    gate_callback_free(callback);
+    tear_down();
+}
+
+static int reported;
+
+static void note_failure(void *unused, gate_task *root, int status) {
+    (void)unused;
+    cr_assert_eq(root, gate_task_current());
+    reported = status;
+}
+
+static void *call_once_from_outside(void *callback) {
+    int_to_int function = (int_to_int)gate_callback_address(callback);
+    return (void *)(intptr_t)function(1);
+}
+
+static int run_one_thread(gate_callback *callback) {
+    pthread_t thread;
+    void *result;
+    pthread_create(&thread, NULL, call_once_from_outside, callback);
+    pthread_join(thread, &result);
+    return (int)(intptr_t)result;
+}
+
+Test(callback, a_failure_on_a_thread_of_cs_own_goes_to_the_host_and_c_gets_zero) {
+    struct gate_runtime_config config = {.hooks = {.callback_failed = note_failure}};
+    cr_assert_eq(gate_runtime_start(&config, &host, NULL), 0);
+    gate_function function = make_function("int (void *)", address_of(run_one_thread), "run_one_thread");
+    int_int = parse("int (int)");
+    gate_callback *callback = make_callback(host, int_int, fail, (void *)23);
+    void *arguments[] = {&callback};
+    int result = -1;
+    cr_assert_eq(gate_call(&function, &result, arguments), 0);
+    cr_assert_eq(result, 0);
+    cr_assert_eq(reported, 23);
+    gate_callback_free(callback);
+    free_function(function);
+    tear_down();
+}
+
+/* Lifetime */
+
+static int free_itself(void *unused, void *result, void *const arguments[]) {
+    (void)unused, (void)arguments;
+    *(int *)result = gate_callback_free(counter);
+    return 0;
+}
+
+Test(callback, free_while_it_runs_is_ebusy) {
+    set_up(1);
+    int result = 0;
+    counter = make_callback(host, int_int, free_itself, NULL);
+    cr_assert_eq(through_c(counter, 0, &result), 0);
+    cr_assert_eq(result, -EBUSY + 1);
+    cr_assert_eq(gate_callback_free(counter), 0);
+    cr_assert_eq(gate_callback_free(NULL), 0);
+    tear_down();
+}
+
+Test(callback, without_a_handler_a_signature_or_a_runtime_is_einval) {
+    set_up(1);
+    gate_callback *callback = NULL;
+    gate_error error;
+    cr_assert_eq(gate_callback_make(host, int_int, NULL, NULL, &callback, &error), -EINVAL);
+    cr_assert_eq(gate_callback_make(host, NULL, twice, NULL, &callback, &error), -EINVAL);
+    cr_assert_eq(gate_callback_make(NULL, int_int, twice, NULL, &callback, &error), -EINVAL);
+    cr_assert_null(callback);
+    tear_down();
+}
+
+Test(callback, called_by_interpreter_code_itself_runs_in_place) {
+    set_up(1);
+    const char *handled_on = NULL;
+    gate_callback *callback = make_callback(host, int_int, twice, &handled_on);
+    cr_assert_eq(((int_to_int)gate_callback_address(callback))(4), 8);
+    gate_callback_free(callback);
+    tear_down();
+}
+
+static void call_after_stop(void *unused) {
+    const char *handled_on;
+    (void)unused;
+    set_up(1);
+    gate_callback *callback = make_callback(host, int_int, twice, (void *)&handled_on);
+    stop(host);
+    ((int_to_int)gate_callback_address(callback))(4);
+}
+
+Test(callback, called_after_the_stop_is_fatal) {
+    cr_assert_dies_with(call_after_stop, NULL, "gate_callback: called after its runtime was stopped");
+}
+
+Test(callback, no_page_is_writable_and_executable_while_callbacks_live) {
+    set_up(1);
+    gate_callback *callbacks[300];
+    for (int i = 0; i < 300; i++)
+        callbacks[i] = make_callback(host, int_int, twice, NULL);
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[512];
+    unsigned lines = 0;
+    while (fgets(line, sizeof line, maps)) {
+        char *permissions = strchr(line, ' ');
+        lines++;
+        cr_assert_not(permissions && permissions[2] == 'w' && permissions[3] == 'x', "%s", line);
+    }
+    fclose(maps);
+    cr_assert_gt(lines, 10);
+    for (int i = 0; i < 300; i++)
+        gate_callback_free(callbacks[i]);
+    tear_down();
+}

@@ -1,0 +1,36 @@
+/* What tests of calls begin with: functions and callbacks from their C text.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef CALLGATE_TESTS_BRIDGE_H
+#define CALLGATE_TESTS_BRIDGE_H
+
+#include "tests/support/runtime.h"
+
+static inline gate_signature *parse(const char *text) {
+    gate_signature *signature = NULL;
+    gate_error error = {0, ""};
+    cr_assert_eq(gate_signature_parse(text, &signature, &error), 0, "%s: %s", text, error.message);
+    return signature;
+}
+
+/* The signature is the function's own: free_function. */
+static inline gate_function make_function(const char *text, void (*address)(void), const char *name) {
+    return (gate_function){parse(text), address, name};
+}
+
+static inline void free_function(gate_function function) {
+    gate_signature_free((gate_signature *)(uintptr_t)function.signature);
+}
+
+static inline gate_callback *make_callback(gate_runtime *runtime, const gate_signature *signature, gate_handler handler,
+                                           void *host) {
+    gate_callback *callback = NULL;
+    gate_error error = {0, ""};
+    cr_assert_eq(gate_callback_make(runtime, signature, handler, host, &callback, &error), 0, "%s", error.message);
+    return callback;
+}
+
+/* A C function's address as the bridge takes it. */
+#define address_of(function) ((void (*)(void))(function))
+
+#endif
