@@ -10,7 +10,8 @@
 #include "runtime/internal.h"
 
 struct gate_callback {
-    struct gate__ffi_thunk thunk;
+    struct gate__ffi_closure *closure;
+    const gate_signature *signature;
     gate_runtime *runtime; /* retained: it is asked even after its stop */
     gate_handler handler;
     void *host;
@@ -44,7 +45,7 @@ static void handle(void *data) {
     int status = callback->handler(callback->host, a->result, a->arguments);
     if (status == 0)
         return;
-    memset(a->result, 0, callback->thunk.signature->result->size);
+    memset(a->result, 0, callback->signature->result->size);
     if (call)
         call->status = status;
     else
@@ -102,10 +103,8 @@ int gate_callback_make(gate_runtime *runtime, const gate_signature *signature, g
     callback->runtime = runtime;
     callback->handler = handler;
     callback->host = host;
-    callback->thunk.target = arrive;
-    callback->thunk.data = callback;
-    callback->thunk.signature = signature;
-    int failed = gate__ffi_thunk_make(&callback->thunk, error);
+    callback->signature = signature;
+    int failed = gate__ffi_closure_make(signature, arrive, callback, &callback->closure, error);
     if (failed) {
         free(callback);
         return failed;
@@ -116,7 +115,7 @@ int gate_callback_make(gate_runtime *runtime, const gate_signature *signature, g
 }
 
 void (*gate_callback_address(const gate_callback *callback))(void) {
-    return callback->thunk.address;
+    return gate__ffi_closure_address(callback->closure);
 }
 
 int gate_callback_free(gate_callback *callback) {
@@ -124,7 +123,7 @@ int gate_callback_free(gate_callback *callback) {
         return 0;
     if (atomic_load(&callback->running))
         return -EBUSY;
-    gate__ffi_thunk_free(&callback->thunk);
+    gate__ffi_closure_free(callback->closure);
     gate__init_release(callback->runtime);
     free(callback);
     return 0;

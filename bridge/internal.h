@@ -1,13 +1,15 @@
 /* The bridge's own map: what each of its files offers the others.
  *
  * Data goes one way: decl.c reads text into the types of type.c; ffi.c prepares them; call.c and
- * callback.c use what was prepared. Only ffi.c knows libffi.
+ * callback.c use what was prepared. Only ffi.c knows libffi; only thunk.c makes code.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_BRIDGE_INTERNAL_H
 #define CALLGATE_BRIDGE_INTERNAL_H
 
 #include "bridge.h"
+
+struct gate__ffi_closure;
 
 enum { GATE__PARAMETERS_MAX = 127 }; /* what C11 5.2.4.1 asks of a compiler */
 
@@ -44,21 +46,24 @@ int gate__ffi_prepare(gate_signature *signature, gate_error *error);
 /* Calls address; result takes exactly the result type's bytes, or is NULL. [system stack] */
 void gate__ffi_call(const gate_signature *signature, void (*address)(void), void *result, void *const arguments[]);
 
-/* What a thunk calls, on the thread and stack that C called it on; result is zeroed room for the
- * result's type. */
+/* What a callback's code calls, on the thread and stack that C called it on; result is zeroed room for
+ * the result's type. */
 typedef void (*gate__ffi_target)(void *data, void *result, void *const arguments[]);
 
-struct gate__ffi_thunk {
-    void (*address)(void); /* what C calls */
-    gate__ffi_target target;
-    void *data;
-    const gate_signature *signature;
-    void *closure; /* libffi's */
-};
+/* Makes a function of signature that calls target with data; it stays readable until it is freed.
+ * -ENOMEM. [any] */
+int gate__ffi_closure_make(const gate_signature *signature, gate__ffi_target target, void *data,
+                           struct gate__ffi_closure **closure, gate_error *error);
+void (*gate__ffi_closure_address(const struct gate__ffi_closure *closure))(void);
+void gate__ffi_closure_free(struct gate__ffi_closure *closure);
 
-/* Makes thunk callable: target, data and signature are filled in, the rest is set. [any] */
-int gate__ffi_thunk_make(struct gate__ffi_thunk *thunk, gate_error *error);
-void gate__ffi_thunk_free(struct gate__ffi_thunk *thunk);
+/* thunk.c */
+
+/* Makes a function that goes to the address in record's first word, with record in the register of the
+ * static chain. Negative errno. [any] */
+int gate__thunk_make(void *record, void (**address)(void));
+/* A call of it is fatal from now on, until it is made again. [any] */
+void gate__thunk_free(void (*address)(void));
 
 /* call.c */
 

@@ -1,0 +1,25 @@
+/* The code of callbacks on x86-64: one page, copied as it stands to wherever callbacks live.
+ *
+ * The page after each copy is its data: entry i of that page belongs to thunk i of this one, and its
+ * first word points to a record whose first word is where to go. All thunks are alike, since the
+ * distance from a thunk to its entry is the same for each.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bridge/arch/thunk.h"
+#include "runtime/arch/asm.h"
+
+    .section .rodata
+    .balign GATE__THUNK_PAGE
+    .globl gate__thunk_code
+    .hidden gate__thunk_code
+    .type gate__thunk_code, %object
+gate__thunk_code:
+    .rept GATE__THUNK_PAGE / GATE__THUNK_SIZE
+0:  endbr64
+    movq 0b + GATE__THUNK_PAGE(%rip), %r10 /* the record; r10 is the ABI's static chain */
+    jmp *(%r10)                            /* no frame: C's caller is the next one's */
+    .balign GATE__THUNK_SIZE, 0xcc
+    .endr
+    .size gate__thunk_code, . - gate__thunk_code
+
+GATE__NO_EXECUTABLE_STACK
