@@ -471,9 +471,16 @@ static void skip_nested(struct parser *p) {
     }
 }
 
-/* Whether a "(" that has been read opens a declarator, and not a list of parameters. */
+/* Whether a "(" that has been read opens a declarator, and not a list of parameters. A name that is no
+ * type could be either's: "(f)(...)" declares f, anything else was meant as a type. */
 static bool opens_declarator(const struct parser *p) {
-    return sees(p, "*") || sees(p, "(") || sees(p, "[") || (p->token.kind == NAME && !begins_type(&p->token));
+    struct parser ahead = *p;
+    if (sees(p, "*") || sees(p, "(") || sees(p, "["))
+        return true;
+    if (p->token.kind != NAME || begins_type(&p->token))
+        return false;
+    advance(&ahead);
+    return accept(&ahead, ")") && (sees(&ahead, "(") || sees(&ahead, "["));
 }
 
 static const gate_type *nested(struct parser *p, const gate_type *type, bool *array) {
@@ -529,6 +536,17 @@ static const gate_type *declarator(struct parser *p, const gate_type *type, bool
     return p->failed ? NULL : type;
 }
 
+/* The whole text is one function's type, and nothing follows. */
+static void require_function(struct parser *p, const gate_type *type, bool array, const struct token *first) {
+    bool function = type->kind == GATE_FUNCTION && !array;
+    if (array || (type->kind == GATE_POINTER && type->target->kind == GATE_FUNCTION))
+        fail_at(p, first, -EINVAL, "which begins a type that is no function's; expected one as in 'int (char *)'");
+    else if (!function)
+        expected(p, "'(' and parameters");
+    else if (p->token.kind != END)
+        expected(p, "the end");
+}
+
 int gate__decl_parse(const char *text, gate_signature *signature, gate_error *error) {
     if (!text)
         return gate__fail(error, -EINVAL, "no text was given");
@@ -541,10 +559,8 @@ int gate__decl_parse(const char *text, gate_signature *signature, gate_error *er
     if (type)
         type = declarator(&p, type, &array);
     accept(&p, ";");
-    if (!p.failed && p.token.kind != END)
-        expected(&p, type->kind == GATE_FUNCTION ? "the end" : "'(' and parameters");
-    if (!p.failed && (array || type->kind != GATE_FUNCTION))
-        fail_at(&p, &first, -EINVAL, "which begins a type that is no function's; expected as in 'int (char *)'");
+    if (!p.failed)
+        require_function(&p, type, array, &first);
     if (p.failed)
         return p.failed;
     signature->result = type->function->result;

@@ -4,6 +4,7 @@
 #ifndef CALLGATE_TESTS_BRIDGE_H
 #define CALLGATE_TESTS_BRIDGE_H
 
+#include "bridge/internal.h"
 #include "tests/support/runtime.h"
 
 static inline gate_signature *parse(const char *text) {

@@ -1,0 +1,289 @@
+/* The parser: what it takes, what it refuses and where, and that no bytes break it. */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <time.h>
+#include <wchar.h>
+
+#include "tests/support/bridge.h"
+
+/* Prints a whole signature, as "result (parameters)". */
+static void print_signature(const gate_signature *signature, char *buffer, size_t size) {
+    gate_type type = {GATE_FUNCTION, 0, 0, 0, NULL, signature, NULL};
+    gate_type_print(&type, buffer, size);
+}
+
+static void check(const char *text, const char *means) {
+    char printed[512], again[512];
+    gate_signature *signature = parse(text);
+    print_signature(signature, printed, sizeof printed);
+    cr_assert_str_eq(printed, means, "'%s' reads as '%s', not '%s'", text, printed, means);
+    gate_signature_free(signature);
+    signature = parse(printed);
+    print_signature(signature, again, sizeof again);
+    cr_assert_str_eq(printed, again);
+    gate_signature_free(signature);
+}
+
+Test(decl, specifiers_come_in_any_order) {
+    check("int (unsigned)", "int (unsigned int)");
+    check("long int unsigned (long unsigned int long)", "unsigned long (unsigned long long)");
+    check("signed (signed char, char, char unsigned, short signed int)",
+          "int (signed char, char, unsigned char, short)");
+    check("double long (long _Complex double, _Complex float)", "long double (long double _Complex, float _Complex)");
+    check("bool (_Bool)", "_Bool (_Bool)");
+    check("char const *(const char *, char const *const, volatile int const *)",
+          "const char *(const char *, const char *const, const volatile int *)");
+}
+
+Test(decl, prototypes_with_names_are_taken_as_headers_have_them) {
+    check("extern int puts(const char *string);", "int (const char *)");
+    check("void *memcpy(void *restrict to, const void *restrict from, size_t n);",
+          "void *(void *restrict, const void *restrict, unsigned long)");
+    check("void qsort(void *base, size_t n, size_t size, int (*compare)(const void *, const void *))",
+          "void (void *, unsigned long, unsigned long, int (*)(const void *, const void *))");
+    check("void (*signal(int number, void (*handler)(int)))(int);", "void (*(int, void (*)(int)))(int)");
+    check("int getpid()", "int (void)");
+    check("int getpid(void)", "int (void)");
+    check(" \n\tint\n(\nint\t)\n; ", "int (int)");
+}
+
+Test(decl, parameters_are_adjusted_as_c_does) {
+    check("int (int [])", "int (int *)");
+    check("int (char *argv[], int a[static 4], int b[N], const char c[restrict 10])",
+          "int (char **, int *, int *, const char *)");
+    check("int (int (int), int callback(char))", "int (int (*)(int), int (*)(char))");
+    check("int (void (*[])(void))", "int (void (**)(void))");
+}
+
+Test(decl, tags_are_kept_and_enums_pass_by_value) {
+    check("struct tm *(const struct tm *, enum color, union sigval *)",
+          "struct tm *(const struct tm *, enum color, union sigval *)");
+    check("enum color (void)", "enum color (void)");
+}
+
+/* A type's name must mean what it means to the compiler that built this. */
+#define CHECK_NAME(type)                                                                      \
+    do {                                                                                      \
+        gate_signature *signature = parse("void (" #type ")");                                \
+        const gate_type *parameter = gate_signature_parameter(signature, 0);                  \
+        char printed[64];                                                                     \
+        gate_type_print(parameter, printed, sizeof printed);                                  \
+        cr_assert_eq(parameter->size, sizeof(type), #type);                                   \
+        bool is_unsigned = !strncmp(printed, "unsigned", 8);                                  \
+        cr_assert_eq(is_unsigned, (type)-1 > (type)0, #type " is %s", printed);               \
+        gate_signature_free(signature);                                                       \
+    } while (0)
+
+Test(decl, names_of_types_mean_what_the_compiler_says) {
+    CHECK_NAME(size_t);
+    CHECK_NAME(ssize_t);
+    CHECK_NAME(ptrdiff_t);
+    CHECK_NAME(intptr_t);
+    CHECK_NAME(uintptr_t);
+    CHECK_NAME(intmax_t);
+    CHECK_NAME(uintmax_t);
+    CHECK_NAME(int8_t);
+    CHECK_NAME(uint8_t);
+    CHECK_NAME(int16_t);
+    CHECK_NAME(uint16_t);
+    CHECK_NAME(int32_t);
+    CHECK_NAME(uint32_t);
+    CHECK_NAME(int64_t);
+    CHECK_NAME(uint64_t);
+    CHECK_NAME(int_fast8_t);
+    CHECK_NAME(int_fast16_t);
+    CHECK_NAME(uint_fast32_t);
+    CHECK_NAME(uint_least16_t);
+    CHECK_NAME(wchar_t);
+    CHECK_NAME(wint_t);
+    CHECK_NAME(off_t);
+    CHECK_NAME(pid_t);
+    CHECK_NAME(uid_t);
+    CHECK_NAME(mode_t);
+    CHECK_NAME(time_t);
+    CHECK_NAME(clock_t);
+    CHECK_NAME(useconds_t);
+    CHECK_NAME(dev_t);
+    CHECK_NAME(ino_t);
+}
+
+static void refuse(const char *text, int code, const char *place, const char *why) {
+    gate_signature *signature = NULL;
+    gate_error error = {0, ""};
+    cr_assert_eq(gate_signature_parse(text, &signature, &error), code, "'%s' gives %d: %s", text, error.code,
+                 error.message);
+    cr_assert_eq(error.code, code);
+    cr_assert_not_null(strstr(error.message, place), "'%s' gives: %s", text, error.message);
+    cr_assert_not_null(strstr(error.message, why), "'%s' gives: %s", text, error.message);
+    cr_assert_null(signature);
+}
+
+Test(decl, errors_say_where_what_was_found_and_what_was_expected) {
+    refuse("", -EINVAL, "at offset 0: found the end", "expected a type");
+    refuse("int", -EINVAL, "at offset 3: found the end", "expected '(' and parameters");
+    refuse("int (int", -EINVAL, "at offset 8: found the end", "expected ')'");
+    refuse("int (int,)", -EINVAL, "at offset 9: found ')'", "expected a type");
+    refuse("int (int) x", -EINVAL, "at offset 10: found 'x'", "expected the end");
+    refuse("int (int))", -EINVAL, "at offset 9: found ')'", "expected the end");
+    refuse("int (char **, 7)", -EINVAL, "at offset 14: found '7'", "expected a type");
+    refuse("int (struct *)", -EINVAL, "at offset 12: found '*'", "expected a tag");
+    refuse("int (struct int *)", -EINVAL, "at offset 12: found 'int'", "expected a tag");
+    refuse("int (int [4)", -EINVAL, "at offset 11: found ')'", "expected ']'");
+    refuse("int (@)", -EINVAL, "at offset 5: found '@'", "expected a type");
+    refuse("int \xff(void)", -EINVAL, "at offset 4: found", "expected '(' and parameters");
+}
+
+Test(decl, an_unknown_type_is_named_and_told_how_to_write) {
+    refuse("int (sqlite3 *, int)", -EINVAL, "at offset 5: found 'sqlite3'", "no type of that name is known");
+    refuse("szie_t (int)", -EINVAL, "at offset 0: found 'szie_t'", "void *");
+}
+
+Test(decl, combinations_that_c_does_not_have_are_refused) {
+    refuse("short long (void)", -EINVAL, "at offset 0: found 'short'", "no type");
+    refuse("int (unsigned float)", -EINVAL, "at offset 5: found 'unsigned'", "no type");
+    refuse("int (long long long)", -EINVAL, "at offset 15: found 'long'", "said before");
+    refuse("int (int int)", -EINVAL, "at offset 9: found 'int'", "said before");
+    refuse("int (_Complex)", -EINVAL, "at offset 5", "no type");
+    refuse("int (signed size_t)", -EINVAL, "at offset 12: found 'size_t'", "");
+}
+
+Test(decl, types_that_are_no_functions_are_refused) {
+    refuse("int *", -EINVAL, "at offset 5: found the end", "expected '('");
+    refuse("int (*)(void)", -EINVAL, "at offset 0", "no function's");
+    refuse("int x[3]", -EINVAL, "at offset 0", "no function's");
+    refuse("int (void)(void)", -ENOTSUP, "at offset 10", "");
+}
+
+Test(decl, void_is_a_parameter_only_alone_and_only_in_parentheses) {
+    refuse("int (int, void)", -EINVAL, "at offset 10: found 'void'", "can't be void");
+    refuse("int (void, int)", -EINVAL, "at offset 5: found 'void'", "can't be void");
+    refuse("int (void x)", -EINVAL, "at offset 5: found 'void'", "can't be void");
+}
+
+Test(decl, what_c_has_and_this_does_not_is_enotsup) {
+    refuse("int printf(const char *, ...)", -ENOTSUP, "at offset 25: found '...'", "variadic");
+    refuse("int (struct point)", -ENOTSUP, "at offset 5: found 'struct'", "by value");
+    refuse("struct point (int)", -ENOTSUP, "struct or union by value", "");
+    refuse("int (int [2][3])", -ENOTSUP, "at offset 12: found '['", "one dimension");
+    refuse("int (int (*)[3])", -ENOTSUP, "pointers to arrays", "");
+}
+
+Test(decl, no_text_is_einval) {
+    gate_signature *signature = NULL;
+    gate_error error;
+    cr_assert_eq(gate_signature_parse(NULL, &signature, &error), -EINVAL);
+    cr_assert_eq(gate_signature_parse("int", &signature, NULL), -EINVAL, "an error nobody wants");
+}
+
+static gate_signature *parse_repeated(const char *begin, const char *part, unsigned times, const char *end, int *code,
+                                      gate_error *error) {
+    gate_signature *signature = NULL;
+    char *text = calloc(1, strlen(begin) + strlen(part) * times + strlen(end) + 1);
+    strcpy(text, begin);
+    for (unsigned i = 0; i < times; i++)
+        strcat(text, part);
+    strcat(text, end);
+    *code = gate_signature_parse(text, &signature, error);
+    free(text);
+    return signature;
+}
+
+Test(decl, takes_127_parameters_and_not_one_more) {
+    gate_error error;
+    int code;
+    gate_signature *signature = parse_repeated("int (int", ", int", 126, ")", &code, &error);
+    cr_assert_eq(code, 0);
+    cr_assert_eq(gate_signature_count(signature), 127);
+    gate_signature_free(signature);
+    parse_repeated("int (int", ", int", 127, ")", &code, &error);
+    cr_assert_eq(code, -EINVAL);
+    cr_assert_not_null(strstr(error.message, "127 is the most"), "%s", error.message);
+}
+
+static void *parse_deep_text(void *unused) {
+    gate_error error;
+    int code;
+    parse_repeated("int (", "int (*)(", 100000, "", &code, &error);
+    cr_assert_eq(code, -EINVAL);
+    cr_assert_not_null(strstr(error.message, "nested too deeply"), "%s", error.message);
+    parse_repeated("int ", "(", 100000, "", &code, &error);
+    cr_assert_eq(code, -EINVAL);
+    gate_signature_free(parse_repeated("int (int ", "*", 5000, ")", &code, &error));
+    cr_assert_eq(code, 0, "pointers do not nest");
+    return unused;
+}
+
+Test(decl, nesting_is_bounded_even_on_a_tasks_stack) {
+    gate_runtime *runtime = start(1);
+    gate_task *task;
+    struct gate_task_config config = {.main = parse_deep_text, .name = "small", .stack_size = 128 * 1024};
+    cr_assert_eq(gate_task_spawn(runtime, &config, &task), 0);
+    join(task);
+    stop(runtime);
+}
+
+/* Any bytes: an answer or an error with a place, never a crash, a hang or a leak. */
+
+static void parse_anything(const char *text) {
+    gate_signature *signature = NULL;
+    gate_error error = {0, ""};
+    int code = gate_signature_parse(text, &signature, &error);
+    if (code == 0) {
+        char printed[4096];
+        print_signature(signature, printed, sizeof printed);
+        gate_signature_free(signature);
+        signature = parse(printed);
+        gate_signature_free(signature);
+        return;
+    }
+    cr_assert(code == -EINVAL || code == -ENOTSUP, "'%s' gives %d", text, code);
+    size_t offset = SIZE_MAX;
+    cr_assert_eq(sscanf(error.message, "at offset %zu: found", &offset), 1, "'%s' gives: %s", text, error.message);
+    cr_assert_leq(offset, strlen(text));
+}
+
+static const char *const corpus[] = {
+    "int (const char *, size_t)",
+    "void (*signal(int number, void (*handler)(int)))(int);",
+    "unsigned long long int f(struct a *x[3], enum b y, union c **z)",
+    "extern char *(*g(long double _Complex, int (*[])(void)))(char *restrict const)",
+};
+
+Test(decl, every_mutation_of_good_text_gives_an_answer_or_a_place) {
+    static const char bytes[] = "()*[],;. \nx0i\xff\x01";
+    char text[256];
+    for (size_t c = 0; c < sizeof corpus / sizeof *corpus; c++) {
+        size_t length = strlen(corpus[c]);
+        for (size_t at = 0; at < length; at++) {
+            snprintf(text, sizeof text, "%.*s", (int)at, corpus[c]);
+            parse_anything(text);
+            snprintf(text, sizeof text, "%.*s%s", (int)at, corpus[c], corpus[c] + at + 1);
+            parse_anything(text);
+            for (size_t b = 0; b < sizeof bytes - 1; b++) {
+                snprintf(text, sizeof text, "%.*s%c%s", (int)at, corpus[c], bytes[b], corpus[c] + at + 1);
+                parse_anything(text);
+            }
+        }
+    }
+}
+
+Test(decl, random_words_give_an_answer_or_a_place) {
+    static const char *const pieces[] = {"int",  "(",    ")",      "*",    ",",       "[",   "]",  "3",      "char",
+                                         "void", "long", "struct", "x",    "const",   "...", ";",  "double", "enum",
+                                         "unsigned", "size_t", "static", "_Complex", "()", "(*"};
+    uint64_t seed = 88172645463325252ull;
+    for (int round = 0; round < 30000; round++) {
+        char text[256] = "int (";
+        for (int i = 0; i < 12; i++) {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            strcat(text, pieces[seed % (sizeof pieces / sizeof *pieces)]);
+            strcat(text, " ");
+        }
+        parse_anything(text);
+    }
+}

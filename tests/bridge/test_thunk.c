@@ -1,0 +1,56 @@
+/* Thunks: many at once, used again, and a call of a freed one. */
+#include "tests/support/bridge.h"
+
+struct record {
+    void (*target)(void);
+};
+
+static int hits[2];
+
+static void hit_first(void) {
+    hits[0]++;
+}
+
+static void hit_second(void) {
+    hits[1]++;
+}
+
+Test(thunk, each_goes_where_its_record_says_across_blocks) {
+    enum { MANY = 1000 }; /* a block has 256 */
+    struct record records[] = {{hit_first}, {hit_second}};
+    void (*thunks[MANY])(void);
+    hits[0] = hits[1] = 0;
+    for (int i = 0; i < MANY; i++)
+        cr_assert_eq(gate__thunk_make(&records[i % 2], &thunks[i]), 0);
+    for (int i = 0; i < MANY; i++)
+        thunks[i]();
+    cr_assert(hits[0] == MANY / 2 && hits[1] == MANY / 2);
+    records[0].target = hit_second;
+    thunks[0]();
+    cr_assert_eq(hits[1], MANY / 2 + 1, "the record is read at each call");
+    for (int i = 0; i < MANY; i++)
+        gate__thunk_free(thunks[i]);
+}
+
+Test(thunk, a_freed_one_is_used_again) {
+    struct record record = {hit_first};
+    void (*first)(void), (*second)(void);
+    gate__thunk_make(&record, &first);
+    gate__thunk_free(first);
+    gate__thunk_make(&record, &second);
+    cr_assert_eq((uintptr_t)first, (uintptr_t)second);
+    gate__thunk_free(second);
+}
+
+static void call_freed(void *unused) {
+    struct record record = {hit_first};
+    void (*thunk)(void);
+    (void)unused;
+    gate__thunk_make(&record, &thunk);
+    gate__thunk_free(thunk);
+    thunk();
+}
+
+Test(thunk, a_call_of_a_freed_one_is_fatal) {
+    cr_assert_dies_with(call_freed, NULL, "gate_callback: C called a callback that has been freed");
+}
