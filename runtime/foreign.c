@@ -24,8 +24,13 @@
 
 bool gate__foreign_exchange;
 
-void gate__foreign_init(void) {
+static void choose(void) {
     gate__foreign_exchange = !gate__init_setting("membarrier", 1) || gate__os_barrier_register() != 0;
+}
+
+void gate__foreign_init(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, choose);
 }
 
 struct gate__slot *gate__foreign_claim(gate_m *m) {

@@ -11,18 +11,24 @@
 
 #include "callgate.h"
 
-static gate_function bind(gate_library *library, const char *name, const char *type) {
-    gate_function function = {.name = name};
+static gate_signature *parse(const char *type) {
     gate_signature *signature;
     gate_error error;
-    void *address;
-    if (gate_library_symbol(library, name, &address, &error) || gate_signature_parse(type, &signature, &error)) {
+    if (gate_signature_parse(type, &signature, &error)) {
         fprintf(stderr, "%s\n", error.message);
         exit(1);
     }
-    function.address = (void (*)(void))address;
-    function.signature = signature;
-    return function;
+    return signature;
+}
+
+static gate_function bind(gate_library *library, const char *name, const gate_signature *signature) {
+    gate_error error;
+    void *address;
+    if (gate_library_symbol(library, name, &address, &error)) {
+        fprintf(stderr, "%s\n", error.message);
+        exit(1);
+    }
+    return (gate_function){signature, (void (*)(void))address, name};
 }
 
 int main(void) {
@@ -32,8 +38,8 @@ int main(void) {
         fprintf(stderr, "%s\n", error.message);
         return 1;
     }
-    gate_function length_of = bind(c, "strlen", "size_t (const char *)");
-    gate_function change_to = bind(c, "chdir", "int (const char *)");
+    gate_signature *measures = parse("size_t (const char *)"), *changes = parse("int (const char *)");
+    gate_function length_of = bind(c, "strlen", measures), change_to = bind(c, "chdir", changes);
 
     const char *text = "Callgate", *nowhere = "/nowhere";
     size_t length;
@@ -42,5 +48,9 @@ int main(void) {
     printf("strlen(\"%s\") = %zu\n", text, length);
     gate_call(&change_to, &result, (void *[]){&nowhere});
     printf("chdir(\"%s\") = %d, errno %d: %s\n", nowhere, result, gate_errno(), strerror(gate_errno()));
+
+    gate_signature_free(measures);
+    gate_signature_free(changes);
+    gate_library_close(c);
     return length == 8 && result == -1 ? 0 : 1;
 }

@@ -19,11 +19,15 @@ static int call_it(int_to_int callback, int x) {
 
 static gate_function caller;
 
-static void set_up(uint32_t slots) {
-    host = start(slots);
+static void set_up_with(const struct gate_runtime_config *config) {
+    cr_assert_eq(gate_runtime_start(config, &host, NULL), 0);
     int_int = parse("int (int)");
     takes_callback = parse("int (int (*)(int), int)");
     caller = (gate_function){takes_callback, address_of(call_it), "call_it"};
+}
+
+static void set_up(uint32_t slots) {
+    set_up_with(&(struct gate_runtime_config){.slots = slots, .task_stack_size = 256 * 1024});
 }
 
 static void tear_down(void) {
@@ -298,9 +302,8 @@ static int run_one_thread(gate_callback *callback) {
 
 Test(callback, a_failure_on_a_thread_of_cs_own_goes_to_the_host_and_c_gets_zero) {
     struct gate_runtime_config config = {.hooks = {.callback_failed = note_failure}};
-    cr_assert_eq(gate_runtime_start(&config, &host, NULL), 0);
+    set_up_with(&config);
     gate_function function = make_function("int (void *)", address_of(run_one_thread), "run_one_thread");
-    int_int = parse("int (int)");
     gate_callback *callback = make_callback(host, int_int, fail, (void *)23);
     void *arguments[] = {&callback};
     int result = -1;
