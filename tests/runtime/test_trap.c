@@ -32,7 +32,8 @@ Test(trap, an_overflow_dies_with_the_tasks_name_number_and_size) {
 }
 
 static void *fault(void *unused) {
-    *(volatile int *)(uintptr_t)64 = 1;
+    static volatile uintptr_t nowhere = 64;
+    *(volatile int *)nowhere = 1;
     return unused;
 }
 

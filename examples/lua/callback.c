@@ -1,0 +1,154 @@
+/* Lua functions that C calls, and the threads of C's own that call them.
+ *
+ * A callback lives until it is freed: C may keep a function pointer for as long as it likes, and nobody
+ * but the script knows for how long.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "examples/lua/host.h"
+
+/* One call of C's, so that Lua can be entered protected with a single argument. */
+struct arrival {
+    struct callback *callback;
+    void *result;
+    void *const *arguments;
+};
+
+/* Pushes the callback's userdata, which the registry keeps under its address. */
+static void push_callback(lua_State *L, struct callback *callback) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, callback);
+}
+
+/* [protected] */
+static int enter(lua_State *L) {
+    struct arrival *a = lua_touserdata(L, 1);
+    const gate_signature *signature = a->callback->signature;
+    const gate_type *type = gate_signature_result(signature);
+    size_t count = gate_signature_count(signature);
+    luaL_checkstack(L, (int)count + LUA_MINSTACK, "a callback's arguments");
+    push_callback(L, a->callback);
+    int owner = lua_gettop(L);
+    lua_getiuservalue(L, owner, 1);
+    for (size_t i = 0; i < count; i++)
+        value_to_lua(L, gate_signature_parameter(signature, i), a->arguments[i], owner);
+    lua_call(L, (int)count, 1);
+    const char *why = type->kind == GATE_VOID ? NULL : value_to_c(L, -1, type, a->result);
+    return why ? luaL_error(L, "bad result of a callback (%s)", why) : 0;
+}
+
+/* The runtime's handler: an error stays on the calling coroutine's stack. [a slot] */
+static int handle(void *data, void *result, void *const arguments[]) {
+    struct arrival a = {data, result, arguments};
+    lua_State *L = gate_task_host(gate_task_current());
+    if (!L || !lua_checkstack(L, 3))
+        return LUA_ERRMEM;
+    lua_pushcfunction(L, enter);
+    lua_pushlightuserdata(L, &a);
+    return lua_pcall(L, 1, 0, 0);
+}
+
+/* callgate.callback(signature, function) */
+static int module_callback(lua_State *L) {
+    const char *text = luaL_checkstring(L, 1);
+    gate_error error;
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    struct callback *callback = lua_newuserdatauv(L, sizeof *callback, 1);
+    *callback = (struct callback){NULL, NULL};
+    luaL_setmetatable(L, CALLBACK);
+    lua_pushvalue(L, 2);
+    lua_setiuservalue(L, -2, 1);
+    callback->signature = parse_signature(L, text);
+    value_check_signature(L, callback->signature);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, callback);
+    if (gate_callback_make(host_of(L)->runtime, callback->signature, handle, callback, &callback->callback, &error)) {
+        lua_pushnil(L);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, callback);
+        return luaL_error(L, "%s", error.message);
+    }
+    return 1;
+}
+
+/* Frees what C could call; false while it runs. Pointers that it has handed out may still need its types. */
+static bool release(struct callback *callback) {
+    if (gate_callback_free(callback->callback) == -EBUSY)
+        return false;
+    callback->callback = NULL;
+    return true;
+}
+
+static int callback_free(lua_State *L) {
+    struct callback *callback = luaL_checkudata(L, 1, CALLBACK);
+    if (!callback->callback)
+        return luaL_error(L, "the callback has been freed before");
+    if (!release(callback))
+        return luaL_error(L, "the callback is running");
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, callback);
+    return 0;
+}
+
+/* It has been freed, or the state closes. */
+static int callback_collect(lua_State *L) {
+    struct callback *callback = luaL_checkudata(L, 1, CALLBACK);
+    if (callback->callback && !release(callback))
+        return 0;
+    gate_signature_free(callback->signature);
+    callback->signature = NULL;
+    return 0;
+}
+
+/* Threads of C's own */
+
+static int make_coroutine(lua_State *L) {
+    gate_task *root = lua_touserdata(L, 1);
+    lua_State *coroutine = lua_newthread(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, root);
+    gate_task_set_host(root, coroutine);
+    return 0;
+}
+
+static int drop_coroutine(lua_State *L) {
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, lua_touserdata(L, 1));
+    return 0;
+}
+
+/* Runs function protected, on behalf of no Lua code. Without memory for it, the thread has no coroutine, and
+ * its callbacks fail. */
+static void serve(struct host *host, lua_CFunction function, gate_task *root) {
+    lua_State *L = host->service;
+    lua_pushcfunction(L, function);
+    lua_pushlightuserdata(L, root);
+    if (lua_pcall(L, 1, 0, 0))
+        lua_pop(L, 1);
+}
+
+void callback_thread_adopt(void *host, gate_task *root) {
+    serve(host, make_coroutine, root);
+}
+
+void callback_thread_drop(void *host, gate_task *root) {
+    serve(host, drop_coroutine, root);
+}
+
+void callback_failed(void *host, gate_task *root, int status) {
+    lua_State *L = gate_task_host(root);
+    const char *words = L && lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "no memory, or no string";
+    (void)host, (void)status;
+    fprintf(stderr, "callgate: an error in a callback on a thread of C's own: %s\n", words);
+    if (L)
+        lua_settop(L, 0);
+}
+
+static const luaL_Reg callback_meta[] = {{"__gc", callback_collect}, {NULL, NULL}};
+static const luaL_Reg callback_methods[] = {{"free", callback_free}, {NULL, NULL}};
+static const luaL_Reg module_functions[] = {{"callback", module_callback}, {NULL, NULL}};
+
+void callback_open(lua_State *L) {
+    open_metatable(L, CALLBACK, callback_meta, callback_methods);
+    luaL_setfuncs(L, module_functions, 0);
+}

@@ -1,0 +1,92 @@
+/* The Lua host's own map.
+ *
+ * One Lua state has one runtime with one slot: whoever holds the slot may touch the state, on whatever
+ * thread. Each task runs on a Lua coroutine of its own, and on a C stack of its own: its Lua code is
+ * called, never resumed. A callback runs on the coroutine that made the call it arrived below.
+ *
+ * A Lua error is a longjmp: no C function may lie between where it is raised and where it is caught.
+ * So handlers run Lua protected, and leave the error object on top of the calling coroutine's stack,
+ * where the call that led there finds it.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef CALLGATE_EXAMPLES_LUA_HOST_H
+#define CALLGATE_EXAMPLES_LUA_HOST_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+
+#include "callgate.h"
+
+/* One per Lua state; the runtime's host pointer. */
+struct host {
+    gate_runtime *runtime;
+    lua_State *service; /* a coroutine for work on behalf of no Lua code: threads that come and go */
+    unsigned tasks;     /* that have been spawned and have not ended */
+};
+
+struct host *host_of(lua_State *L);
+
+/* What Lua code holds. Each is a userdata with a metatable of that name. */
+#define LIBRARY "callgate.library"
+#define FUNCTION "callgate.function"
+#define CALLBACK "callgate.callback"
+#define POINTER "callgate.pointer"
+#define TYPE "callgate.type"
+#define TASK "callgate.task"
+
+struct function { /* user value 1: the library that it came from */
+    gate_function function;
+    gate_signature *signature;
+    char name[64];
+};
+
+struct callback { /* user value 1: the Lua function */
+    gate_callback *callback;
+    gate_signature *signature;
+};
+
+struct pointer { /* user value 1: the owner of its type */
+    char *address;
+    const gate_type *element;
+    size_t count; /* elements that may be touched; 0 where that is not known */
+};
+
+/* value.c: between Lua's values and C's */
+
+/* A cell for any value that passes. */
+union cell {
+    long long integer;
+    long double real;
+    void *pointer;
+};
+
+/* Raises an error unless every type of signature has a Lua value. */
+void value_check_signature(lua_State *L, const gate_signature *signature);
+/* Stores the Lua value at index in cell, as type asks. Returns NULL, or why that can't be done, as a string
+ * that it has pushed. */
+const char *value_to_c(lua_State *L, int index, const gate_type *type, void *cell);
+/* Pushes the value in cell; owner is the index of the userdata that the type belongs to. */
+void value_to_lua(lua_State *L, const gate_type *type, const void *cell, int owner);
+void value_open(lua_State *L);
+
+/* callback.c */
+
+void callback_open(lua_State *L);
+/* The runtime's hooks: a thread of C's own gets a coroutine, and loses it. */
+void callback_thread_adopt(void *host, gate_task *root);
+void callback_thread_drop(void *host, gate_task *root);
+void callback_failed(void *host, gate_task *root, int status);
+
+/* task.c */
+
+void task_open(lua_State *L);
+
+/* callgate.c */
+
+/* Parses a signature, or raises an error; whoever calls frees it. */
+gate_signature *parse_signature(lua_State *L, const char *text);
+/* Adds the functions to the table on top, and gives metatable its methods. */
+void open_metatable(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods);
+
+#endif

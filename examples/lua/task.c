@@ -1,0 +1,124 @@
+/* Tasks: a Lua function on a coroutine and a C stack of its own.
+ *
+ * The coroutine is called, not resumed: what blocks in it is C, and what waits is the task, so that
+ * yielding works across pcall, metamethods and iterators alike.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "examples/lua/host.h"
+
+struct task {            /* user value 1: the coroutine */
+    gate_task *handle;   /* NULL once it is joined */
+    lua_State *coroutine;
+    int arguments;
+    int status;          /* of the call: LUA_OK, or an error, which is on top of the coroutine */
+};
+
+static int add_traceback(lua_State *L) {
+    const char *words = lua_tostring(L, 1);
+    if (words)
+        luaL_traceback(L, L, words, 1);
+    return 1;
+}
+
+/* The registry keeps a task under its address while it lives. [the task, a slot] */
+static void *run(void *data) {
+    struct task *task = data;
+    lua_State *L = task->coroutine;
+    task->status = lua_pcall(L, task->arguments, LUA_MULTRET, 1);
+    host_of(L)->tasks--;
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, task); /* the collector may take both from here on */
+    return NULL;
+}
+
+/* Index 1 of the coroutine is the message handler, then come the function and its arguments. */
+static lua_State *make_coroutine(lua_State *L, int function, int arguments) {
+    luaL_checkstack(L, arguments + 2, "a task's arguments");
+    lua_State *coroutine = lua_newthread(L);
+    if (!lua_checkstack(coroutine, arguments + LUA_MINSTACK))
+        luaL_error(L, "too many arguments for a task");
+    lua_pushcfunction(coroutine, add_traceback);
+    for (int i = 0; i <= arguments; i++)
+        lua_pushvalue(L, function + i);
+    lua_xmove(L, coroutine, arguments + 1);
+    return coroutine;
+}
+
+/* callgate.spawn([{name = "..."},] function, ...) */
+static int module_spawn(lua_State *L) {
+    const char *name = NULL;
+    if (lua_istable(L, 1)) {
+        lua_getfield(L, 1, "name");
+        name = luaL_optstring(L, -1, NULL);
+        lua_replace(L, 1); /* the name stays on the stack while it is used */
+    }
+    int function = lua_isfunction(L, 1) ? 1 : 2, arguments = lua_gettop(L) - function;
+    luaL_checktype(L, function, LUA_TFUNCTION);
+    struct task *task = lua_newuserdatauv(L, sizeof *task, 1);
+    *task = (struct task){NULL, NULL, arguments, LUA_OK};
+    luaL_setmetatable(L, TASK);
+    task->coroutine = make_coroutine(L, function, arguments);
+    lua_setiuservalue(L, -2, 1);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, task);
+    struct gate_task_config config = {.main = run, .argument = task, .name = name};
+    struct host *host = host_of(L);
+    if (gate_task_spawn(host->runtime, &config, &task->handle)) {
+        lua_pushnil(L);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, task);
+        return luaL_error(L, "no memory for a task's stack");
+    }
+    host->tasks++;
+    return 1;
+}
+
+/* task:join(): what the function returned, or its error */
+static int task_join(lua_State *L) {
+    struct task *task = luaL_checkudata(L, 1, TASK);
+    if (!task->handle)
+        return luaL_error(L, "the task has been joined before");
+    int failed = gate_task_join(task->handle, NULL);
+    if (failed == -EDEADLK)
+        return luaL_error(L, "a task can't join itself");
+    if (failed)
+        return luaL_error(L, "another task is joining this one");
+    task->handle = NULL;
+    lua_State *coroutine = task->coroutine;
+    int results = task->status == LUA_OK ? lua_gettop(coroutine) - 1 : 1;
+    luaL_checkstack(L, results, "a task's results");
+    lua_xmove(coroutine, L, results);
+    return task->status == LUA_OK ? results : lua_error(L);
+}
+
+static int task_name(lua_State *L) {
+    struct task *task = luaL_checkudata(L, 1, TASK);
+    lua_pushstring(L, task->handle ? gate_task_name(task->handle) : "a joined task");
+    return 1;
+}
+
+/* Nobody joins it any more. */
+static int task_collect(lua_State *L) {
+    struct task *task = luaL_checkudata(L, 1, TASK);
+    if (task->handle)
+        gate_task_detach(task->handle);
+    task->handle = NULL;
+    return 0;
+}
+
+static int module_yield(lua_State *L) {
+    if (!gate_task_current())
+        return luaL_error(L, "this thread belongs to no runtime of callgate's");
+    gate_task_yield();
+    return 0;
+}
+
+static const luaL_Reg task_meta[] = {{"__gc", task_collect}, {NULL, NULL}};
+static const luaL_Reg task_methods[] = {{"join", task_join}, {"name", task_name}, {NULL, NULL}};
+static const luaL_Reg module_functions[] = {{"spawn", module_spawn}, {"yield", module_yield}, {NULL, NULL}};
+
+void task_open(lua_State *L) {
+    open_metatable(L, TASK, task_meta, task_methods);
+    luaL_setfuncs(L, module_functions, 0);
+}

@@ -1,0 +1,372 @@
+/* Between Lua's values and C's: strict, and never silently narrower.
+ *
+ * A pointer is a userdata that knows the type of what it points to, and, where the memory is Lua's own (an
+ * array), how much there is. Pointers and arrays are indexed from 0, as in C.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <limits.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "examples/lua/host.h"
+
+enum { TEXT = 256 };
+
+static bool is_byte(enum gate_kind kind) {
+    return kind == GATE_CHAR || kind == GATE_SCHAR || kind == GATE_UCHAR;
+}
+
+static bool is_integer(enum gate_kind kind) {
+    return (kind >= GATE_CHAR && kind <= GATE_ULLONG) || kind == GATE_ENUM;
+}
+
+static bool is_unsigned(enum gate_kind kind) {
+    return kind == GATE_UCHAR || kind == GATE_USHORT || kind == GATE_UINT || kind == GATE_ULONG ||
+           kind == GATE_ULLONG || kind == GATE_ENUM || (kind == GATE_CHAR && (char)-1 > 0);
+}
+
+static const char *print_type(lua_State *L, const gate_type *type) {
+    char text[TEXT];
+    gate_type_print(type, text, sizeof text);
+    return lua_pushstring(L, text);
+}
+
+static const char *print_signature(lua_State *L, const gate_signature *signature) {
+    gate_type function = {.kind = GATE_FUNCTION, .function = signature};
+    return print_type(L, &function);
+}
+
+static void check_type(lua_State *L, const gate_type *type) {
+    if (type->kind >= GATE_FLOAT_COMPLEX && type->kind <= GATE_LDOUBLE_COMPLEX)
+        luaL_error(L, "%s has no Lua value", print_type(L, type));
+}
+
+void value_check_signature(lua_State *L, const gate_signature *signature) {
+    check_type(L, gate_signature_result(signature));
+    for (size_t i = 0; i < gate_signature_count(signature); i++)
+        check_type(L, gate_signature_parameter(signature, i));
+}
+
+/* From Lua */
+
+static const char *mismatch(lua_State *L, int index, const gate_type *type) {
+    return lua_pushfstring(L, "%s expected, got %s", print_type(L, type), luaL_typename(L, index));
+}
+
+/* Integers of 64 bits take any Lua integer: those beyond its range are negative in Lua. */
+static bool fits(const gate_type *type, lua_Integer value) {
+    if (type->size == sizeof value)
+        return true;
+    lua_Integer most = is_unsigned(type->kind) ? ((lua_Integer)1 << 8 * type->size) - 1
+                                               : ((lua_Integer)1 << (8 * type->size - 1)) - 1;
+    return value <= most && value >= (is_unsigned(type->kind) ? 0 : -most - 1);
+}
+
+static const char *integer_to_c(lua_State *L, int index, const gate_type *type, void *cell) {
+    int exact = 0;
+    if (lua_type(L, index) != LUA_TNUMBER)
+        return mismatch(L, index, type);
+    lua_Integer value = lua_tointegerx(L, index, &exact);
+    if (!exact)
+        return lua_pushfstring(L, "%s expected, got the number %f", print_type(L, type), lua_tonumber(L, index));
+    if (!fits(type, value))
+        return lua_pushfstring(L, "value %I out of range of %s", value, print_type(L, type));
+    memcpy(cell, &value, type->size); /* the low bytes, on a little-endian machine */
+    return NULL;
+}
+
+static const char *real_to_c(lua_State *L, int index, const gate_type *type, void *cell) {
+    if (lua_type(L, index) != LUA_TNUMBER)
+        return mismatch(L, index, type);
+    lua_Number value = lua_tonumber(L, index);
+    if (type->kind == GATE_FLOAT)
+        *(float *)cell = (float)value;
+    else if (type->kind == GATE_DOUBLE)
+        *(double *)cell = value;
+    else
+        *(long double *)cell = value;
+    return NULL;
+}
+
+/* Whether a pointer to given may be passed where one to wanted is asked for. */
+static bool is_compatible(const gate_type *wanted, const gate_type *given) {
+    if (given->qualifiers & GATE_CONST && !(wanted->qualifiers & GATE_CONST))
+        return false;
+    if (wanted->kind == GATE_VOID || given->kind == GATE_VOID || (is_byte(wanted->kind) && is_byte(given->kind)))
+        return true;
+    if (wanted->kind != given->kind)
+        return false;
+    if (wanted->kind == GATE_POINTER)
+        return is_compatible(wanted->target, given->target);
+    return !wanted->tag || strcmp(wanted->tag, given->tag) == 0;
+}
+
+/* A callback or a bound function, where its signature is the one that is asked for. */
+static const char *function_to_c(lua_State *L, int index, const gate_type *type, void *cell) {
+    struct callback *callback = luaL_testudata(L, index, CALLBACK);
+    struct function *function = luaL_testudata(L, index, FUNCTION);
+    if (!callback && !function)
+        return mismatch(L, index, type);
+    if (callback && !callback->callback)
+        return lua_pushliteral(L, "the callback has been freed");
+    const char *given = print_signature(L, callback ? callback->signature : function->signature);
+    const char *wanted = print_signature(L, type->target->function);
+    if (strcmp(given, wanted))
+        return lua_pushfstring(L, "a function %s expected, got %s", wanted, given);
+    *(void (**)(void))cell = callback ? gate_callback_address(callback->callback) : function->function.address;
+    return NULL;
+}
+
+static const char *pointer_to_c(lua_State *L, int index, const gate_type *type, void *cell) {
+    const gate_type *target = type->target;
+    const struct pointer *pointer = luaL_testudata(L, index, POINTER);
+    if (lua_isnil(L, index)) {
+        *(void **)cell = NULL;
+    } else if (pointer) {
+        if (!is_compatible(target, pointer->element))
+            return lua_pushfstring(L, "%s expected, got a pointer to %s", print_type(L, type),
+                                   print_type(L, pointer->element));
+        *(void **)cell = pointer->address;
+    } else if (target->kind == GATE_FUNCTION) {
+        return function_to_c(L, index, type, cell);
+    } else if (lua_type(L, index) == LUA_TSTRING && target->qualifiers & GATE_CONST &&
+               (is_byte(target->kind) || target->kind == GATE_VOID)) {
+        *(const char **)cell = lua_tostring(L, index);
+    } else {
+        return mismatch(L, index, type);
+    }
+    return NULL;
+}
+
+const char *value_to_c(lua_State *L, int index, const gate_type *type, void *cell) {
+    if (is_integer(type->kind))
+        return integer_to_c(L, index, type, cell);
+    if (type->kind == GATE_POINTER)
+        return pointer_to_c(L, index, type, cell);
+    if (type->kind == GATE_BOOL) {
+        if (!lua_isboolean(L, index))
+            return mismatch(L, index, type);
+        *(_Bool *)cell = lua_toboolean(L, index);
+        return NULL;
+    }
+    return real_to_c(L, index, type, cell);
+}
+
+/* To Lua */
+
+static struct pointer *push_pointer(lua_State *L, const gate_type *element, int owner, size_t room) {
+    owner = lua_absindex(L, owner);
+    struct pointer *pointer = lua_newuserdatauv(L, sizeof *pointer + room, 1);
+    *pointer = (struct pointer){NULL, element, 0};
+    lua_pushvalue(L, owner);
+    lua_setiuservalue(L, -2, 1);
+    luaL_setmetatable(L, POINTER);
+    return pointer;
+}
+
+static void push_address(lua_State *L, const gate_type *type, char *address, int owner) {
+    if (!address)
+        lua_pushnil(L);
+    else if (type->target->kind == GATE_CHAR && type->target->qualifiers & GATE_CONST)
+        lua_pushstring(L, address);
+    else
+        push_pointer(L, type->target, owner, 0)->address = address;
+}
+
+static lua_Integer read_integer(const gate_type *type, const void *cell) {
+    lua_Integer value = 0;
+    memcpy(&value, cell, type->size);
+    unsigned unused = 8 * (unsigned)(sizeof value - type->size);
+    return is_unsigned(type->kind) ? value : (lua_Integer)((lua_Unsigned)value << unused) >> unused;
+}
+
+void value_to_lua(lua_State *L, const gate_type *type, const void *cell, int owner) {
+    if (is_integer(type->kind))
+        lua_pushinteger(L, read_integer(type, cell));
+    else if (type->kind == GATE_POINTER)
+        push_address(L, type, *(char *const *)cell, owner);
+    else if (type->kind == GATE_BOOL)
+        lua_pushboolean(L, *(const _Bool *)cell);
+    else if (type->kind == GATE_FLOAT)
+        lua_pushnumber(L, (lua_Number) * (const float *)cell);
+    else if (type->kind == GATE_DOUBLE)
+        lua_pushnumber(L, *(const double *)cell);
+    else if (type->kind == GATE_LDOUBLE)
+        lua_pushnumber(L, (lua_Number) * (const long double *)cell);
+    else
+        lua_pushnil(L);
+}
+
+/* Types by their text: parsed once, and kept as long as something uses them */
+
+static const char types_key;
+
+static int type_collect(lua_State *L) {
+    gate_signature **signature = luaL_checkudata(L, 1, TYPE);
+    gate_signature_free(*signature);
+    *signature = NULL;
+    return 0;
+}
+
+/* Pushes the userdata that owns the type whose text is at index, and returns the type. */
+static const gate_type *push_type(lua_State *L, int index) {
+    const char *text = luaL_checkstring(L, index);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &types_key);
+    lua_pushvalue(L, index);
+    if (lua_rawget(L, -2) == LUA_TNIL) {
+        lua_pop(L, 1);
+        gate_signature **owner = lua_newuserdatauv(L, sizeof *owner, 0);
+        *owner = NULL;
+        luaL_setmetatable(L, TYPE);
+        *owner = parse_signature(L, lua_pushfstring(L, "void (%s *)", text));
+        lua_pop(L, 1);
+        check_type(L, gate_signature_parameter(*owner, 0)->target);
+        lua_pushvalue(L, index);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, -4);
+    }
+    lua_remove(L, -2);
+    gate_signature **owner = luaL_checkudata(L, -1, TYPE);
+    return gate_signature_parameter(*owner, 0)->target;
+}
+
+/* Pointers and arrays */
+
+static struct pointer *check_pointer(lua_State *L) {
+    return luaL_checkudata(L, 1, POINTER);
+}
+
+/* The address of the element that the integer at index 2 names. */
+static char *element_at(lua_State *L, const struct pointer *pointer) {
+    lua_Integer index = luaL_checkinteger(L, 2);
+    if (pointer->element->size == 0)
+        luaL_error(L, "a pointer to %s can't be indexed: use :as(type)", print_type(L, pointer->element));
+    if (pointer->count && (index < 0 || (size_t)index >= pointer->count))
+        luaL_error(L, "index %I out of range: there are %I elements", index, (lua_Integer)pointer->count);
+    return pointer->address + index * (lua_Integer)pointer->element->size;
+}
+
+static int pointer_index(lua_State *L) {
+    const struct pointer *pointer = check_pointer(L);
+    if (lua_type(L, 2) == LUA_TNUMBER) {
+        lua_getiuservalue(L, 1, 1);
+        value_to_lua(L, pointer->element, element_at(L, pointer), -1);
+    } else {
+        luaL_getmetafield(L, 1, "methods");
+        lua_pushvalue(L, 2);
+        lua_rawget(L, -2);
+    }
+    return 1;
+}
+
+/* What an element may point to must live as long as C uses it: that is the script's to see to. */
+static int pointer_newindex(lua_State *L) {
+    const struct pointer *pointer = check_pointer(L);
+    char *at = element_at(L, pointer);
+    if (pointer->element->qualifiers & GATE_CONST)
+        return luaL_error(L, "%s can't be written", print_type(L, pointer->element));
+    const char *why = value_to_c(L, 3, pointer->element, at);
+    return why ? luaL_error(L, "bad element (%s)", why) : 0;
+}
+
+static int pointer_length(lua_State *L) {
+    const struct pointer *pointer = check_pointer(L);
+    if (!pointer->count)
+        return luaL_error(L, "how many elements C's memory has is not known");
+    lua_pushinteger(L, (lua_Integer)pointer->count);
+    return 1;
+}
+
+static int pointer_equal(lua_State *L) {
+    const struct pointer *a = luaL_testudata(L, 1, POINTER), *b = luaL_testudata(L, 2, POINTER);
+    lua_pushboolean(L, a && b && a->address == b->address);
+    return 1;
+}
+
+static int pointer_tostring(lua_State *L) {
+    const struct pointer *pointer = check_pointer(L);
+    lua_pushfstring(L, "pointer to %s: %p", print_type(L, pointer->element), pointer->address);
+    return 1;
+}
+
+/* pointer:string([bytes]): so many bytes, or up to the first NUL */
+static int pointer_string(lua_State *L) {
+    const struct pointer *pointer = check_pointer(L);
+    size_t room = pointer->count * pointer->element->size;
+    lua_Integer given = luaL_optinteger(L, 2, -1);
+    bool counted = !lua_isnoneornil(L, 2);
+    luaL_argcheck(L, !counted || (given >= 0 && (!room || (size_t)given <= room)), 2, "more bytes than there are");
+    size_t length = counted ? (size_t)given : room ? strnlen(pointer->address, room) : strlen(pointer->address);
+    lua_pushlstring(L, pointer->address, length);
+    return 1;
+}
+
+/* pointer:as(type): the same address, as a pointer to that type */
+static int pointer_as(lua_State *L) {
+    const struct pointer *pointer = check_pointer(L);
+    const gate_type *element = push_type(L, 2);
+    size_t bytes = pointer->count * pointer->element->size;
+    struct pointer *view = push_pointer(L, element, -1, 0);
+    view->address = pointer->address;
+    view->count = element->size ? bytes / element->size : 0;
+    /* The memory may be the first pointer's own: it lives as long as the view. */
+    lua_newtable(L);
+    lua_pushvalue(L, 1);
+    lua_rawseti(L, -2, 1);
+    lua_pushvalue(L, -3);
+    lua_rawseti(L, -2, 2);
+    lua_setiuservalue(L, -2, 1);
+    return 1;
+}
+
+static void fill_from_table(lua_State *L, const struct pointer *array) {
+    for (size_t i = 0; i < array->count; i++) {
+        lua_rawgeti(L, 2, (lua_Integer)i + 1);
+        const char *why = value_to_c(L, -1, array->element, array->address + i * array->element->size);
+        if (why)
+            luaL_error(L, "bad element #%d (%s)", (int)i + 1, why);
+        lua_pop(L, 1);
+    }
+}
+
+/* callgate.array(type, count | table | string): zeroed memory of Lua's own, or filled with what is given */
+static int module_array(lua_State *L) {
+    size_t length = 0;
+    const char *text = lua_type(L, 2) == LUA_TSTRING ? lua_tolstring(L, 2, &length) : NULL;
+    lua_Integer count = text ? (lua_Integer)length
+                        : lua_istable(L, 2) ? (lua_Integer)lua_rawlen(L, 2)
+                                            : luaL_checkinteger(L, 2);
+    const gate_type *element = push_type(L, 1);
+    luaL_argcheck(L, element->size, 1, "a type with a size expected");
+    luaL_argcheck(L, !text || is_byte(element->kind), 1, "a string fills an array of bytes");
+    luaL_argcheck(L, count > 0 && (size_t)count <= PTRDIFF_MAX / 2 / element->size, 2, "a positive count expected");
+    struct pointer *array = push_pointer(L, element, -1, (size_t)count * element->size);
+    array->address = (char *)(array + 1);
+    array->count = (size_t)count;
+    memset(array->address, 0, (size_t)count * element->size);
+    if (text)
+        memcpy(array->address, text, length);
+    else if (lua_istable(L, 2))
+        fill_from_table(L, array);
+    return 1;
+}
+
+static const luaL_Reg pointer_meta[] = {
+    {"__index", pointer_index}, {"__newindex", pointer_newindex}, {"__len", pointer_length},
+    {"__eq", pointer_equal},    {"__tostring", pointer_tostring}, {NULL, NULL},
+};
+static const luaL_Reg pointer_methods[] = {{"string", pointer_string}, {"as", pointer_as}, {NULL, NULL}};
+static const luaL_Reg type_meta[] = {{"__gc", type_collect}, {NULL, NULL}};
+static const luaL_Reg module_functions[] = {{"array", module_array}, {NULL, NULL}};
+
+void value_open(lua_State *L) {
+    open_metatable(L, TYPE, type_meta, NULL);
+    open_metatable(L, POINTER, pointer_meta, NULL);
+    luaL_getmetatable(L, POINTER);
+    luaL_newlib(L, pointer_methods);
+    lua_setfield(L, -2, "methods");
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &types_key);
+    luaL_setfuncs(L, module_functions, 0);
+}
