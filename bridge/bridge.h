@@ -39,8 +39,8 @@ enum gate_kind {
     GATE_FUNCTION, /* only as a pointer's target */
     GATE_STRUCT,   /* these three only as a pointer's target, and incomplete */
     GATE_UNION,
-    GATE_ENUM,     /* also by value, as an unsigned int */
-    GATE_KINDS     /* how many there are */
+    GATE_ENUM, /* also by value, as an unsigned int */
+    GATE_KINDS /* how many there are */
 };
 
 enum gate_qualifier { GATE_CONST = 1, GATE_VOLATILE = 2, GATE_RESTRICT = 4 };

@@ -115,6 +115,7 @@ static void require(struct parser *p, const char *text) {
 
 /* Names of types: what each stands for is the compiler's word, not ours. */
 
+/* clang-format off */
 #define KIND_OF(type)                        \
     _Generic((type)0,                        \
         char: GATE_CHAR,                     \
@@ -131,21 +132,22 @@ static void require(struct parser *p, const char *text) {
         float: GATE_FLOAT,                   \
         double: GATE_DOUBLE)
 #define NAMED(type) {#type, KIND_OF(type)}
+/* clang-format on */
 
 static const struct {
     const char *name;
     enum gate_kind kind;
 } type_names[] = {
-    NAMED(size_t),         NAMED(ssize_t),        NAMED(ptrdiff_t),      NAMED(wchar_t),        NAMED(wint_t),
-    NAMED(intptr_t),       NAMED(uintptr_t),      NAMED(intmax_t),       NAMED(uintmax_t),      NAMED(int8_t),
-    NAMED(int16_t),        NAMED(int32_t),        NAMED(int64_t),        NAMED(uint8_t),        NAMED(uint16_t),
-    NAMED(uint32_t),       NAMED(uint64_t),       NAMED(int_least8_t),   NAMED(int_least16_t),  NAMED(int_least32_t),
-    NAMED(int_least64_t),  NAMED(uint_least8_t),  NAMED(uint_least16_t), NAMED(uint_least32_t), NAMED(uint_least64_t),
-    NAMED(int_fast8_t),    NAMED(int_fast16_t),   NAMED(int_fast32_t),   NAMED(int_fast64_t),   NAMED(uint_fast8_t),
-    NAMED(uint_fast16_t),  NAMED(uint_fast32_t),  NAMED(uint_fast64_t),  NAMED(off_t),          NAMED(pid_t),
-    NAMED(uid_t),          NAMED(gid_t),          NAMED(id_t),           NAMED(mode_t),         NAMED(dev_t),
-    NAMED(ino_t),          NAMED(nlink_t),        NAMED(blksize_t),      NAMED(blkcnt_t),       NAMED(time_t),
-    NAMED(clock_t),        NAMED(suseconds_t),    NAMED(useconds_t),     NAMED(clockid_t),      NAMED(key_t),
+    NAMED(size_t),        NAMED(ssize_t),       NAMED(ptrdiff_t),      NAMED(wchar_t),        NAMED(wint_t),
+    NAMED(intptr_t),      NAMED(uintptr_t),     NAMED(intmax_t),       NAMED(uintmax_t),      NAMED(int8_t),
+    NAMED(int16_t),       NAMED(int32_t),       NAMED(int64_t),        NAMED(uint8_t),        NAMED(uint16_t),
+    NAMED(uint32_t),      NAMED(uint64_t),      NAMED(int_least8_t),   NAMED(int_least16_t),  NAMED(int_least32_t),
+    NAMED(int_least64_t), NAMED(uint_least8_t), NAMED(uint_least16_t), NAMED(uint_least32_t), NAMED(uint_least64_t),
+    NAMED(int_fast8_t),   NAMED(int_fast16_t),  NAMED(int_fast32_t),   NAMED(int_fast64_t),   NAMED(uint_fast8_t),
+    NAMED(uint_fast16_t), NAMED(uint_fast32_t), NAMED(uint_fast64_t),  NAMED(off_t),          NAMED(pid_t),
+    NAMED(uid_t),         NAMED(gid_t),         NAMED(id_t),           NAMED(mode_t),         NAMED(dev_t),
+    NAMED(ino_t),         NAMED(nlink_t),       NAMED(blksize_t),      NAMED(blkcnt_t),       NAMED(time_t),
+    NAMED(clock_t),       NAMED(suseconds_t),   NAMED(useconds_t),     NAMED(clockid_t),      NAMED(key_t),
 };
 
 static enum gate_kind kind_of_name(const struct token *token) {
@@ -178,10 +180,9 @@ static const struct {
     const char *name;
     enum word word;
 } words[] = {
-    {"void", VOID},         {"char", CHAR},     {"short", SHORT},       {"int", INT},
-    {"long", LONG},         {"float", FLOAT},   {"double", DOUBLE},     {"signed", SIGNED},
-    {"__signed__", SIGNED}, {"bool", BOOL},     {"unsigned", UNSIGNED}, {"_Bool", BOOL},
-    {"_Complex", COMPLEX},  {"__signed", SIGNED}, {"__complex__", COMPLEX},
+    {"void", VOID},         {"char", CHAR},     {"short", SHORT},      {"int", INT},           {"long", LONG},
+    {"float", FLOAT},       {"double", DOUBLE}, {"signed", SIGNED},    {"__signed__", SIGNED}, {"bool", BOOL},
+    {"unsigned", UNSIGNED}, {"_Bool", BOOL},    {"_Complex", COMPLEX}, {"__signed", SIGNED},   {"__complex__", COMPLEX},
 };
 
 static const struct {
@@ -222,9 +223,9 @@ static unsigned qualifier_of(const struct token *token) {
         const char *name;
         unsigned qualifier;
     } names[] = {
-        {"const", GATE_CONST},       {"volatile", GATE_VOLATILE},     {"restrict", GATE_RESTRICT},
-        {"__const", GATE_CONST},     {"__volatile__", GATE_VOLATILE}, {"__restrict", GATE_RESTRICT},
-        {"__const__", GATE_CONST},   {"__restrict__", GATE_RESTRICT},
+        {"const", GATE_CONST},     {"volatile", GATE_VOLATILE},     {"restrict", GATE_RESTRICT},
+        {"__const", GATE_CONST},   {"__volatile__", GATE_VOLATILE}, {"__restrict", GATE_RESTRICT},
+        {"__const__", GATE_CONST}, {"__restrict__", GATE_RESTRICT},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (token_is(token, names[i].name))

@@ -153,8 +153,9 @@ int gate__ffi_closure_make(const gate_signature *signature, gate__ffi_target tar
         failed = gate__thunk_make(closure, &closure->address);
     if (failed) {
         free(closure);
-        return gate__fail(error, failed, failed == -ENOTSUP ? "libffi makes no callback of this signature"
-                                                            : "no memory for a callback's code");
+        return gate__fail(error, failed,
+                          failed == -ENOTSUP ? "libffi makes no callback of this signature"
+                                             : "no memory for a callback's code");
     }
     *result = closure;
     return 0;

@@ -17,10 +17,10 @@ enum { GATE__PARAMETERS_MAX = 127 }; /* what C11 5.2.4.1 asks of a compiler */
  * Types that need nothing of their own (int, void, char) are shared constants. */
 struct gate_signature {
     const gate_type *result;
-    const gate_type **parameters;    /* count of them */
+    const gate_type **parameters; /* count of them */
     size_t count;
-    void *prepared;                  /* ffi.c's; NULL in the signature of a pointer's target */
-    struct gate__allocation *owned;  /* type.c's; everything above but the shared constants */
+    void *prepared;                 /* ffi.c's; NULL in the signature of a pointer's target */
+    struct gate__allocation *owned; /* type.c's; everything above but the shared constants */
 };
 
 /* type.c */

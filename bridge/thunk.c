@@ -32,14 +32,12 @@ static void freed(void) {
     gate__fatal("gate_callback", "C called a callback that has been freed");
 }
 
-static struct {
-    void (*target)(void);
-} freed_record = {freed};
+static struct { void (*target)(void); } freed_record = {freed};
 
 static int add_block(void) {
     void *block;
-    int failed = gate_mmap(NULL, 2 * GATE__THUNK_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
-                           &block);
+    int failed =
+        gate_mmap(NULL, 2 * GATE__THUNK_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &block);
     if (failed)
         return failed;
     memcpy(block, gate__thunk_code, GATE__THUNK_PAGE);

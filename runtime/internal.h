@@ -52,7 +52,8 @@ struct gate__lock {
     enum gate__rank rank;
 };
 
-#define GATE__LOCK_INITIAL(rank) {PTHREAD_MUTEX_INITIALIZER, (rank)}
+#define GATE__LOCK_INITIAL(rank) \
+    { PTHREAD_MUTEX_INITIALIZER, (rank) }
 
 void gate__lock_init(struct gate__lock *lock, enum gate__rank rank); /* [any] */
 void gate__lock(struct gate__lock *lock);                            /* [any] */
@@ -80,9 +81,9 @@ struct gate__stack {
 
 struct gate__stack_pool {
     struct gate__lock lock;
-    size_t size;                         /* of the stacks that it keeps */
-    void *free;                          /* linked through their last words */
-    struct gate__stack_chunk *chunks;    /* the reservations that they are carved from */
+    size_t size;                      /* of the stacks that it keeps */
+    void *free;                       /* linked through their last words */
+    struct gate__stack_chunk *chunks; /* the reservations that they are carved from */
 };
 
 void gate__stack_pool_init(struct gate__stack_pool *pool, size_t size);
@@ -131,23 +132,23 @@ enum gate__task_state {
 struct gate_task {
     void *sp; /* valid while its M is on the system stack, or the task is off its M */
     _Atomic uint32_t state;
-    gate_m *bound;                     /* the M that alone may run it, or NULL */
-    gate_task *next;                   /* in a queue */
+    gate_m *bound;   /* the M that alone may run it, or NULL */
+    gate_task *next; /* in a queue */
     gate_runtime *runtime;
-    struct gate__stack stack;          /* base NULL for a root task */
-    _Atomic(const char *) where;       /* what it is parked for, or the function it is calling */
-    void *call;                        /* the bridge's: its innermost foreign call */
-    int call_errno;                    /* the bridge's: errno of its last foreign call */
+    struct gate__stack stack;    /* base NULL for a root task */
+    _Atomic(const char *) where; /* what it is parked for, or the function it is calling */
+    void *call;                  /* the bridge's: its innermost foreign call */
+    int call_errno;              /* the bridge's: errno of its last foreign call */
     void *host;
     gate_task_main main;
     void *argument;
     void *result;
-    gate_task *joiner;                 /* under the runtime's lock, as the next three */
+    gate_task *joiner; /* under the runtime's lock, as the next three */
     bool detached;
     gate_task *all_next, *all_previous;
     uint64_t number;
     char name[32];
-    void (*first)(gate_task *);        /* switch.c's, as the next two */
+    void (*first)(gate_task *); /* switch.c's, as the next two */
     void *tsan_fiber;
     void *asan_fake_stack;
 };
@@ -181,28 +182,28 @@ enum gate__m_claim { GATE__CLAIM_NONE, GATE__CLAIM_ASKED, GATE__CLAIM_TAKEN };
 enum gate__leave { GATE__LEAVE_YIELD, GATE__LEAVE_PARK, GATE__LEAVE_CALL, GATE__LEAVE_EXIT };
 
 struct gate_m {
-    void *system_sp;              /* where calls from a stackful task start; see switch.S */
-    gate_task *task;              /* the running one; NULL in the scheduler */
-    _Atomic uint32_t status;      /* the hand-off protocol's three words: foreign.c */
+    void *system_sp;         /* where calls from a stackful task start; see switch.S */
+    gate_task *task;         /* the running one; NULL in the scheduler */
+    _Atomic uint32_t status; /* the hand-off protocol's three words: foreign.c */
     _Atomic uint32_t claim;
-    _Atomic uint32_t tick;        /* counts the calls that may lose the slot */
-    uint32_t pins;                /* acquires without their release, and callbacks in progress */
-    struct gate__slot *slot;      /* m->slot == s  <=>  s->holder == m; changes under the runtime's lock */
+    _Atomic uint32_t tick;   /* counts the calls that may lose the slot */
+    uint32_t pins;           /* acquires without their release, and callbacks in progress */
+    struct gate__slot *slot; /* m->slot == s  <=>  s->holder == m; changes under the runtime's lock */
     gate_runtime *runtime;
-    gate_task *root;              /* NULL for a worker, and once the runtime has stopped */
-    gate_task *given;             /* comes with a slot: the task to run */
-    struct gate__semaphore wake;  /* posted with a slot, or to stop */
+    gate_task *root;             /* NULL for a worker, and once the runtime has stopped */
+    gate_task *given;            /* comes with a slot: the task to run */
+    struct gate__semaphore wake; /* posted with a slot, or to stop */
     enum gate__leave leave;
     bool adopted;
-    bool announced;               /* the host's thread_adopt has been called for it */
+    bool announced; /* the host's thread_adopt has been called for it */
     pthread_t thread;
-    gate_m *idle_next;            /* workers without a slot */
+    gate_m *idle_next; /* workers without a slot */
     gate_m *all_next;
-    void *stack_bottom;           /* the system stack: lowest address and size */
+    void *stack_bottom; /* the system stack: lowest address and size */
     size_t stack_size;
-    void *alternate_stack;        /* trap.c's: where signal handlers run, if this thread uses it */
+    void *alternate_stack; /* trap.c's: where signal handlers run, if this thread uses it */
     bool uses_alternate_stack;
-    void *tsan_fiber;             /* switch.c's, as the next */
+    void *tsan_fiber; /* switch.c's, as the next */
     void *asan_fake_stack;
 };
 
@@ -369,9 +370,9 @@ struct gate_runtime {
     gate_m *roots;
     gate_m *idle_workers;
     gate_m *starter;
-    gate_task *tasks;         /* all of them, the roots too */
+    gate_task *tasks; /* all of them, the roots too */
     uint64_t last_number;
-    _Atomic bool stopping;    /* no task is left and none comes any more */
+    _Atomic bool stopping; /* no task is left and none comes any more */
     struct gate__stack_pool stacks;
     struct gate__monitor monitor;
     _Atomic uint32_t references; /* the start, each M, each callback */

@@ -40,7 +40,8 @@ static void note_unlock(const struct gate__lock *lock) {
     (void)lock;
 }
 
-void gate__lock_assert_none(void) {}
+void gate__lock_assert_none(void) {
+}
 
 #endif
 

@@ -13,13 +13,20 @@
 
 #define WEAK __attribute__((weak, visibility("default")))
 
-WEAK void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t size);
-WEAK void __sanitizer_finish_switch_fiber(void *fake_stack, const void **old_bottom, size_t *old_size);
-WEAK void __asan_unpoison_memory_region(const volatile void *address, size_t size);
-WEAK void *__tsan_get_current_fiber(void);
-WEAK void *__tsan_create_fiber(unsigned flags);
-WEAK void __tsan_destroy_fiber(void *fiber);
-WEAK void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+WEAK
+void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t size);
+WEAK
+void __sanitizer_finish_switch_fiber(void *fake_stack, const void **old_bottom, size_t *old_size);
+WEAK
+void __asan_unpoison_memory_region(const volatile void *address, size_t size);
+WEAK
+void *__tsan_get_current_fiber(void);
+WEAK
+void *__tsan_create_fiber(unsigned flags);
+WEAK
+void __tsan_destroy_fiber(void *fiber);
+WEAK
+void __tsan_switch_to_fiber(void *fiber, unsigned flags);
 
 static inline void leave_stack(void **fake_stack, const void *bottom, size_t size) {
     if (__sanitizer_start_switch_fiber)

@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 
 # Declarations begin a line; comments and members do not.
 sed -n 's/^[a-z].*[ *(]\(gate_[a-z_]*\)(.*/\1/p' $headers | sort -u >"$work/declared"
-nm -D --defined-only build/release/libcallgate.so | awk '{ print $3 }' | sort -u >"$work/exported"
+nm -D --defined-only build/release/libcallgate.so | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort -u >"$work/exported"
 sed -n 's/^ *\(gate_[a-z_]*\);$/\1/p' callgate.map | sort -u >"$work/mapped"
 
 [ "$(wc -l <"$work/declared")" -gt 30 ] || { echo 'the headers were not understood'; exit 1; }

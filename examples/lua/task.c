@@ -8,11 +8,11 @@
 
 #include "examples/lua/host.h"
 
-struct task {            /* user value 1: the coroutine */
-    gate_task *handle;   /* NULL once it is joined */
+struct task {          /* user value 1: the coroutine */
+    gate_task *handle; /* NULL once it is joined */
     lua_State *coroutine;
     int arguments;
-    int status;          /* of the call: LUA_OK, or an error, which is on top of the coroutine */
+    int status; /* of the call: LUA_OK, or an error, which is on top of the coroutine */
 };
 
 static int add_traceback(lua_State *L) {
@@ -46,16 +46,22 @@ static lua_State *make_coroutine(lua_State *L, int function, int arguments) {
     return coroutine;
 }
 
+static bool is_callable(lua_State *L, int index) {
+    return lua_isfunction(L, index) || luaL_testudata(L, index, FUNCTION);
+}
+
 /* callgate.spawn([{name = "..."},] function, ...) */
 static int module_spawn(lua_State *L) {
     const char *name = NULL;
-    if (lua_istable(L, 1)) {
+    bool named = lua_istable(L, 1);
+    if (named) {
         lua_getfield(L, 1, "name");
         name = luaL_optstring(L, -1, NULL);
         lua_replace(L, 1); /* the name stays on the stack while it is used */
     }
-    int function = lua_isfunction(L, 1) ? 1 : 2, arguments = lua_gettop(L) - function;
-    luaL_checktype(L, function, LUA_TFUNCTION);
+    int function = named ? 2 : 1, arguments = lua_gettop(L) - function;
+    if (!is_callable(L, function))
+        return luaL_typeerror(L, function, "function");
     struct task *task = lua_newuserdatauv(L, sizeof *task, 1);
     *task = (struct task){NULL, NULL, arguments, LUA_OK};
     luaL_setmetatable(L, TASK);

@@ -57,8 +57,8 @@ static const char *mismatch(lua_State *L, int index, const gate_type *type) {
 static bool fits(const gate_type *type, lua_Integer value) {
     if (type->size == sizeof value)
         return true;
-    lua_Integer most = is_unsigned(type->kind) ? ((lua_Integer)1 << 8 * type->size) - 1
-                                               : ((lua_Integer)1 << (8 * type->size - 1)) - 1;
+    lua_Integer most =
+        is_unsigned(type->kind) ? ((lua_Integer)1 << 8 * type->size) - 1 : ((lua_Integer)1 << (8 * type->size - 1)) - 1;
     return value <= most && value >= (is_unsigned(type->kind) ? 0 : -most - 1);
 }
 
@@ -333,7 +333,7 @@ static void fill_from_table(lua_State *L, const struct pointer *array) {
 static int module_array(lua_State *L) {
     size_t length = 0;
     const char *text = lua_type(L, 2) == LUA_TSTRING ? lua_tolstring(L, 2, &length) : NULL;
-    lua_Integer count = text ? (lua_Integer)length
+    lua_Integer count = text                ? (lua_Integer)length
                         : lua_istable(L, 2) ? (lua_Integer)lua_rawlen(L, 2)
                                             : luaL_checkinteger(L, 2);
     const gate_type *element = push_type(L, 1);

@@ -4,7 +4,10 @@
 #ifndef CALLGATE_RUNTIME_ASM_H
 #define CALLGATE_RUNTIME_ASM_H
 
-/* A routine that only this library sees; ENTRY marks where control may arrive by a pointer. */
+/* This is assembly: */
+/* clang-format off */
+
+/* A routine that only this library sees. */
 #define GATE__ROUTINE(name) \
     .globl name;            \
     .hidden name;           \

@@ -6,11 +6,11 @@
 
 /* One thing to measure. run does it count times and returns the nanoseconds that passed. */
 struct bench_row {
-    const char *what;   /* call, callback, switch, spawn, handoff, ... */
-    const char *who;    /* direct, a peer's name, callgate-thread, callgate-task, ... */
-    const char *kase;   /* which function, which size: rows are compared within a case */
+    const char *what; /* call, callback, switch, spawn, handoff, ... */
+    const char *who;  /* direct, a peer's name, callgate-thread, callgate-task, ... */
+    const char *kase; /* which function, which size: rows are compared within a case */
     double (*run)(long count);
-    long count;         /* so many that a round takes some milliseconds */
+    long count; /* so many that a round takes some milliseconds */
 };
 
 /* Nanoseconds on a clock that never goes back. */

@@ -65,16 +65,16 @@ Test(decl, tags_are_kept_and_enums_pass_by_value) {
 }
 
 /* A type's name must mean what it means to the compiler that built this. */
-#define CHECK_NAME(type)                                                                      \
-    do {                                                                                      \
-        gate_signature *signature = parse("void (" #type ")");                                \
-        const gate_type *parameter = gate_signature_parameter(signature, 0);                  \
-        char printed[64];                                                                     \
-        gate_type_print(parameter, printed, sizeof printed);                                  \
-        cr_assert_eq(parameter->size, sizeof(type), #type);                                   \
-        bool is_unsigned = !strncmp(printed, "unsigned", 8);                                  \
-        cr_assert_eq(is_unsigned, (type)-1 > (type)0, #type " is %s", printed);               \
-        gate_signature_free(signature);                                                       \
+#define CHECK_NAME(type)                                                        \
+    do {                                                                        \
+        gate_signature *signature = parse("void (" #type ")");                  \
+        const gate_type *parameter = gate_signature_parameter(signature, 0);    \
+        char printed[64];                                                       \
+        gate_type_print(parameter, printed, sizeof printed);                    \
+        cr_assert_eq(parameter->size, sizeof(type), #type);                     \
+        bool is_unsigned = !strncmp(printed, "unsigned", 8);                    \
+        cr_assert_eq(is_unsigned, (type)-1 > (type)0, #type " is %s", printed); \
+        gate_signature_free(signature);                                         \
     } while (0)
 
 Test(decl, names_of_types_mean_what_the_compiler_says) {
@@ -271,9 +271,9 @@ Test(decl, every_mutation_of_good_text_gives_an_answer_or_a_place) {
 }
 
 Test(decl, random_words_give_an_answer_or_a_place) {
-    static const char *const pieces[] = {"int",  "(",    ")",      "*",    ",",       "[",   "]",  "3",      "char",
-                                         "void", "long", "struct", "x",    "const",   "...", ";",  "double", "enum",
-                                         "unsigned", "size_t", "static", "_Complex", "()", "(*"};
+    static const char *const pieces[] = {"int",    "(",    ")",        "*",      ",",      "[",        "]",   "3",
+                                         "char",   "void", "long",     "struct", "x",      "const",    "...", ";",
+                                         "double", "enum", "unsigned", "size_t", "static", "_Complex", "()",  "(*"};
     uint64_t seed = 88172645463325252ull;
     for (int round = 0; round < 30000; round++) {
         char text[256] = "int (";

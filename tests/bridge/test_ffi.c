@@ -9,38 +9,38 @@
 
 /* For each kind: a C function that returns what it is given, called through libffi, and a callback that
  * does the same, called by C. */
-#define ROUND_TRIP(name, type, text, ...)                                                             \
-    static type return_##name(type x) {                                                               \
-        return x;                                                                                     \
-    }                                                                                                 \
-    static int handle_##name(void *unused, void *result, void *const arguments[]) {                   \
-        (void)unused;                                                                                 \
-        memcpy(result, arguments[0], sizeof(type));                                                   \
-        return 0;                                                                                     \
-    }                                                                                                 \
-    Test(ffi, passes_##name##_both_ways) {                                                            \
-        type const values[] = {__VA_ARGS__};                                                          \
-        gate_runtime *runtime = start(1);                                                             \
-        gate_function function = make_function(text, address_of(return_##name), #name);               \
-        gate_callback *callback = make_callback(runtime, function.signature, handle_##name, NULL);    \
-        type (*called_by_c)(type) = (type (*)(type))gate_callback_address(callback);                  \
-        for (size_t i = 0; i < sizeof values / sizeof *values; i++) {                                 \
-            struct {                                                                                  \
-                type value;                                                                           \
-                unsigned char behind[16];                                                             \
-            } result;                                                                                 \
-            type value = values[i];                                                                   \
-            memset(&result, 0x5a, sizeof result);                                                     \
-            void *arguments[] = {&value};                                                             \
-            cr_assert_eq(gate_call(&function, &result.value, arguments), 0);                          \
-            cr_assert(result.value == values[i], "call, value %zu", i);                               \
-            for (size_t j = 0; j < sizeof result.behind; j++)                                         \
-                cr_assert_eq(result.behind[j], 0x5a, "the result is wider than its type");            \
-            cr_assert(called_by_c(value) == values[i], "callback, value %zu", i);                     \
-        }                                                                                             \
-        gate_callback_free(callback);                                                                 \
-        free_function(function);                                                                      \
-        stop(runtime);                                                                                \
+#define ROUND_TRIP(name, type, text, ...)                                                          \
+    static type return_##name(type x) {                                                            \
+        return x;                                                                                  \
+    }                                                                                              \
+    static int handle_##name(void *unused, void *result, void *const arguments[]) {                \
+        (void)unused;                                                                              \
+        memcpy(result, arguments[0], sizeof(type));                                                \
+        return 0;                                                                                  \
+    }                                                                                              \
+    Test(ffi, passes_##name##_both_ways) {                                                         \
+        type const values[] = {__VA_ARGS__};                                                       \
+        gate_runtime *runtime = start(1);                                                          \
+        gate_function function = make_function(text, address_of(return_##name), #name);            \
+        gate_callback *callback = make_callback(runtime, function.signature, handle_##name, NULL); \
+        type (*called_by_c)(type) = (type(*)(type))gate_callback_address(callback);                \
+        for (size_t i = 0; i < sizeof values / sizeof *values; i++) {                              \
+            struct {                                                                               \
+                type value;                                                                        \
+                unsigned char behind[16];                                                          \
+            } result;                                                                              \
+            type value = values[i];                                                                \
+            memset(&result, 0x5a, sizeof result);                                                  \
+            void *arguments[] = {&value};                                                          \
+            cr_assert_eq(gate_call(&function, &result.value, arguments), 0);                       \
+            cr_assert(result.value == values[i], "call, value %zu", i);                            \
+            for (size_t j = 0; j < sizeof result.behind; j++)                                      \
+                cr_assert_eq(result.behind[j], 0x5a, "the result is wider than its type");         \
+            cr_assert(called_by_c(value) == values[i], "callback, value %zu", i);                  \
+        }                                                                                          \
+        gate_callback_free(callback);                                                              \
+        free_function(function);                                                                   \
+        stop(runtime);                                                                             \
     }
 
 ROUND_TRIP(bool, _Bool, "_Bool (_Bool)", 0, 1)
@@ -95,7 +95,8 @@ Test(ffi, arguments_that_do_not_fit_the_registers_go_on_the_stack) {
     free_function(function);
 }
 
-static void do_nothing(void) {}
+static void do_nothing(void) {
+}
 
 Test(ffi, a_function_without_result_leaves_the_room_for_one) {
     gate_function function = make_function("void (void)", address_of(do_nothing), "do_nothing");

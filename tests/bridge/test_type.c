@@ -52,13 +52,13 @@ Test(type, printing_is_cut_to_the_buffer_and_tells_the_whole_length) {
     gate_signature_free(signature);
 }
 
-#define CHECK_LAYOUT(declared, type)                                                   \
-    do {                                                                               \
-        gate_signature *signature = parse("void (" declared ")");                      \
-        const gate_type *parameter = gate_signature_parameter(signature, 0);           \
-        cr_assert_eq(parameter->size, sizeof(type), "size of " declared);              \
-        cr_assert_eq(parameter->alignment, _Alignof(type), "alignment of " declared);  \
-        gate_signature_free(signature);                                                \
+#define CHECK_LAYOUT(declared, type)                                                  \
+    do {                                                                              \
+        gate_signature *signature = parse("void (" declared ")");                     \
+        const gate_type *parameter = gate_signature_parameter(signature, 0);          \
+        cr_assert_eq(parameter->size, sizeof(type), "size of " declared);             \
+        cr_assert_eq(parameter->alignment, _Alignof(type), "alignment of " declared); \
+        gate_signature_free(signature);                                               \
     } while (0)
 
 Test(type, sizes_and_alignments_are_the_compilers) {

@@ -12,11 +12,12 @@ program=$1
 trace=$(mktemp)
 trap 'rm -f "$trace"' EXIT
 
+# A crossing is marked as a signal frame, which gdb shows without its name: each frame's symbol is asked for.
 gdb -nx -q -batch -ex 'set width 0' -ex 'set debuginfod enabled off' -ex 'set backtrace past-main on' \
-    -ex 'break stop_here' -ex run -ex backtrace "$program" >"$trace" 2>&1 || true
+    -ex 'break stop_here' -ex run -ex backtrace -ex 'frame apply all -q info symbol $pc' "$program" >"$trace" 2>&1 || true
 
-# Only the frames' function names, with libffi's own left out: they differ between its builds.
-frames=$(sed -n 's/^#[0-9]* *\(0x[0-9a-f]* in \)\{0,1\}\([A-Za-z_][A-Za-z0-9_]*\) (.*/\2/p' "$trace" | grep -v '^ffi_')
+# gdb takes a double underscore for Ada's, and prints a dot.
+frames=$(sed -n 's/^gate\./gate__/; s/^\([A-Za-z_][A-Za-z0-9_]*\)\( + [0-9]*\)\{0,1\} in section .*/\1/p' "$trace")
 
 expected='stop_here
 run
@@ -41,8 +42,8 @@ live
 begin
 start'
 
-# The house's own helpers between these come and go with inlining: each expected name must follow the
-# one before it, and nothing may follow the last.
+# libffi's frames, and helpers that come and go with inlining, may stand between these: each name must
+# follow the one before it, and nothing may follow the last.
 echo "$frames" | awk -v expected="$expected" '
     BEGIN { count = split(expected, want, "\n"); at = 1 }
     { last = $0 }

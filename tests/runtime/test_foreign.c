@@ -135,8 +135,7 @@ Test(foreign, short_calls_race_with_claims_and_lose_nothing) {
         for (uint32_t i = 0; i < 2; i++) {
             struct gate__slot *slot = &runtime->slots[i], *claimed = NULL;
             gate__lock(&runtime->lock);
-            if (slot->holder && slot->holder != gate__m() &&
-                atomic_load(&slot->holder->status) == GATE__M_IN_CALL)
+            if (slot->holder && slot->holder != gate__m() && atomic_load(&slot->holder->status) == GATE__M_IN_CALL)
                 claimed = gate__foreign_claim(slot->holder);
             gate__unlock(&runtime->lock);
             if (claimed)

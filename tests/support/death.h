@@ -38,12 +38,12 @@ static inline int dies(void (*fn)(void *), void *argument, char *output, size_t 
 }
 
 /* The child must end in any way but well, and must have said text. */
-#define cr_assert_dies_with(fn, argument, text)                                                              \
-    do {                                                                                                     \
-        static char output[64 * 1024];                                                                       \
-        int died = dies((fn), (argument), output, sizeof output);                                            \
-        cr_assert_neq(died, 0, "the process went on");                                                       \
-        cr_assert_not_null(strstr(output, (text)), "'%s' is not in the last words: %s", (text), output);     \
+#define cr_assert_dies_with(fn, argument, text)                                                          \
+    do {                                                                                                 \
+        static char output[64 * 1024];                                                                   \
+        int died = dies((fn), (argument), output, sizeof output);                                        \
+        cr_assert_neq(died, 0, "the process went on");                                                   \
+        cr_assert_not_null(strstr(output, (text)), "'%s' is not in the last words: %s", (text), output); \
     } while (0)
 
 #endif

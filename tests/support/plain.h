@@ -25,13 +25,13 @@ struct plain_test {
 static struct plain_test *plain_first, **plain_last = &plain_first;
 static const struct plain_test *plain_current;
 
-#define Test(suite_, name_, ...)                                                              \
-    static void plain_##suite_##_##name_(void);                                               \
-    __attribute__((constructor)) static void plain_add_##suite_##_##name_(void) {             \
-        static struct plain_test test = {#suite_, #name_, plain_##suite_##_##name_, NULL};    \
-        *plain_last = &test;                                                                  \
-        plain_last = &test.next;                                                              \
-    }                                                                                         \
+#define Test(suite_, name_, ...)                                                           \
+    static void plain_##suite_##_##name_(void);                                            \
+    __attribute__((constructor)) static void plain_add_##suite_##_##name_(void) {          \
+        static struct plain_test test = {#suite_, #name_, plain_##suite_##_##name_, NULL}; \
+        *plain_last = &test;                                                               \
+        plain_last = &test.next;                                                           \
+    }                                                                                      \
     static void plain_##suite_##_##name_(void)
 
 __attribute__((noreturn, unused)) static void plain_fail(const char *file, int line, const char *condition) {

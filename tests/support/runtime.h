@@ -55,12 +55,12 @@ static inline void block_ms(unsigned milliseconds) {
 }
 
 /* Evaluates condition until it holds, for at most ten seconds. */
-#define wait_until(condition)                                                                \
-    do {                                                                                     \
-        uint64_t give_up = gate__os_now() + 10ull * 1000 * 1000 * 1000;                      \
-        while (!(condition) && gate__os_now() < give_up)                                     \
-            usleep(200);                                                                     \
-        cr_assert((condition), "not within ten seconds: " #condition);                       \
+#define wait_until(condition)                                           \
+    do {                                                                \
+        uint64_t give_up = gate__os_now() + 10ull * 1000 * 1000 * 1000; \
+        while (!(condition) && gate__os_now() < give_up)                \
+            usleep(200);                                                \
+        cr_assert((condition), "not within ten seconds: " #condition);  \
     } while (0)
 
 #endif
