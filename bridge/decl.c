@@ -367,7 +367,7 @@ static const gate_type *parameter(struct parser *p) {
     const gate_type *type = specifiers(p);
     if (type)
         type = declarator(p, type, &array);
-    if (p->failed)
+    if (!type)
         return NULL;
     if (array || type->kind == GATE_FUNCTION)
         return pointer_to(p, type, 0);

@@ -24,6 +24,8 @@ struct entry {
 
 _Static_assert(sizeof(struct entry) == GATE__THUNK_SIZE, "thunk.h");
 
+static const size_t page = GATE__THUNK_PAGE;
+
 static struct gate__lock thunks_lock = GATE__LOCK_INITIAL(GATE__RANK_LEAF);
 static struct entry *free_entries;
 
@@ -36,19 +38,18 @@ static struct { void (*target)(void); } freed_record = {freed};
 
 static int add_block(void) {
     void *block;
-    int failed =
-        gate_mmap(NULL, 2 * GATE__THUNK_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &block);
+    int failed = gate_mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &block);
     if (failed)
         return failed;
-    memcpy(block, gate__thunk_code, GATE__THUNK_PAGE);
-    failed = gate_mprotect(block, GATE__THUNK_PAGE, PROT_READ | PROT_EXEC);
+    memcpy(block, gate__thunk_code, page);
+    failed = gate_mprotect(block, page, PROT_READ | PROT_EXEC);
     if (failed) {
-        gate_munmap(block, 2 * GATE__THUNK_PAGE);
+        gate_munmap(block, 2 * page);
         return failed;
     }
-    struct entry *entries = (struct entry *)((char *)block + GATE__THUNK_PAGE);
+    struct entry *entries = (struct entry *)((char *)block + page);
     gate__lock(&thunks_lock);
-    for (size_t i = GATE__THUNK_PAGE / GATE__THUNK_SIZE; i-- > 0;) {
+    for (size_t i = page / GATE__THUNK_SIZE; i-- > 0;) {
         entries[i] = (struct entry){&freed_record, free_entries};
         free_entries = &entries[i];
     }
@@ -68,7 +69,7 @@ static struct entry *take_entry(void *record) {
 }
 
 static struct entry *entry_of(void (*address)(void)) {
-    return (struct entry *)((uintptr_t)address + GATE__THUNK_PAGE);
+    return (struct entry *)((uintptr_t)address + page);
 }
 
 int gate__thunk_make(void *record, void (**address)(void)) {
@@ -78,7 +79,7 @@ int gate__thunk_make(void *record, void (**address)(void)) {
         if (failed)
             return failed;
     }
-    *address = (void (*)(void))((uintptr_t)entry - GATE__THUNK_PAGE);
+    *address = (void (*)(void))((uintptr_t)entry - page);
     return 0;
 }
 

@@ -53,13 +53,18 @@ static const char *mismatch(lua_State *L, int index, const gate_type *type) {
     return lua_pushfstring(L, "%s expected, got %s", print_type(L, type), luaL_typename(L, index));
 }
 
-/* Integers of 64 bits take any Lua integer: those beyond its range are negative in Lua. */
-static bool fits(const gate_type *type, lua_Integer value) {
-    if (type->size == sizeof value)
-        return true;
-    lua_Integer most =
-        is_unsigned(type->kind) ? ((lua_Integer)1 << 8 * type->size) - 1 : ((lua_Integer)1 << (8 * type->size - 1)) - 1;
-    return value <= most && value >= (is_unsigned(type->kind) ? 0 : -most - 1);
+/* The value as it reads back from the type's bytes. */
+static lua_Integer narrowed(const gate_type *type, lua_Integer value) {
+    switch (type->size) {
+    case 1:
+        return is_unsigned(type->kind) ? (uint8_t)value : (int8_t)value;
+    case 2:
+        return is_unsigned(type->kind) ? (uint16_t)value : (int16_t)value;
+    case 4:
+        return is_unsigned(type->kind) ? (lua_Integer)(uint32_t)value : (int32_t)value;
+    default: /* 64 bits take any Lua integer: those beyond its range are negative in Lua */
+        return value;
+    }
 }
 
 static const char *integer_to_c(lua_State *L, int index, const gate_type *type, void *cell) {
@@ -69,7 +74,7 @@ static const char *integer_to_c(lua_State *L, int index, const gate_type *type, 
     lua_Integer value = lua_tointegerx(L, index, &exact);
     if (!exact)
         return lua_pushfstring(L, "%s expected, got the number %f", print_type(L, type), lua_tonumber(L, index));
-    if (!fits(type, value))
+    if (narrowed(type, value) != value)
         return lua_pushfstring(L, "value %I out of range of %s", value, print_type(L, type));
     memcpy(cell, &value, type->size); /* the low bytes, on a little-endian machine */
     return NULL;
@@ -111,7 +116,7 @@ static const char *function_to_c(lua_State *L, int index, const gate_type *type,
         return lua_pushliteral(L, "the callback has been freed");
     const char *given = print_signature(L, callback ? callback->signature : function->signature);
     const char *wanted = print_signature(L, type->target->function);
-    if (strcmp(given, wanted))
+    if (strcmp(given, wanted) != 0)
         return lua_pushfstring(L, "a function %s expected, got %s", wanted, given);
     *(void (**)(void))cell = callback ? gate_callback_address(callback->callback) : function->function.address;
     return NULL;
@@ -176,8 +181,7 @@ static void push_address(lua_State *L, const gate_type *type, char *address, int
 static lua_Integer read_integer(const gate_type *type, const void *cell) {
     lua_Integer value = 0;
     memcpy(&value, cell, type->size);
-    unsigned unused = 8 * (unsigned)(sizeof value - type->size);
-    return is_unsigned(type->kind) ? value : (lua_Integer)((lua_Unsigned)value << unused) >> unused;
+    return narrowed(type, value);
 }
 
 void value_to_lua(lua_State *L, const gate_type *type, const void *cell, int owner) {
