@@ -144,6 +144,7 @@ static const char *pointer_to_c(lua_State *L, int index, const gate_type *type, 
 }
 
 const char *value_to_c(lua_State *L, int index, const gate_type *type, void *cell) {
+    index = lua_absindex(L, index); /* a message's parts are pushed while it is made */
     if (is_integer(type->kind))
         return integer_to_c(L, index, type, cell);
     if (type->kind == GATE_POINTER)

@@ -37,12 +37,12 @@ test("spawn takes a function", function()
 end)
 
 -- Runs a program in a lua5.4 of its own, and returns what it printed and whether it ended well.
-local function run(program)
+local function run(program, environment)
     local path = os.tmpname()
     local file = assert(io.open(path, "w"))
     file:write(program)
     file:close()
-    local pipe = assert(io.popen("lua5.4 " .. path .. " 2>&1"))
+    local pipe = assert(io.popen((environment or "") .. " lua5.4 " .. path .. " 2>&1"))
     local output = pipe:read "a"
     local ok = pipe:close()
     os.remove(path)
@@ -50,13 +50,13 @@ local function run(program)
 end
 
 test("a state that closes with tasks left says how many and where they are", function()
-    local output, ok = run [[
+    local output, ok = run([[
         local callgate = require "callgate"
         local usleep = callgate.open "libc.so.6":bind("usleep", "int (unsigned)")
         callgate.spawn({name = "sleeper"}, usleep, 10000000)
         callgate.spawn({name = "waiter"}, function() while true do callgate.yield() end end)
         usleep(20000)
-    ]]
+    ]], "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0") -- abandoned tasks keep what they use
     assert(ok, output)
     assert(output:find("callgate: the Lua state closes, but 2 tasks are left", 1, true), output)
     assert(output:find("'sleeper' (#2) in a call of usleep", 1, true), output)
