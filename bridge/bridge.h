@@ -36,8 +36,9 @@ enum gate_kind {
     GATE_DOUBLE_COMPLEX,
     GATE_LDOUBLE_COMPLEX,
     GATE_POINTER,
-    GATE_FUNCTION, /* only as a pointer's target */
-    GATE_STRUCT,   /* these three only as a pointer's target, and incomplete */
+    GATE_FUNCTION, /* only as a pointer's target, as the next */
+    GATE_ARRAY,
+    GATE_STRUCT, /* these three only as a pointer's target, and incomplete */
     GATE_UNION,
     GATE_ENUM, /* also by value, as an unsigned int */
     GATE_KINDS /* how many there are */
@@ -52,9 +53,9 @@ typedef struct gate_type gate_type;
 struct gate_type {
     enum gate_kind kind;
     unsigned qualifiers;            /* of enum gate_qualifier */
-    size_t size;                    /* bytes; 0 for void, functions and incomplete types */
+    size_t size;                    /* bytes; 0 for void, functions, and types and arrays of unknown size */
     size_t alignment;               /* bytes; 0 likewise */
-    const gate_type *target;        /* GATE_POINTER: what it points to */
+    const gate_type *target;        /* GATE_POINTER: what it points to; GATE_ARRAY: its elements */
     const gate_signature *function; /* GATE_FUNCTION: its signature */
     const char *tag;                /* GATE_STRUCT, GATE_UNION, GATE_ENUM: its tag */
 };

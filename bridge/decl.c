@@ -1,7 +1,7 @@
 /* Reads the type of a C function from text: a recursive-descent parser of C's declarators (C11 6.7.6).
  *
  *   declaration  = ["extern"] specifiers declarator [";"]
- *   declarator   = {"*" qualifiers} (name | "(" declarator ")" | nothing) {"(" parameters ")" | "[" size "]"}
+ *   declarator   = {"*" qualifiers} (name | "(" declarator ")" | nothing) {"(" parameters ")" | "[" count "]"}
  *
  * A declarator is read from the outside in, but means its type from the inside out. A nested one is
  * therefore skipped first, and read again once what stands behind its parenthesis is known.
@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
 #include <time.h>
@@ -358,18 +359,19 @@ static const gate_type *pointer_to(struct parser *p, const gate_type *target, un
     return type;
 }
 
-static const gate_type *declarator(struct parser *p, const gate_type *type, bool *array);
+static const gate_type *declarator(struct parser *p, const gate_type *type);
 
 /* A parameter, adjusted as C does: an array or a function becomes a pointer (6.7.6.3p7, p8). */
 static const gate_type *parameter(struct parser *p) {
     struct token first = p->token;
-    bool array = false;
     const gate_type *type = specifiers(p);
     if (type)
-        type = declarator(p, type, &array);
+        type = declarator(p, type);
     if (!type)
         return NULL;
-    if (array || type->kind == GATE_FUNCTION)
+    if (type->kind == GATE_ARRAY)
+        return pointer_to(p, type->target, 0);
+    if (type->kind == GATE_FUNCTION)
         return pointer_to(p, type, 0);
     if (type->kind == GATE_STRUCT || type->kind == GATE_UNION)
         fail_at(p, &first, -ENOTSUP, "a parameter that is a struct or union by value is not supported yet");
@@ -419,46 +421,78 @@ static void parameters(struct parser *p, gate_signature *signature) {
         signature->parameters[i] = first->type;
 }
 
-/* A function that returns result; its "(" has been read. */
-static const gate_type *function(struct parser *p, const gate_type *result) {
+static const gate_type *suffixes(struct parser *p, const gate_type *type);
+
+/* A function, whose "(" has been read; what stands behind its ")" belongs to its result. */
+static const gate_type *function(struct parser *p, const gate_type *type) {
     gate_signature *signature = allocate(p, sizeof *signature);
-    gate_type *type = allocate(p, sizeof *type);
-    if (!type)
+    gate_type *result = allocate(p, sizeof *result);
+    if (!result)
         return NULL;
-    if (result->kind == GATE_FUNCTION)
-        fail_at(p, &p->token, -EINVAL, "but a function can't return a function");
-    if (result->kind == GATE_STRUCT || result->kind == GATE_UNION)
-        fail_at(p, &p->token, -ENOTSUP, "but a result that is a struct or union by value is not supported yet");
-    signature->result = result;
     parameters(p, signature);
     require(p, ")");
-    *type = (gate_type){GATE_FUNCTION, 0, 0, 0, NULL, signature, NULL};
-    return type;
+    struct token behind = p->token;
+    signature->result = suffixes(p, type);
+    if (p->failed)
+        return NULL;
+    enum gate_kind kind = signature->result->kind;
+    if (kind == GATE_FUNCTION || kind == GATE_ARRAY)
+        fail_at(p, &behind, -EINVAL, "but a function can't return a function or an array");
+    if (kind == GATE_STRUCT || kind == GATE_UNION)
+        fail_at(p, &behind, -ENOTSUP, "but a result that is a struct or union by value is not supported yet");
+    *result = (gate_type){GATE_FUNCTION, 0, 0, 0, NULL, signature, NULL};
+    return result;
 }
 
-/* The size of an array parameter says nothing about its type: it is read over. */
-static void array_size(struct parser *p) {
+/* What stands in "[...]": a count, or 0 where a parameter's is left out, a name, or a star. */
+static size_t array_count(struct parser *p) {
+    size_t count = 0;
     while (!p->failed && (sees(p, "static") || qualifier_of(&p->token)))
         advance(p);
+    if (p->token.kind == NUMBER) {
+        char *end;
+        errno = 0;
+        count = strtoul(p->token.at, &end, 0);
+        if (errno || end != p->token.at + p->token.length || count == 0)
+            fail_at(p, &p->token, -EINVAL, "expected a positive integer");
+    }
     if (p->token.kind == NUMBER || p->token.kind == NAME || sees(p, "*"))
         advance(p);
     require(p, "]");
+    return count;
 }
 
-/* What stands behind a name: "(...)" or "[...]". */
-static const gate_type *suffix(struct parser *p, const gate_type *type, bool *array) {
-    struct token token = p->token;
+/* An array, whose "[" has been read. */
+static const gate_type *array(struct parser *p, const gate_type *type) {
+    struct token inside = p->token;
+    size_t count = array_count(p);
+    const gate_type *element = suffixes(p, type);
+    gate_type *result = allocate(p, sizeof *result);
+    if (!result)
+        return NULL;
+    if (element->kind == GATE_VOID || element->kind == GATE_FUNCTION)
+        fail_at(p, &inside, -EINVAL, "but there are no arrays of void or of functions");
+    if (element->size && count > PTRDIFF_MAX / element->size)
+        fail_at(p, &inside, -EINVAL, "which makes an array too large for any memory");
+    *result = (gate_type){GATE_ARRAY, 0, count * element->size, element->alignment, element, NULL, NULL};
+    return result;
+}
+
+static bool descend(struct parser *p) {
+    if (++p->depth > DEPTH_MAX)
+        fail_at(p, &p->token, -EINVAL, "which is nested too deeply: 64 levels are the most");
+    return !p->failed;
+}
+
+/* What stands behind a name, to be read from left to right: "(...)" or "[...]", and what follows. */
+static const gate_type *suffixes(struct parser *p, const gate_type *type) {
+    if (!descend(p))
+        return NULL;
     if (accept(p, "("))
         type = function(p, type);
-    else if (accept(p, "[")) {
-        array_size(p);
-        *array = true;
-        if (type->kind == GATE_VOID || type->kind == GATE_FUNCTION)
-            fail_at(p, &token, -EINVAL, "but there are no arrays of that type");
-    }
-    token = p->token;
-    if (sees(p, "(") || sees(p, "["))
-        fail_at(p, &token, -ENOTSUP, "but only one dimension or parameter list is supported here");
+    else if (accept(p, "["))
+        type = array(p, type);
+    p->depth--;
     return p->failed ? NULL : type;
 }
 
@@ -484,18 +518,14 @@ static bool opens_declarator(const struct parser *p) {
     return accept(&ahead, ")") && (sees(&ahead, "(") || sees(&ahead, "["));
 }
 
-static const gate_type *nested(struct parser *p, const gate_type *type, bool *array) {
+static const gate_type *nested(struct parser *p, const gate_type *type) {
     struct token inside = p->token;
-    bool array_behind = false;
     skip_nested(p);
-    if (!p->failed && (sees(p, "(") || sees(p, "[")))
-        type = suffix(p, type, &array_behind);
-    if (!p->failed && array_behind)
-        fail_at(p, &inside, -ENOTSUP, "but pointers to arrays are not supported yet");
+    type = suffixes(p, type);
     struct token behind = p->token;
     p->token = inside;
-    if (!p->failed)
-        type = declarator(p, type, array);
+    if (type)
+        type = declarator(p, type);
     require(p, ")");
     if (!p->failed)
         p->token = behind;
@@ -514,35 +544,30 @@ static const gate_type *pointers(struct parser *p, const gate_type *type) {
     return type;
 }
 
-static const gate_type *declarator(struct parser *p, const gate_type *type, bool *array) {
-    if (++p->depth > DEPTH_MAX)
-        fail_at(p, &p->token, -EINVAL, "which is nested too deeply: 64 levels are the most");
+static const gate_type *declarator(struct parser *p, const gate_type *type) {
+    if (!descend(p))
+        return NULL;
     type = pointers(p, type);
     struct token before = p->token;
     if (type && p->token.kind == NAME && !begins_type(&p->token)) {
         advance(p);
-        if (sees(p, "(") || sees(p, "["))
-            type = suffix(p, type, array);
-    } else if (type && accept(p, "(")) {
-        if (opens_declarator(p)) {
-            type = nested(p, type, array);
-        } else {
-            p->token = before;
-            type = suffix(p, type, array);
-        }
-    } else if (type && sees(p, "[")) {
-        type = suffix(p, type, array);
+        type = suffixes(p, type);
+    } else if (type && accept(p, "(") && opens_declarator(p)) {
+        type = nested(p, type);
+    } else if (type) {
+        p->token = before;
+        type = suffixes(p, type);
     }
     p->depth--;
     return p->failed ? NULL : type;
 }
 
 /* The whole text is one function's type, and nothing follows. */
-static void require_function(struct parser *p, const gate_type *type, bool array, const struct token *first) {
-    bool function = type->kind == GATE_FUNCTION && !array;
-    if (array || (type->kind == GATE_POINTER && type->target->kind == GATE_FUNCTION))
+static void require_function(struct parser *p, const gate_type *type, const struct token *first) {
+    bool to_function = type->kind == GATE_POINTER && type->target->kind == GATE_FUNCTION;
+    if (to_function || type->kind == GATE_ARRAY)
         fail_at(p, first, -EINVAL, "which begins a type that is no function's; expected one as in 'int (char *)'");
-    else if (!function)
+    else if (type->kind != GATE_FUNCTION)
         expected(p, "'(' and parameters");
     else if (p->token.kind != END)
         expected(p, "the end");
@@ -552,16 +577,15 @@ int gate__decl_parse(const char *text, gate_signature *signature, gate_error *er
     if (!text)
         return gate__fail(error, -EINVAL, "no text was given");
     struct parser p = {.text = text, .owner = signature, .error = error};
-    bool array = false;
     read_token(&p, text);
     accept(&p, "extern");
     struct token first = p.token;
     const gate_type *type = specifiers(&p);
     if (type)
-        type = declarator(&p, type, &array);
+        type = declarator(&p, type);
     accept(&p, ";");
-    if (!p.failed)
-        require_function(&p, type, array, &first);
+    if (type)
+        require_function(&p, type, &first);
     if (p.failed)
         return p.failed;
     signature->result = type->function->result;

@@ -39,6 +39,7 @@ static const struct {
     BASIC(GATE_LDOUBLE_COMPLEX, long double _Complex, "long double _Complex"),
     BASIC(GATE_POINTER, void *, "pointer"),
     SIZELESS(GATE_FUNCTION, "function"),
+    SIZELESS(GATE_ARRAY, "array"),
     SIZELESS(GATE_STRUCT, "struct"),
     SIZELESS(GATE_UNION, "union"),
     BASIC(GATE_ENUM, unsigned, "enum"),
@@ -161,13 +162,18 @@ static void put_parameters(struct text *text, const gate_signature *signature) {
     put(text, signature->count ? ")" : "void)");
 }
 
+/* A pointer to these needs parentheses, as what stands behind the name binds more tightly. */
+static bool stands_behind(const gate_type *type) {
+    return type->kind == GATE_FUNCTION || type->kind == GATE_ARRAY;
+}
+
 static void put_before(struct text *text, const gate_type *type) {
     if (type->kind == GATE_POINTER) {
         put_before(text, type->target);
-        put(text, type->target->kind == GATE_FUNCTION ? "(*" : "*");
+        put(text, stands_behind(type->target) ? "(*" : "*");
         put_qualifiers(text, type->qualifiers);
-    } else if (type->kind == GATE_FUNCTION) {
-        put_before(text, type->function->result);
+    } else if (stands_behind(type)) {
+        put_before(text, type->kind == GATE_ARRAY ? type->target : type->function->result);
     } else {
         put_qualifiers(text, type->qualifiers);
         put(text, kinds[type->kind].name);
@@ -177,9 +183,21 @@ static void put_before(struct text *text, const gate_type *type) {
     }
 }
 
+static void put_count(struct text *text, const gate_type *array) {
+    char count[24] = "";
+    if (array->size)
+        snprintf(count, sizeof count, "%zu", array->size / array->target->size);
+    put(text, "[");
+    put(text, count);
+    put(text, "]");
+}
+
 static void put_behind(struct text *text, const gate_type *type) {
     if (type->kind == GATE_POINTER) {
-        put(text, type->target->kind == GATE_FUNCTION ? ")" : "");
+        put(text, stands_behind(type->target) ? ")" : "");
+        put_behind(text, type->target);
+    } else if (type->kind == GATE_ARRAY) {
+        put_count(text, type);
         put_behind(text, type->target);
     } else if (type->kind == GATE_FUNCTION) {
         put_parameters(text, type->function);
@@ -196,8 +214,7 @@ static void drop_space(struct text *text) {
 
 static void put_type(struct text *text, const gate_type *type) {
     put_before(text, type);
-    bool function = type->kind == GATE_FUNCTION;
-    if (!function)
+    if (!stands_behind(type))
         drop_space(text);
     put_behind(text, type);
 }

@@ -244,7 +244,7 @@ static struct pointer *check_pointer(lua_State *L) {
 /* The address of the element that the integer at index 2 names. */
 static char *element_at(lua_State *L, const struct pointer *pointer) {
     lua_Integer index = luaL_checkinteger(L, 2);
-    if (pointer->element->size == 0)
+    if (pointer->element->size == 0 || pointer->element->kind == GATE_ARRAY)
         luaL_error(L, "a pointer to %s can't be indexed: use :as(type)", print_type(L, pointer->element));
     if (pointer->count && (index < 0 || (size_t)index >= pointer->count))
         luaL_error(L, "index %I out of range: there are %I elements", index, (lua_Integer)pointer->count);

@@ -56,6 +56,9 @@ Test(decl, parameters_are_adjusted_as_c_does) {
           "int (char **, int *, int *, const char *)");
     check("int (int (int), int callback(char))", "int (int (*)(int), int (*)(char))");
     check("int (void (*[])(void))", "int (void (**)(void))");
+    check("int (int [2][3], char (*rows)[80], int (*)[])", "int (int (*)[3], char (*)[80], int (*)[])");
+    check("int (char (*(*)[2][0x10])(int))", "int (char (*(*)[2][16])(int))");
+    check("int (*f(int))[4]", "int (*(int))[4]");
 }
 
 Test(decl, tags_are_kept_and_enums_pass_by_value) {
@@ -154,7 +157,14 @@ Test(decl, types_that_are_no_functions_are_refused) {
     refuse("int *", -EINVAL, "at offset 5: found the end", "expected '('");
     refuse("int (*)(void)", -EINVAL, "at offset 0", "no function's");
     refuse("int x[3]", -EINVAL, "at offset 0", "no function's");
-    refuse("int (void)(void)", -ENOTSUP, "at offset 10", "");
+    refuse("int (void)(void)", -EINVAL, "at offset 10: found '('", "can't return a function");
+    refuse("int f(void)[3]", -EINVAL, "at offset 11: found '['", "can't return a function or an array");
+    refuse("int (int a[3](void))", -EINVAL, "at offset 11: found '3'", "no arrays of void or of functions");
+    refuse("int (void [])", -EINVAL, "at offset 11: found ']'", "no arrays of void");
+    refuse("int (int [3x])", -EINVAL, "at offset 10: found '3x'", "expected a positive integer");
+    refuse("int (int (*)[0])", -EINVAL, "at offset 13: found '0'", "expected a positive integer");
+    refuse("int (int [99999999999999999999])", -EINVAL, "at offset 10", "expected a positive integer");
+    refuse("int (long [4611686018427387904])", -EINVAL, "at offset 11", "too large");
 }
 
 Test(decl, void_is_a_parameter_only_alone_and_only_in_parentheses) {
@@ -167,8 +177,6 @@ Test(decl, what_c_has_and_this_does_not_is_enotsup) {
     refuse("int printf(const char *, ...)", -ENOTSUP, "at offset 25: found '...'", "variadic");
     refuse("int (struct point)", -ENOTSUP, "at offset 5: found 'struct'", "by value");
     refuse("struct point (int)", -ENOTSUP, "struct or union by value", "");
-    refuse("int (int [2][3])", -ENOTSUP, "at offset 12: found '['", "one dimension");
-    refuse("int (int (*)[3])", -ENOTSUP, "pointers to arrays", "");
 }
 
 Test(decl, no_text_is_einval) {
@@ -211,6 +219,8 @@ static void *parse_deep_text(void *unused) {
     cr_assert_not_null(strstr(error.message, "nested too deeply"), "%s", error.message);
     parse_repeated("int ", "(", 100000, "", &code, &error);
     cr_assert_eq(code, -EINVAL);
+    parse_repeated("int (int ", "[2]", 100000, ")", &code, &error);
+    cr_assert_eq(code, -EINVAL);
     gate_signature_free(parse_repeated("int (int ", "*", 5000, ")", &code, &error));
     cr_assert_eq(code, 0, "pointers do not nest");
     return unused;
@@ -250,6 +260,7 @@ static const char *const corpus[] = {
     "void (*signal(int number, void (*handler)(int)))(int);",
     "unsigned long long int f(struct a *x[3], enum b y, union c **z)",
     "extern char *(*g(long double _Complex, int (*[])(void)))(char *restrict const)",
+    "int (*f(char (*)[2][3], int a[static 4][5]))[6]",
 };
 
 Test(decl, every_mutation_of_good_text_gives_an_answer_or_a_place) {
