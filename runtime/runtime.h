@@ -37,7 +37,8 @@ struct gate_runtime_hooks {
     /* A thread that the runtime did not create has arrived; root is its task, the current one.
      * NULL: nothing to do. */
     void (*thread_adopt)(void *host, gate_task *root);
-    /* That thread ends, or the runtime stops (then on the stopping thread). NULL: nothing to do. */
+    /* That thread ends, and has waited for a slot to say so; or the runtime stops (then on the stopping
+     * thread). NULL: nothing to do. */
     void (*thread_drop)(void *host, gate_task *root);
     /* A callback handler failed with status, and there is no gate_call to return it to, because C
      * called from a thread of its own. NULL: a line on standard error. */

@@ -206,13 +206,11 @@ void gate__sched_hand_on(struct gate__slot *slot) {
     }
 }
 
-static void hand_on_from(gate_m *m) {
-    gate_runtime *runtime = m->runtime;
-    gate__lock(&runtime->lock);
+static struct gate__slot *detach(gate_m *m) {
+    gate__lock(&m->runtime->lock);
     struct gate__slot *slot = gate__sched_detach(m);
-    gate__unlock(&runtime->lock);
-    if (slot)
-        gate__sched_hand_on(slot);
+    gate__unlock(&m->runtime->lock);
+    return slot;
 }
 
 /* Finds the work that has just been queued a thread, if a slot is idle. */
@@ -282,38 +280,54 @@ static void wait_here(gate_m *m) {
     set_state(m->task, GATE__RUNNING);
 }
 
+/* A bound task's M lets go of its slot before anybody can see that the task is parked or ready: whoever
+ * readies it, or takes it from a queue, may give the M another slot at once. */
+
+static void park_here(gate_m *m, uint32_t wake) {
+    struct gate__slot *slot = detach(m);
+    if (begin_park(m->task, GATE__PARKED, wake)) {
+        gate__sched_hand_on(slot);
+        wait_here(m);
+    } else {
+        gate__lock(&m->runtime->lock);
+        attach(m, slot);
+        gate__unlock(&m->runtime->lock);
+    }
+}
+
+static void yield_here(gate_m *m) {
+    struct gate__slot *slot = detach(m);
+    set_state(m->task, GATE__READY);
+    push(&slot->ready, m->task);
+    gate__sched_hand_on(slot);
+    wait_here(m);
+}
+
 void gate__sched_park(gate_m *m, uint32_t wake, const char *why) {
     gate_task *task = m->task;
-    bool bound = task->bound != NULL;
-    atomic_store_explicit(&task->where, why, memory_order_relaxed);
-    if (begin_park(task, bound ? GATE__PARKED : GATE__PARKING, wake)) {
-        if (bound) {
-            hand_on_from(m);
-            wait_here(m);
-        } else {
-            gate__switch_to_scheduler(m, GATE__LEAVE_PARK);
-        }
-    }
-    atomic_store_explicit(&task->where, NULL, memory_order_relaxed);
+    gate__assert(m->slot);
+    const char *outer = atomic_exchange_explicit(&task->where, why, memory_order_relaxed);
+    if (task->bound)
+        park_here(m, wake);
+    else if (begin_park(task, GATE__PARKING, wake))
+        gate__switch_to_scheduler(m, GATE__LEAVE_PARK);
+    atomic_store_explicit(&task->where, outer, memory_order_relaxed);
 }
 
 void gate__sched_yield(gate_m *m) {
-    gate_task *task = m->task;
     struct gate__slot *slot = m->slot;
+    gate__assert(slot);
     if (!atomic_load(&slot->ready.count) && !atomic_load(&slot->runtime->ready.count))
         return;
-    if (task->bound) {
-        set_state(task, GATE__READY);
-        push(&slot->ready, task);
-        hand_on_from(m);
-        wait_here(m);
-    } else {
+    if (m->task->bound)
+        yield_here(m);
+    else
         gate__switch_to_scheduler(m, GATE__LEAVE_YIELD);
-    }
 }
 
 void gate__sched_wait_for_slot(gate_m *m) {
     gate_task *task = m->task;
+    gate__assert(atomic_load(&m->status) == GATE__M_RUNNING);
     if (task->bound) {
         set_state(task, GATE__READY);
         push(&m->runtime->ready, task);
@@ -327,6 +341,7 @@ void gate__sched_wait_for_slot(gate_m *m) {
 /* Workers */
 
 static void run(gate_m *m, gate_task *task) {
+    gate__assert(m->slot && !task->bound);
     set_state(task, GATE__RUNNING);
     gate__switch_to_task(m, task);
     switch (m->leave) {
@@ -373,10 +388,7 @@ void gate__sched_work(gate_m *m) {
         if (!task->bound) {
             run(m, task);
         } else {
-            gate__lock(&m->runtime->lock);
-            struct gate__slot *slot = gate__sched_detach(m);
-            gate__unlock(&m->runtime->lock);
-            give(slot, task);
+            give(detach(m), task);
         }
         task = m->slot ? pick(m->slot) : NULL;
         if (!task)

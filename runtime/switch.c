@@ -102,6 +102,7 @@ void gate__switch_call_back(gate_m *m, void (*fn)(void *), void *arg) {
 
 void gate__switch_to_task(gate_m *m, gate_task *task) {
     gate__lock_assert_none();
+    gate__assert(!m->task && !on_stack_of(task));
     m->task = task;
     switch_fibre(task->tsan_fiber);
     leave_stack(&m->asan_fake_stack, task->stack.base, task->stack.size);
@@ -113,6 +114,7 @@ void gate__switch_to_task(gate_m *m, gate_task *task) {
 void gate__switch_to_scheduler(gate_m *m, enum gate__leave why) {
     gate_task *task = m->task;
     gate__lock_assert_none();
+    gate__assert(on_stack_of(task));
     m->leave = why;
     switch_fibre(m->tsan_fiber);
     leave_stack(why == GATE__LEAVE_EXIT ? NULL : &task->asan_fake_stack, m->stack_bottom, m->stack_size);

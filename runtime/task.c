@@ -201,13 +201,25 @@ void gate_task_set_host(gate_task *task, void *host) {
     task->host = host;
 }
 
+/* What the task is doing; *where is set to NULL if it has no part in that. */
+static const char *describe_state(gate_task *task, const char **where) {
+    switch (atomic_load(&task->state) & GATE__STATES) {
+    case GATE__RUNNING:
+        return *where ? "in a call of " : "running";
+    case GATE__PARKING:
+    case GATE__PARKED:
+        return "parked: ";
+    case GATE__READY:
+        *where = NULL;
+        return "ready";
+    default:
+        *where = NULL;
+        return "ended, not joined";
+    }
+}
+
 void gate__task_describe(gate_task *task, char *buffer, size_t size) {
-    static const char *const states[] = {"ready", "running", "parked: ", "parked: ", "ended, not joined"};
-    uint32_t state = atomic_load(&task->state) & GATE__STATES;
     const char *where = atomic_load_explicit(&task->where, memory_order_relaxed);
-    const char *what = states[state];
-    if (state == GATE__RUNNING && where)
-        what = "in a call of ";
-    snprintf(buffer, size, "'%s' (#%llu) %s%s", task->name, (unsigned long long)task->number, what,
-             state != GATE__DONE && where ? where : "");
+    const char *what = describe_state(task, &where);
+    snprintf(buffer, size, "'%s' (#%llu) %s%s", task->name, (unsigned long long)task->number, what, where ? where : "");
 }

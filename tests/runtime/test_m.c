@@ -82,6 +82,28 @@ Test(m, a_pinned_task_stays_on_its_thread_while_others_take_the_slot) {
     stop(runtime);
 }
 
+static void *yield_pinned(void *unused) {
+    gate_m *m = gate_m_acquire();
+    for (int i = 0; i < 500; i++) {
+        gate_task_yield();
+        gate_task_ready(gate_task_current());
+        gate_task_park("itself");
+        cr_assert_eq(gate__m(), m);
+    }
+    gate_m_release(m);
+    return unused;
+}
+
+Test(m, pinned_tasks_pass_several_slots_among_them) {
+    gate_runtime *runtime = start(3);
+    gate_task *tasks[8];
+    for (int i = 0; i < 8; i++)
+        tasks[i] = spawn("pinned", yield_pinned, NULL);
+    for (int i = 0; i < 8; i++)
+        join(tasks[i]);
+    stop(runtime);
+}
+
 static void *end_pinned(void *unused) {
     gate_m_acquire();
     return unused;
