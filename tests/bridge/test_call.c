@@ -159,52 +159,32 @@ Test(call, each_task_keeps_its_errno_while_calls_overlap_and_threads_change) {
     stop(runtime);
 }
 
-static int spin(const _Atomic int *until) {
-    while (!atomic_load(until))
+static _Atomic int over;
+
+static int spin(void) {
+    while (!atomic_load(&over))
         ;
     return 0;
 }
 
-static _Atomic int over;
-
 static void *spin_in_a_call(void *function) {
-    const _Atomic int *until = &over;
-    void *arguments[] = {&until};
-    gate_call(function, NULL, arguments);
+    gate_call(function, NULL, NULL);
     return NULL;
 }
 
-Test(call, that_has_returned_and_waits_for_a_slot_is_shown_as_ready) {
+Test(call, is_named_by_stop_while_it_lasts_and_is_ready_when_it_waits_for_a_slot) {
     gate_runtime *runtime = start(1);
     gate_error error = {0, ""};
-    gate_function function = make_function("int (void *)", address_of(spin), "spin");
+    gate_function function = make_function("int (void)", address_of(spin), "spin");
     atomic_store(&over, 0);
     gate_task *task = spawn("spinner", spin_in_a_call, &function);
-    block_ms(5);
+    wait_until((block_ms(1), atomic_load(&task->where) != NULL));
+    cr_assert_eq(gate_runtime_stop(runtime, &error), -EBUSY);
+    cr_assert_str_eq(error.message, "1 task is left: 'spinner' (#2) in a call of spin");
     atomic_store(&over, 1); /* it returns while this task has the slot, and waits */
-    wait_until(((atomic_load(&task->state) & GATE__STATES) == GATE__READY));
+    wait_until((atomic_load(&task->state) & GATE__STATES) == GATE__READY);
     cr_assert_eq(gate_runtime_stop(runtime, &error), -EBUSY);
     cr_assert_str_eq(error.message, "1 task is left: 'spinner' (#2) ready");
-    join(task);
-    stop(runtime);
-    free_function(function);
-}
-
-static void *block_in_a_call(void *function) {
-    unsigned time = 100 * 1000;
-    void *arguments[] = {&time};
-    gate_call(function, NULL, arguments);
-    return NULL;
-}
-
-Test(call, in_progress_is_named_when_the_runtime_is_stopped) {
-    gate_runtime *runtime = start(1);
-    gate_error error = {0, ""};
-    gate_function function = make_function("int (unsigned)", address_of(usleep), "usleep");
-    gate_task *task = spawn("sleeper", block_in_a_call, &function);
-    block_ms(20);
-    cr_assert_eq(gate_runtime_stop(runtime, &error), -EBUSY);
-    cr_assert_not_null(strstr(error.message, "'sleeper' (#2) in a call of usleep"), "%s", error.message);
     join(task);
     stop(runtime);
     free_function(function);

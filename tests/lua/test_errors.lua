@@ -53,9 +53,13 @@ test("a state that closes with tasks left says how many and where they are", fun
     local output, ok = run([[
         local callgate = require "callgate"
         local usleep = callgate.open "libc.so.6":bind("usleep", "int (unsigned)")
-        callgate.spawn({name = "sleeper"}, usleep, 10000000)
+        local asleep
+        callgate.spawn({name = "sleeper"}, function()
+            asleep = true
+            usleep(10000000)
+        end)
         callgate.spawn({name = "waiter"}, function() while true do callgate.yield() end end)
-        usleep(20000)
+        while not asleep do callgate.yield() end
     ]], "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0") -- abandoned tasks keep what they use
     assert(ok, output)
     assert(output:find("callgate: the Lua state closes, but 2 tasks are left", 1, true), output)

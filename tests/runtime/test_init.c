@@ -46,7 +46,8 @@ Test(init, stop_with_tasks_left_is_ebusy_and_says_how_many_and_where) {
     gate_runtime *runtime = start(1);
     gate_error error;
     gate_task *a = spawn("reader", wait_for_ready, NULL), *b = spawn("writer", wait_for_ready, NULL);
-    block_ms(10);
+    wait_for_state(a, GATE__PARKED);
+    wait_for_state(b, GATE__PARKED);
     cr_assert_eq(gate_runtime_stop(runtime, &error), -EBUSY);
     cr_assert_not_null(strstr(error.message, "2 tasks are left"), "%s", error.message);
     cr_assert_not_null(strstr(error.message, "'reader' (#2) parked: the test's word"), "%s", error.message);

@@ -16,7 +16,7 @@ Test(task, join_returns_what_main_returned) {
 Test(task, join_after_the_end_returns_at_once) {
     gate_runtime *runtime = start(1);
     gate_task *task = spawn("early", give_back, runtime);
-    wait_until((block_ms(1), atomic_load(&task->state) == GATE__DONE));
+    wait_for_state(task, GATE__DONE);
     cr_assert_eq(join(task), runtime);
     stop(runtime);
 }
@@ -77,8 +77,7 @@ static void *park_once(void *unused) {
 Test(task, parks_until_it_is_readied) {
     gate_runtime *runtime = start(1);
     gate_task *task = spawn("parked", park_once, runtime);
-    block_ms(5);
-    cr_assert_eq(atomic_load(&task->state) & GATE__STATES, GATE__PARKED);
+    wait_for_state(task, GATE__PARKED);
     cr_assert_eq(gate_task_ready(task), 0);
     cr_assert_eq(join(task), runtime);
     stop(runtime);
@@ -116,7 +115,7 @@ Test(task, a_parked_root_task_hands_its_slot_on) {
 Test(task, ready_of_one_that_has_ended_is_esrch) {
     gate_runtime *runtime = start(1);
     gate_task *task = spawn("short", give_back, NULL);
-    wait_until((block_ms(1), atomic_load(&task->state) == GATE__DONE));
+    wait_for_state(task, GATE__DONE);
     cr_assert_eq(gate_task_ready(task), -ESRCH);
     join(task);
     stop(runtime);

@@ -63,4 +63,9 @@ static inline void block_ms(unsigned milliseconds) {
         cr_assert((condition), "not within ten seconds: " #condition);  \
     } while (0)
 
+/* Lets other tasks run until task is in state. */
+static inline void wait_for_state(gate_task *task, uint32_t state) {
+    wait_until((block_ms(1), (atomic_load(&task->state) & GATE__STATES) == state));
+}
+
 #endif
