@@ -79,15 +79,6 @@ static void *nothing(void *unused) {
     return unused;
 }
 
-static unsigned count_mappings(void) {
-    FILE *maps = fopen("/proc/self/maps", "r");
-    unsigned lines = 0;
-    for (int c; (c = getc(maps)) != EOF;)
-        lines += c == '\n';
-    fclose(maps);
-    return lines;
-}
-
 Test(init, starts_and_stops_leave_no_mappings) {
     unsigned after_warming_up = 0;
     for (int i = 0; i < 60; i++) {

@@ -17,15 +17,6 @@ static bool can_touch(const void *address) {
     return touched;
 }
 
-static unsigned count_mappings(void) {
-    FILE *maps = fopen("/proc/self/maps", "r");
-    unsigned lines = 0;
-    for (int c; (c = getc(maps)) != EOF;)
-        lines += c == '\n';
-    fclose(maps);
-    return lines;
-}
-
 static void use_stacks(void) {
     struct gate__stack_pool pool;
     struct gate__stack stacks[100];

@@ -4,6 +4,7 @@
 #ifndef CALLGATE_TESTS_RUNTIME_H
 #define CALLGATE_TESTS_RUNTIME_H
 
+#include <stdio.h>
 #include <unistd.h>
 
 #include "callgate.h"
@@ -66,6 +67,16 @@ static inline void block_ms(unsigned milliseconds) {
 /* Lets other tasks run until task is in state. */
 static inline void wait_for_state(gate_task *task, uint32_t state) {
     wait_until((block_ms(1), (atomic_load(&task->state) & GATE__STATES) == state));
+}
+
+/* How many mappings the process has. */
+static inline unsigned count_mappings(void) {
+    FILE *maps = fopen("/proc/self/maps", "r");
+    unsigned lines = 0;
+    for (int c; (c = getc(maps)) != EOF;)
+        lines += c == '\n';
+    fclose(maps);
+    return lines;
 }
 
 #endif
