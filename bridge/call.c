@@ -22,7 +22,8 @@
  *
  * Meanwhile the slot that was taken runs other tasks on other threads (runtime/sched.c).
  *
- * A callback walks this in reverse. C calls a thunk, on the system stack, which leads to
+ * A callback walks this in reverse. C calls a thunk (bridge/thunk.c), which has libffi gather the arguments
+ * (bridge/ffi.c) and leads to
  *   arrive (bridge/callback.c), on the system stack: pins the task to this thread, whose stack has C's
  *   frames, and leaves the call as above, which may mean to wait for a slot.
  *   gate__switch_call_back and gate__arch_cross_back go to the task's stack, below gate_call's frames.

@@ -24,13 +24,8 @@
 
 bool gate__foreign_exchange;
 
-static void choose(void) {
-    gate__foreign_exchange = !gate__init_setting("membarrier", 1) || gate__os_barrier_register() != 0;
-}
-
 void gate__foreign_init(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, choose);
+    gate__foreign_exchange = !gate__settings.membarrier || gate__os_barrier_register() != 0;
 }
 
 struct gate__slot *gate__foreign_claim(gate_m *m) {

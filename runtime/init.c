@@ -13,16 +13,35 @@ enum { DEFAULT_STACK = 64 * 1024, LEAST_STACK = 16 * 1024, MOST_SLOTS = 1024 };
 static struct gate__lock runtimes_lock = GATE__LOCK_INITIAL(GATE__RANK_RUNTIMES);
 static gate_runtime *runtimes; /* those that are started, the first first */
 
-int gate__init_setting(const char *name, int otherwise) {
-    const char *at = getenv("GATE_DEBUG");
-    size_t length = strlen(name);
-    while (at && *at) {
-        if (strncmp(at, name, length) == 0 && at[length] == '=')
-            return atoi(at + length + 1);
-        at = strchr(at, ',');
-        at += at != NULL;
+struct gate__settings gate__settings = {.membarrier = 1, .guardpages = 1};
+
+static const struct {
+    const char *name;
+    int *value;
+} settings[] = {
+    {"membarrier", &gate__settings.membarrier},
+    {"guardpages", &gate__settings.guardpages},
+};
+
+/* Takes one "name=value" of length bytes. */
+static void take_setting(const char *text, size_t length) {
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        size_t name = strlen(settings[i].name);
+        if (length > name && text[name] == '=' && strncmp(text, settings[i].name, name) == 0) {
+            *settings[i].value = (int)strtol(text + name + 1, NULL, 10);
+            return;
+        }
     }
-    return otherwise;
+    fprintf(stderr, "callgate: GATE_DEBUG has no setting like '%.*s'\n", (int)length, text);
+}
+
+void gate__init_read_settings(void) {
+    const char *at = getenv("GATE_DEBUG");
+    while (at && *at) {
+        size_t length = strcspn(at, ",");
+        take_setting(at, length);
+        at += length + (at[length] == ',');
+    }
 }
 
 void gate__init_retain(gate_runtime *runtime) {
@@ -121,6 +140,13 @@ static int begin_threads(gate_runtime *runtime) {
     return failed;
 }
 
+/* What all runtimes of a process share. */
+static void prepare_process(void) {
+    gate__init_read_settings();
+    gate__foreign_init();
+    gate__trap_init();
+}
+
 int gate_runtime_start(const struct gate_runtime_config *given, gate_runtime **result, gate_error *error) {
     struct gate_runtime_config config = given ? *given : (struct gate_runtime_config){0};
     config.slots = config.slots ? config.slots : 1;
@@ -135,8 +161,8 @@ int gate_runtime_start(const struct gate_runtime_config *given, gate_runtime **r
     gate_runtime *runtime = make(&config);
     if (!runtime)
         return gate__fail(error, -ENOMEM, "no memory for a runtime of %u slots", config.slots);
-    gate__foreign_init();
-    gate__trap_init();
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, prepare_process);
     int failed = gate__m_make_root(runtime, false, &runtime->starter);
     if (failed) {
         gate__init_release(runtime);

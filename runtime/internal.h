@@ -384,7 +384,13 @@ void gate__init_retain(gate_runtime *runtime);
 void gate__init_release(gate_runtime *runtime);
 /* The runtime that was started first, retained; NULL if none is. [any] */
 gate_runtime *gate__init_first(void);
-/* The value of a setting in GATE_DEBUG ("name=value,..."), or otherwise. [any] */
-int gate__init_setting(const char *name, int otherwise);
+/* Settings for debugging, from the environment's GATE_DEBUG ("name=value,..."); HACKING.md lists them. */
+struct gate__settings {
+    int membarrier; /* 0: leaves are exchanges, as where the kernel has none */
+    int guardpages; /* 0: stacks are guarded by mprotect, likewise */
+};
+extern struct gate__settings gate__settings;
+/* Reads them; a start does that once for the process. [any] */
+void gate__init_read_settings(void);
 
 #endif

@@ -96,6 +96,6 @@ void gate__monitor_stop(gate_runtime *runtime) {
 
 void gate__monitor_notice(gate_runtime *runtime) {
     struct gate__monitor *monitor = &runtime->monitor;
-    if (atomic_load_explicit(&monitor->parked, memory_order_relaxed) && atomic_exchange(&monitor->parked, false))
+    if (atomic_load(&monitor->parked) && atomic_exchange(&monitor->parked, false))
         gate__semaphore_post(&monitor->wake);
 }

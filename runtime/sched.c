@@ -300,6 +300,7 @@ static void yield_here(gate_m *m) {
     set_state(m->task, GATE__READY);
     push(&slot->ready, m->task);
     gate__sched_hand_on(slot);
+    gate__monitor_notice(m->runtime);
     wait_here(m);
 }
 

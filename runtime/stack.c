@@ -46,7 +46,7 @@ void gate__stack_pool_destroy(struct gate__stack_pool *pool) {
 
 static int guard(void *page, size_t size) {
     static _Atomic bool missing;
-    if (!missing && gate__init_setting("guardpages", 1)) {
+    if (!missing && gate__settings.guardpages) {
         if (gate__os_guard(page, size) == 0)
             return 0;
         missing = true;

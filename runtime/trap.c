@@ -43,18 +43,13 @@ static void on_fault(int number, siginfo_t *info, void *context) {
         signal(number, SIG_DFL);
 }
 
-static void install(void) {
+void gate__trap_init(void) {
     struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     void *frame;
     backtrace(&frame, 1); /* loads the unwinder now: a handler must not */
     action.sa_sigaction = on_fault;
     sigemptyset(&action.sa_mask);
     sigaction(SIGSEGV, &action, &previous);
-}
-
-void gate__trap_init(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, install);
 }
 
 int gate__trap_prepare_thread(gate_m *m) {

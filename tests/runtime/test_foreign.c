@@ -65,8 +65,17 @@ static uint64_t pause_beside_a_blocked_call(void) {
     return race.longest_pause;
 }
 
+/* Without a hand-off the pause is the whole call, each time; with one, a busy machine may stretch it. */
+static bool pauses_are_short(void) {
+    for (int tries = 0; tries < 3; tries++) {
+        if (pause_beside_a_blocked_call() < 300 * 1000 * 1000ull)
+            return true;
+    }
+    return false;
+}
+
 Test(foreign, a_call_that_lasts_does_not_hold_up_the_other_task) {
-    cr_assert_lt(pause_beside_a_blocked_call(), 300 * 1000 * 1000ull);
+    cr_assert(pauses_are_short());
 }
 
 Test(foreign, a_root_tasks_call_gives_its_slot_up_too) {
@@ -82,15 +91,14 @@ Test(foreign, a_root_tasks_call_gives_its_slot_up_too) {
 
 static void hand_off_by_exchange(void *unused) {
     (void)unused;
-    gate__foreign_init();
+    stop(start(1)); /* chooses, once for the process */
     gate__foreign_exchange = true;
-    uint64_t pause = pause_beside_a_blocked_call();
-    fprintf(stderr, "pause %s\n", pause < 300 * 1000 * 1000 ? "short" : "long");
+    fprintf(stderr, "pauses are %s\n", pauses_are_short() ? "short" : "long");
     abort();
 }
 
 Test(foreign, the_hand_off_works_without_membarrier) {
-    cr_assert_dies_with(hand_off_by_exchange, NULL, "pause short");
+    cr_assert_dies_with(hand_off_by_exchange, NULL, "pauses are short");
 }
 
 #ifndef GATE_TEST_PLAIN /* the choice is made once for a process */

@@ -113,13 +113,22 @@ Test(init, several_runtimes_live_side_by_side) {
     cr_assert_null(gate__init_first());
 }
 
+static void read_settings(void *text) {
+    setenv("GATE_DEBUG", text, 1);
+    gate__init_read_settings();
+    fprintf(stderr, "membarrier %d guardpages %d\n", gate__settings.membarrier, gate__settings.guardpages);
+    abort();
+}
+
 Test(init, settings_are_read_by_name_from_the_environment) {
-    setenv("GATE_DEBUG", "one=1,two=22,three=-3", 1);
-    cr_assert_eq(gate__init_setting("one", 0), 1);
-    cr_assert_eq(gate__init_setting("two", 0), 22);
-    cr_assert_eq(gate__init_setting("three", 0), -3);
-    cr_assert_eq(gate__init_setting("tw", 7), 7);
-    cr_assert_eq(gate__init_setting("wo", 7), 7);
-    unsetenv("GATE_DEBUG");
-    cr_assert_eq(gate__init_setting("one", 5), 5);
+    static char both[] = "guardpages=0,membarrier=5", one[] = "membarrier=0", none[] = "";
+    cr_assert_dies_with(read_settings, both, "membarrier 5 guardpages 0");
+    cr_assert_dies_with(read_settings, one, "membarrier 0 guardpages 1");
+    cr_assert_dies_with(read_settings, none, "membarrier 1 guardpages 1");
+}
+
+Test(init, a_setting_that_does_not_exist_is_named) {
+    static char unknown[] = "membarriers=0,guardpages=0";
+    cr_assert_dies_with(read_settings, unknown, "GATE_DEBUG has no setting like 'membarriers=0'");
+    cr_assert_dies_with(read_settings, unknown, "guardpages 0");
 }

@@ -42,7 +42,7 @@ Test(stack, each_has_its_own_memory_and_a_guard_below) {
 
 static void use_stacks_in_a_child(void *unused) {
     (void)unused;
-    setenv("GATE_DEBUG", "guardpages=0", 1);
+    gate__settings.guardpages = 0;
     use_stacks();
     fputs("fallback works\n", stderr);
     abort();
