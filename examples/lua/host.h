@@ -46,7 +46,7 @@ struct callback { /* user value 1: the Lua function */
     gate_signature *signature;
 };
 
-struct pointer { /* user value 1: the owner of its type */
+struct pointer { /* user value 1: the owner of its type, or a table of all that it keeps */
     char *address;
     const gate_type *element;
     size_t count; /* elements that may be touched; 0 where that is not known */

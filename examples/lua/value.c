@@ -160,6 +160,7 @@ const char *value_to_c(lua_State *L, int index, const gate_type *type, void *cel
 
 /* To Lua */
 
+/* A pointer that comes from C keeps its type's owner alone; one that Lua made keeps a table of what it needs. */
 static struct pointer *push_pointer(lua_State *L, const gate_type *element, int owner, size_t room) {
     owner = lua_absindex(L, owner);
     struct pointer *pointer = lua_newuserdatauv(L, sizeof *pointer + room, 1);
@@ -264,14 +265,29 @@ static int pointer_index(lua_State *L) {
     return 1;
 }
 
-/* What an element may point to must live as long as C uses it: that is the script's to see to. */
+/* Keeps the Lua value at index value, which element i of the array at index array points into, as long as the
+ * array. What a pointer from C points to is the script's to keep. */
+static void keep_target(lua_State *L, int array, size_t i, int value) {
+    const struct pointer *pointer = lua_touserdata(L, array);
+    value = lua_absindex(L, value);
+    if (pointer->element->kind != GATE_POINTER || !pointer->count)
+        return;
+    lua_getiuservalue(L, array, 1);
+    lua_pushvalue(L, value);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+    lua_pop(L, 1);
+}
+
 static int pointer_newindex(lua_State *L) {
     const struct pointer *pointer = check_pointer(L);
     char *at = element_at(L, pointer);
     if (pointer->element->qualifiers & GATE_CONST)
         return luaL_error(L, "%s can't be written", print_type(L, pointer->element));
     const char *why = value_to_c(L, 3, pointer->element, at);
-    return why ? luaL_error(L, "bad element (%s)", why) : 0;
+    if (why)
+        return luaL_error(L, "bad element (%s)", why);
+    keep_target(L, 1, (size_t)(at - pointer->address) / pointer->element->size, 3);
+    return 0;
 }
 
 static int pointer_length(lua_State *L) {
@@ -306,30 +322,39 @@ static int pointer_string(lua_State *L) {
     return 1;
 }
 
+/* Gives the pointer on top, whose type's owner lies below it, a table of what it keeps. */
+static void make_keeper(lua_State *L) {
+    lua_createtable(L, 0, 1);
+    lua_pushvalue(L, -3);
+    lua_setfield(L, -2, "type");
+    lua_setiuservalue(L, -2, 1);
+}
+
 /* pointer:as(type): the same address, as a pointer to that type */
 static int pointer_as(lua_State *L) {
     const struct pointer *pointer = check_pointer(L);
     const gate_type *element = push_type(L, 2);
     size_t bytes = pointer->count * pointer->element->size;
     struct pointer *view = push_pointer(L, element, -1, 0);
+    make_keeper(L);
     view->address = pointer->address;
     view->count = element->size ? bytes / element->size : 0;
     /* The memory may be the first pointer's own: it lives as long as the view. */
-    lua_newtable(L);
+    lua_getiuservalue(L, -1, 1);
     lua_pushvalue(L, 1);
-    lua_rawseti(L, -2, 1);
-    lua_pushvalue(L, -3);
-    lua_rawseti(L, -2, 2);
-    lua_setiuservalue(L, -2, 1);
+    lua_setfield(L, -2, "memory");
+    lua_pop(L, 1);
     return 1;
 }
 
+/* The array is on top. */
 static void fill_from_table(lua_State *L, const struct pointer *array) {
     for (size_t i = 0; i < array->count; i++) {
         lua_rawgeti(L, 2, (lua_Integer)i + 1);
         const char *why = value_to_c(L, -1, array->element, array->address + i * array->element->size);
         if (why)
             luaL_error(L, "bad element #%d (%s)", (int)i + 1, why);
+        keep_target(L, lua_gettop(L) - 1, i, -1);
         lua_pop(L, 1);
     }
 }
@@ -346,6 +371,7 @@ static int module_array(lua_State *L) {
     luaL_argcheck(L, !text || is_byte(element->kind), 1, "a string fills an array of bytes");
     luaL_argcheck(L, count > 0 && (size_t)count <= PTRDIFF_MAX / 2 / element->size, 2, "a positive count expected");
     struct pointer *array = push_pointer(L, element, -1, (size_t)count * element->size);
+    make_keeper(L);
     array->address = (char *)(array + 1);
     array->count = (size_t)count;
     memset(array->address, 0, (size_t)count * element->size);

@@ -157,6 +157,19 @@ test("out parameters are arrays of one", function()
     equal(rest[0]:string(), " monkeys")
 end)
 
+test("an array of pointers keeps the strings and arrays that it points to", function()
+    local words = callgate.array("const char *", {("first"):rep(50), ("second"):rep(50)})
+    words[1] = ("third"):rep(50)
+    local rows = callgate.array("int *", {callgate.array("int", {1, 2}), nil})
+    for _ = 1, 5 do
+        collectgarbage()
+        for _ = 1, 100 do local _ = ("x"):rep(250) .. _ end
+    end
+    equal(words[0], ("first"):rep(50))
+    equal(words[1], ("third"):rep(50))
+    equal(rows[0][1], 2)
+end)
+
 test("a view of an array keeps its memory", function()
     local view = callgate.array("int", {7, 8, 9}):as "int"
     for _ = 1, 5 do collectgarbage() end
