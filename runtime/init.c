@@ -187,7 +187,7 @@ int gate_runtime_start(const struct gate_runtime_config *given, gate_runtime **r
 static bool is_left(const gate_runtime *runtime, gate_task *task) {
     if (task == runtime->starter->root)
         return false;
-    if (task->bound && task == task->bound->root)
+    if (!task->main)
         return atomic_load(&task->bound->status) != GATE__M_OUTSIDE;
     return !task->detached || atomic_load(&task->state) != GATE__DONE;
 }

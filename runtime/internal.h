@@ -140,7 +140,7 @@ struct gate_task {
     void *call;                  /* the bridge's: its innermost foreign call */
     int call_errno;              /* the bridge's: errno of its last foreign call */
     void *host;
-    gate_task_main main;
+    gate_task_main main; /* NULL for a root task */
     void *argument;
     void *result;
     gate_task *joiner; /* under the runtime's lock, as the next three */
@@ -195,7 +195,7 @@ struct gate_m {
     struct gate__semaphore wake; /* posted with a slot, or to stop */
     enum gate__leave leave;
     bool adopted;
-    bool announced; /* the host's thread_adopt has been called for it */
+    _Atomic bool announced; /* the host's thread_adopt has been called for it */
     pthread_t thread;
     gate_m *idle_next; /* workers without a slot */
     gate_m *all_next;
