@@ -185,3 +185,40 @@ Test(m, the_host_hears_of_adopted_threads_with_a_slot_held) {
     cr_assert_eq(atomic_load(&adopted), atomic_load(&dropped));
     stop(runtime);
 }
+
+/* A thread that outlives the runtime which adopted it: it waits for the test's word at each step. */
+static _Atomic int step;
+
+static void *outlive(void *unused) {
+    cr_assert_null(come_in_twice(unused));
+    atomic_store(&step, 1);
+    wait_until(atomic_load(&step) == 2);
+    cr_assert_null(gate_m_acquire(), "the runtime is gone");
+    atomic_store(&step, 3);
+    wait_until(atomic_load(&step) == 4);
+    gate_m *m = gate_m_acquire();
+    cr_assert_not_null(m);
+    gate_m_release(m);
+    return unused;
+}
+
+Test(m, a_stop_drops_threads_that_live_on_and_another_runtime_may_adopt_them) {
+    gate_runtime *runtime;
+    struct gate_runtime_config config = {.hooks = {.thread_adopt = note_adopted, .thread_drop = note_dropped}};
+    pthread_t thread;
+    atomic_store(&adopted, NULL);
+    atomic_store(&dropped, NULL);
+    atomic_store(&step, 0);
+    gate_runtime_start(&config, &runtime, NULL);
+    pthread_create(&thread, NULL, outlive, NULL);
+    wait_until((block_ms(1), atomic_load(&step) == 1));
+    stop(runtime);
+    cr_assert_eq(atomic_load(&dropped), atomic_load(&adopted));
+    atomic_store(&step, 2);
+    wait_until(atomic_load(&step) == 3);
+    runtime = start(1);
+    atomic_store(&step, 4);
+    pthread_join(thread, NULL);
+    cr_assert_eq(count_roots(runtime), 1);
+    stop(runtime);
+}
