@@ -5,8 +5,9 @@
  *
  *   gate_call, on the task's stack, with a slot. It lists the call in the task, so that a callback
  *   can find it, and hands it to
- *   gate__foreign_call (runtime/foreign.c), still there, which marks the thread as IN_CALL: two
- *   stores. From here on the slot may be taken away, but nobody does so unless the call lasts.
+ *   gate__foreign_call_from (runtime/internal.h; foreign.c says why it may), still there, which marks the
+ *   thread as IN_CALL: two stores. From here on the slot may be taken away, but nobody does so unless the
+ *   call lasts.
  *   gate__switch_call (runtime/switch.c) tells a sanitizer, if there is one, that the stack changes.
  *   gate__arch_cross (runtime/arch/<name>/switch.S) keeps the task's stack pointer in the task and
  *   goes on where the thread's system stack was left: below the scheduler's frames, or, in a call that
@@ -15,7 +16,7 @@
  *   run, below, on the system stack, clears errno and has libffi (bridge/ffi.c) load the registers and
  *   call the function. It reads errno there too: on the way back the task may change threads.
  *
- * Back the same way: cross returns to the task's stack, foreign_call stores RUNNING and looks whether
+ * Back the same way: cross returns to the task's stack, gate__foreign_leave stores RUNNING and looks whether
  * the monitor (runtime/monitor.c) has claimed the slot. If not, the call is over: no lock, no atomic
  * read-modify-write. If so, the task waits: it is queued like any ready task, and the thread it was on
  * becomes a worker without a slot. A pinned task and a root task keep their thread, which waits.
@@ -64,28 +65,25 @@ static void run(void *data) {
     call->error_number = errno;
 }
 
-static const char *name_of(const struct gate__call *call) {
-    const char *name = call ? call->function->name : NULL;
-    return call && !name ? "a function" : name;
-}
-
-static void list_call(gate_task *task, struct gate__call *call) {
+static void list_call(gate_task *task, struct gate__call *call, const char *name) {
     task->call = call;
-    atomic_store_explicit(&task->where, name_of(call), memory_order_relaxed);
+    atomic_store_explicit(&task->where, name, memory_order_relaxed);
 }
 
 int gate_call(const gate_function *function, void *result, void *const arguments[]) {
     struct gate__call call = {.function = function, .result = result, .arguments = arguments};
-    gate_task *task = gate_task_current();
+    gate_m *m = gate__m();
+    gate_task *task = m ? m->task : NULL;
     if (!task) {
         run(&call);
         set_thread_errno(call.error_number);
         return 0;
     }
     call.outer = task->call;
-    list_call(task, &call);
-    gate__foreign_call(run, &call);
-    list_call(task, call.outer);
+    const char *outer_name = atomic_load_explicit(&task->where, memory_order_relaxed);
+    list_call(task, &call, function->name ? function->name : "a function");
+    gate__foreign_call_from(m, run, &call);
+    list_call(task, call.outer, outer_name);
     task->call_errno = call.error_number;
     return call.status;
 }

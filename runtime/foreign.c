@@ -52,18 +52,6 @@ void gate__foreign_leave_slow(gate_m *m) {
         gate__sched_wait_for_slot(m);
 }
 
-void gate__foreign_call(void (*fn)(void *), void *arg) {
-    gate_m *m = gate__m();
-    gate__lock_assert_none();
-    if (!m || atomic_load_explicit(&m->status, memory_order_relaxed) != GATE__M_RUNNING) {
-        gate__switch_call(m, fn, arg);
-        return;
-    }
-    gate__foreign_enter(m);
-    gate__switch_call(m, fn, arg);
-    gate__foreign_leave(m);
-}
-
 bool gate__foreign_come_in(gate_m *m) {
     gate_runtime *runtime = m->runtime;
     gate__lock(&runtime->lock);

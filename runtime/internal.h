@@ -58,8 +58,13 @@ struct gate__lock {
 void gate__lock_init(struct gate__lock *lock, enum gate__rank rank); /* [any] */
 void gate__lock(struct gate__lock *lock);                            /* [any] */
 void gate__unlock(struct gate__lock *lock);                          /* [any] */
-/* Fatal when the calling thread holds a lock of ours. Nothing in release builds. [any] */
+/* Fatal when the calling thread holds a lock of ours. [any] */
+#if GATE_DEBUG_LEVEL > 0
 void gate__lock_assert_none(void);
+#else
+static inline void gate__lock_assert_none(void) {
+}
+#endif
 
 struct gate__semaphore {
     sem_t system;
@@ -325,8 +330,20 @@ void gate__foreign_init(void);
 /* Takes the slot of an M whose call lasts, for the caller to hand on; NULL when the call has ended.
  * The runtime's lock is held. [monitor] */
 struct gate__slot *gate__foreign_claim(gate_m *m);
-/* Calls fn(arg) as a foreign call from wherever this is. [any] */
-void gate__foreign_call(void (*fn)(void *), void *arg);
+/* Calls fn(arg) as a foreign call from wherever this is, on the thread of m, or of no M. [any] */
+static inline void gate__foreign_call_from(gate_m *m, void (*fn)(void *), void *arg) {
+    bool interpreter = m && atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING;
+    gate__lock_assert_none();
+    if (interpreter)
+        gate__foreign_enter(m);
+    gate__switch_call(m, fn, arg);
+    if (interpreter)
+        gate__foreign_leave(m);
+}
+
+static inline void gate__foreign_call(void (*fn)(void *), void *arg) {
+    gate__foreign_call_from(gate__m(), fn, arg);
+}
 /* A thread outside starts interpreter code; false when the runtime has stopped. [task, no slot] */
 bool gate__foreign_come_in(gate_m *m);
 /* It goes back outside. [task, slot] */

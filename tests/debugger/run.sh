@@ -23,7 +23,6 @@ expected='stop_here
 run
 gate__arch_cross
 gate__switch_call
-gate__foreign_call
 gate_call
 interpreter_handler
 handle
@@ -35,7 +34,6 @@ c_function
 run
 gate__arch_cross
 gate__switch_call
-gate__foreign_call
 gate_call
 interpreter_loop
 live
