@@ -158,6 +158,8 @@ int gate_runtime_start(const struct gate_runtime_config *given, gate_runtime **r
     if (config.task_stack_size < LEAST_STACK)
         return gate__fail(error, -EINVAL, "task stacks of %zu bytes asked for, the least is %d", config.task_stack_size,
                           LEAST_STACK);
+    if (config.allow_writable_code)
+        gate__mem_allow_writable_code();
     gate_runtime *runtime = make(&config);
     if (!runtime)
         return gate__fail(error, -ENOMEM, "no memory for a runtime of %u slots", config.slots);

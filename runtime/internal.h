@@ -77,6 +77,15 @@ void gate__semaphore_wait(struct gate__semaphore *semaphore); /* [any] */
 /* Waits at most so many nanoseconds; false when they passed. [any] */
 bool gate__semaphore_wait_for(struct gate__semaphore *semaphore, uint64_t nanoseconds);
 
+/* mem.c: what the entry points in mem.h leave to the runtime */
+
+struct sigaction;
+
+/* Installs a handler by the hook for that, or by libc. 0 or a negative errno. [any] */
+int gate__mem_sigaction(int number, const struct sigaction *action, struct sigaction *old);
+/* Pages may be writable and executable from now on. [any] */
+void gate__mem_allow_writable_code(void);
+
 /* stack.c: guarded stacks for tasks */
 
 struct gate__stack {

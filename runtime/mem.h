@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct sigaction;
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -26,7 +28,8 @@ extern "C" {
 /* Maps length bytes, as mmap(2) does, and stores the address in *result.
  *
  * Ownership: the caller's, until gate_munmap. On error *result is untouched.
- * Errors: those of mmap(2), negated; -EOVERFLOW when a hook is registered and offset does not fit
+ * Errors: those of mmap(2), negated; -EACCES for pages that are writable and executable, unless a
+ * runtime was started with allow_writable_code; -EOVERFLOW when a hook is registered and offset does not fit
  * the 32 bits that its signature has. */
 int gate_mmap(void *address, size_t length, int prot, int flags, int fd, uint64_t offset, void **result);
 
@@ -36,7 +39,9 @@ int gate_mmap(void *address, size_t length, int prot, int flags, int fd, uint64_
  * nothing done. A kernel that refuses a valid unmap is fatal. */
 int gate_munmap(void *address, size_t length);
 
-/* Changes the protection of mapped pages, as mprotect(2) does. Errors: those of mprotect(2). */
+/* Changes the protection of mapped pages, as mprotect(2) does.
+ *
+ * Errors: those of mprotect(2); -EACCES for writable and executable, as for gate_mmap. */
 int gate_mprotect(void *address, size_t length, int prot);
 
 /* Gives advice about mapped pages, as madvise(2) does. Errors: those of madvise(2). */
@@ -51,7 +56,9 @@ int gate_msync(void *address, size_t length, int flags);
  *
  * mmap returns the address, or an errno below 4096. munmap must not fail. The others return 0 or
  * an errno. Each runs on the system stack of the thread that asked; it may be called from several
- * threads at once, before any runtime exists, and must not call the entry points above. */
+ * threads at once, before any runtime exists, and must not call the entry points above.
+ *
+ * sigaction is called for the handlers that a runtime installs (Go's x_cgo_sigaction); NULL is libc's. */
 struct gate_mem_hooks {
     size_t size; /* sizeof(struct gate_mem_hooks), the version of the table */
     uintptr_t (*mmap)(void *address, uintptr_t length, int32_t prot, int32_t flags, int32_t fd, uint32_t offset);
@@ -59,14 +66,27 @@ struct gate_mem_hooks {
     int32_t (*mprotect)(void *address, uintptr_t length, int32_t prot);
     int32_t (*madvise)(void *address, uintptr_t length, int32_t advice);
     int32_t (*msync)(void *address, uintptr_t length, int32_t flags);
+    int32_t (*sigaction)(int32_t number, const struct sigaction *action, struct sigaction *old);
 };
 
 /* Registers the hooks, once for the life of the process, before the first mapping freezes the table.
  *
  * Ownership: the table is copied. Blocks: never.
- * Errors: -EINVAL for a table whose size is unknown, or that has only one of mmap and munmap;
- * -EBUSY when hooks are registered or a mapping has been made; then nothing changes. */
+ * Errors: -EINVAL for a table larger than this library knows, or that has only one of mmap and munmap;
+ * -EBUSY when hooks are registered or linked in, or a mapping has been made; then nothing changes. */
 int gate_mem_register_hooks(const struct gate_mem_hooks *hooks);
+
+/* Stores the hooks that are in force, with NULL for what goes to the kernel. Never blocks. */
+void gate_mem_hooks_active(struct gate_mem_hooks *hooks);
+
+/* The other way to hook: define some of these in an object that is linked into the program. They are in
+ * force from the first instruction, with the meaning of the members above; nothing has to be called. */
+uintptr_t gate_hook_mmap(void *address, uintptr_t length, int32_t prot, int32_t flags, int32_t fd, uint32_t offset);
+void gate_hook_munmap(void *address, uintptr_t length);
+int32_t gate_hook_mprotect(void *address, uintptr_t length, int32_t prot);
+int32_t gate_hook_madvise(void *address, uintptr_t length, int32_t advice);
+int32_t gate_hook_msync(void *address, uintptr_t length, int32_t flags);
+int32_t gate_hook_sigaction(int32_t number, const struct sigaction *action, struct sigaction *old);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

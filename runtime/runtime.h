@@ -46,8 +46,9 @@ struct gate_runtime_hooks {
 };
 
 struct gate_runtime_config {
-    uint32_t slots;         /* how many threads may run interpreter code at once; 0 is 1 */
-    size_t task_stack_size; /* bytes for each task, rounded up to pages; 0 is 64 KiB, the least 16 KiB */
+    uint32_t slots;          /* how many threads may run interpreter code at once; 0 is 1 */
+    size_t task_stack_size;  /* bytes for each task, rounded up to pages; 0 is 64 KiB, the least 16 KiB */
+    int allow_writable_code; /* not 0: gate_mmap and gate_mprotect may make pages writable and executable */
     struct gate_runtime_hooks hooks;
     void *host; /* passed to the hooks */
 };

@@ -49,7 +49,8 @@ void gate__trap_init(void) {
     backtrace(&frame, 1); /* loads the unwinder now: a handler must not */
     action.sa_sigaction = on_fault;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGSEGV, &action, &previous);
+    if (gate__mem_sigaction(SIGSEGV, &action, &previous))
+        gate__throw("the handler of SIGSEGV can't be installed");
 }
 
 int gate__trap_prepare_thread(gate_m *m) {

@@ -114,6 +114,40 @@ Test(mem, sync_takes_mapped_pages_and_refuses_others) {
     gate_munmap(at, PAGE);
 }
 
+Test(mem, writable_and_executable_is_eacces_and_changes_nothing) {
+    void *at = &at;
+    cr_assert_eq(gate_mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, ANONYMOUS, -1, 0, &at), -EACCES);
+    cr_assert_eq(at, &at);
+    char *page = map(PAGE);
+    cr_assert_eq(gate_mprotect(page, PAGE, PROT_WRITE | PROT_EXEC), -EACCES);
+    *page = 1; /* still writable */
+    cr_assert_eq(gate_mprotect(page, PAGE, PROT_READ | PROT_EXEC), 0);
+    gate_munmap(page, PAGE);
+}
+
+static void map_writable_code(void *unused) {
+    gate_runtime *runtime;
+    struct gate_runtime_config config = {.allow_writable_code = 1};
+    void *at;
+    (void)unused;
+    gate_runtime_start(&config, &runtime, NULL);
+    int failed = gate_mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, ANONYMOUS, -1, 0, &at);
+    fprintf(stderr, "mapped with %d\n", failed);
+    abort();
+}
+
+Test(mem, a_runtime_may_be_configured_to_allow_writable_code) {
+    cr_assert_dies_with(map_writable_code, NULL, "mapped with 0");
+}
+
+Test(mem, without_hooks_none_is_active) {
+    struct gate_mem_hooks active;
+    gate_mem_hooks_active(&active);
+    cr_assert_eq(active.size, sizeof active);
+    cr_assert(!active.mmap && !active.munmap && !active.mprotect && !active.madvise && !active.msync);
+    cr_assert_null(active.sigaction);
+}
+
 Test(mem, hooks_after_the_first_mapping_are_ebusy) {
     gate_munmap(map(PAGE), PAGE);
     struct gate_mem_hooks none = {.size = sizeof none};

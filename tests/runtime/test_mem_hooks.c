@@ -1,6 +1,7 @@
 /* The memory entry points with hooks: a table is registered once for a process, so these tests share
  * one, and a program. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -48,11 +49,19 @@ static int32_t hook_option(void *address, uintptr_t length, int32_t option) {
     return (int32_t)answer;
 }
 
+static int installed; /* the signal whose handler was installed last */
+
+static int32_t hook_sigaction(int32_t number, const struct sigaction *action, struct sigaction *old) {
+    installed = number;
+    return sigaction(number, action, old) ? errno : 0;
+}
+
 static int first_registration = 1;
 
 /* Registers before any test maps anything. */
 __attribute__((constructor)) static void register_hooks(void) {
-    struct gate_mem_hooks hooks = {sizeof hooks, hook_mmap, hook_munmap, hook_option, hook_option, hook_option};
+    struct gate_mem_hooks hooks = {sizeof hooks, hook_mmap,   hook_munmap,   hook_option,
+                                   hook_option,  hook_option, hook_sigaction};
     first_registration = gate_mem_register_hooks(&hooks);
 }
 
@@ -60,6 +69,17 @@ Test(mem_hooks, are_accepted_once_and_from_a_constructor) {
     struct gate_mem_hooks none = {.size = sizeof none};
     cr_assert_eq(first_registration, 0);
     cr_assert_eq(gate_mem_register_hooks(&none), -EBUSY);
+}
+
+Test(mem_hooks, are_told_by_active) {
+    struct gate_mem_hooks active;
+    gate_mem_hooks_active(&active);
+    cr_assert(active.mmap == hook_mmap && active.munmap == hook_munmap && active.msync == hook_option);
+}
+
+Test(mem_hooks, sigaction_sees_the_handlers_that_a_runtime_installs) {
+    stop(start(1));
+    cr_assert_eq(installed, SIGSEGV);
 }
 
 Test(mem_hooks, partial_or_unknown_tables_are_einval) {
