@@ -15,11 +15,6 @@ static char *map(size_t length) {
     return at;
 }
 
-static bool is_mapped(const void *page) {
-    unsigned char resident;
-    return mincore((void *)(uintptr_t)page, PAGE, &resident) == 0;
-}
-
 Test(mem, mapped_pages_are_zero_and_writable) {
     char *at = map(3 * PAGE);
     for (size_t i = 0; i < 3 * PAGE; i++)

@@ -5,6 +5,7 @@
 #define CALLGATE_TESTS_RUNTIME_H
 
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "callgate.h"
@@ -77,6 +78,12 @@ static inline unsigned count_mappings(void) {
         lines += c == '\n';
     fclose(maps);
     return lines;
+}
+
+/* Whether anything is mapped at page. */
+static inline bool is_mapped(const void *page) {
+    unsigned char resident;
+    return mincore((void *)(uintptr_t)page, gate__os_page_size(), &resident) == 0;
 }
 
 #endif
