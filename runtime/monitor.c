@@ -1,9 +1,13 @@
 /* The monitor: a thread that takes the slot from a call that lasts while tasks wait for one.
  *
  * It looks at the slots after 20 us, and while nothing is to be done after twice as long each time, up
- * to a millisecond. A slot whose M it sees in the same call twice is handed on. When no task waits
- * it has nothing to do: after some empty looks it parks, and whoever queues a task that finds no idle
- * slot wakes it. An idle runtime, and one whose every task runs or is in a call, costs no wake-ups.
+ * to a millisecond. A slot whose M it sees in the same call twice is handed on; a call that it sees for
+ * the first time makes the next look come after 20 us, so that calls shorter than its period are seen
+ * twice, too. When no task waits it has nothing to do: after some empty looks it parks, and whoever
+ * queues a task that finds no idle slot wakes it. An idle runtime, and one whose every task runs or is
+ * in a call, costs no wake-ups.
+ *
+ * A task whose calls all take less than 20 us is not seen twice in one: it gives way when it yields.
  *
  * Go's sysmon backs off to 10 ms and goes on looking; its late looks then hold up the tasks behind a
  * call that has just begun. Looking only while tasks wait affords a tenth of that.
@@ -16,32 +20,34 @@
 
 enum { FIRST_LOOK = 20 * 1000, LAST_LOOK = 1000 * 1000, EMPTY_LOOKS = 8 };
 
-/* Whether the slot's M is in the call that the last look saw; remembers this one. */
-static bool lasts(struct gate__slot *slot) {
+enum sight { NO_CALL, NEW_CALL, LASTING_CALL };
+
+/* Whether the slot's M is in a call, and in the one that the last look saw; remembers this one. */
+static enum sight sight(struct gate__slot *slot) {
     gate_m *m = slot->holder;
     bool in_call = m && atomic_load_explicit(&m->status, memory_order_acquire) == GATE__M_IN_CALL;
     uint32_t tick = in_call ? atomic_load_explicit(&m->tick, memory_order_relaxed) : 0;
     bool same = in_call && slot->seen_call && slot->seen_tick == tick;
     slot->seen_call = in_call;
     slot->seen_tick = tick;
-    return same;
+    return same ? LASTING_CALL : in_call ? NEW_CALL : NO_CALL;
 }
 
-/* Hands on the slots of calls that last; false when there were none. */
-static bool look(gate_runtime *runtime) {
-    bool acted = false;
+/* Hands on the slots of calls that last. Returns the most that it saw. */
+static enum sight look(gate_runtime *runtime) {
+    enum sight most = NO_CALL;
     for (uint32_t i = 0; i < runtime->slot_count; i++) {
         struct gate__slot *slot = &runtime->slots[i], *claimed = NULL;
         gate__lock(&runtime->lock);
-        if (lasts(slot))
+        enum sight seen = sight(slot);
+        if (seen == LASTING_CALL)
             claimed = gate__foreign_claim(slot->holder);
         gate__unlock(&runtime->lock);
-        if (claimed) {
+        if (claimed)
             gate__sched_hand_on(claimed);
-            acted = true;
-        }
+        most = seen > most ? seen : most;
     }
-    return acted;
+    return most;
 }
 
 /* Waits until somebody notices that work waits. */
@@ -58,6 +64,7 @@ static void *run(void *data) {
     gate_runtime *runtime = data;
     struct gate__monitor *monitor = &runtime->monitor;
     uint64_t period = FIRST_LOOK;
+    enum sight before = NO_CALL, seen = NO_CALL;
     unsigned empty = 0;
     gate__os_precise_waits();
     while (!atomic_load(&monitor->stop)) {
@@ -70,9 +77,12 @@ static void *run(void *data) {
             period = FIRST_LOOK;
             empty = 0;
         }
-        gate__semaphore_wait_for(&monitor->wake, period);
-        bool acted = gate__sched_work_waits(runtime) && look(runtime);
-        period = acted ? FIRST_LOOK : period < LAST_LOOK ? period * 2 : LAST_LOOK;
+        /* A second look at once, but no third: a task whose calls are all short costs two a period. */
+        bool second = seen == NEW_CALL && before != NEW_CALL;
+        gate__semaphore_wait_for(&monitor->wake, second ? FIRST_LOOK : period);
+        before = second ? NEW_CALL : NO_CALL;
+        seen = gate__sched_work_waits(runtime) ? look(runtime) : NO_CALL;
+        period = seen == LASTING_CALL ? FIRST_LOOK : period < LAST_LOOK ? period * 2 : LAST_LOOK;
     }
     return NULL;
 }

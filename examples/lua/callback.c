@@ -1,6 +1,6 @@
 /* Lua functions that C calls, and the threads of C's own that call them.
  *
- * A callback lives until it is freed: C may keep a function pointer for as long as it likes, and nobody
+ * A callback lives until it is freed, or the state closes: C may keep a function pointer for as long as it likes, and nobody
  * but the script knows for how long.
  *
  * SPDX-License-Identifier: MIT */
@@ -17,9 +17,19 @@ struct arrival {
     void *const *arguments;
 };
 
-/* Pushes the callback's userdata, which the registry keeps under its address. */
+/* The host keeps a callback's userdata under its address. */
+
+static void keep_callback(lua_State *L, struct callback *callback) {
+    host_push(L, KEPT_CALLBACKS);
+    lua_insert(L, -2);
+    lua_rawsetp(L, -2, callback);
+    lua_pop(L, 1);
+}
+
 static void push_callback(lua_State *L, struct callback *callback) {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, callback);
+    host_push(L, KEPT_CALLBACKS);
+    lua_rawgetp(L, -1, callback);
+    lua_remove(L, -2);
 }
 
 /* [protected] */
@@ -33,10 +43,16 @@ static int enter(lua_State *L) {
     int owner = lua_gettop(L);
     lua_getiuservalue(L, owner, 1);
     for (size_t i = 0; i < count; i++)
-        value_to_lua(L, gate_signature_parameter(signature, i), a->arguments[i], owner);
+        value_to_lua(L, gate_signature_parameter(signature, i), a->arguments[i]);
     lua_call(L, (int)count, 1);
-    const char *why = type->kind == GATE_VOID ? NULL : value_to_c(L, -1, type, a->result);
-    return why ? luaL_error(L, "bad result of a callback (%s)", why) : 0;
+    const char *why = type->kind == GATE_VOID ? NULL : value_to_c(L, owner + 1, type, a->result);
+    if (why)
+        return luaL_error(L, "bad result of a callback (%s)", why);
+    if (type->kind == GATE_POINTER) { /* C has yet to look at it */
+        lua_settop(L, owner + 1);
+        lua_setiuservalue(L, owner, 2);
+    }
+    return 0;
 }
 
 /* The runtime's handler: an error stays on the calling coroutine's stack. [a slot] */
@@ -55,7 +71,8 @@ static int module_callback(lua_State *L) {
     const char *text = luaL_checkstring(L, 1);
     gate_error error;
     luaL_checktype(L, 2, LUA_TFUNCTION);
-    struct callback *callback = lua_newuserdatauv(L, sizeof *callback, 1);
+    gate_runtime *runtime = host_check(L)->runtime;
+    struct callback *callback = lua_newuserdatauv(L, sizeof *callback, 2);
     *callback = (struct callback){NULL, NULL};
     luaL_setmetatable(L, CALLBACK);
     lua_pushvalue(L, 2);
@@ -63,41 +80,25 @@ static int module_callback(lua_State *L) {
     callback->signature = parse_signature(L, text);
     value_check_signature(L, callback->signature);
     lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, callback);
-    if (gate_callback_make(host_of(L)->runtime, callback->signature, handle, callback, &callback->callback, &error)) {
+    keep_callback(L, callback);
+    if (gate_callback_make(runtime, callback->signature, handle, callback, &callback->callback, &error)) {
         lua_pushnil(L);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, callback);
+        keep_callback(L, callback);
         return luaL_error(L, "%s", error.message);
     }
     return 1;
-}
-
-/* Frees what C could call; false while it runs. Pointers that it has handed out may still need its types. */
-static bool release(struct callback *callback) {
-    if (gate_callback_free(callback->callback) == -EBUSY)
-        return false;
-    callback->callback = NULL;
-    return true;
 }
 
 static int callback_free(lua_State *L) {
     struct callback *callback = luaL_checkudata(L, 1, CALLBACK);
     if (!callback->callback)
         return luaL_error(L, "the callback has been freed before");
-    if (!release(callback))
+    host_check(L);
+    if (gate_callback_free(callback->callback) == -EBUSY)
         return luaL_error(L, "the callback is running");
+    callback->callback = NULL;
     lua_pushnil(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, callback);
-    return 0;
-}
-
-/* It has been freed, or the state closes. */
-static int callback_collect(lua_State *L) {
-    struct callback *callback = luaL_checkudata(L, 1, CALLBACK);
-    if (callback->callback && !release(callback))
-        return 0;
-    gate_signature_free(callback->signature);
-    callback->signature = NULL;
+    keep_callback(L, callback);
     return 0;
 }
 
@@ -144,7 +145,7 @@ void callback_failed(void *host, gate_task *root, int status) {
         lua_settop(L, 0);
 }
 
-static const luaL_Reg callback_meta[] = {{"__gc", callback_collect}, {NULL, NULL}};
+static const luaL_Reg callback_meta[] = {{NULL, NULL}};
 static const luaL_Reg callback_methods[] = {{"free", callback_free}, {NULL, NULL}};
 static const luaL_Reg module_functions[] = {{"callback", module_callback}, {NULL, NULL}};
 

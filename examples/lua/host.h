@@ -8,6 +8,10 @@
  * So handlers run Lua protected, and leave the error object on top of the calling coroutine's stack,
  * where the call that led there finds it.
  *
+ * Lua calls finalizers in an order that no script controls, and a finalizer may use what has been finalized
+ * before it. So nothing that C needs is freed by one: signatures and libraries are kept until the state
+ * closes, callbacks until they are freed.
+ *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_EXAMPLES_LUA_HOST_H
 #define CALLGATE_EXAMPLES_LUA_HOST_H
@@ -15,41 +19,48 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "callgate.h"
 
 /* One per Lua state; the runtime's host pointer. */
 struct host {
-    gate_runtime *runtime;
-    lua_State *service; /* a coroutine for work on behalf of no Lua code: threads that come and go */
-    unsigned tasks;     /* that have been spawned and have not ended */
+    gate_runtime *runtime; /* NULL once the state closes */
+    lua_State *service;    /* a coroutine for work on behalf of no Lua code: threads that come and go */
 };
 
-struct host *host_of(lua_State *L);
+/* The host's user values: the service coroutine, and tables of what is kept. */
+enum kept { KEPT_SERVICE = 1, KEPT_SIGNATURES, KEPT_LIBRARIES, KEPT_CALLBACKS };
+
+/* Returns the host; raises an error when the state closes. */
+struct host *host_check(lua_State *L);
+/* Pushes one of the host's user values. */
+void host_push(lua_State *L, enum kept kept);
 
 /* What Lua code holds. Each is a userdata with a metatable of that name. */
 #define LIBRARY "callgate.library"
 #define FUNCTION "callgate.function"
 #define CALLBACK "callgate.callback"
 #define POINTER "callgate.pointer"
-#define TYPE "callgate.type"
 #define TASK "callgate.task"
 
-struct function { /* user value 1: the library that it came from */
+struct function {
     gate_function function;
-    gate_signature *signature;
+    struct host *host;
     char name[64];
 };
 
-struct callback { /* user value 1: the Lua function */
+struct callback { /* user value 1: the Lua function; 2: the last pointer that it returned */
     gate_callback *callback;
-    gate_signature *signature;
+    const gate_signature *signature;
 };
 
-struct pointer { /* user value 1: the owner of its type, or a table of all that it keeps */
+#define UNKNOWN SIZE_MAX
+
+struct pointer { /* user value 1: for Lua's own memory, a table of what it keeps */
     char *address;
     const gate_type *element;
-    size_t count; /* elements that may be touched; 0 where that is not known */
+    size_t bytes; /* that may be touched; UNKNOWN for C's memory */
 };
 
 /* value.c: between Lua's values and C's */
@@ -66,8 +77,8 @@ void value_check_signature(lua_State *L, const gate_signature *signature);
 /* Stores the Lua value at index in cell, as type asks. Returns NULL, or why that can't be done, as a string
  * that it has pushed. */
 const char *value_to_c(lua_State *L, int index, const gate_type *type, void *cell);
-/* Pushes the value in cell; owner is the index of the userdata that the type belongs to. */
-void value_to_lua(lua_State *L, const gate_type *type, const void *cell, int owner);
+/* Pushes the value in cell. */
+void value_to_lua(lua_State *L, const gate_type *type, const void *cell);
 void value_open(lua_State *L);
 
 /* callback.c */
@@ -84,8 +95,8 @@ void task_open(lua_State *L);
 
 /* callgate.c */
 
-/* Parses a signature, or raises an error; whoever calls frees it. */
-gate_signature *parse_signature(lua_State *L, const char *text);
+/* Returns the signature that text says, or raises an error. It lives until the state closes. */
+const gate_signature *parse_signature(lua_State *L, const char *text);
 /* Adds the functions to the table on top, and gives metatable its methods. */
 void open_metatable(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods);
 

@@ -4,15 +4,14 @@
  * yielding works across pcall, metamethods and iterators alike.
  *
  * SPDX-License-Identifier: MIT */
-#include <errno.h>
-
 #include "examples/lua/host.h"
 
 struct task {          /* user value 1: the coroutine */
     gate_task *handle; /* NULL once it is joined */
     lua_State *coroutine;
     int arguments;
-    int status; /* of the call: LUA_OK, or an error, which is on top of the coroutine */
+    int status;   /* of the call: LUA_OK, or an error, which is on top of the coroutine */
+    bool joining; /* another task waits for it, and owns the handle */
 };
 
 static int add_traceback(lua_State *L) {
@@ -27,7 +26,6 @@ static void *run(void *data) {
     struct task *task = data;
     lua_State *L = task->coroutine;
     task->status = lua_pcall(L, task->arguments, LUA_MULTRET, 1);
-    host_of(L)->tasks--;
     lua_pushnil(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, task); /* the collector may take both from here on */
     return NULL;
@@ -53,6 +51,7 @@ static bool is_callable(lua_State *L, int index) {
 /* callgate.spawn([{name = "..."},] function, ...) */
 static int module_spawn(lua_State *L) {
     const char *name = NULL;
+    gate_runtime *runtime = host_check(L)->runtime;
     bool named = lua_istable(L, 1);
     if (named) {
         lua_getfield(L, 1, "name");
@@ -63,20 +62,18 @@ static int module_spawn(lua_State *L) {
     if (!is_callable(L, function))
         return luaL_typeerror(L, function, "function");
     struct task *task = lua_newuserdatauv(L, sizeof *task, 1);
-    *task = (struct task){NULL, NULL, arguments, LUA_OK};
+    *task = (struct task){.arguments = arguments, .status = LUA_OK};
     luaL_setmetatable(L, TASK);
     task->coroutine = make_coroutine(L, function, arguments);
     lua_setiuservalue(L, -2, 1);
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, task);
     struct gate_task_config config = {.main = run, .argument = task, .name = name};
-    struct host *host = host_of(L);
-    if (gate_task_spawn(host->runtime, &config, &task->handle)) {
+    if (gate_task_spawn(runtime, &config, &task->handle)) {
         lua_pushnil(L);
         lua_rawsetp(L, LUA_REGISTRYINDEX, task);
         return luaL_error(L, "no memory for a task's stack");
     }
-    host->tasks++;
     return 1;
 }
 
@@ -85,14 +82,19 @@ static int task_join(lua_State *L) {
     struct task *task = luaL_checkudata(L, 1, TASK);
     if (!task->handle)
         return luaL_error(L, "the task has been joined before");
-    int failed = gate_task_join(task->handle, NULL);
-    if (failed == -EDEADLK)
+    host_check(L);
+    if (task->handle == gate_task_current())
         return luaL_error(L, "a task can't join itself");
-    if (failed)
+    if (task->joining)
         return luaL_error(L, "another task is joining this one");
+    task->joining = true;
+    gate_task_join(task->handle, NULL);
+    task->joining = false;
     task->handle = NULL;
     lua_State *coroutine = task->coroutine;
-    int results = task->status == LUA_OK ? lua_gettop(coroutine) - 1 : 1;
+    int left = lua_gettop(coroutine) - 1, results = task->status == LUA_OK ? left : 1;
+    if (left < results || left < 0)
+        return luaL_error(L, "the task's results are gone: its coroutine was closed");
     luaL_checkstack(L, results, "a task's results");
     lua_xmove(coroutine, L, results);
     return task->status == LUA_OK ? results : lua_error(L);
@@ -104,16 +106,27 @@ static int task_name(lua_State *L) {
     return 1;
 }
 
-/* Nobody joins it any more. */
+/* A failure that nobody will see is a warning, as an error in a finalizer is. */
+static void warn(lua_State *L, const struct task *task) {
+    const char *words = lua_gettop(task->coroutine) ? lua_tostring(task->coroutine, -1) : NULL;
+    lua_warning(L, "callgate: a task that nobody joined failed: ", 1);
+    lua_warning(L, words ? words : "no string", 0);
+}
+
+/* Nobody joins it any more; or the state closes, and then whoever joins it never wakes. */
 static int task_collect(lua_State *L) {
     struct task *task = luaL_checkudata(L, 1, TASK);
-    if (task->handle)
-        gate_task_detach(task->handle);
+    if (!task->handle || task->joining)
+        return 0;
+    if (task->status != LUA_OK)
+        warn(L, task);
+    gate_task_detach(task->handle);
     task->handle = NULL;
     return 0;
 }
 
 static int module_yield(lua_State *L) {
+    host_check(L);
     if (!gate_task_current())
         return luaL_error(L, "this thread belongs to no runtime of callgate's");
     gate_task_yield();

@@ -114,7 +114,7 @@ static const char *function_to_c(lua_State *L, int index, const gate_type *type,
         return mismatch(L, index, type);
     if (callback && !callback->callback)
         return lua_pushliteral(L, "the callback has been freed");
-    const char *given = print_signature(L, callback ? callback->signature : function->signature);
+    const char *given = print_signature(L, callback ? callback->signature : function->function.signature);
     const char *wanted = print_signature(L, type->target->function);
     if (strcmp(given, wanted) != 0)
         return lua_pushfstring(L, "a function %s expected, got %s", wanted, given);
@@ -160,24 +160,20 @@ const char *value_to_c(lua_State *L, int index, const gate_type *type, void *cel
 
 /* To Lua */
 
-/* A pointer that comes from C keeps its type's owner alone; one that Lua made keeps a table of what it needs. */
-static struct pointer *push_pointer(lua_State *L, const gate_type *element, int owner, size_t room) {
-    owner = lua_absindex(L, owner);
+static struct pointer *push_pointer(lua_State *L, const gate_type *element, char *address, size_t room) {
     struct pointer *pointer = lua_newuserdatauv(L, sizeof *pointer + room, 1);
-    *pointer = (struct pointer){NULL, element, 0};
-    lua_pushvalue(L, owner);
-    lua_setiuservalue(L, -2, 1);
+    *pointer = (struct pointer){address, element, UNKNOWN};
     luaL_setmetatable(L, POINTER);
     return pointer;
 }
 
-static void push_address(lua_State *L, const gate_type *type, char *address, int owner) {
+static void push_address(lua_State *L, const gate_type *type, char *address) {
     if (!address)
         lua_pushnil(L);
     else if (type->target->kind == GATE_CHAR && type->target->qualifiers & GATE_CONST)
         lua_pushstring(L, address);
     else
-        push_pointer(L, type->target, owner, 0)->address = address;
+        push_pointer(L, type->target, address, 0);
 }
 
 static lua_Integer read_integer(const gate_type *type, const void *cell) {
@@ -186,11 +182,11 @@ static lua_Integer read_integer(const gate_type *type, const void *cell) {
     return narrowed(type, value);
 }
 
-void value_to_lua(lua_State *L, const gate_type *type, const void *cell, int owner) {
+void value_to_lua(lua_State *L, const gate_type *type, const void *cell) {
     if (is_integer(type->kind))
         lua_pushinteger(L, read_integer(type, cell));
     else if (type->kind == GATE_POINTER)
-        push_address(L, type, *(char *const *)cell, owner);
+        push_address(L, type, *(char *const *)cell);
     else if (type->kind == GATE_BOOL)
         lua_pushboolean(L, *(const _Bool *)cell);
     else if (type->kind == GATE_FLOAT)
@@ -203,43 +199,52 @@ void value_to_lua(lua_State *L, const gate_type *type, const void *cell, int own
         lua_pushnil(L);
 }
 
-/* Types by their text: parsed once, and kept as long as something uses them */
+/* Types by their text: each is the target of a signature's only parameter */
 
 static const char types_key;
 
-static int type_collect(lua_State *L) {
-    gate_signature **signature = luaL_checkudata(L, 1, TYPE);
-    gate_signature_free(*signature);
-    *signature = NULL;
-    return 0;
+static const gate_type *parse_type(lua_State *L, const char *text) {
+    const gate_signature *signature = parse_signature(L, lua_pushfstring(L, "void (%s *)", text));
+    const gate_type *parameter = gate_signature_parameter(signature, 0);
+    if (gate_signature_count(signature) != 1 || parameter->kind != GATE_POINTER)
+        luaL_error(L, "'%s' is not one type", text);
+    check_type(L, parameter->target);
+    lua_pop(L, 1);
+    return parameter->target;
 }
 
-/* Pushes the userdata that owns the type whose text is at index, and returns the type. */
-static const gate_type *push_type(lua_State *L, int index) {
+/* The type whose text is at index. */
+static const gate_type *to_type(lua_State *L, int index) {
     const char *text = luaL_checkstring(L, index);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &types_key);
     lua_pushvalue(L, index);
     if (lua_rawget(L, -2) == LUA_TNIL) {
+        const void *made = parse_type(L, text);
         lua_pop(L, 1);
-        gate_signature **owner = lua_newuserdatauv(L, sizeof *owner, 0);
-        *owner = NULL;
-        luaL_setmetatable(L, TYPE);
-        *owner = parse_signature(L, lua_pushfstring(L, "void (%s *)", text));
-        lua_pop(L, 1);
-        check_type(L, gate_signature_parameter(*owner, 0)->target);
         lua_pushvalue(L, index);
-        lua_pushvalue(L, -2);
-        lua_rawset(L, -4);
+        lua_pushlightuserdata(L, (void *)(uintptr_t)made);
+        lua_rawset(L, -3);
+        lua_pop(L, 1);
+        return made;
     }
-    lua_remove(L, -2);
-    gate_signature **owner = luaL_checkudata(L, -1, TYPE);
-    return gate_signature_parameter(*owner, 0)->target;
+    const gate_type *type = lua_touserdata(L, -1);
+    lua_pop(L, 2);
+    return type;
 }
 
 /* Pointers and arrays */
 
 static struct pointer *check_pointer(lua_State *L) {
+    host_check(L); /* its type lives no longer */
     return luaL_checkudata(L, 1, POINTER);
+}
+
+static bool is_known(const struct pointer *pointer) {
+    return pointer->bytes != UNKNOWN;
+}
+
+static lua_Integer count_elements(const struct pointer *pointer) {
+    return pointer->element->size ? (lua_Integer)(pointer->bytes / pointer->element->size) : 0;
 }
 
 /* The address of the element that the integer at index 2 names. */
@@ -247,16 +252,15 @@ static char *element_at(lua_State *L, const struct pointer *pointer) {
     lua_Integer index = luaL_checkinteger(L, 2);
     if (pointer->element->size == 0 || pointer->element->kind == GATE_ARRAY)
         luaL_error(L, "a pointer to %s can't be indexed: use :as(type)", print_type(L, pointer->element));
-    if (pointer->count && (index < 0 || (size_t)index >= pointer->count))
-        luaL_error(L, "index %I out of range: there are %I elements", index, (lua_Integer)pointer->count);
+    if (is_known(pointer) && (index < 0 || index >= count_elements(pointer)))
+        luaL_error(L, "index %I out of range: there are %I elements", index, count_elements(pointer));
     return pointer->address + index * (lua_Integer)pointer->element->size;
 }
 
 static int pointer_index(lua_State *L) {
     const struct pointer *pointer = check_pointer(L);
     if (lua_type(L, 2) == LUA_TNUMBER) {
-        lua_getiuservalue(L, 1, 1);
-        value_to_lua(L, pointer->element, element_at(L, pointer), -1);
+        value_to_lua(L, pointer->element, element_at(L, pointer));
     } else {
         luaL_getmetafield(L, 1, "methods");
         lua_pushvalue(L, 2);
@@ -265,16 +269,16 @@ static int pointer_index(lua_State *L) {
     return 1;
 }
 
-/* Keeps the Lua value at index value, which element i of the array at index array points into, as long as the
- * array. What a pointer from C points to is the script's to keep. */
-static void keep_target(lua_State *L, int array, size_t i, int value) {
+/* Keeps the Lua value at index value, which the element at that address points into, as long as the memory of
+ * the array at index array. What a pointer from C points to is the script's to keep. */
+static void keep_target(lua_State *L, int array, const char *at, int value) {
     const struct pointer *pointer = lua_touserdata(L, array);
     value = lua_absindex(L, value);
-    if (pointer->element->kind != GATE_POINTER || !pointer->count)
+    if (pointer->element->kind != GATE_POINTER || !is_known(pointer))
         return;
     lua_getiuservalue(L, array, 1);
     lua_pushvalue(L, value);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
+    lua_rawseti(L, -2, at - pointer->address);
     lua_pop(L, 1);
 }
 
@@ -286,15 +290,15 @@ static int pointer_newindex(lua_State *L) {
     const char *why = value_to_c(L, 3, pointer->element, at);
     if (why)
         return luaL_error(L, "bad element (%s)", why);
-    keep_target(L, 1, (size_t)(at - pointer->address) / pointer->element->size, 3);
+    keep_target(L, 1, at, 3);
     return 0;
 }
 
 static int pointer_length(lua_State *L) {
     const struct pointer *pointer = check_pointer(L);
-    if (!pointer->count)
+    if (!is_known(pointer))
         return luaL_error(L, "how many elements C's memory has is not known");
-    lua_pushinteger(L, (lua_Integer)pointer->count);
+    lua_pushinteger(L, count_elements(pointer));
     return 1;
 }
 
@@ -313,50 +317,49 @@ static int pointer_tostring(lua_State *L) {
 /* pointer:string([bytes]): so many bytes, or up to the first NUL */
 static int pointer_string(lua_State *L) {
     const struct pointer *pointer = check_pointer(L);
-    size_t room = pointer->count * pointer->element->size;
     lua_Integer given = luaL_optinteger(L, 2, -1);
     bool counted = !lua_isnoneornil(L, 2);
-    luaL_argcheck(L, !counted || (given >= 0 && (!room || (size_t)given <= room)), 2, "more bytes than there are");
-    size_t length = counted ? (size_t)given : room ? strnlen(pointer->address, room) : strlen(pointer->address);
+    luaL_argcheck(L, !counted || (given >= 0 && (size_t)given <= pointer->bytes), 2, "more bytes than there are");
+    size_t length = counted             ? (size_t)given
+                    : is_known(pointer) ? strnlen(pointer->address, pointer->bytes)
+                                        : strlen(pointer->address);
     lua_pushlstring(L, pointer->address, length);
     return 1;
 }
 
-/* Gives the pointer on top, whose type's owner lies below it, a table of what it keeps. */
-static void make_keeper(lua_State *L) {
-    lua_createtable(L, 0, 1);
-    lua_pushvalue(L, -3);
-    lua_setfield(L, -2, "type");
-    lua_setiuservalue(L, -2, 1);
-}
-
-/* pointer:as(type): the same address, as a pointer to that type */
+/* pointer:as(type): the same address, as a pointer to that type. It shares the table, which keeps the memory. */
 static int pointer_as(lua_State *L) {
     const struct pointer *pointer = check_pointer(L);
-    const gate_type *element = push_type(L, 2);
-    size_t bytes = pointer->count * pointer->element->size;
-    struct pointer *view = push_pointer(L, element, -1, 0);
-    make_keeper(L);
-    view->address = pointer->address;
-    view->count = element->size ? bytes / element->size : 0;
-    /* The memory may be the first pointer's own: it lives as long as the view. */
-    lua_getiuservalue(L, -1, 1);
-    lua_pushvalue(L, 1);
-    lua_setfield(L, -2, "memory");
-    lua_pop(L, 1);
+    push_pointer(L, to_type(L, 2), pointer->address, 0)->bytes = pointer->bytes;
+    lua_getiuservalue(L, 1, 1);
+    lua_setiuservalue(L, -2, 1);
     return 1;
 }
 
 /* The array is on top. */
 static void fill_from_table(lua_State *L, const struct pointer *array) {
-    for (size_t i = 0; i < array->count; i++) {
-        lua_rawgeti(L, 2, (lua_Integer)i + 1);
-        const char *why = value_to_c(L, -1, array->element, array->address + i * array->element->size);
+    for (lua_Integer i = 0; i < count_elements(array); i++) {
+        char *at = array->address + (size_t)i * array->element->size;
+        lua_rawgeti(L, 2, i + 1);
+        const char *why = value_to_c(L, -1, array->element, at);
         if (why)
             luaL_error(L, "bad element #%d (%s)", (int)i + 1, why);
-        keep_target(L, lua_gettop(L) - 1, i, -1);
+        keep_target(L, lua_gettop(L) - 1, at, -1);
         lua_pop(L, 1);
     }
+}
+
+/* Pushes zeroed memory, with a table that keeps it and what its elements point to, by their offsets. */
+static struct pointer *push_array(lua_State *L, const gate_type *element, size_t bytes) {
+    struct pointer *array = push_pointer(L, element, NULL, bytes);
+    array->address = (char *)(array + 1);
+    array->bytes = bytes;
+    memset(array->address, 0, bytes);
+    lua_createtable(L, 0, 1);
+    lua_pushvalue(L, -2);
+    lua_setfield(L, -2, "memory");
+    lua_setiuservalue(L, -2, 1);
+    return array;
 }
 
 /* callgate.array(type, count | table | string): zeroed memory of Lua's own, or filled with what is given */
@@ -366,15 +369,11 @@ static int module_array(lua_State *L) {
     lua_Integer count = text                ? (lua_Integer)length
                         : lua_istable(L, 2) ? (lua_Integer)lua_rawlen(L, 2)
                                             : luaL_checkinteger(L, 2);
-    const gate_type *element = push_type(L, 1);
+    const gate_type *element = to_type(L, 1);
     luaL_argcheck(L, element->size, 1, "a type with a size expected");
     luaL_argcheck(L, !text || is_byte(element->kind), 1, "a string fills an array of bytes");
     luaL_argcheck(L, count > 0 && (size_t)count <= PTRDIFF_MAX / 2 / element->size, 2, "a positive count expected");
-    struct pointer *array = push_pointer(L, element, -1, (size_t)count * element->size);
-    make_keeper(L);
-    array->address = (char *)(array + 1);
-    array->count = (size_t)count;
-    memset(array->address, 0, (size_t)count * element->size);
+    struct pointer *array = push_array(L, element, (size_t)count * element->size);
     if (text)
         memcpy(array->address, text, length);
     else if (lua_istable(L, 2))
@@ -387,11 +386,9 @@ static const luaL_Reg pointer_meta[] = {
     {"__eq", pointer_equal},    {"__tostring", pointer_tostring}, {NULL, NULL},
 };
 static const luaL_Reg pointer_methods[] = {{"string", pointer_string}, {"as", pointer_as}, {NULL, NULL}};
-static const luaL_Reg type_meta[] = {{"__gc", type_collect}, {NULL, NULL}};
 static const luaL_Reg module_functions[] = {{"array", module_array}, {NULL, NULL}};
 
 void value_open(lua_State *L) {
-    open_metatable(L, TYPE, type_meta, NULL);
     open_metatable(L, POINTER, pointer_meta, NULL);
     luaL_getmetatable(L, POINTER);
     luaL_newlib(L, pointer_methods);

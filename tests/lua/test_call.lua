@@ -176,4 +176,46 @@ test("a view of an array keeps its memory", function()
     equal(view[2], 9)
 end)
 
+test("a finalizer may call functions that are collected with its object", function()
+    local freed
+    do
+        local object = setmetatable({}, {__gc = function(self) freed = self.free(self.memory) or true end})
+        object.free = c:bind("free", "void (void *)")
+        object.memory = c:bind("malloc", "void *(size_t)")(16)
+    end
+    collectgarbage()
+    collectgarbage()
+    equal(freed, true)
+end)
+
+test("a view is bounded by its memory, whatever its type", function()
+    local bytes = callgate.array("char", 3)
+    local view = bytes:as "long"
+    equal(#view, 0)
+    equal(#view:as "char", 3)
+    equal(#bytes:as "short", 1)
+    raises("index 0 out of range", function() return view[0] end)
+    raises("index 1 out of range", function() bytes:as "short"[1] = 1 end)
+    raises("more bytes than there are", view.string, view, 4)
+end)
+
+test("memory keeps what is stored through a view", function()
+    local cells = callgate.array("void *", 2)
+    cells:as "const char *"[1] = ("kept"):rep(1000)
+    collectgarbage()
+    collectgarbage()
+    equal(cells:as "const char *"[1], ("kept"):rep(1000))
+end)
+
+test("a type's text is one type", function()
+    for _, text in ipairs {"int, int", "int x, int", "int[3], int"} do
+        raises("is not one type", callgate.array, text, 1)
+    end
+    raises("signature", callgate.array, "", 1)
+end)
+
+test("a library that is opened twice is one", function()
+    equal(callgate.open "libc.so.6", c)
+end)
+
 check.finish()

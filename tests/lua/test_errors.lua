@@ -67,6 +67,63 @@ test("a state that closes with tasks left says how many and where they are", fun
     assert(output:find("'waiter' (#3) ready", 1, true), output)
 end)
 
+test("a task that another joins may be left, too", function()
+    local output, ok = run([[
+        local callgate = require "callgate"
+        local usleep = callgate.open "libc.so.6":bind("usleep", "int (unsigned)")
+        local sleeper = callgate.spawn({name = "sleeper"}, function() usleep(10000000) end)
+        callgate.spawn({name = "joiner"}, function() sleeper:join() end)
+        usleep(20000)
+    ]], "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0")
+    assert(ok, output)
+    assert(output:find("2 tasks are left", 1, true), output)
+end)
+
+test("a program may end in a task or a callback", function()
+    local output, ok = run([[
+        local callgate = require "callgate"
+        callgate.spawn(function() os.exit(true, true) end):join()
+    ]], "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0")
+    assert(ok, output)
+    output, ok = run([[
+        local callgate = require "callgate"
+        local raise = callgate.open "libc.so.6":bind("bsearch",
+            "void *(const void *, const void *, size_t, size_t, int (*)(const void *, const void *))")
+        raise("a", "a", 1, 1, callgate.callback("int (const void *, const void *)", function()
+            os.exit(true, true)
+        end))
+    ]], "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0")
+    assert(ok, output)
+    assert(output:find("the Lua state closes, but from inside a callback", 1, true), output)
+end)
+
+test("finalizers may call C while the state closes; those older than the module are refused", function()
+    local output, ok = run [[
+        local callgate, labs
+        older = setmetatable({}, {__gc = function()
+            print(select(2, pcall(labs, -1)))
+            print(select(2, pcall(callgate.spawn, print)))
+        end})
+        callgate = require "callgate"
+        younger = setmetatable({}, {__gc = function() print(labs(-42)) end})
+        labs = callgate.open "libc.so.6":bind("labs", "long (long)")
+    ]]
+    assert(ok, output)
+    assert(output:find("^42\n'labs' can't be called.-\ncallgate has stopped"), output)
+end)
+
+test("a failure that nobody joins is a warning", function()
+    local output, ok = run [[
+        warn "@on"
+        local callgate = require "callgate"
+        callgate.spawn(function() error "unseen" end)
+        callgate.yield()
+        collectgarbage()
+    ]]
+    assert(ok, output)
+    assert(output:find("callgate: a task that nobody joined failed: .*unseen"), output)
+end)
+
 test("a state that closes with none says nothing", function()
     local output, ok = run [[
         local callgate = require "callgate"
@@ -76,6 +133,14 @@ test("a state that closes with none says nothing", function()
     ]]
     assert(ok, output)
     equal(output, "")
+end)
+
+test("the module may be loaded twice in one state", function()
+    package.loaded.callgate = nil
+    local again = require "callgate"
+    collectgarbage()
+    equal(again.spawn(function() return 1 end):join(), 1)
+    equal(callgate.spawn(function() return 2 end):join(), 2)
 end)
 
 test("a second state on the same thread is refused, and the first goes on", function()

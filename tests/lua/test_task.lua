@@ -82,6 +82,21 @@ test("calls that block overlap", function()
     assert(took < 500, ("20 calls of 50 ms took %.0f ms"):format(took))
 end)
 
+test("a task whose calls are many and short does not keep the slot from the others", function()
+    local calls, over = 0, false
+    local busy = callgate.spawn(function()
+        while not over do
+            usleep(500)
+            calls = calls + 1
+        end
+    end)
+    usleep(3000)
+    local meanwhile = calls
+    over = true
+    busy:join()
+    assert(meanwhile < 200, meanwhile .. " calls in a sleep of 3 ms")
+end)
+
 test("the main program's calls block nobody, either", function()
     local turns, over = 0, false
     local task = callgate.spawn(function()
@@ -146,6 +161,17 @@ test("a task runs as deep as Lua allows and fails as Lua does", function()
     local function forever() return 1 + forever() end
     task = callgate.spawn(forever)
     raises("stack overflow", task.join, task)
+end)
+
+test("a task whose coroutine was closed has no results", function()
+    local coroutine_of
+    local task = callgate.spawn(function()
+        coroutine_of = coroutine.running()
+        error "nobody sees this"
+    end)
+    while not coroutine_of do callgate.yield() end
+    coroutine.close(coroutine_of)
+    raises("the task's results are gone", task.join, task)
 end)
 
 test("each task has its own errno", function()
