@@ -1,7 +1,7 @@
 /* Lua functions that C calls, and the threads of C's own that call them.
  *
- * A callback lives until it is freed, or the state closes: C may keep a function pointer for as long as it likes, and nobody
- * but the script knows for how long.
+ * A callback lives until it is freed, or the state closes: C may keep a function pointer for as long as
+ * it likes, and nobody but the script knows for how long.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
