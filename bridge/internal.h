@@ -27,8 +27,6 @@ struct gate_signature {
 
 /* The shared constant for a kind that is complete by itself; NULL for the others. [any] */
 const gate_type *gate__type_basic(enum gate_kind kind);
-/* The kind's name in C ("unsigned long"). [any] */
-const char *gate__type_kind_name(enum gate_kind kind);
 /* Zeroed memory that the signature owns; NULL when there is none. [any] */
 void *gate__type_allocate(gate_signature *owner, size_t size);
 /* Frees all that the signature owns. [any] */

@@ -49,10 +49,6 @@ const gate_type *gate__type_basic(enum gate_kind kind) {
     return kind < GATE_POINTER ? &kinds[kind].type : NULL;
 }
 
-const char *gate__type_kind_name(enum gate_kind kind) {
-    return kinds[kind].name;
-}
-
 /* Ownership */
 
 struct gate__allocation {

@@ -8,7 +8,7 @@
 
 #include "runtime/internal.h"
 
-enum { DEFAULT_STACK = 64 * 1024, LEAST_STACK = 16 * 1024, MOST_SLOTS = 1024 };
+enum { DEFAULT_STACK = 64 * 1024, MOST_SLOTS = 1024 };
 
 static struct gate__lock runtimes_lock = GATE__LOCK_INITIAL(GATE__RANK_RUNTIMES);
 static gate_runtime *runtimes; /* those that are started, the first first */
@@ -155,9 +155,9 @@ int gate_runtime_start(const struct gate_runtime_config *given, gate_runtime **r
         return gate__fail(error, -EALREADY, "this thread already belongs to a runtime");
     if (config.slots > MOST_SLOTS)
         return gate__fail(error, -EINVAL, "%u slots asked for, at most %d are possible", config.slots, MOST_SLOTS);
-    if (config.task_stack_size < LEAST_STACK)
+    if (config.task_stack_size < GATE__STACK_LEAST)
         return gate__fail(error, -EINVAL, "task stacks of %zu bytes asked for, the least is %d", config.task_stack_size,
-                          LEAST_STACK);
+                          GATE__STACK_LEAST);
     if (config.allow_writable_code)
         gate__mem_allow_writable_code();
     gate_runtime *runtime = make(&config);

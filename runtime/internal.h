@@ -88,6 +88,8 @@ void gate__mem_allow_writable_code(void);
 
 /* stack.c: guarded stacks for tasks */
 
+enum { GATE__STACK_LEAST = 16 * 1024 }; /* bytes that a host may ask for */
+
 struct gate__stack {
     char *base;  /* lowest usable address; the guard page ends here */
     size_t size; /* usable bytes; base + size is 16-byte aligned */

@@ -8,8 +8,6 @@
 
 #include "runtime/internal.h"
 
-enum { LEAST_STACK = 16 * 1024 };
-
 /* The lists and ends of tasks: all under the runtime's lock. */
 
 static void list(gate_task *task) {
@@ -66,7 +64,7 @@ int gate_task_spawn(gate_runtime *runtime, const struct gate_task_config *config
     gate_m *m = gate__m();
     if (!runtime && !m)
         gate__fatal("gate_task_spawn", "no runtime was given, and this thread belongs to none");
-    if (!config->main || (config->stack_size && config->stack_size < LEAST_STACK))
+    if (!config->main || (config->stack_size && config->stack_size < GATE__STACK_LEAST))
         return -EINVAL;
     gate_task *task = calloc(1, sizeof *task);
     if (!task)
