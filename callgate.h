@@ -3,6 +3,9 @@
  * The umbrella header, the only one a host includes. Link with -lcallgate.
  *
  *   runtime/mem.h      memory entry points and the hooks they go to
+ *   runtime/region.h   what is mapped, and by whom
+ *   runtime/heap.h     address space and memory for a heap
+ *   runtime/hooks.h    hooks that are ready to use
  *   runtime/runtime.h  runtimes, tasks, thread handles
  *   bridge/bridge.h    signatures, calls, callbacks, libraries
  *
@@ -15,6 +18,9 @@
 #define GATE_VERSION_PATCH 0
 
 #include "runtime/mem.h"
+#include "runtime/region.h"
+#include "runtime/heap.h"
+#include "runtime/hooks.h"
 #include "runtime/runtime.h"
 #include "bridge/bridge.h"
 

@@ -38,7 +38,7 @@ static struct { void (*target)(void); } freed_record = {freed};
 
 static int add_block(void) {
     void *block;
-    int failed = gate_mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &block);
+    int failed = gate__mem_map(2 * page, "callbacks", &block);
     if (failed)
         return failed;
     memcpy(block, gate__thunk_code, page);

@@ -1,13 +1,12 @@
 /* The ways in which things end: an error for the caller, misuse, and a runtime that can't go on.
  *
  * SPDX-License-Identifier: MIT */
-#include <execinfo.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "runtime/internal.h"
+#include "runtime/os/os.h"
 
 int gate__fail(gate_error *error, int code, const char *format, ...) {
     if (error) {
@@ -31,9 +30,8 @@ void gate__fatal(const char *function, const char *format, ...) {
 }
 
 void gate__throw(const char *what) {
-    void *frames[32];
     fprintf(stderr, "callgate: fatal: %s\n", what);
     fflush(stderr);
-    backtrace_symbols_fd(frames, backtrace(frames, 32), STDERR_FILENO);
+    gate__os_print_backtrace();
     abort();
 }

@@ -6,7 +6,7 @@
  *   [signal]        a signal handler
  *
  * Locks, in the order in which they may be taken (lock.c asserts it in debug builds):
- *   runtimes -> runtime -> queue, stacks
+ *   runtimes -> runtime -> queue, stacks, regions
  * None is held while host code, a hook or a foreign function runs, nor across a switch.
  *
  * SPDX-License-Identifier: MIT */
@@ -21,7 +21,10 @@
 #include <stdint.h>
 
 #include "layout.h"
+#include "heap.h"
+#include "hooks.h"
 #include "mem.h"
+#include "region.h"
 #include "runtime.h"
 
 #ifndef GATE_DEBUG_LEVEL
@@ -43,7 +46,7 @@ _Noreturn void gate__throw(const char *what);
 #define gate__assert(condition) ((void)0)
 #endif
 
-/* lock.c: locks with ranks, and the semaphore on which a thread waits */
+/* lock.c: locks with ranks */
 
 enum gate__rank { GATE__RANK_RUNTIMES = 1, GATE__RANK_RUNTIME, GATE__RANK_LEAF };
 
@@ -66,6 +69,8 @@ static inline void gate__lock_assert_none(void) {
 }
 #endif
 
+/* semaphore.c: on which a thread waits */
+
 struct gate__semaphore {
     sem_t system;
 };
@@ -77,11 +82,69 @@ void gate__semaphore_wait(struct gate__semaphore *semaphore); /* [any] */
 /* Waits at most so many nanoseconds; false when they passed. [any] */
 bool gate__semaphore_wait_for(struct gate__semaphore *semaphore, uint64_t nanoseconds);
 
+/* pagemap.c: from a page's number to a pointer, read without a lock; region.c alone writes it */
+
+enum { GATE__PAGEMAP_SHIFT = 12, GATE__PAGEMAP_BLOCK = 8192 };
+#define GATE__PAGEMAP_PAGES ((uintptr_t)1 << (48 - GATE__PAGEMAP_SHIFT))
+
+/* The pointer of a page, NULL for none. [any, signal] */
+void *gate__pagemap_get(uintptr_t page);
+/* The first page from page on that has a pointer; end if there is none before it. [any, signal] */
+uintptr_t gate__pagemap_next(uintptr_t page, uintptr_t end);
+/* Sets the pointer of pages first to end, which is even. Takes at most two blocks for each of the two ends
+ * that no earlier range had. The callers of these exclude each other. */
+void gate__pagemap_set(uintptr_t first, uintptr_t end, void *value);
+/* Memory that it may use for ever, page-aligned and zeroed; how many blocks are left; and one of them. */
+void gate__pagemap_give(void *chunk, size_t length);
+size_t gate__pagemap_spare(void);
+void *gate__pagemap_take(void);
+
+/* region.c: the table of what is mapped
+ *
+ * A change of the table cannot fail once the system has made its part. So memory is promised before:
+ * expect, then the system call, then add or change, or forget if it failed. */
+
+/* The mappings that a thread has made. */
+struct gate__account;
+
+/* A change is coming. 0, or the negative errno of mapping memory for it. [any] */
+int gate__region_expect(void);
+void gate__region_forget(void);
+/* Whether the table can have these pages: not beyond 2^48. [any] */
+bool gate__region_fits(const void *base, size_t length);
+/* The pages from base on are mapped, whatever they were before. Keeps the promise. [any] */
+struct gate__region_origin {
+    const char *tag;
+    const void *caller;
+    enum gate_region_state state;
+    int prot;
+};
+void gate__region_add(void *base, size_t length, const struct gate__region_origin *origin);
+/* Takes pages out. -EINVAL, with nothing done, unless each of them is live. [any] */
+int gate__region_remove(void *base, size_t length);
+/* Those of these pages that are live have another protection. Keeps the promise. [any] */
+void gate__region_protect(void *base, size_t length, int prot);
+/* They are in another state. Keeps the promise. [any] */
+void gate__region_set_state(void *base, size_t length, enum gate_region_state state);
+/* The state of the first byte, and how many bytes from there on are in the same. [any] */
+size_t gate__region_run(const void *base, size_t length, enum gate_region_state *state);
+/* An account for a new M, and its end. -ENOMEM. [any] */
+int gate__region_open_account(uint64_t number, struct gate__account **account);
+void gate__region_close_account(struct gate__account *account);
+/* Asserts that index, records and counters agree. [any] */
+void gate__region_validate(void);
+
 /* mem.c: what the entry points in mem.h leave to the runtime */
 
 struct sigaction;
 
-/* Installs a handler by the hook for that, or by libc. 0 or a negative errno. [any] */
+/* Maps private pages that may be read and written, for use by the room that tag names. [any] */
+int gate__mem_map(size_t length, const char *tag, void **base);
+/* The same with another protection, state and caller. [any] */
+int gate__mem_map_as(size_t length, const struct gate__region_origin *origin, void **base);
+/* The region table's own memory, which is not in the table. [any] */
+int gate__mem_map_unlisted(size_t length, void **base);
+/* Installs a handler by the hook for that, or by the system. 0 or a negative errno. [any] */
 int gate__mem_sigaction(int number, const struct sigaction *action, struct sigaction *old);
 /* Pages may be writable and executable from now on. [any] */
 void gate__mem_allow_writable_code(void);
@@ -217,7 +280,9 @@ struct gate_m {
     gate_m *all_next;
     void *stack_bottom; /* the system stack: lowest address and size */
     size_t stack_size;
-    void *alternate_stack; /* trap.c's: where signal handlers run, if this thread uses it */
+    uint64_t number;               /* from 1, never used twice in a process */
+    struct gate__account *account; /* region.c's: what it has mapped */
+    void *alternate_stack;         /* trap.c's: where signal handlers run, if this thread uses it */
     bool uses_alternate_stack;
     void *tsan_fiber; /* switch.c's, as the next */
     void *asan_fake_stack;

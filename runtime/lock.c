@@ -1,12 +1,9 @@
-/* Locks with ranks, and the semaphore on which a thread waits.
+/* Locks with ranks.
  *
- * Both stand on POSIX threads, not on bare futexes: sanitizers see them even where the library
+ * They stand on POSIX threads, not on bare futexes: sanitizers see them even where the library
  * itself was built without instrumentation, and so does a debugger.
  *
  * SPDX-License-Identifier: MIT */
-#include <errno.h>
-#include <time.h>
-
 #include "runtime/internal.h"
 
 #if GATE_DEBUG_LEVEL > 0
@@ -57,43 +54,4 @@ void gate__unlock(struct gate__lock *lock) {
     if (pthread_mutex_unlock(&lock->mutex))
         gate__throw("pthread_mutex_unlock");
     note_unlock(lock);
-}
-
-void gate__semaphore_init(struct gate__semaphore *semaphore) {
-    sem_init(&semaphore->system, 0, 0);
-}
-
-void gate__semaphore_destroy(struct gate__semaphore *semaphore) {
-    sem_destroy(&semaphore->system);
-}
-
-void gate__semaphore_post(struct gate__semaphore *semaphore) {
-    if (sem_post(&semaphore->system))
-        gate__throw("sem_post");
-}
-
-/* Waiting reads errno, whose address must not outlive a switch: these are calls of their own. */
-__attribute__((noinline)) static bool interrupted(void) {
-    return errno == EINTR;
-}
-
-void gate__semaphore_wait(struct gate__semaphore *semaphore) {
-    gate__lock_assert_none();
-    while (sem_wait(&semaphore->system)) {
-        if (!interrupted())
-            gate__throw("sem_wait");
-    }
-}
-
-bool gate__semaphore_wait_for(struct gate__semaphore *semaphore, uint64_t nanoseconds) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t total = (uint64_t)until.tv_nsec + nanoseconds;
-    until.tv_sec += (time_t)(total / 1000000000);
-    until.tv_nsec = (long)(total % 1000000000);
-    while (sem_clockwait(&semaphore->system, CLOCK_MONOTONIC, &until)) {
-        if (!interrupted())
-            return false;
-    }
-    return true;
 }

@@ -41,9 +41,22 @@ static void make_key(void) {
         gate__throw("pthread_key_create");
 }
 
+/* What an M has mapped and opened for itself; undone if a part fails. */
+static int prepare(gate_m *m) {
+    static _Atomic uint64_t last_number;
+    m->number = atomic_fetch_add(&last_number, 1) + 1;
+    int failed = gate__region_open_account(m->number, &m->account);
+    if (failed)
+        return failed;
+    failed = gate__trap_prepare_thread(m);
+    if (failed)
+        gate__region_close_account(m->account);
+    return failed;
+}
+
 static gate_m *make(gate_runtime *runtime) {
     gate_m *m = calloc(1, sizeof *m);
-    if (m && gate__trap_prepare_thread(m)) {
+    if (m && prepare(m)) {
         free(m);
         m = NULL;
     }
@@ -57,6 +70,7 @@ static gate_m *make(gate_runtime *runtime) {
 
 static void unmake(gate_m *m) {
     gate__trap_forget_thread(m);
+    gate__region_close_account(m->account);
     gate__semaphore_destroy(&m->wake);
     gate__init_release(m->runtime);
     free(m);
@@ -184,6 +198,10 @@ void gate__m_pin(gate_m *m) {
 void gate__m_unpin(gate_m *m) {
     if (--m->pins == 0 && m->task && m->task != m->root)
         m->task->bound = NULL;
+}
+
+uint64_t gate_m_number(const gate_m *m) {
+    return m->number;
 }
 
 gate_m *gate_m_acquire(void) {

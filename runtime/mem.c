@@ -6,11 +6,17 @@
  *   OPEN --register [any]--> FILLING --register------------> FROZEN
  *   OPEN --first entry [any]--> FILLING --linked hooks-----> FROZEN
  *
+ * Around the system call or hook stands the region table (region.c). No lock is held in between:
+ *
+ *   map, protect:  promise memory for the change; the call; change the table, or take the promise back
+ *   unmap:         take the pages out of the table; the call, which may not fail
+ *
+ * An unmap comes after its change since the pages may be another thread's as soon as the kernel has them.
+ *
  * SPDX-License-Identifier: MIT */
 #include "runtime/mem.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -25,26 +31,95 @@
 #pragma weak gate_hook_madvise
 #pragma weak gate_hook_msync
 #pragma weak gate_hook_sigaction
+#pragma weak gate_layer_sanitizer
+#pragma weak gate_layer_fault
+#pragma weak gate_layer_limit
+#pragma weak gate_layer_trace
+
+/* The kernel, with the signatures of hooks */
+
+static void unmap_or_die(void *address, size_t length) {
+    int failed = gate__os_munmap(address, length);
+    if (failed) {
+        fprintf(stderr, "callgate: munmap(%p, %zu) failed with errno %d\n", address, length, -failed);
+        gate__throw("munmap");
+    }
+}
+
+static uintptr_t system_mmap(void *address, uintptr_t length, int32_t prot, int32_t flags, int32_t fd,
+                             uint32_t offset) {
+    void *at;
+    int failed = gate__os_mmap(address, length, prot, flags, fd, offset, &at);
+    return failed ? (uintptr_t)-failed : (uintptr_t)at;
+}
+
+static void system_munmap(void *address, uintptr_t length) {
+    unmap_or_die(address, length);
+}
+
+static int32_t system_mprotect(void *address, uintptr_t length, int32_t prot) {
+    return -gate__os_mprotect(address, length, prot);
+}
+
+static int32_t system_madvise(void *address, uintptr_t length, int32_t advice) {
+    return -gate__os_madvise(address, length, advice);
+}
+
+static int32_t system_msync(void *address, uintptr_t length, int32_t flags) {
+    return -gate__os_msync(address, length, flags);
+}
+
+static int32_t system_sigaction(int32_t number, const struct sigaction *action, struct sigaction *old) {
+    return -gate__os_sigaction(number, action, old);
+}
+
+void gate_mem_hooks_complete(struct gate_mem_hooks *table) {
+    table->size = sizeof *table;
+    if (!table->mmap) {
+        table->mmap = system_mmap;
+        table->munmap = system_munmap;
+    }
+    table->mprotect = table->mprotect ? table->mprotect : system_mprotect;
+    table->madvise = table->madvise ? table->madvise : system_madvise;
+    table->msync = table->msync ? table->msync : system_msync;
+    table->sigaction = table->sigaction ? table->sigaction : system_sigaction;
+}
+
+/* The table */
 
 enum table_state { OPEN, FILLING, FROZEN };
 
-static struct gate_mem_hooks hooks;
+static struct gate_mem_hooks hooks, linked;
 static _Atomic uint32_t table_state;
 static _Atomic bool writable_code_allowed;
 
-static struct gate_mem_hooks linked_hooks(void) {
-    struct gate_mem_hooks linked = {
+/* From the kernel up, in the order that hooks.h states. */
+static void find_linked(void) {
+    linked = (struct gate_mem_hooks){
         .size = sizeof linked,
+        .mmap = gate_hook_mmap,
+        .munmap = gate_hook_munmap,
         .mprotect = gate_hook_mprotect,
         .madvise = gate_hook_madvise,
         .msync = gate_hook_msync,
         .sigaction = gate_hook_sigaction,
     };
-    if (!gate_hook_mmap != !gate_hook_munmap)
+    if (!linked.mmap != !linked.munmap)
         gate__fatal("gate_hook_mmap", "the program defines only one of gate_hook_mmap and gate_hook_munmap");
-    linked.mmap = gate_hook_mmap;
-    linked.munmap = gate_hook_munmap;
-    return linked;
+    if (gate_layer_sanitizer)
+        gate_layer_sanitizer(&linked);
+    if (gate_layer_fault)
+        gate_layer_fault(&linked);
+    if (gate_layer_limit)
+        gate_layer_limit(&linked);
+    if (gate_layer_trace)
+        gate_layer_trace(&linked);
+}
+
+static const struct gate_mem_hooks *linked_hooks(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, find_linked);
+    return &linked;
 }
 
 static bool has_hooks(const struct gate_mem_hooks *table) {
@@ -62,30 +137,43 @@ static bool fill(const struct gate_mem_hooks *table) {
     return true;
 }
 
-static void freeze(void) {
-    if (atomic_load_explicit(&table_state, memory_order_acquire) == FROZEN)
-        return;
-    struct gate_mem_hooks linked = linked_hooks();
-    if (fill(&linked))
+static __attribute__((noinline)) void freeze_now(void) {
+    if (fill(linked_hooks()))
         return;
     while (atomic_load_explicit(&table_state, memory_order_acquire) != FROZEN)
         ; /* another thread is copying the table: a few stores */
 }
 
+static inline void freeze(void) {
+    if (__builtin_expect(atomic_load_explicit(&table_state, memory_order_acquire) != FROZEN, 0))
+        freeze_now();
+}
+
+static int refuse(const char *why) {
+    fprintf(stderr, "callgate: gate_mem_register_hooks: %s\n", why);
+    return -EINVAL;
+}
+
 int gate_mem_register_hooks(const struct gate_mem_hooks *given) {
-    struct gate_mem_hooks table = {0}, linked = linked_hooks();
-    if (given->size > sizeof table || given->size < sizeof given->size)
-        return -EINVAL;
+    struct gate_mem_hooks table = {0};
+    if (given->size < sizeof given->size)
+        return refuse("the table's size is not set");
+    if (given->size > sizeof table)
+        return refuse("the table is of a later version than this library");
     memcpy(&table, given, given->size); /* a shorter one is older, and leaves the rest to the kernel */
-    if (!table.mmap != !table.munmap)
-        return -EINVAL;
-    return !has_hooks(&linked) && fill(&table) ? 0 : -EBUSY;
+    if (table.mmap && !table.munmap)
+        return refuse("the table has mmap without munmap");
+    if (table.munmap && !table.mmap)
+        return refuse("the table has munmap without mmap");
+    return !has_hooks(linked_hooks()) && fill(&table) ? 0 : -EBUSY;
 }
 
 void gate_mem_hooks_active(struct gate_mem_hooks *active) {
     bool frozen = atomic_load_explicit(&table_state, memory_order_acquire) == FROZEN;
-    *active = frozen ? hooks : linked_hooks();
+    *active = frozen ? hooks : *linked_hooks();
 }
+
+/* Pages writable and executable */
 
 void gate__mem_allow_writable_code(void) {
     atomic_store(&writable_code_allowed, true);
@@ -95,12 +183,7 @@ static bool is_refused(int prot) {
     return prot & PROT_WRITE && prot & PROT_EXEC && !atomic_load(&writable_code_allowed);
 }
 
-int gate__mem_sigaction(int number, const struct sigaction *action, struct sigaction *old) {
-    freeze();
-    if (hooks.sigaction)
-        return -hooks.sigaction(number, action, old);
-    return sigaction(number, action, old) ? -errno : 0;
-}
+/* Calling hooks */
 
 /* One request, so that a hook can be called on the system stack with a single argument. */
 struct request {
@@ -111,91 +194,170 @@ struct request {
     int32_t fd;
     uint32_t offset;
     uintptr_t answer;
+    const void *caller;
+    void (*call)(struct request *);
 };
 
-static void call_mmap(void *data) {
-    struct request *r = data;
+/* Who asked for what the thread's hook is doing. Used on the system stack, where no task moves away. */
+static _Thread_local const void *hook_caller;
+
+const void *gate_mem_caller(void) {
+    return hook_caller;
+}
+
+static void call_mmap(struct request *r) {
     r->answer = hooks.mmap(r->address, r->length, r->option, r->flags, r->fd, r->offset);
 }
 
-static void call_munmap(void *data) {
-    struct request *r = data;
+static void call_munmap(struct request *r) {
     hooks.munmap(r->address, r->length);
 }
 
-static void call_mprotect(void *data) {
-    struct request *r = data;
+static void call_mprotect(struct request *r) {
     r->answer = (uintptr_t)hooks.mprotect(r->address, r->length, r->option);
 }
 
-static void call_madvise(void *data) {
-    struct request *r = data;
+static void call_madvise(struct request *r) {
     r->answer = (uintptr_t)hooks.madvise(r->address, r->length, r->option);
 }
 
-static void call_msync(void *data) {
-    struct request *r = data;
+static void call_msync(struct request *r) {
     r->answer = (uintptr_t)hooks.msync(r->address, r->length, r->option);
 }
 
-static int hooked(void (*call)(void *), struct request *request) {
+static void on_system_stack(void *data) {
+    struct request *request = data;
+    hook_caller = request->caller;
+    request->call(request);
+    hook_caller = NULL;
+}
+
+static int hooked(struct request *request) {
     gate__lock_assert_none();
-    gate__switch_call(gate__m(), call, request);
+    gate__switch_call(gate__m(), on_system_stack, request);
     return -(int)request->answer;
 }
 
-int gate_mmap(void *address, size_t length, int prot, int flags, int fd, uint64_t offset, void **result) {
-    freeze();
-    if (is_refused(prot))
-        return -EACCES;
+/* What the entry points do to the system: the table of regions knows nothing of it yet */
+
+static int map(void *address, size_t length, int prot, int flags, int fd, uint64_t offset, const void *caller,
+               void **result) {
     if (!hooks.mmap)
         return gate__os_mmap(address, length, prot, flags, fd, offset, result);
-    if (offset > UINT32_MAX)
-        return -EOVERFLOW;
-    struct request r = {address, length, prot, flags, fd, (uint32_t)offset, 0};
-    hooked(call_mmap, &r);
+    struct request r = {address, length, prot, flags, fd, (uint32_t)offset, 0, caller, call_mmap};
+    hooked(&r);
     if (r.answer < 4096)
         return -(int)r.answer;
     *result = (void *)r.answer;
     return 0;
 }
 
+static void unmap(void *address, size_t length, const void *caller) {
+    if (hooks.munmap)
+        hooked(&(struct request){.address = address, .length = length, .caller = caller, .call = call_munmap});
+    else
+        unmap_or_die(address, length);
+}
+
+static int protect(void *address, size_t length, int prot, const void *caller) {
+    if (!hooks.mprotect)
+        return gate__os_mprotect(address, length, prot);
+    return hooked(&(struct request){
+        .address = address, .length = length, .option = prot, .caller = caller, .call = call_mprotect});
+}
+
+/* The entry points */
+
+static int map_listed(void *address, size_t length, int flags, int fd, uint64_t offset,
+                      const struct gate__region_origin *origin, void **result) {
+    void *at;
+    freeze();
+    if (is_refused(origin->prot))
+        return -EACCES;
+    if (hooks.mmap && offset > UINT32_MAX)
+        return -EOVERFLOW;
+    int failed = gate__region_expect();
+    if (failed)
+        return failed;
+    failed = map(address, length, origin->prot, flags, fd, offset, origin->caller, &at);
+    if (!failed && !gate__region_fits(at, length)) {
+        unmap(at, length, origin->caller);
+        failed = -ENOMEM;
+    }
+    if (failed) {
+        gate__region_forget();
+        return failed;
+    }
+    gate__region_add(at, length, origin);
+    *result = at;
+    return 0;
+}
+
+int gate_mmap(void *address, size_t length, int prot, int flags, int fd, uint64_t offset, void **result) {
+    struct gate__region_origin origin = {NULL, __builtin_return_address(0), GATE_REGION_MAPPED, prot};
+    return map_listed(address, length, flags, fd, offset, &origin, result);
+}
+
+int gate__mem_map_as(size_t length, const struct gate__region_origin *origin, void **base) {
+    return map_listed(NULL, length, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, origin, base);
+}
+
+int gate__mem_map(size_t length, const char *tag, void **base) {
+    struct gate__region_origin origin = {tag, __builtin_return_address(0), GATE_REGION_MAPPED, PROT_READ | PROT_WRITE};
+    return gate__mem_map_as(length, &origin, base);
+}
+
+int gate__mem_map_unlisted(size_t length, void **base) {
+    freeze();
+    return map(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, NULL, base);
+}
+
 int gate_munmap(void *address, size_t length) {
     freeze();
-    if ((uintptr_t)address % gate__os_page_size() || length == 0)
-        return -EINVAL;
-    if (hooks.munmap) {
-        struct request r = {.address = address, .length = length};
-        hooked(call_munmap, &r);
-        return 0;
-    }
-    int failed = gate__os_munmap(address, length);
-    if (failed) {
-        fprintf(stderr, "callgate: munmap(%p, %zu) failed with errno %d\n", address, length, -failed);
-        gate__throw("munmap");
-    }
-    return 0;
+    int failed = gate__region_remove(address, length);
+    if (!failed)
+        unmap(address, length, __builtin_return_address(0));
+    return failed;
 }
 
 int gate_mprotect(void *address, size_t length, int prot) {
     freeze();
     if (is_refused(prot))
         return -EACCES;
-    if (!hooks.mprotect)
-        return gate__os_mprotect(address, length, prot);
-    return hooked(call_mprotect, &(struct request){.address = address, .length = length, .option = prot});
+    int failed = gate__region_expect();
+    if (failed)
+        return failed;
+    failed = protect(address, length, prot, __builtin_return_address(0));
+    if (failed)
+        gate__region_forget();
+    else
+        gate__region_protect(address, length, prot);
+    return failed;
 }
 
 int gate_madvise(void *address, size_t length, int advice) {
     freeze();
     if (!hooks.madvise)
         return gate__os_madvise(address, length, advice);
-    return hooked(call_madvise, &(struct request){.address = address, .length = length, .option = advice});
+    return hooked(&(struct request){.address = address,
+                                    .length = length,
+                                    .option = advice,
+                                    .caller = __builtin_return_address(0),
+                                    .call = call_madvise});
 }
 
 int gate_msync(void *address, size_t length, int flags) {
     freeze();
     if (!hooks.msync)
         return gate__os_msync(address, length, flags);
-    return hooked(call_msync, &(struct request){.address = address, .length = length, .option = flags});
+    return hooked(&(struct request){.address = address,
+                                    .length = length,
+                                    .option = flags,
+                                    .caller = __builtin_return_address(0),
+                                    .call = call_msync});
+}
+
+int gate__mem_sigaction(int number, const struct sigaction *action, struct sigaction *old) {
+    freeze();
+    return hooks.sigaction ? -hooks.sigaction(number, action, old) : gate__os_sigaction(number, action, old);
 }

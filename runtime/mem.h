@@ -33,15 +33,18 @@ extern "C" {
  * the 32 bits that its signature has. */
 int gate_mmap(void *address, size_t length, int prot, int flags, int fd, uint64_t offset, void **result);
 
-/* Unmaps length bytes at address, as munmap(2) does.
+/* Unmaps length bytes at address, as munmap(2) does: a mapping, a part of one, or several that are adjacent.
  *
- * Errors: -EINVAL for an address that is not a multiple of the page size or a length of zero, with
- * nothing done. A kernel that refuses a valid unmap is fatal. */
+ * Errors: -EINVAL, with nothing done, for an address that is not a multiple of the page size, a length of zero,
+ * and unless each page is live, mapped by gate_mmap and not unmapped since; -ENOMEM, with nothing done, when a
+ * part of a mapping is unmapped and there is no memory to note that. A kernel that refuses a valid unmap
+ * is fatal; address, length and errno are printed. */
 int gate_munmap(void *address, size_t length);
 
-/* Changes the protection of mapped pages, as mprotect(2) does.
+/* Changes the protection of mapped pages, as mprotect(2) does. Pages that are not from gate_mmap are taken too.
  *
- * Errors: those of mprotect(2); -EACCES for writable and executable, as for gate_mmap. */
+ * Errors: those of mprotect(2), which may then have changed a part of the pages, of which the region table
+ * knows nothing; -EACCES for writable and executable, as for gate_mmap. */
 int gate_mprotect(void *address, size_t length, int prot);
 
 /* Gives advice about mapped pages, as madvise(2) does. Errors: those of madvise(2). */
@@ -72,12 +75,21 @@ struct gate_mem_hooks {
 /* Registers the hooks, once for the life of the process, before the first mapping freezes the table.
  *
  * Ownership: the table is copied. Blocks: never.
- * Errors: -EINVAL for a table larger than this library knows, or that has only one of mmap and munmap;
- * -EBUSY when hooks are registered or linked in, or a mapping has been made; then nothing changes. */
+ * Errors: -EINVAL for a table of a later version than this library knows, or that has only one of mmap and
+ * munmap, and a line on standard error says which; -EBUSY when hooks are registered or linked in, or a mapping
+ * has been made. Nothing changes then. */
 int gate_mem_register_hooks(const struct gate_mem_hooks *hooks);
 
 /* Stores the hooks that are in force, with NULL for what goes to the kernel. Never blocks. */
 void gate_mem_hooks_active(struct gate_mem_hooks *hooks);
+
+/* Puts the kernel's own functions in the place of all that is NULL in table: for a hook that passes on what
+ * it gets. Those calls are raw, and munmap ends the process if the kernel refuses. Never blocks. */
+void gate_mem_hooks_complete(struct gate_mem_hooks *table);
+
+/* For a hook to call: the code address that the entry point which called it was called from; NULL for
+ * memory of the region table's own. Never blocks. */
+const void *gate_mem_caller(void);
 
 /* The other way to hook: define some of these in an object that is linked into the program. They are in
  * force from the first instruction, with the meaning of the members above; nothing has to be called. */

@@ -81,6 +81,10 @@ gate_m *gate_m_acquire(void);
  * Never blocks. */
 void gate_m_release(gate_m *m);
 
+/* The handle's number, from 1 and never used twice in a process: what the region table and tools name it
+ * by. Never blocks; any thread, while m lives. */
+uint64_t gate_m_number(const gate_m *m);
+
 /* What a new task does. Its result goes to gate_task_join. */
 typedef void *(*gate_task_main)(void *argument);
 

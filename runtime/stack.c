@@ -47,7 +47,7 @@ void gate__stack_pool_destroy(struct gate__stack_pool *pool) {
 static int guard(void *page, size_t size) {
     static _Atomic bool missing;
     if (!missing && gate__settings.guardpages) {
-        if (gate__os_guard(page, size) == 0)
+        if (gate_madvise(page, size, gate__os_guard_advice) == 0)
             return 0;
         missing = true;
     }
@@ -58,8 +58,7 @@ static int guard(void *page, size_t size) {
 static int map_stacks(size_t size, size_t count, char **base) {
     size_t page = gate__os_page_size(), stride = page + size;
     void *got;
-    int failed = gate_mmap(NULL, stride * count, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0, &got);
+    int failed = gate__mem_map(stride * count, "task stacks", &got);
     if (failed)
         return failed;
     for (size_t i = 0; i < count && !failed; i++)

@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "runtime/internal.h"
@@ -54,8 +53,7 @@ void gate__trap_init(void) {
 }
 
 int gate__trap_prepare_thread(gate_m *m) {
-    return gate_mmap(NULL, ALTERNATE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
-                     &m->alternate_stack);
+    return gate__mem_map(ALTERNATE_SIZE, "signal stack", &m->alternate_stack);
 }
 
 void gate__trap_forget_thread(gate_m *m) {

@@ -19,8 +19,21 @@ int gate__os_madvise(void *address, size_t length, int advice);
 int gate__os_msync(void *address, size_t length, int flags);
 size_t gate__os_page_size(void);
 
-/* Makes touching these pages a fault without splitting their mapping; -EINVAL on systems that can't. */
-int gate__os_guard(void *address, size_t length);
+/* What the system can't do with a mapping: take a part of one away. */
+extern const bool gate__os_unmaps_parts;
+/* The advice that makes touching pages a fault without splitting their mapping; -EINVAL where it is unknown. */
+extern const int gate__os_guard_advice;
+
+struct sigaction;
+
+/* Installs a handler, as libc does; -ENOTSUP on a system without signals. */
+int gate__os_sigaction(int number, const struct sigaction *action, struct sigaction *old);
+/* Writes to a file descriptor, as much as it takes at once. */
+void gate__os_write(int fd, const char *text, size_t length);
+/* Writes the stack of the caller to standard error. */
+void gate__os_print_backtrace(void);
+/* Writes where in the program an address of code is, and returns how long that is. May allocate. */
+size_t gate__os_describe_code(const void *code, char *buffer, size_t size);
 
 /* A barrier on every thread of this process that runs, at the caller's cost alone: what a thread
  * stored before it is seen here, and what is stored here before it is seen by what that thread loads

@@ -1,9 +1,13 @@
 /* The memory entry points where no hook is registered. */
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "tests/support/runtime.h"
 
@@ -66,13 +70,44 @@ Test(mem, unmap_of_a_misaligned_address_or_nothing_is_einval_and_does_nothing) {
     gate_munmap(at, PAGE);
 }
 
-static void unmap_beyond_the_address_space(void *unused) {
-    (void)unused;
-    gate_munmap((void *)PAGE, SIZE_MAX / PAGE * PAGE);
+Test(mem, unmap_of_what_is_not_live_is_einval_and_does_nothing) {
+    char *at = map(3 * PAGE);
+    void *foreign = mmap(NULL, PAGE, PROT_READ, ANONYMOUS, -1, 0);
+    cr_assert_eq(gate_munmap(foreign, PAGE), -EINVAL, "libc mapped it");
+    cr_assert(is_mapped(foreign));
+    munmap(foreign, PAGE);
+    cr_assert_eq(gate_munmap(at + PAGE, PAGE), 0);
+    cr_assert_eq(gate_munmap(at, 3 * PAGE), -EINVAL, "there is a hole in it");
+    cr_assert_eq(gate_munmap(at + PAGE, PAGE), -EINVAL, "it is gone already");
+    cr_assert(is_mapped(at) && is_mapped(at + 2 * PAGE));
+    cr_assert_eq(gate_munmap((void *)PAGE, SIZE_MAX / PAGE * PAGE), -EINVAL);
+    gate_munmap(at, PAGE);
+    gate_munmap(at + 2 * PAGE, PAGE);
 }
 
-Test(mem, a_kernel_that_refuses_an_unmap_is_fatal_and_says_which) {
-    cr_assert_dies_with(unmap_beyond_the_address_space, NULL, "munmap(0x1000");
+/* From here on the kernel answers EPERM to munmap. */
+static void refuse_unmaps(void) {
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_munmap, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+        perror("seccomp");
+}
+
+static void unmap_against_the_kernels_will(void *at) {
+    refuse_unmaps();
+    gate_munmap(at, 2 * PAGE);
+}
+
+Test(mem, a_kernel_that_refuses_a_valid_unmap_is_fatal_and_says_which) {
+    char *at = map(2 * PAGE), expected[80];
+    snprintf(expected, sizeof expected, "munmap(%p, 8192) failed with errno 1", (void *)at);
+    cr_assert_dies_with(unmap_against_the_kernels_will, at, expected);
+    gate_munmap(at, 2 * PAGE);
 }
 
 Test(mem, protection_is_enforced_and_can_be_given_back) {

@@ -58,11 +58,15 @@ static int32_t hook_sigaction(int32_t number, const struct sigaction *action, st
 
 static int first_registration = 1;
 
-/* Registers before any test maps anything. */
+/* Registers before any test maps anything; a first mapping brings the region table its memory, which is
+ * mapped through the hook too. */
 __attribute__((constructor)) static void register_hooks(void) {
     struct gate_mem_hooks hooks = {sizeof hooks, hook_mmap,   hook_munmap,   hook_option,
                                    hook_option,  hook_option, hook_sigaction};
+    void *at;
     first_registration = gate_mem_register_hooks(&hooks);
+    if (gate_mmap(NULL, PAGE, PROT_READ, ANONYMOUS, -1, 0, &at) == 0)
+        gate_munmap(at, PAGE);
 }
 
 Test(mem_hooks, are_accepted_once_and_from_a_constructor) {

@@ -57,7 +57,7 @@ Test(stack, guard_pages_do_not_split_the_reservation) {
     struct gate__stack stack;
     void *page;
     gate_mmap(NULL, PAGE, 3, 0x22, -1, 0, &page);
-    bool has_guard_pages = gate__os_guard(page, PAGE) == 0;
+    bool has_guard_pages = gate_madvise(page, PAGE, gate__os_guard_advice) == 0;
     gate_munmap(page, PAGE);
     gate__stack_pool_init(&pool, SIZE);
     unsigned before = count_mappings();

@@ -3,9 +3,14 @@
  * SPDX-License-Identifier: MIT */
 #include "runtime/os/os.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -43,11 +48,44 @@ int gate__os_msync(void *address, size_t length, int flags) {
 }
 
 size_t gate__os_page_size(void) {
-    return (size_t)sysconf(_SC_PAGESIZE);
+    static _Atomic size_t known;
+    size_t size = atomic_load_explicit(&known, memory_order_relaxed);
+    if (!size) {
+        size = (size_t)sysconf(_SC_PAGESIZE);
+        atomic_store_explicit(&known, size, memory_order_relaxed);
+    }
+    return size;
 }
 
-int gate__os_guard(void *address, size_t length) {
-    return gate__os_madvise(address, length, MADV_GUARD_INSTALL);
+const bool gate__os_unmaps_parts = true;
+const int gate__os_guard_advice = MADV_GUARD_INSTALL;
+
+int gate__os_sigaction(int number, const struct sigaction *action, struct sigaction *old) {
+    int saved_errno = errno, failed = sigaction(number, action, old) ? -errno : 0;
+    errno = saved_errno;
+    return failed;
+}
+
+void gate__os_write(int fd, const char *text, size_t length) {
+    gate__syscall(SYS_write, fd, (long)text, (long)length, 0, 0, 0);
+}
+
+void gate__os_print_backtrace(void) {
+    void *frames[32];
+    backtrace_symbols_fd(frames, backtrace(frames, 32), STDERR_FILENO);
+}
+
+size_t gate__os_describe_code(const void *code, char *buffer, size_t size) {
+    Dl_info info;
+    int length;
+    if (!code || !dladdr(code, &info) || !info.dli_fname)
+        length = snprintf(buffer, size, "%p", code);
+    else if (!info.dli_sname)
+        length = snprintf(buffer, size, "%s(+%#tx)", info.dli_fname, (const char *)code - (char *)info.dli_fbase);
+    else
+        length = snprintf(buffer, size, "%s(%s+%#tx)", info.dli_fname, info.dli_sname,
+                          (const char *)code - (char *)info.dli_saddr);
+    return (size_t)length < size ? (size_t)length : size - 1;
 }
 
 int gate__os_barrier_register(void) {

@@ -1,0 +1,73 @@
+/* The layer that keeps to a budget of mapped bytes.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+
+#include "runtime/hooks.h"
+#include "runtime/mem.h"
+#include "runtime/os/os.h"
+#include "runtime/region.h"
+
+static struct gate_mem_hooks below;
+static size_t budget;
+static _Atomic size_t used;
+
+static size_t in_pages(size_t length) {
+    size_t page = gate__os_page_size();
+    return length > SIZE_MAX - page ? SIZE_MAX : (length + page - 1) / page * page;
+}
+
+static bool take(size_t bytes) {
+    size_t now = atomic_load(&used);
+    do {
+        if (bytes > budget || now > budget - bytes)
+            return false;
+    } while (!atomic_compare_exchange_weak(&used, &now, now + bytes));
+    return true;
+}
+
+static void give_back(size_t bytes) {
+    atomic_fetch_sub(&used, bytes);
+}
+
+/* How many bytes of a range are mapped, by the region table: those that a fixed mapping is about to replace. */
+static size_t live_bytes(const char *base, size_t length) {
+    const char *end = base + length;
+    struct gate_region region;
+    size_t live = 0;
+    for (const char *at = base; at < end && gate_region_next(at, &region) == 0 && (char *)region.base < end;) {
+        const char *from = at > (char *)region.base ? at : region.base, *to = (char *)region.base + region.length;
+        live += (size_t)((to < end ? to : end) - from);
+        at = to;
+    }
+    return live;
+}
+
+static uintptr_t hook_mmap(void *address, uintptr_t length, int32_t prot, int32_t flags, int32_t fd, uint32_t offset) {
+    size_t bytes = in_pages(length);
+    if (!take(bytes))
+        return ENOMEM;
+    size_t replaced = flags & MAP_FIXED ? live_bytes(address, bytes) : 0;
+    uintptr_t at = below.mmap(address, length, prot, flags, fd, offset);
+    give_back(at < 4096 ? bytes : replaced);
+    return at;
+}
+
+static void hook_munmap(void *address, uintptr_t length) {
+    below.munmap(address, length);
+    give_back(in_pages(length));
+}
+
+int gate_hooks_limit(struct gate_mem_hooks *table, size_t bytes) {
+    if (below.size)
+        return -EBUSY;
+    budget = bytes;
+    gate_mem_hooks_complete(table);
+    below = *table;
+    table->mmap = hook_mmap;
+    table->munmap = hook_munmap;
+    return 0;
+}
