@@ -2,7 +2,8 @@
  *
  * A region is a run of pages of one mapping that have the same protection, state and tag. Unmapping
  * or protecting a part splits one; what becomes alike again is joined. Every page from gate_mmap is in one
- * until gate_munmap, whether a hook or the kernel mapped it.
+ * until gate_munmap, whether a hook or the kernel mapped it. While another thread changes a part of one, it may
+ * be seen in more pieces than it will have.
  *
  * Any thread may call these, with or without a runtime; none of them blocks on a hook or the system, but
  * for gate_region_tag, which may map memory for the table. Addresses and lengths are in bytes. Since 0.1.

@@ -6,7 +6,7 @@
  *                     Go's x_cgo_mmap has it: pages pass between threads through the kernel
  *   LeakSanitizer     looks for pointers in what is mapped
  *   MemorySanitizer   pages that MADV_DONTNEED has zeroed are initialised
- *   AddressSanitizer  pages that are new are not poisoned by what was there before
+ *   AddressSanitizer  pages that become accessible are not poisoned by what was there before
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
@@ -19,6 +19,7 @@
 
 #include "runtime/hooks.h"
 #include "runtime/mem.h"
+#include "runtime/region.h"
 
 #define WEAK __attribute__((weak, visibility("default")))
 
@@ -107,6 +108,24 @@ static void note_roots(char *base, size_t length, bool mapped) {
     pthread_mutex_unlock(&roots_lock);
 }
 
+/* AddressSanitizer's shadow outlives a mapping. What gets access, by a mapping or after having had none,
+ * starts afresh; a reservation without access may be larger than there is memory for its shadow. */
+static void clear_poison(char *base, size_t length) {
+    if (__asan_unpoison_memory_region)
+        __asan_unpoison_memory_region(base, length);
+}
+
+static void clear_poison_where_closed(char *base, size_t length) {
+    char *end = base + length;
+    struct gate_region region;
+    for (char *at = base; at < end && gate_region_next(at, &region) == 0 && (char *)region.base < end;) {
+        char *from = at > (char *)region.base ? at : region.base, *to = (char *)region.base + region.length;
+        if (region.prot == PROT_NONE)
+            clear_poison(from, (size_t)((to < end ? to : end) - from));
+        at = to;
+    }
+}
+
 /* The hooks. The caller's errno is not ours to change. */
 
 static int32_t error_of(int result, int saved_errno) {
@@ -120,8 +139,8 @@ static uintptr_t hook_mmap(void *address, uintptr_t length, int32_t prot, int32_
     acquire();
     void *at = mmap(address, length, prot, flags, fd, offset);
     int32_t failed = error_of(at == MAP_FAILED, saved_errno);
-    if (!failed && __asan_unpoison_memory_region)
-        __asan_unpoison_memory_region(at, length);
+    if (!failed && prot != PROT_NONE)
+        clear_poison(at, length);
     if (!failed)
         note_roots(at, length, true);
     release();
@@ -142,7 +161,10 @@ static void hook_munmap(void *address, uintptr_t length) {
 
 static int32_t hook_mprotect(void *address, uintptr_t length, int32_t prot) {
     int saved_errno = errno;
-    return error_of(mprotect(address, length, prot), saved_errno);
+    int32_t failed = error_of(mprotect(address, length, prot), saved_errno);
+    if (!failed && prot != PROT_NONE)
+        clear_poison_where_closed(address, length);
+    return failed;
 }
 
 static int32_t hook_madvise(void *address, uintptr_t length, int32_t advice) {
