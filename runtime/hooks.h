@@ -63,7 +63,7 @@ int gate_hooks_limit(struct gate_mem_hooks *table, size_t bytes);
 
 /* Writes a line to fd for each call: what, with which arguments, what came of it, and from where.
  *
- *     callgate: mmap(0x0, 65536, 0x3, 0x22, -1, 0) = 0x7f...; from program(main+0x4c) [0x55...] */
+ *     callgate: mmap((nil), 65536, 0x3, 0x22, -1, 0) = 0x7f0102030000, from ./program(+0x1234) */
 int gate_hooks_trace(struct gate_mem_hooks *table, int fd);
 
 /* What the object files define, each its own, for the library to find. */

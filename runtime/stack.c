@@ -47,8 +47,9 @@ void gate__stack_pool_destroy(struct gate__stack_pool *pool) {
 static int guard(void *page, size_t size) {
     static _Atomic bool missing;
     if (!missing && gate__settings.guardpages) {
-        if (gate_madvise(page, size, gate__os_guard_advice) == 0)
-            return 0;
+        int failed = gate_madvise(page, size, gate__os_guard_advice);
+        if (failed != -EINVAL)
+            return failed;
         missing = true;
     }
     return gate_mprotect(page, size, PROT_NONE);

@@ -23,8 +23,10 @@ static __attribute__((format(printf, 1, 2))) void say(const char *format, ...) {
     size_t used = (size_t)snprintf(line, sizeof line, "callgate: ");
     used += (size_t)vsnprintf(line + used, sizeof line - used, format, arguments);
     va_end(arguments);
-    used += (size_t)snprintf(line + used, sizeof line - used, ", from ");
-    used += gate__os_describe_code(gate_mem_caller(), line + used, sizeof line - used - 1);
+    const void *caller = gate_mem_caller();
+    used += (size_t)snprintf(line + used, sizeof line - used, caller ? ", from " : ", from the region table");
+    if (caller)
+        used += gate__os_describe_code(caller, line + used, sizeof line - used - 1);
     line[used++] = '\n';
     gate__os_write(output, line, used);
     errno = saved_errno;

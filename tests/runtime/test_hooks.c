@@ -1,0 +1,260 @@
+/* The layers, composed by their functions into the one table that a process has: trace > limit > fault > a hook
+ * of the test's own. Each test sets up what it needs in a child, where the table is still open. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "callgate.h"
+#include "tests/support/test.h"
+
+enum { PAGE = 4096, ANONYMOUS = MAP_PRIVATE | MAP_ANONYMOUS };
+
+static struct gate_mem_hooks empty(void) {
+    return (struct gate_mem_hooks){.size = sizeof(struct gate_mem_hooks)};
+}
+
+static int map(size_t length, void **at) {
+    return gate_mmap(NULL, length, PROT_READ | PROT_WRITE, ANONYMOUS, -1, 0, at);
+}
+
+#define expect(condition)                                                   \
+    do {                                                                    \
+        if (!(condition)) {                                                 \
+            fprintf(stderr, "line %d: not so: %s\n", __LINE__, #condition); \
+            abort();                                                        \
+        }                                                                   \
+    } while (0)
+
+/* Runs body in a child: all of its expectations must hold. output has what it wrote to standard error. */
+static char output[64 * 1024];
+
+static void in_child(void (*body)(void *)) {
+    int status = dies(body, NULL, output, sizeof output);
+    cr_assert_eq(status, 0, "%s", output);
+}
+
+/* Fault */
+
+static void fail_the_third(void *unused) {
+    struct gate_mem_hooks table = empty();
+    void *at[3];
+    (void)unused;
+    expect(gate_hooks_fault(&table, &(struct gate_fault){.nth = 3, .error = EMFILE}) == 0);
+    expect(gate_mem_register_hooks(&table) == 0);
+    expect(map(PAGE, &at[0]) == 0); /* the table's memory, and the page */
+    expect(gate_hooks_fault_calls() == 2);
+    expect(map(PAGE, &at[1]) == -EMFILE);
+    expect(map(PAGE, &at[2]) == 0);
+    expect(gate_hooks_fault_calls() == 4);
+    gate_munmap(at[0], PAGE);
+    gate_munmap(at[2], PAGE);
+    expect(gate_hooks_fault_calls() == 4);
+}
+
+Test(hooks, fault_fails_the_nth_call_with_the_chosen_errno) {
+    in_child(fail_the_third);
+}
+
+static void fail_other_calls(void *unused) {
+    struct gate_mem_hooks table = empty();
+    void *at;
+    (void)unused;
+    gate_hooks_fault(&table, &(struct gate_fault){.nth = 4});
+    gate_mem_register_hooks(&table);
+    expect(map(PAGE, &at) == 0);
+    expect(gate_madvise(at, PAGE, MADV_DONTNEED) == 0);
+    expect(gate_mprotect(at, PAGE, PROT_READ) == -ENOMEM);
+    struct gate_region region;
+    expect(gate_region_find(at, &region) == 0 && region.prot == (PROT_READ | PROT_WRITE));
+    expect(gate_msync(at, PAGE, MS_ASYNC) == 0);
+    gate_munmap(at, PAGE);
+}
+
+Test(hooks, fault_counts_every_call_that_can_fail_and_the_default_is_enomem) {
+    in_child(fail_other_calls);
+}
+
+static void fail_one_in_four(void *unused) {
+    struct gate_mem_hooks table = empty();
+    unsigned failures = 0;
+    (void)unused;
+    gate_hooks_fault(&table, &(struct gate_fault){.one_in = 4, .seed = 42});
+    gate_mem_register_hooks(&table);
+    for (int i = 0; i < 1000; i++) {
+        void *at;
+        bool failed = map(PAGE, &at) != 0;
+        if (!failed)
+            gate_munmap(at, PAGE);
+        failures += failed;
+        if (i < 64)
+            fputc(failed ? 'x' : '.', stderr);
+    }
+    expect(failures > 150 && failures < 350);
+}
+
+Test(hooks, fault_fails_one_in_n_and_the_same_seed_the_same_calls) {
+    in_child(fail_one_in_four);
+    char first[65] = "";
+    strncpy(first, output, 64);
+    in_child(fail_one_in_four);
+    cr_assert_eq(strncmp(first, output, 64), 0);
+    cr_assert(strchr(first, 'x') && strchr(first, '.'));
+}
+
+/* Limit */
+
+static void stay_in_a_budget(void *unused) {
+    struct gate_mem_hooks table = empty();
+    size_t budget = (1 << 20) + 8 * PAGE; /* the region table maps a MiB for itself */
+    void *at[3], *same;
+    (void)unused;
+    expect(gate_hooks_limit(&table, budget) == 0);
+    expect(gate_mem_register_hooks(&table) == 0);
+    expect(map(5 * PAGE, &at[0]) == 0);
+    expect(map(4 * PAGE, &at[1]) == -ENOMEM);
+    expect(map(3 * PAGE, &at[1]) == 0);
+    expect(map(1, &at[2]) == -ENOMEM);
+    expect(map(SIZE_MAX - 100, &at[2]) == -ENOMEM);
+    expect(gate_munmap(at[1], PAGE) == 0);
+    expect(map(1, &at[2]) == 0);
+    gate_munmap(at[2], PAGE);
+    /* A fixed mapping counts in place of what it replaces. */
+    expect(gate_mmap(at[0], PAGE, PROT_READ, ANONYMOUS | MAP_FIXED, -1, 0, &same) == 0 && same == at[0]);
+    expect(map(PAGE, &at[2]) == 0);
+    expect(map(PAGE, &same) == -ENOMEM);
+}
+
+Test(hooks, limit_is_enomem_beyond_the_budget_and_unmapping_gives_back) {
+    in_child(stay_in_a_budget);
+}
+
+/* Trace */
+
+static void trace_all(void *unused) {
+    struct gate_mem_hooks table = empty();
+    void *at;
+    (void)unused;
+    expect(gate_hooks_trace(&table, 2) == 0);
+    expect(gate_mem_register_hooks(&table) == 0);
+    errno = 17;
+    expect(map(3 * PAGE, &at) == 0);
+    expect(gate_mprotect(at, PAGE, PROT_READ) == 0);
+    expect(gate_madvise(at, PAGE, 9999) == -EINVAL);
+    expect(gate_msync(at, PAGE, MS_SYNC) == 0);
+    expect(gate_munmap(at, 3 * PAGE) == 0);
+    expect(gate_mmap(NULL, 0, PROT_READ, ANONYMOUS, -1, 0, &at) == -EINVAL);
+    expect(errno == 17);
+}
+
+Test(hooks, trace_writes_a_line_for_each_call_with_sizes_results_and_from_where) {
+    in_child(trace_all);
+    cr_assert_not_null(strstr(output, "callgate: mmap((nil), 12288, 0x3, 0x22, -1, 0) = 0x"), "%s", output);
+    cr_assert_not_null(strstr(output, ", 4096, 0x1), from "));
+    cr_assert_not_null(strstr(output, ", 4096, 0x270f) = errno 22, from "));
+    cr_assert_not_null(strstr(output, "callgate: msync(0x"));
+    cr_assert_not_null(strstr(output, "callgate: munmap(0x"));
+    cr_assert_not_null(strstr(output, "callgate: mmap((nil), 0, 0x1, 0x22, -1, 0) = errno 22, from "));
+    unsigned lines = 0, here = 0;
+    for (char *at = output; (at = strstr(at, "callgate: ")) != NULL; at++)
+        lines++;
+    for (char *at = output; (at = strstr(at, "+0x")) != NULL; at++)
+        here++;
+    cr_assert_eq(lines, 7u, "%s", output);
+    cr_assert_eq(here, 6u, "all but one are from a place in this program: %s", output);
+    cr_assert_not_null(strstr(output, ", from the region table\n"));
+}
+
+/* Composition */
+
+static int reached; /* calls that the lowest hook got */
+
+static uintptr_t hook_mmap(void *address, uintptr_t length, int32_t prot, int32_t flags, int32_t fd, uint32_t offset) {
+    void *at = mmap(address, length, prot, flags, fd, offset);
+    reached++;
+    return at == MAP_FAILED ? (uintptr_t)errno : (uintptr_t)at;
+}
+
+static void hook_munmap(void *address, uintptr_t length) {
+    munmap(address, length);
+}
+
+static void compose(void *unused) {
+    struct gate_mem_hooks table = empty();
+    void *at;
+    (void)unused;
+    table.mmap = hook_mmap;
+    table.munmap = hook_munmap;
+    expect(gate_hooks_fault(&table, &(struct gate_fault){.nth = 3, .error = EPERM}) == 0);
+    expect(gate_hooks_limit(&table, (1 << 20) + 4 * PAGE) == 0);
+    expect(gate_hooks_trace(&table, 2) == 0);
+    expect(gate_mem_register_hooks(&table) == 0);
+    expect(map(PAGE, &at) == 0 && reached == 2);
+    expect(map(PAGE, &at) == -EPERM && reached == 2); /* fault's, passed up by limit, which took nothing for it */
+    expect(map(3 * PAGE, &at) == 0 && reached == 3);
+    expect(map(PAGE, &at) == -ENOMEM && reached == 3); /* limit's: fault doesn't count it */
+    expect(gate_hooks_fault_calls() == 4);
+}
+
+Test(hooks, layers_lie_above_each_other_in_the_order_of_the_calls) {
+    in_child(compose);
+    cr_assert_not_null(strstr(output, "= errno 1,"));
+    cr_assert_not_null(strstr(output, "= errno 12,"), "trace is above limit");
+}
+
+static void refuse(void *unused) {
+    struct gate_mem_hooks table = empty(), other = empty();
+    (void)unused;
+    expect(gate_hooks_fault(&table, &(struct gate_fault){.error = 4096}) == -EINVAL);
+    expect(gate_hooks_fault(&table, &(struct gate_fault){.error = -1}) == -EINVAL);
+    expect(!table.mmap);
+    expect(gate_hooks_fault(&table, &(struct gate_fault){0}) == 0);
+    expect(gate_hooks_fault(&other, &(struct gate_fault){0}) == -EBUSY);
+    expect(gate_hooks_limit(&table, 1) == 0);
+    expect(gate_hooks_limit(&other, 1) == -EBUSY);
+    expect(gate_hooks_trace(&table, 2) == 0);
+    expect(gate_hooks_trace(&other, 2) == -EBUSY);
+    expect(gate_hooks_sanitizer(&table) == -EINVAL); /* it is the lowest */
+    expect(!other.mmap);
+}
+
+Test(hooks, a_second_layer_of_a_kind_and_a_sanitizer_that_is_not_the_lowest_are_refused) {
+    in_child(refuse);
+}
+
+static void register_halves(void *unused) {
+    struct gate_mem_hooks half = empty(), other = empty(), newer = empty(), none = {0};
+    (void)unused;
+    half.mmap = hook_mmap;
+    other.munmap = hook_munmap;
+    newer.size++;
+    expect(gate_mem_register_hooks(&half) == -EINVAL);
+    expect(gate_mem_register_hooks(&other) == -EINVAL);
+    expect(gate_mem_register_hooks(&newer) == -EINVAL);
+    expect(gate_mem_register_hooks(&none) == -EINVAL);
+    half.munmap = hook_munmap;
+    expect(gate_mem_register_hooks(&half) == 0); /* the refused ones left the table open */
+}
+
+Test(hooks, a_refused_table_says_why_and_leaves_room_for_another) {
+    in_child(register_halves);
+    cr_assert_not_null(strstr(output, "mmap without munmap"));
+    cr_assert_not_null(strstr(output, "munmap without mmap"));
+    cr_assert_not_null(strstr(output, "later version"));
+    cr_assert_not_null(strstr(output, "size is not set"));
+}
+
+static void register_an_old_table(void *unused) {
+    struct gate_mem_hooks table = empty(), active;
+    (void)unused;
+    table.mmap = hook_mmap;
+    table.munmap = hook_munmap;
+    table.msync = (int32_t(*)(void *, uintptr_t, int32_t))(uintptr_t)1; /* beyond what the size says */
+    table.size = offsetof(struct gate_mem_hooks, mprotect);
+    expect(gate_mem_register_hooks(&table) == 0);
+    gate_mem_hooks_active(&active);
+    expect(active.size == sizeof active && active.mmap == hook_mmap && !active.mprotect && !active.msync);
+}
+
+Test(hooks, a_table_of_an_earlier_version_leaves_the_rest_to_the_kernel) {
+    in_child(register_an_old_table);
+}
