@@ -97,8 +97,10 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: %s FILE.tsv\n", argv[0]);
         return 2;
     }
+    bench_mem_prepare();
     bench_calls_prepare();
     add_rows(bench_calls);
+    add_rows(bench_mem);
     measure();
     return write_results(argv[1]);
 }
