@@ -61,13 +61,51 @@ struct gate__lock {
 void gate__lock_init(struct gate__lock *lock, enum gate__rank rank); /* [any] */
 void gate__lock(struct gate__lock *lock);                            /* [any] */
 void gate__unlock(struct gate__lock *lock);                          /* [any] */
-/* Fatal when the calling thread holds a lock of ours. [any] */
+
+/* A latch is a lock of one word, of the leaves' rank, for code that holds it for some tens of instructions
+ * and has to be fast just behind a system call.
+ *
+ *   FREE --take--> TAKEN --take by another, which waits--> CONTENDED --drop wakes one--> FREE
+ */
+struct gate__latch {
+    _Atomic uint32_t word;
+};
+
+enum { GATE__LATCH_FREE, GATE__LATCH_TAKEN, GATE__LATCH_CONTENDED };
+
+void gate__lock_wait_for_latch(struct gate__latch *latch);
+void gate__lock_wake_for_latch(struct gate__latch *latch);
+
 #if GATE_DEBUG_LEVEL > 0
+/* What the calling thread holds, for the ranks. [any] */
+void gate__lock_note(enum gate__rank rank);
+void gate__lock_note_unlock(enum gate__rank rank);
+/* Fatal when the calling thread holds a lock of ours. [any] */
 void gate__lock_assert_none(void);
 #else
+static inline void gate__lock_note(enum gate__rank rank) {
+    (void)rank;
+}
+static inline void gate__lock_note_unlock(enum gate__rank rank) {
+    (void)rank;
+}
 static inline void gate__lock_assert_none(void) {
 }
 #endif
+
+static inline void gate__latch(struct gate__latch *latch) { /* [any] */
+    uint32_t free = GATE__LATCH_FREE;
+    gate__lock_note(GATE__RANK_LEAF);
+    if (!atomic_compare_exchange_strong_explicit(&latch->word, &free, GATE__LATCH_TAKEN, memory_order_acquire,
+                                                 memory_order_relaxed))
+        gate__lock_wait_for_latch(latch);
+}
+
+static inline void gate__unlatch(struct gate__latch *latch) { /* [any] */
+    if (atomic_exchange_explicit(&latch->word, GATE__LATCH_FREE, memory_order_release) == GATE__LATCH_CONTENDED)
+        gate__lock_wake_for_latch(latch);
+    gate__lock_note_unlock(GATE__RANK_LEAF);
+}
 
 /* semaphore.c: on which a thread waits */
 
@@ -94,6 +132,8 @@ uintptr_t gate__pagemap_next(uintptr_t page, uintptr_t end);
 /* Sets the pointer of pages first to end, which is even. Takes at most two blocks for each of the two ends
  * that no earlier range had. The callers of these exclude each other. */
 void gate__pagemap_set(uintptr_t first, uintptr_t end, void *value);
+/* The same for pages that have none; false, with nothing set, if one of them has. */
+bool gate__pagemap_claim(uintptr_t first, uintptr_t end, void *value);
 /* Memory that it may use for ever, page-aligned and zeroed; how many blocks are left; and one of them. */
 void gate__pagemap_give(void *chunk, size_t length);
 size_t gate__pagemap_spare(void);
@@ -120,6 +160,8 @@ struct gate__region_origin {
     int prot;
 };
 void gate__region_add(void *base, size_t length, const struct gate__region_origin *origin);
+/* The same without a promise, for pages that were free and can be unmapped if this fails: -ENOMEM. [any] */
+int gate__region_add_new(void *base, size_t length, const struct gate__region_origin *origin);
 /* Takes pages out. -EINVAL, with nothing done, unless each of them is live. [any] */
 int gate__region_remove(void *base, size_t length);
 /* Those of these pages that are live have another protection. Keeps the promise. [any] */

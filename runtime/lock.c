@@ -1,10 +1,13 @@
 /* Locks with ranks.
  *
- * They stand on POSIX threads, not on bare futexes: sanitizers see them even where the library
- * itself was built without instrumentation, and so does a debugger.
+ * They stand on POSIX threads: sanitizers see them even where the library itself was built without
+ * instrumentation, and so does a debugger. A latch does not. What it guards is nobody's but the library's, and
+ * a POSIX lock's code and linkage are some 20 ns more at each turn of an entry point that is to cost no more
+ * than its system call.
  *
  * SPDX-License-Identifier: MIT */
 #include "runtime/internal.h"
+#include "runtime/os/os.h"
 
 #if GATE_DEBUG_LEVEL > 0
 
@@ -12,29 +15,19 @@
  * code may use its thread's own. */
 static _Thread_local unsigned held __attribute__((tls_model("initial-exec")));
 
-static void note_lock(const struct gate__lock *lock) {
-    if (held >> lock->rank)
+void gate__lock_note(enum gate__rank rank) {
+    if (held >> rank)
         gate__throw("locks taken out of order");
-    held |= 1u << lock->rank;
+    held |= 1u << rank;
 }
 
-static void note_unlock(const struct gate__lock *lock) {
-    held &= ~(1u << lock->rank);
+void gate__lock_note_unlock(enum gate__rank rank) {
+    held &= ~(1u << rank);
 }
 
 void gate__lock_assert_none(void) {
     if (held)
         gate__throw("a lock is held where host or foreign code runs");
-}
-
-#else
-
-static void note_lock(const struct gate__lock *lock) {
-    (void)lock;
-}
-
-static void note_unlock(const struct gate__lock *lock) {
-    (void)lock;
 }
 
 #endif
@@ -45,7 +38,7 @@ void gate__lock_init(struct gate__lock *lock, enum gate__rank rank) {
 }
 
 void gate__lock(struct gate__lock *lock) {
-    note_lock(lock);
+    gate__lock_note(lock->rank);
     if (pthread_mutex_lock(&lock->mutex))
         gate__throw("pthread_mutex_lock");
 }
@@ -53,5 +46,14 @@ void gate__lock(struct gate__lock *lock) {
 void gate__unlock(struct gate__lock *lock) {
     if (pthread_mutex_unlock(&lock->mutex))
         gate__throw("pthread_mutex_unlock");
-    note_unlock(lock);
+    gate__lock_note_unlock(lock->rank);
+}
+
+void gate__lock_wait_for_latch(struct gate__latch *latch) {
+    while (atomic_exchange_explicit(&latch->word, GATE__LATCH_CONTENDED, memory_order_acquire) != GATE__LATCH_FREE)
+        gate__os_wait(&latch->word, GATE__LATCH_CONTENDED);
+}
+
+void gate__lock_wake_for_latch(struct gate__latch *latch) {
+    gate__os_wake(&latch->word);
 }

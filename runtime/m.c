@@ -13,7 +13,7 @@
 
 static _Thread_local gate_m *current __attribute__((tls_model("initial-exec")));
 
-__attribute__((noinline)) gate_m *gate__m(void) {
+GATE__HOT_CODE __attribute__((noinline)) gate_m *gate__m(void) {
     return current;
 }
 

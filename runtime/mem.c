@@ -8,7 +8,10 @@
  *
  * Around the system call or hook stands the region table (region.c). No lock is held in between:
  *
- *   map, protect:  promise memory for the change; the call; change the table, or take the promise back
+ *   map:           the call; add to the table; if there is no memory for that, unmap again
+ *   map over what
+ *   is mapped, or
+ *   protect:       promise memory for the change; the call; change the table, or take the promise back
  *   unmap:         take the pages out of the table; the call, which may not fail
  *
  * An unmap comes after its change since the pages may be another thread's as soon as the kernel has them.
@@ -38,7 +41,7 @@
 
 /* The kernel, with the signatures of hooks */
 
-static void unmap_or_die(void *address, size_t length) {
+static inline void unmap_or_die(void *address, size_t length) {
     int failed = gate__os_munmap(address, length);
     if (failed) {
         fprintf(stderr, "callgate: munmap(%p, %zu) failed with errno %d\n", address, length, -failed);
@@ -89,9 +92,10 @@ void gate_mem_hooks_complete(struct gate_mem_hooks *table) {
 
 enum table_state { OPEN, FILLING, FROZEN };
 
-static struct gate_mem_hooks hooks, linked;
-static _Atomic uint32_t table_state;
-static _Atomic bool writable_code_allowed;
+GATE__HOT_DATA static struct gate_mem_hooks hooks;
+GATE__HOT_DATA static _Atomic uint32_t table_state;
+GATE__HOT_DATA static _Atomic bool writable_code_allowed;
+static struct gate_mem_hooks linked;
 
 /* From the kernel up, in the order that hooks.h states. */
 static void find_linked(void) {
@@ -199,17 +203,17 @@ struct request {
 };
 
 /* Who asked for what the thread's hook is doing. Used on the system stack, where no task moves away. */
-static _Thread_local const void *hook_caller;
+static _Thread_local const void *hook_caller __attribute__((tls_model("initial-exec")));
 
 const void *gate_mem_caller(void) {
     return hook_caller;
 }
 
-static void call_mmap(struct request *r) {
+GATE__HOT_CODE static void call_mmap(struct request *r) {
     r->answer = hooks.mmap(r->address, r->length, r->option, r->flags, r->fd, r->offset);
 }
 
-static void call_munmap(struct request *r) {
+GATE__HOT_CODE static void call_munmap(struct request *r) {
     hooks.munmap(r->address, r->length);
 }
 
@@ -225,14 +229,14 @@ static void call_msync(struct request *r) {
     r->answer = (uintptr_t)hooks.msync(r->address, r->length, r->option);
 }
 
-static void on_system_stack(void *data) {
+GATE__HOT_CODE static void on_system_stack(void *data) {
     struct request *request = data;
     hook_caller = request->caller;
     request->call(request);
     hook_caller = NULL;
 }
 
-static int hooked(struct request *request) {
+GATE__HOT_CODE static __attribute__((noinline)) int hooked(struct request *request) {
     gate__lock_assert_none();
     gate__switch_call(gate__m(), on_system_stack, request);
     return -(int)request->answer;
@@ -240,8 +244,8 @@ static int hooked(struct request *request) {
 
 /* What the entry points do to the system: the table of regions knows nothing of it yet */
 
-static int map(void *address, size_t length, int prot, int flags, int fd, uint64_t offset, const void *caller,
-               void **result) {
+static inline int map(void *address, size_t length, int prot, int flags, int fd, uint64_t offset, const void *caller,
+                      void **result) {
     if (!hooks.mmap)
         return gate__os_mmap(address, length, prot, flags, fd, offset, result);
     struct request r = {address, length, prot, flags, fd, (uint32_t)offset, 0, caller, call_mmap};
@@ -252,7 +256,7 @@ static int map(void *address, size_t length, int prot, int flags, int fd, uint64
     return 0;
 }
 
-static void unmap(void *address, size_t length, const void *caller) {
+static inline void unmap(void *address, size_t length, const void *caller) {
     if (hooks.munmap)
         hooked(&(struct request){.address = address, .length = length, .caller = caller, .call = call_munmap});
     else
@@ -268,32 +272,45 @@ static int protect(void *address, size_t length, int prot, const void *caller) {
 
 /* The entry points */
 
-static int map_listed(void *address, size_t length, int flags, int fd, uint64_t offset,
-                      const struct gate__region_origin *origin, void **result) {
+/* Over pages that may be mapped already: there is no way back, so the table has its memory before. */
+static __attribute__((noinline)) int map_fixed(void *address, size_t length, int flags, int fd, uint64_t offset,
+                                               const struct gate__region_origin *origin, void **result) {
+    if (!gate__region_fits(address, length))
+        return -ENOMEM;
+    int failed = gate__region_expect();
+    if (failed)
+        return failed;
+    failed = map(address, length, origin->prot, flags, fd, offset, origin->caller, result);
+    if (failed)
+        gate__region_forget();
+    else
+        gate__region_add(*result, length, origin);
+    return failed;
+}
+
+static inline int map_listed(void *address, size_t length, int flags, int fd, uint64_t offset,
+                             const struct gate__region_origin *origin, void **result) {
     void *at;
     freeze();
     if (is_refused(origin->prot))
         return -EACCES;
     if (hooks.mmap && offset > UINT32_MAX)
         return -EOVERFLOW;
-    int failed = gate__region_expect();
+    if (flags & MAP_FIXED)
+        return map_fixed(address, length, flags, fd, offset, origin, result);
+    int failed = map(address, length, origin->prot, flags, fd, offset, origin->caller, &at);
     if (failed)
         return failed;
-    failed = map(address, length, origin->prot, flags, fd, offset, origin->caller, &at);
-    if (!failed && !gate__region_fits(at, length)) {
+    failed = gate__region_add_new(at, length, origin);
+    if (failed)
         unmap(at, length, origin->caller);
-        failed = -ENOMEM;
-    }
-    if (failed) {
-        gate__region_forget();
-        return failed;
-    }
-    gate__region_add(at, length, origin);
-    *result = at;
-    return 0;
+    else
+        *result = at;
+    return failed;
 }
 
-int gate_mmap(void *address, size_t length, int prot, int flags, int fd, uint64_t offset, void **result) {
+GATE__HOT_CODE int gate_mmap(void *address, size_t length, int prot, int flags, int fd, uint64_t offset,
+                             void **result) {
     struct gate__region_origin origin = {NULL, __builtin_return_address(0), GATE_REGION_MAPPED, prot};
     return map_listed(address, length, flags, fd, offset, &origin, result);
 }
@@ -309,10 +326,10 @@ int gate__mem_map(size_t length, const char *tag, void **base) {
 
 int gate__mem_map_unlisted(size_t length, void **base) {
     freeze();
-    return map(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, NULL, base);
+    return map(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, NULL, base);
 }
 
-int gate_munmap(void *address, size_t length) {
+GATE__HOT_CODE int gate_munmap(void *address, size_t length) {
     freeze();
     int failed = gate__region_remove(address, length);
     if (!failed)

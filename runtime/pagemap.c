@@ -30,8 +30,8 @@ struct extent {
 
 _Static_assert(FAN * sizeof(entry) == GATE__PAGEMAP_BLOCK, "a node is a block");
 
-static struct extent *extents;
-static size_t spare;
+GATE__HOT_DATA static struct extent *extents;
+GATE__HOT_DATA static size_t spare;
 
 void gate__pagemap_give(void *chunk, size_t length) {
     struct extent *extent = chunk;
@@ -40,11 +40,11 @@ void gate__pagemap_give(void *chunk, size_t length) {
     extents = extent;
 }
 
-size_t gate__pagemap_spare(void) {
+GATE__HOT_CODE size_t gate__pagemap_spare(void) {
     return spare;
 }
 
-void *gate__pagemap_take(void) {
+GATE__HOT_CODE void *gate__pagemap_take(void) {
     struct extent *extent = extents;
     if (!extent)
         gate__throw("the region table has no memory for a change that it promised to take");
@@ -64,6 +64,10 @@ static entry *node_of(uintptr_t word) {
     return (entry *)(word - IS_NODE);
 }
 
+static inline uintptr_t load(const entry *at) {
+    return atomic_load_explicit(at, memory_order_acquire);
+}
+
 /* A node whose pages all have the word. */
 static uintptr_t make_node(uintptr_t word) {
     entry *node = gate__pagemap_take();
@@ -76,44 +80,95 @@ static uintptr_t make_node(uintptr_t word) {
 // NOLINTNEXTLINE(misc-no-recursion): two levels
 static void set(entry *entries, unsigned shift, uintptr_t first, uintptr_t end, uintptr_t word) {
     uintptr_t span = (uintptr_t)1 << shift;
-    for (uintptr_t i = first >> shift; i << shift < end; i++) {
-        uintptr_t base = i << shift, old = atomic_load_explicit(&entries[i], memory_order_relaxed);
+    for (uintptr_t base = first & -span; base < end; base += span) {
+        entry *at = &entries[base >> shift];
+        uintptr_t old = atomic_load_explicit(at, memory_order_relaxed);
         bool whole = first <= base && end >= base + span;
         if (!is_node(old) && (whole || old == word)) {
-            atomic_store_explicit(&entries[i], word, memory_order_release);
+            atomic_store_explicit(at, word, memory_order_release);
             continue;
         }
         if (!is_node(old)) {
             old = make_node(old);
-            atomic_store_explicit(&entries[i], old, memory_order_release);
+            atomic_store_explicit(at, old, memory_order_release);
         }
         uintptr_t from = first > base ? first - base : 0, to = end < base + span ? end - base : span;
         set(node_of(old), shift - BITS, from, to, word);
     }
 }
 
-void gate__pagemap_set(uintptr_t first, uintptr_t end, void *value) {
-    set(root, ROOT_SHIFT, first, end, (uintptr_t)value);
+/* The entries of a range whose pages are all in one node of the lowest level, as most are; NULL otherwise. */
+static inline entry *row_of(uintptr_t first, uintptr_t end) {
+    uintptr_t word = load(&root[first >> ROOT_SHIFT]);
+    if (is_node(word))
+        word = load(&node_of(word)[first >> BITS & (FAN - 1)]);
+    return is_node(word) && first >> BITS == (end - 1) >> BITS ? &node_of(word)[first & (FAN - 1)] : NULL;
 }
 
-/* The word of page, and how many pages its entry stands for. */
-static uintptr_t look(uintptr_t page, unsigned *shift) {
-    uintptr_t word = atomic_load_explicit(&root[page >> ROOT_SHIFT], memory_order_acquire);
-    for (*shift = ROOT_SHIFT; is_node(word);) {
+static inline void set_row(entry *row, uintptr_t pages, uintptr_t word) {
+#pragma GCC unroll 4
+    for (uintptr_t i = 0; i < pages; i++)
+        atomic_store_explicit(&row[i], word, memory_order_release);
+}
+
+static inline bool is_row_empty(const entry *row, uintptr_t pages) {
+    uintptr_t seen = 0;
+#pragma GCC unroll 4
+    for (uintptr_t i = 0; i < pages; i++)
+        seen |= load(&row[i]);
+    return !seen;
+}
+
+GATE__HOT_CODE void gate__pagemap_set(uintptr_t first, uintptr_t end, void *value) {
+    entry *row = row_of(first, end);
+    if (row)
+        set_row(row, end - first, (uintptr_t)value);
+    else
+        set(root, ROOT_SHIFT, first, end, (uintptr_t)value);
+}
+
+GATE__HOT_CODE bool gate__pagemap_claim(uintptr_t first, uintptr_t end, void *value) {
+    entry *row = row_of(first, end);
+    if (!(row ? is_row_empty(row, end - first) : gate__pagemap_next(first, end) == end))
+        return false;
+    if (row)
+        set_row(row, end - first, (uintptr_t)value);
+    else
+        set(root, ROOT_SHIFT, first, end, (uintptr_t)value);
+    return true;
+}
+
+/* The entry of page, and how many pages it stands for. */
+static inline const entry *entry_of(uintptr_t page, unsigned *shift) {
+    const entry *at = &root[page >> ROOT_SHIFT];
+    uintptr_t word = load(at);
+    for (*shift = ROOT_SHIFT; is_node(word); word = load(at)) {
         *shift -= BITS;
-        word = atomic_load_explicit(&node_of(word)[page >> *shift & (FAN - 1)], memory_order_acquire);
+        at = &node_of(word)[page >> *shift & (FAN - 1)];
     }
-    return word;
+    return at;
 }
 
-void *gate__pagemap_get(uintptr_t page) {
-    unsigned shift;
-    return (void *)look(page, &shift);
+GATE__HOT_CODE void *gate__pagemap_get(uintptr_t page) {
+    uintptr_t word = load(&root[page >> ROOT_SHIFT]);
+    if (is_node(word))
+        word = load(&node_of(word)[page >> BITS & (FAN - 1)]);
+    if (is_node(word))
+        word = load(&node_of(word)[page & (FAN - 1)]);
+    return (void *)word;
 }
 
 uintptr_t gate__pagemap_next(uintptr_t page, uintptr_t end) {
-    unsigned shift;
-    while (page < end && !look(page, &shift))
-        page = ((page >> shift) + 1) << shift;
-    return page < end ? page : end;
+    while (page < end) {
+        unsigned shift;
+        const entry *at = entry_of(page, &shift);
+        if (load(at))
+            return page;
+        /* On to the next entry of the same node that isn't empty, or to the node behind. */
+        uintptr_t node_bits = shift == ROOT_SHIFT ? GATE__PAGEMAP_PAGES - 1 : ((uintptr_t)1 << (shift + BITS)) - 1;
+        do
+            page = ((page >> shift) + 1) << shift;
+        while (page < end && page & node_bits && !load(++at));
+    }
+    return end;
 }

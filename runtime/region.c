@@ -1,6 +1,6 @@
 /* The region table: what is mapped, for whom, and by whom. Read without a lock, from anywhere.
  *
- * A region is a record; the page map leads from each of its pages to it. Writers hold the table's lock,
+ * A region is a record; the page map leads from each of its pages to it. Writers hold the table's latch,
  * readers hold nothing and may be signal handlers that interrupted a writer. What makes that sound:
  *
  *   - Records are never unmapped. A free one has end == 0.
@@ -52,91 +52,96 @@ static const uintptr_t limit = (GATE__PAGEMAP_PAGES - 1) << GATE__PAGEMAP_SHIFT;
 
 _Static_assert(sizeof(struct record) == CELL, "a cache line");
 
-static struct gate__lock table_lock = GATE__LOCK_INITIAL(GATE__RANK_LEAF);
-static struct record *free_records;
-static struct gate__account *free_accounts;
-static struct gate__account total, outsiders = {.open = true};
-static uint64_t last_mapping;
-static size_t expected; /* changes that have been promised memory */
+/* What every change touches, in two cache lines. */
+GATE__HOT_DATA static struct {
+    struct gate__latch latch;
+    struct record *free_records;
+    size_t expected; /* changes that have been promised memory */
+    struct gate_region_counts total;
+    uint64_t last_mapping;
+    struct gate__account *free_accounts;
+} table __attribute__((aligned(CELL)));
+
+GATE__HOT_DATA static struct gate__account outsiders = {.open = true};
 
 /* Memory for the table itself */
 
 /* What one change may take: two blocks for each end in the page map, and one for records. */
 enum { BLOCKS_PER_CHANGE = 5 };
 
-/* Takes the lock, with memory for one more change than is expected. */
-static int lock_for_change(void) {
+/* Takes the latch, with memory for one more change than is expected. */
+GATE__HOT_CODE static int latch_for_change(void) {
     for (;;) {
         void *chunk;
-        gate__lock(&table_lock);
-        if (gate__pagemap_spare() >= (expected + 1) * BLOCKS_PER_CHANGE)
+        gate__latch(&table.latch);
+        if (gate__pagemap_spare() >= (table.expected + 1) * BLOCKS_PER_CHANGE)
             return 0;
-        gate__unlock(&table_lock);
+        gate__unlatch(&table.latch);
         int failed = gate__mem_map_unlisted(CHUNK, &chunk);
         if (failed)
             return failed;
-        gate__lock(&table_lock);
+        gate__latch(&table.latch);
         gate__pagemap_give(chunk, CHUNK);
-        gate__unlock(&table_lock);
+        gate__unlatch(&table.latch);
     }
 }
 
 int gate__region_expect(void) {
-    int failed = lock_for_change();
+    int failed = latch_for_change();
     if (failed)
         return failed;
-    expected++;
-    gate__unlock(&table_lock);
+    table.expected++;
+    gate__unlatch(&table.latch);
     return 0;
 }
 
 void gate__region_forget(void) {
-    gate__lock(&table_lock);
-    expected--;
-    gate__unlock(&table_lock);
+    gate__latch(&table.latch);
+    table.expected--;
+    gate__unlatch(&table.latch);
 }
 
-static struct record *take_record(void) {
-    if (!free_records) {
+static inline struct record *take_record(void) {
+    if (!table.free_records) {
         struct record *cells = gate__pagemap_take();
         for (size_t i = GATE__PAGEMAP_BLOCK / CELL; i-- > 0;) {
-            cells[i].next = free_records;
-            free_records = &cells[i];
+            cells[i].next = table.free_records;
+            table.free_records = &cells[i];
         }
     }
-    struct record *record = free_records;
-    free_records = record->next;
+    struct record *record = table.free_records;
+    table.free_records = record->next;
     return record;
 }
 
 /* Accounts have cells of their own: to a reader that comes late, a record's cell must stay a record. */
 static struct gate__account *take_account(void) {
-    if (!free_accounts) {
+    if (!table.free_accounts) {
         struct gate__account *cells = gate__pagemap_take();
         for (size_t i = GATE__PAGEMAP_BLOCK / sizeof *cells; i-- > 0;) {
-            cells[i].next_free = free_accounts;
-            free_accounts = &cells[i];
+            cells[i].next_free = table.free_accounts;
+            table.free_accounts = &cells[i];
         }
     }
-    struct gate__account *account = free_accounts;
-    free_accounts = account->next_free;
+    struct gate__account *account = table.free_accounts;
+    table.free_accounts = account->next_free;
     return account;
 }
 
 /* Accounts: what is counted for each M, and in all */
 
-static void count(struct gate__account *account, intptr_t regions, intptr_t bytes) {
+static inline void count(struct gate__account *account, intptr_t regions, intptr_t bytes) {
     account->counts.regions += (size_t)regions;
     account->counts.bytes += (size_t)bytes;
-    total.counts.regions += (size_t)regions;
-    total.counts.bytes += (size_t)bytes;
+    table.total.regions += (size_t)regions;
+    table.total.bytes += (size_t)bytes;
     if (account->counts.regions == 0 && !account->open) {
-        account->next_free = free_accounts;
-        free_accounts = account;
+        account->next_free = table.free_accounts;
+        table.free_accounts = account;
     }
 }
 
-static void raise_peaks(struct gate_region_counts *counts) {
+static inline void raise_peaks(struct gate_region_counts *counts) {
     if (counts->regions > counts->peak_regions)
         counts->peak_regions = counts->regions;
     if (counts->bytes > counts->peak_bytes)
@@ -144,28 +149,28 @@ static void raise_peaks(struct gate_region_counts *counts) {
 }
 
 int gate__region_open_account(uint64_t number, struct gate__account **result) {
-    int failed = lock_for_change();
+    int failed = latch_for_change();
     if (failed)
         return failed;
     struct gate__account *account = take_account();
     *account = (struct gate__account){.open = true};
     atomic_store_explicit(&account->number, number, memory_order_relaxed);
-    gate__unlock(&table_lock);
+    gate__unlatch(&table.latch);
     *result = account;
     return 0;
 }
 
 void gate__region_close_account(struct gate__account *account) {
-    gate__lock(&table_lock);
+    gate__latch(&table.latch);
     account->open = false;
     count(account, 0, 0);
-    gate__unlock(&table_lock);
+    gate__unlatch(&table.latch);
 }
 
 void gate_region_counts(const gate_m *m, struct gate_region_counts *counts) {
-    gate__lock(&table_lock);
-    *counts = m ? m->account->counts : total.counts;
-    gate__unlock(&table_lock);
+    gate__latch(&table.latch);
+    *counts = m ? m->account->counts : table.total;
+    gate__unlatch(&table.latch);
 }
 
 /* Records: the words of one, each changed alone */
@@ -197,16 +202,18 @@ static void lead(uintptr_t first, uintptr_t end, struct record *record) {
     gate__pagemap_set(page_of(first), page_of(end), record);
 }
 
-/* A record, to which no page leads yet. Its end is stored last: until then it is free to readers. */
-static struct record *make(uintptr_t first, uintptr_t end, const struct gate__region_origin *origin,
-                           struct gate__account *account, uint64_t mapping) {
+#define set(record, word, value) atomic_store_explicit(&(record)->word, (value), memory_order_release)
+
+/* A record, to which no page leads yet. It is free to readers until it has an end. */
+GATE__HOT_CODE static struct record *make(uintptr_t first, uintptr_t end, const struct gate__region_origin *origin,
+                                          struct gate__account *account, uint64_t mapping) {
     struct record *record = take_record();
     put(record, first, first);
-    put(record, prot, origin->prot);
-    put(record, state, origin->state);
-    put(record, tag, origin->tag);
-    put(record, caller, origin->caller);
-    put(record, account, account);
+    set(record, prot, origin->prot);
+    set(record, state, origin->state);
+    set(record, tag, origin->tag);
+    set(record, caller, origin->caller);
+    set(record, account, account);
     record->mapping = mapping;
     put(record, end, end);
     count(account, 1, (intptr_t)(end - first));
@@ -214,13 +221,13 @@ static struct record *make(uintptr_t first, uintptr_t end, const struct gate__re
 }
 
 /* Frees a record that no page leads to any more. */
-static void drop(struct record *record) {
+GATE__HOT_CODE static void drop(struct record *record) {
     struct gate__account *account = get(record, account);
     intptr_t length = (intptr_t)(get(record, end) - get(record, first));
     put(record, end, 0);
     count(account, -1, -length);
-    record->next = free_records;
-    free_records = record;
+    record->next = table.free_records;
+    table.free_records = record;
 }
 
 /* Makes a part of record one of its own. */
@@ -275,11 +282,11 @@ struct range {
 };
 
 /* The pages of length bytes; empty where the table can have none. */
-static struct range range_of(const void *base, size_t length) {
+static inline struct range range_of(const void *base, size_t length) {
     uintptr_t first = (uintptr_t)base, page = gate__os_page_size();
-    if (first >= limit || first % page || length > limit - first || length == 0)
+    if (first >= limit || first & (page - 1) || length > limit - first || length == 0)
         return (struct range){0, 0};
-    return (struct range){first, first + (length + page - 1) / page * page};
+    return (struct range){first, first + ((length + page - 1) & -page)};
 }
 
 static void cut_out(struct range range) {
@@ -324,28 +331,60 @@ static void validate_around(struct range range) {
 }
 #endif
 
-/* Ends a change: what was counted up and down meanwhile was no peak. */
-static void settle(struct range range) {
-    struct range around = {range.first ? range.first - 1 : 0, range.end};
-    struct record *record, *above = record_at(range.end);
-    for_each_record(record, around) raise_peaks(&get(record, account)->counts);
-    if (above)
-        raise_peaks(&get(above, account)->counts);
-    raise_peaks(&total.counts);
+static void raise_at(uintptr_t address) {
+    struct record *record = record_at(address);
+    if (record)
+        raise_peaks(&get(record, account)->counts);
+}
+
+/* Ends a change that has cut regions: what was counted up and down meanwhile was no peak. What can have become
+ * more is the regions in the range, and those beside it. */
+GATE__COLD_CODE static void settle(struct range range) {
+    struct record *record;
+    raise_at(range.first ? range.first - 1 : 0);
+    raise_at(range.end);
+    for_each_record(record, range) raise_peaks(&get(record, account)->counts);
+    raise_peaks(&table.total);
     validate_around(range);
-    gate__unlock(&table_lock);
+    gate__unlatch(&table.latch);
+}
+
+/* Leads a range of which parts are live to the new record, in place of what was there. */
+GATE__COLD_CODE static void replace(struct range range, struct record *record) {
+    cut_out(range);
+    struct record *gone = gather(range);
+    lead(range.first, range.end, record);
+    drop_all(gone);
+}
+
+/* Makes the region of a new mapping. The latch is held. */
+GATE__HOT_CODE static void add(struct range range, const struct gate__region_origin *origin) {
+    gate_m *m = gate__m();
+    struct gate__account *account = m ? m->account : &outsiders;
+    struct record *record = make(range.first, range.end, origin, account, ++table.last_mapping);
+    if (!gate__pagemap_claim(page_of(range.first), page_of(range.end), record)) {
+        replace(range, record);
+        settle(range);
+        return;
+    }
+    raise_peaks(&account->counts);
+    raise_peaks(&table.total);
+    validate_around(range);
+    gate__unlatch(&table.latch);
+}
+
+GATE__HOT_CODE int gate__region_add_new(void *base, size_t length, const struct gate__region_origin *origin) {
+    struct range range = range_of(base, length);
+    int failed = range.end ? latch_for_change() : -ENOMEM;
+    if (!failed)
+        add(range, origin);
+    return failed;
 }
 
 void gate__region_add(void *base, size_t length, const struct gate__region_origin *origin) {
-    struct range range = range_of(base, length);
-    gate_m *m = gate__m();
-    gate__lock(&table_lock);
-    expected--;
-    cut_out(range);
-    struct record *gone = gather(range);
-    lead(range.first, range.end, make(range.first, range.end, origin, m ? m->account : &outsiders, ++last_mapping));
-    drop_all(gone);
-    settle(range);
+    gate__latch(&table.latch);
+    table.expected--;
+    add(range_of(base, length), origin);
 }
 
 /* Whether a region begins or ends at address, or none is there. */
@@ -365,18 +404,17 @@ static bool is_live(struct range range) {
     return range.end && live >= range.end;
 }
 
-/* Whole regions go without any memory: whoever cleans up after a failure succeeds. */
-int gate__region_remove(void *base, size_t length) {
-    struct range range = range_of(base, length);
-    gate__lock(&table_lock);
-    if (range.end && !(is_edge(range.first) && is_edge(range.end))) {
-        gate__unlock(&table_lock);
-        int failed = lock_for_change();
-        if (failed)
-            return failed;
-    }
+/* Takes out parts of regions, or several. The latch is not held yet. */
+GATE__COLD_CODE static int remove_parts(struct range range, bool whole) {
+    int failed = 0;
+    if (whole)
+        gate__latch(&table.latch);
+    else
+        failed = latch_for_change();
+    if (failed)
+        return failed;
     if (!is_live(range)) {
-        gate__unlock(&table_lock);
+        gate__unlatch(&table.latch);
         return -EINVAL;
     }
     cut_out(range);
@@ -385,6 +423,24 @@ int gate__region_remove(void *base, size_t length) {
     drop_all(gone);
     settle(range);
     return 0;
+}
+
+/* Whole regions go without any memory: whoever cleans up after a failure succeeds. */
+GATE__HOT_CODE int gate__region_remove(void *base, size_t length) {
+    struct range range = range_of(base, length);
+    if (!range.end)
+        return -EINVAL;
+    gate__latch(&table.latch);
+    struct record *record = record_at(range.first);
+    if (record && get(record, first) == range.first && get(record, end) == range.end) {
+        lead(range.first, range.end, NULL);
+        drop(record);
+        gate__unlatch(&table.latch);
+        return 0;
+    }
+    bool whole = is_edge(range.first) && is_edge(range.end);
+    gate__unlatch(&table.latch);
+    return remove_parts(range, whole);
 }
 
 /* Joins what has become alike, at both ends of the range and within. */
@@ -401,8 +457,8 @@ static void merge_all(struct range range) {
 void gate__region_protect(void *base, size_t length, int prot) {
     struct range range = range_of(base, length);
     struct record *record;
-    gate__lock(&table_lock);
-    expected--;
+    gate__latch(&table.latch);
+    table.expected--;
     cut_out(range);
     for_each_record(record, range) put(record, prot, prot);
     merge_all(range);
@@ -411,25 +467,25 @@ void gate__region_protect(void *base, size_t length, int prot) {
 void gate__region_set_state(void *base, size_t length, enum gate_region_state state) {
     struct range range = range_of(base, length);
     struct record *record;
-    gate__lock(&table_lock);
-    expected--;
+    gate__latch(&table.latch);
+    table.expected--;
     cut_out(range);
     for_each_record(record, range) put(record, state, state);
     merge_all(range);
 }
 
 bool gate__region_fits(const void *base, size_t length) {
-    return range_of(base, length).end != 0;
+    return (uintptr_t)base < limit && length <= limit - (uintptr_t)base;
 }
 
 int gate_region_tag(void *base, size_t length, const char *tag) {
     struct range range = range_of(base, length);
     struct record *record;
-    int failed = lock_for_change();
+    int failed = latch_for_change();
     if (failed)
         return failed;
     if (!is_live(range)) {
-        gate__unlock(&table_lock);
+        gate__unlatch(&table.latch);
         return -EINVAL;
     }
     cut_out(range);
@@ -497,7 +553,7 @@ void gate__region_validate(void) {
     struct range all = {0, limit};
     struct gate_region_counts seen = {0};
     struct record *record, *previous = NULL;
-    gate__lock(&table_lock);
+    gate__latch(&table.latch);
     for_each_record(record, all) {
         uintptr_t end = get(record, end), page = (uintptr_t)1 << GATE__PAGEMAP_SHIFT;
         for (uintptr_t at = get(record, first); at < end; at += page) {
@@ -510,7 +566,7 @@ void gate__region_validate(void) {
         seen.bytes += end - get(record, first);
         previous = record;
     }
-    if (seen.regions != total.counts.regions || seen.bytes != total.counts.bytes || expected)
+    if (seen.regions != table.total.regions || seen.bytes != table.total.bytes || table.expected)
         gate__throw("the region table's counters are wrong");
-    gate__unlock(&table_lock);
+    gate__unlatch(&table.latch);
 }

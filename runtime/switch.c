@@ -64,7 +64,7 @@ static void announced_on_system_stack(void *data) {
     leave_stack(&a->m->asan_fake_stack, task->stack.base, task->stack.size);
 }
 
-void gate__switch_call(gate_m *m, void (*fn)(void *), void *arg) {
+GATE__HOT_CODE void gate__switch_call(gate_m *m, void (*fn)(void *), void *arg) {
     if (!m || !m->task || !on_stack_of(m->task)) {
         fn(arg);
     } else if (!__sanitizer_start_switch_fiber) {

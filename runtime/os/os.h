@@ -7,6 +7,7 @@
 #ifndef CALLGATE_RUNTIME_OS_H
 #define CALLGATE_RUNTIME_OS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,7 +18,14 @@ int gate__os_munmap(void *address, size_t length);
 int gate__os_mprotect(void *address, size_t length, int prot);
 int gate__os_madvise(void *address, size_t length, int advice);
 int gate__os_msync(void *address, size_t length, int flags);
-size_t gate__os_page_size(void);
+
+/* The page size, which is asked for once. */
+extern _Atomic size_t gate__os_known_page_size;
+size_t gate__os_find_page_size(void);
+static inline size_t gate__os_page_size(void) {
+    size_t size = atomic_load_explicit(&gate__os_known_page_size, memory_order_relaxed);
+    return size ? size : gate__os_find_page_size();
+}
 
 /* What the system can't do with a mapping: take a part of one away. */
 extern const bool gate__os_unmaps_parts;
@@ -34,6 +42,10 @@ void gate__os_write(int fd, const char *text, size_t length);
 void gate__os_print_backtrace(void);
 /* Writes where in the program an address of code is, and returns how long that is. May allocate. */
 size_t gate__os_describe_code(const void *code, char *buffer, size_t size);
+
+/* Sleeps while *word is value, or less long; wakes one thread that does. */
+void gate__os_wait(_Atomic uint32_t *word, uint32_t value);
+void gate__os_wake(_Atomic uint32_t *word);
 
 /* A barrier on every thread of this process that runs, at the caller's cost alone: what a thread
  * stored before it is seen here, and what is stored here before it is seen by what that thread loads

@@ -26,6 +26,19 @@ Test(lock, taking_locks_out_of_order_is_fatal_in_debug_builds) {
     cr_assert_dies_with(lock_backwards, NULL, "locks taken out of order");
 }
 
+static void lock_below_a_latch(void *unused) {
+    struct gate__lock low;
+    struct gate__latch latch = {GATE__LATCH_FREE};
+    (void)unused;
+    gate__lock_init(&low, GATE__RANK_RUNTIME);
+    gate__latch(&latch);
+    gate__lock(&low);
+}
+
+Test(lock, a_latch_is_the_last_that_may_be_taken) {
+    cr_assert_dies_with(lock_below_a_latch, NULL, "locks taken out of order");
+}
+
 Test(lock, waiting_with_a_lock_held_is_fatal_in_debug_builds) {
     cr_assert_dies_with(wait_with_a_lock, NULL, "a lock is held");
 }
@@ -43,11 +56,14 @@ Test(lock, a_timed_wait_ends_with_the_time_or_with_a_post) {
     gate__semaphore_destroy(&semaphore);
 }
 
+enum { THREADS = 4, ROUNDS = 10000 };
+
 static int counter;
 static struct gate__lock counter_lock;
+static struct gate__latch counter_latch;
 
-static void *count(void *unused) {
-    for (int i = 0; i < 10000; i++) {
+static void *count_under_lock(void *unused) {
+    for (int i = 0; i < ROUNDS; i++) {
         gate__lock(&counter_lock);
         counter++;
         gate__unlock(&counter_lock);
@@ -55,12 +71,52 @@ static void *count(void *unused) {
     return unused;
 }
 
-Test(lock, excludes_other_threads) {
-    pthread_t threads[4];
-    gate__lock_init(&counter_lock, GATE__RANK_LEAF);
-    for (int i = 0; i < 4; i++)
-        pthread_create(&threads[i], NULL, count, NULL);
-    for (int i = 0; i < 4; i++)
+static void *count_under_latch(void *unused) {
+    for (int i = 0; i < ROUNDS; i++) {
+        gate__latch(&counter_latch);
+        counter++;
+        gate__unlatch(&counter_latch);
+    }
+    return unused;
+}
+
+static void run_threads(void *(*body)(void *)) {
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, body, NULL), 0);
+    for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    cr_assert_eq(counter, 40000);
+}
+
+Test(lock, excludes_other_threads) {
+    counter = 0;
+    gate__lock_init(&counter_lock, GATE__RANK_LEAF);
+    run_threads(count_under_lock);
+    cr_assert_eq(counter, THREADS * ROUNDS);
+}
+
+Test(lock, a_latch_excludes_other_threads) {
+    counter = 0;
+    run_threads(count_under_latch);
+    cr_assert_eq(counter, THREADS * ROUNDS);
+    cr_assert_eq(atomic_load(&counter_latch.word), GATE__LATCH_FREE);
+}
+
+static void *take_and_drop(void *unused) {
+    gate__latch(&counter_latch);
+    gate__unlatch(&counter_latch);
+    return unused;
+}
+
+Test(lock, who_waits_for_a_latch_sleeps_and_is_woken) {
+    pthread_t threads[THREADS];
+    gate__latch(&counter_latch);
+    for (int i = 0; i < THREADS; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, take_and_drop, NULL), 0);
+    wait_until(atomic_load(&counter_latch.word) == GATE__LATCH_CONTENDED);
+    usleep(20 * 1000); /* most of them sleep by now */
+    gate__unlatch(&counter_latch);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    cr_assert_eq(atomic_load(&counter_latch.word), GATE__LATCH_FREE);
 }

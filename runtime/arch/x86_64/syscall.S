@@ -2,8 +2,9 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "runtime/arch/asm.h"
+#include "runtime/layout.h"
 
-    .text
+    GATE__HOT_CODE
 
 /* long gate__syscall(long number, long a, long b, long c, long d, long e, long f)
  *

@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
+#include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <signal.h>
@@ -18,12 +19,14 @@
 #include <unistd.h>
 
 #include "runtime/arch/arch.h"
+#include "runtime/layout.h"
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* since Linux 6.13 */
 #endif
 
-int gate__os_mmap(void *address, size_t length, int prot, int flags, int fd, uint64_t offset, void **result) {
+GATE__HOT_CODE int gate__os_mmap(void *address, size_t length, int prot, int flags, int fd, uint64_t offset,
+                                 void **result) {
     long got = gate__syscall(SYS_mmap, (long)address, (long)length, prot, flags, fd, (long)offset);
     if (got < 0 && got > -4096)
         return (int)got;
@@ -31,7 +34,7 @@ int gate__os_mmap(void *address, size_t length, int prot, int flags, int fd, uin
     return 0;
 }
 
-int gate__os_munmap(void *address, size_t length) {
+GATE__HOT_CODE int gate__os_munmap(void *address, size_t length) {
     return (int)gate__syscall(SYS_munmap, (long)address, (long)length, 0, 0, 0, 0);
 }
 
@@ -47,13 +50,11 @@ int gate__os_msync(void *address, size_t length, int flags) {
     return (int)gate__syscall(SYS_msync, (long)address, (long)length, flags, 0, 0, 0);
 }
 
-size_t gate__os_page_size(void) {
-    static _Atomic size_t known;
-    size_t size = atomic_load_explicit(&known, memory_order_relaxed);
-    if (!size) {
-        size = (size_t)sysconf(_SC_PAGESIZE);
-        atomic_store_explicit(&known, size, memory_order_relaxed);
-    }
+GATE__HOT_DATA _Atomic size_t gate__os_known_page_size;
+
+size_t gate__os_find_page_size(void) {
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    atomic_store_explicit(&gate__os_known_page_size, size, memory_order_relaxed);
     return size;
 }
 
@@ -86,6 +87,14 @@ size_t gate__os_describe_code(const void *code, char *buffer, size_t size) {
         length = snprintf(buffer, size, "%s(%s+%#tx)", info.dli_fname, info.dli_sname,
                           (const char *)code - (char *)info.dli_saddr);
     return (size_t)length < size ? (size_t)length : size - 1;
+}
+
+void gate__os_wait(_Atomic uint32_t *word, uint32_t value) {
+    gate__syscall(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, value, 0, 0, 0);
+}
+
+void gate__os_wake(_Atomic uint32_t *word) {
+    gate__syscall(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
 }
 
 int gate__os_barrier_register(void) {
