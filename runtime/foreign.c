@@ -37,6 +37,7 @@ struct gate__slot *gate__foreign_claim(gate_m *m) {
         return NULL;
     }
     atomic_store(&m->claim, GATE__CLAIM_TAKEN);
+    gate__switch_acquire(m);
     return gate__sched_detach(m);
 }
 

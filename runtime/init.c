@@ -13,7 +13,7 @@ enum { DEFAULT_STACK = 64 * 1024, MOST_SLOTS = 1024 };
 static struct gate__lock runtimes_lock = GATE__LOCK_INITIAL(GATE__RANK_RUNTIMES);
 static gate_runtime *runtimes; /* those that are started, the first first */
 
-struct gate__settings gate__settings = {.membarrier = 1, .guardpages = 1};
+struct gate__settings gate__settings = {.membarrier = 1, .guardpages = 1, .annotations = 1};
 
 static const struct {
     const char *name;
@@ -21,6 +21,7 @@ static const struct {
 } settings[] = {
     {"membarrier", &gate__settings.membarrier},
     {"guardpages", &gate__settings.guardpages},
+    {"annotations", &gate__settings.annotations},
 };
 
 /* Takes one "name=value" of length bytes. */
@@ -143,6 +144,7 @@ static int begin_threads(gate_runtime *runtime) {
 /* What all runtimes of a process share. */
 static void prepare_process(void) {
     gate__init_read_settings();
+    gate__switch_init();
     gate__foreign_init();
     gate__trap_init();
 }

@@ -353,6 +353,34 @@ gate_m *gate__m_in(gate_runtime *runtime, const char *caller);
 
 /* switch.c: leaving a stack, with what sanitizers have to be told */
 
+/* What the program's sanitizer wants to hear; NULL what it doesn't, and all without one. */
+struct gate__notices {
+    void (*start_switch)(void **fake_stack, const void *bottom, size_t size);
+    void (*finish_switch)(void *fake_stack, const void **old_bottom, size_t *old_size);
+    void (*unpoison)(const volatile void *address, size_t size);
+    void *(*current_fibre)(void);
+    void *(*create_fibre)(unsigned flags);
+    void (*destroy_fibre)(void *fibre);
+    void (*switch_fibre)(void *fibre, unsigned flags);
+    void (*acquire)(void *address);
+    void (*release)(void *address);
+};
+extern struct gate__notices gate__switch_notices;
+
+/* Finds out, once for the process, before anything is switched. [any] */
+void gate__switch_init(void);
+
+/* What the caller did before a release comes before what happens after an acquire of the same object. No lock says
+ * so where these stand. [any] */
+static inline void gate__switch_release(void *object) {
+    if (__builtin_expect(gate__switch_notices.release != NULL, 0))
+        gate__switch_notices.release(object);
+}
+static inline void gate__switch_acquire(void *object) {
+    if (__builtin_expect(gate__switch_notices.acquire != NULL, 0))
+        gate__switch_notices.acquire(object);
+}
+
 /* Calls fn(arg) on the system stack: from a stackful task by the crossing, else in place. [any] */
 void gate__switch_call(gate_m *m, void (*fn)(void *), void *arg);
 /* Calls fn(arg) on the stack of m's task, from below its call on the system stack. [system stack] */
@@ -427,6 +455,7 @@ static inline void gate__foreign_enter(gate_m *m) {
     gate__assert(m->slot && atomic_load(&m->status) == GATE__M_RUNNING);
     uint32_t tick = atomic_load_explicit(&m->tick, memory_order_relaxed);
     atomic_store_explicit(&m->tick, tick + 1, memory_order_relaxed);
+    gate__switch_release(m);
     atomic_store_explicit(&m->status, GATE__M_IN_CALL, memory_order_release);
 }
 
@@ -521,8 +550,9 @@ void gate__init_release(gate_runtime *runtime);
 gate_runtime *gate__init_first(void);
 /* Settings for debugging, from the environment's GATE_DEBUG ("name=value,..."); HACKING.md lists them. */
 struct gate__settings {
-    int membarrier; /* 0: leaves are exchanges, as where the kernel has none */
-    int guardpages; /* 0: stacks are guarded by mprotect, likewise */
+    int membarrier;  /* 0: leaves are exchanges, as where the kernel has none */
+    int guardpages;  /* 0: stacks are guarded by mprotect, likewise */
+    int annotations; /* 0: sanitizers are told nothing of switches and of what they order */
 };
 extern struct gate__settings gate__settings;
 /* Reads them; a start does that once for the process. [any] */

@@ -312,6 +312,7 @@ void gate__sched_park(gate_m *m, uint32_t wake, const char *why) {
         park_here(m, wake);
     else if (begin_park(task, GATE__PARKING, wake))
         gate__switch_to_scheduler(m, GATE__LEAVE_PARK);
+    gate__switch_acquire(task);
     atomic_store_explicit(&task->where, outer, memory_order_relaxed);
 }
 

@@ -2,7 +2,8 @@
  *
  * AddressSanitizer has to know which stack a thread is on at any time: both crossings and swaps are
  * announced. ThreadSanitizer has to know which task is running: a task is a fibre of its own, and a
- * crossing, which stays within the task, is none of its business.
+ * crossing, which stays within the task, is none of its business. It hears of what is ordered by plain stores
+ * and atomics, too: in a library that is not instrumented it sees locks and semaphores only.
  *
  * The notices are weak symbols: a library built without sanitizers announces its switches as soon as
  * the program it is linked into brings one.
@@ -27,20 +28,44 @@ WEAK
 void __tsan_destroy_fiber(void *fiber);
 WEAK
 void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+WEAK
+void __tsan_acquire(void *address);
+WEAK
+void __tsan_release(void *address);
+
+struct gate__notices gate__switch_notices;
+
+void gate__switch_init(void) {
+    if (!gate__settings.annotations)
+        return;
+    gate__switch_notices = (struct gate__notices){
+        .start_switch = __sanitizer_start_switch_fiber,
+        .finish_switch = __sanitizer_finish_switch_fiber,
+        .unpoison = __asan_unpoison_memory_region,
+        .current_fibre = __tsan_get_current_fiber,
+        .create_fibre = __tsan_create_fiber,
+        .destroy_fibre = __tsan_destroy_fiber,
+        .switch_fibre = __tsan_switch_to_fiber,
+        .acquire = __tsan_acquire,
+        .release = __tsan_release,
+    };
+}
+
+#define tell gate__switch_notices
 
 static inline void leave_stack(void **fake_stack, const void *bottom, size_t size) {
-    if (__sanitizer_start_switch_fiber)
-        __sanitizer_start_switch_fiber(fake_stack, bottom, size);
+    if (tell.start_switch)
+        tell.start_switch(fake_stack, bottom, size);
 }
 
 static inline void arrive_on_stack(void *fake_stack) {
-    if (__sanitizer_finish_switch_fiber)
-        __sanitizer_finish_switch_fiber(fake_stack, NULL, NULL);
+    if (tell.finish_switch)
+        tell.finish_switch(fake_stack, NULL, NULL);
 }
 
 static inline void switch_fibre(void *fibre) {
-    if (__tsan_switch_to_fiber)
-        __tsan_switch_to_fiber(fibre, 0);
+    if (tell.switch_fibre)
+        tell.switch_fibre(fibre, 0);
 }
 
 /* Whether this very code runs on task's own stack, and not on the system stack below it. */
@@ -67,7 +92,7 @@ static void announced_on_system_stack(void *data) {
 GATE__HOT_CODE void gate__switch_call(gate_m *m, void (*fn)(void *), void *arg) {
     if (!m || !m->task || !on_stack_of(m->task)) {
         fn(arg);
-    } else if (!__sanitizer_start_switch_fiber) {
+    } else if (!tell.start_switch) {
         gate__arch_cross(m, fn, arg);
     } else {
         gate_task *task = m->task;
@@ -90,7 +115,7 @@ void gate__switch_call_back(gate_m *m, void (*fn)(void *), void *arg) {
     gate_task *task = m->task;
     if (!task->stack.base || on_stack_of(task)) {
         fn(arg);
-    } else if (!__sanitizer_start_switch_fiber) {
+    } else if (!tell.start_switch) {
         gate__arch_cross_back(m, fn, arg);
     } else {
         struct announced a = {m, fn, arg};
@@ -130,20 +155,20 @@ static void begin(void *data) {
 }
 
 void gate__switch_prepare(gate_task *task, void (*fn)(gate_task *)) {
-    if (__tsan_create_fiber)
-        task->tsan_fiber = __tsan_create_fiber(0);
+    if (tell.create_fibre)
+        task->tsan_fiber = tell.create_fibre(0);
     task->first = fn;
     task->sp = gate__arch_prepare(task->stack.base + task->stack.size, begin, task);
 }
 
 void gate__switch_enter_thread(gate_m *m) {
-    if (__tsan_get_current_fiber)
-        m->tsan_fiber = __tsan_get_current_fiber();
+    if (tell.current_fibre)
+        m->tsan_fiber = tell.current_fibre();
 }
 
 void gate__switch_forget(gate_task *task) {
-    if (__tsan_destroy_fiber)
-        __tsan_destroy_fiber(task->tsan_fiber);
-    if (__asan_unpoison_memory_region)
-        __asan_unpoison_memory_region(task->stack.base, task->stack.size);
+    if (tell.destroy_fibre)
+        tell.destroy_fibre(task->tsan_fiber);
+    if (tell.unpoison)
+        tell.unpoison(task->stack.base, task->stack.size);
 }

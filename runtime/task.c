@@ -162,6 +162,7 @@ int gate_task_ready(gate_task *task) {
 }
 
 int gate__task_wake(gate_task *task, uint32_t wake) {
+    gate__switch_release(task);
     uint32_t word = atomic_load(&task->state);
     for (;;) {
         if (word & wake)
