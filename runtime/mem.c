@@ -290,7 +290,7 @@ static __attribute__((noinline)) int map_fixed(void *address, size_t length, int
 
 static inline int map_listed(void *address, size_t length, int flags, int fd, uint64_t offset,
                              const struct gate__region_origin *origin, void **result) {
-    void *at;
+    void *at = NULL;
     freeze();
     if (is_refused(origin->prot))
         return -EACCES;

@@ -84,7 +84,7 @@ static void set(entry *entries, unsigned shift, uintptr_t first, uintptr_t end, 
         entry *at = &entries[base >> shift];
         uintptr_t old = atomic_load_explicit(at, memory_order_relaxed);
         bool whole = first <= base && end >= base + span;
-        if (!is_node(old) && (whole || old == word)) {
+        if (shift == 0 || (!is_node(old) && (whole || old == word))) {
             atomic_store_explicit(at, word, memory_order_release);
             continue;
         }
