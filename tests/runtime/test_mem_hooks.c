@@ -20,12 +20,18 @@ static struct {
 } seen;
 static uintptr_t answer;
 
+/* What a hook does before anything else, once; and how often one did. */
+static void (*meanwhile)(void);
+static int waited;
+
 static void note(void *address, uintptr_t length, int32_t option) {
     seen.address = address;
     seen.length = length;
     seen.option = option;
     seen.frame = __builtin_frame_address(0);
     seen.count++;
+    if (meanwhile)
+        meanwhile();
 }
 
 static uintptr_t hook_mmap(void *address, uintptr_t length, int32_t prot, int32_t flags, int32_t fd, uint32_t offset) {
@@ -157,6 +163,48 @@ static void *map_and_unmap(void *unused) {
 
 Test(mem_hooks, run_on_the_system_stack_when_a_task_maps) {
     cr_assert_null(run_task(map_and_unmap, NULL));
+}
+
+Test(mem_hooks, run_in_place_outside_a_task) {
+    void *at, *bottom;
+    size_t size;
+    cr_assert_eq(gate__os_stack_bounds(&bottom, &size), 0);
+    cr_assert_eq(gate_mmap(NULL, PAGE, PROT_READ, ANONYMOUS, -1, 0, &at), 0);
+    cr_assert(seen.frame > (char *)bottom && seen.frame < (char *)__builtin_frame_address(0));
+    gate_munmap(at, PAGE);
+}
+
+static void *map_protect_and_unmap(void *unused) {
+    void *at;
+    cr_assert_eq(gate_mmap(NULL, 2 * PAGE, PROT_READ, ANONYMOUS, -1, 0, &at), 0);
+    cr_assert_eq(gate_mprotect(at, PAGE, PROT_NONE), 0);
+    cr_assert_eq(gate_munmap(at, 2 * PAGE), 0);
+    return unused;
+}
+
+/* While this hook runs, another thread goes through all of the entry points, and a look-up is answered. */
+static void wait_for_another_thread(void) {
+    pthread_t other;
+    struct gate_region region;
+    meanwhile = NULL;
+    cr_assert_eq(pthread_create(&other, NULL, map_protect_and_unmap, NULL), 0);
+    pthread_join(other, NULL);
+    cr_assert_eq(gate_region_find(&seen, &region), -ENOENT);
+    waited++;
+}
+
+Test(mem_hooks, hold_no_lock_of_ours_while_they_run) {
+    void *at;
+    waited = 0;
+    meanwhile = wait_for_another_thread;
+    cr_assert_eq(gate_mmap(NULL, PAGE, PROT_READ, ANONYMOUS, -1, 0, &at), 0);
+    meanwhile = wait_for_another_thread;
+    cr_assert_eq(gate_mprotect(at, PAGE, PROT_NONE), 0);
+    meanwhile = wait_for_another_thread;
+    cr_assert_eq(gate_mmap(at, PAGE, PROT_READ, ANONYMOUS | MAP_FIXED, -1, 0, &at), 0);
+    meanwhile = wait_for_another_thread;
+    cr_assert_eq(gate_munmap(at, PAGE), 0);
+    cr_assert_eq(waited, 4);
 }
 
 Test(mem_hooks, see_every_mapping_that_a_runtime_makes) {
