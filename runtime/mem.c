@@ -27,18 +27,6 @@
 #include "runtime/internal.h"
 #include "runtime/os/os.h"
 
-/* NULL where the program defines none. */
-#pragma weak gate_hook_mmap
-#pragma weak gate_hook_munmap
-#pragma weak gate_hook_mprotect
-#pragma weak gate_hook_madvise
-#pragma weak gate_hook_msync
-#pragma weak gate_hook_sigaction
-#pragma weak gate_layer_sanitizer
-#pragma weak gate_layer_fault
-#pragma weak gate_layer_limit
-#pragma weak gate_layer_trace
-
 /* The kernel, with the signatures of hooks */
 
 static inline void unmap_or_die(void *address, size_t length) {
@@ -97,27 +85,16 @@ GATE__HOT_DATA static _Atomic uint32_t table_state;
 GATE__HOT_DATA static _Atomic bool writable_code_allowed;
 static struct gate_mem_hooks linked;
 
-/* From the kernel up, in the order that hooks.h states. */
 static void find_linked(void) {
-    linked = (struct gate_mem_hooks){
-        .size = sizeof linked,
-        .mmap = gate_hook_mmap,
-        .munmap = gate_hook_munmap,
-        .mprotect = gate_hook_mprotect,
-        .madvise = gate_hook_madvise,
-        .msync = gate_hook_msync,
-        .sigaction = gate_hook_sigaction,
-    };
+    gate__os_layer *layers[GATE__OS_LAYERS];
+    linked.size = sizeof linked;
+    gate__os_find_linked(&linked, layers);
     if (!linked.mmap != !linked.munmap)
         gate__fatal("gate_hook_mmap", "the program defines only one of gate_hook_mmap and gate_hook_munmap");
-    if (gate_layer_sanitizer)
-        gate_layer_sanitizer(&linked);
-    if (gate_layer_fault)
-        gate_layer_fault(&linked);
-    if (gate_layer_limit)
-        gate_layer_limit(&linked);
-    if (gate_layer_trace)
-        gate_layer_trace(&linked);
+    for (int i = 0; i < GATE__OS_LAYERS; i++) {
+        if (layers[i])
+            layers[i](&linked);
+    }
 }
 
 static const struct gate_mem_hooks *linked_hooks(void) {

@@ -27,10 +27,18 @@ static inline size_t gate__os_page_size(void) {
     return size ? size : gate__os_find_page_size();
 }
 
-/* What the system can't do with a mapping: take a part of one away. */
+/* Whether a part of a mapping can be taken away, and the rest stays. */
 extern const bool gate__os_unmaps_parts;
 /* The advice that makes touching pages a fault without splitting their mapping; -EINVAL where it is unknown. */
 extern const int gate__os_guard_advice;
+
+struct gate_mem_hooks;
+typedef void gate__os_layer(struct gate_mem_hooks *table);
+enum { GATE__OS_LAYERS = 4 };
+
+/* Finds what is linked into the program for the library to use: the functions gate_hook_ of mem.h, and the layers
+ * of hooks.h, from the kernel up. NULL stands for each that is not there. */
+void gate__os_find_linked(struct gate_mem_hooks *hooks, gate__os_layer *layers[GATE__OS_LAYERS]);
 
 struct sigaction;
 
