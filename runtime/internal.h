@@ -162,7 +162,8 @@ struct gate__region_origin {
 void gate__region_add(void *base, size_t length, const struct gate__region_origin *origin);
 /* The same without a promise, for pages that were free and can be unmapped if this fails: -ENOMEM. [any] */
 int gate__region_add_new(void *base, size_t length, const struct gate__region_origin *origin);
-/* Takes pages out. -EINVAL, with nothing done, unless each of them is live. [any] */
+/* Takes pages out. -EINVAL, with nothing done, unless each of them is live; -ENOTSUP, likewise, when the system can't
+ * unmap the part of a mapping that they are. [any] */
 int gate__region_remove(void *base, size_t length);
 /* Those of these pages that are live have another protection. Keeps the promise. [any] */
 void gate__region_protect(void *base, size_t length, int prot);

@@ -404,6 +404,17 @@ static bool is_live(struct range range) {
     return range.end && live >= range.end;
 }
 
+/* Whether one mapping goes on across address. */
+static bool is_within_mapping(uintptr_t address) {
+    struct record *low = address ? record_at(address - 1) : NULL, *high = record_at(address);
+    return low && high && low->mapping == high->mapping;
+}
+
+/* Whether the system can unmap what is in a range, and leave what is beside it. */
+static inline bool can_go(struct range range) {
+    return gate__os_unmaps_parts || !(is_within_mapping(range.first) || is_within_mapping(range.end));
+}
+
 /* Takes out parts of regions, or several. The latch is not held yet. */
 GATE__COLD_CODE static int remove_parts(struct range range, bool whole) {
     int failed = 0;
@@ -413,9 +424,10 @@ GATE__COLD_CODE static int remove_parts(struct range range, bool whole) {
         failed = latch_for_change();
     if (failed)
         return failed;
-    if (!is_live(range)) {
+    failed = !is_live(range) ? -EINVAL : can_go(range) ? 0 : -ENOTSUP;
+    if (failed) {
         gate__unlatch(&table.latch);
-        return -EINVAL;
+        return failed;
     }
     cut_out(range);
     struct record *gone = gather(range);
@@ -432,7 +444,7 @@ GATE__HOT_CODE int gate__region_remove(void *base, size_t length) {
         return -EINVAL;
     gate__latch(&table.latch);
     struct record *record = record_at(range.first);
-    if (record && get(record, first) == range.first && get(record, end) == range.end) {
+    if (record && get(record, first) == range.first && get(record, end) == range.end && can_go(range)) {
         lead(range.first, range.end, NULL);
         drop(record);
         gate__unlatch(&table.latch);
