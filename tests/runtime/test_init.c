@@ -113,6 +113,21 @@ Test(init, several_runtimes_live_side_by_side) {
     cr_assert_null(gate__init_first());
 }
 
+static void map_writable_code(void *unused) {
+    gate_runtime *runtime;
+    struct gate_runtime_config config = {.allow_writable_code = 1};
+    void *at;
+    (void)unused;
+    gate_runtime_start(&config, &runtime, NULL);
+    int failed = gate_mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &at);
+    fprintf(stderr, "mapped with %d\n", failed);
+    abort();
+}
+
+Test(init, a_runtime_may_be_configured_to_allow_writable_code) {
+    cr_assert_dies_with(map_writable_code, NULL, "mapped with 0");
+}
+
 static void read_settings(void *text) {
     setenv("GATE_DEBUG", text, 1);
     gate__init_read_settings();

@@ -11,6 +11,7 @@
 #include "callgate.h"
 #include "runtime/internal.h"
 #include "runtime/os/os.h"
+#include "tests/support/memory.h"
 #include "tests/support/test.h"
 
 static inline gate_runtime *start(uint32_t slots) {
@@ -78,12 +79,6 @@ static inline unsigned count_mappings(void) {
         lines += c == '\n';
     fclose(maps);
     return lines;
-}
-
-/* Whether anything is mapped at page. */
-static inline bool is_mapped(const void *page) {
-    unsigned char resident;
-    return mincore((void *)(uintptr_t)page, gate__os_page_size(), &resident) == 0;
 }
 
 #endif

@@ -1,0 +1,108 @@
+/* The memory entry points, in what Linux can do and not every system. */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "tests/support/runtime.h"
+
+enum { PAGE = 4096, ANONYMOUS = MAP_PRIVATE | MAP_ANONYMOUS };
+
+static char *map(size_t length) {
+    void *at = NULL;
+    cr_assert_eq(gate_mmap(NULL, length, PROT_READ | PROT_WRITE, ANONYMOUS, -1, 0, &at), 0);
+    return at;
+}
+
+Test(os, unmapped_pages_are_gone_and_the_others_stay) {
+    char *at = map(3 * PAGE);
+    cr_assert_eq(gate_munmap(at + PAGE, PAGE), 0);
+    cr_assert(is_mapped(at));
+    cr_assert_not(is_mapped(at + PAGE));
+    cr_assert(is_mapped(at + 2 * PAGE));
+    gate_munmap(at, PAGE);
+    gate_munmap(at + 2 * PAGE, PAGE);
+}
+
+Test(os, an_offset_beyond_32_bits_reaches_the_kernel) {
+    char name[] = "/tmp/callgate-mem-XXXXXX";
+    int fd = mkstemp(name);
+    uint64_t far = (uint64_t)8 << 30;
+    cr_assert_eq(ftruncate(fd, (off_t)(far + PAGE)), 0);
+    cr_assert_eq(pwrite(fd, "far", 4, (off_t)far), 4);
+    void *at = NULL;
+    cr_assert_eq(gate_mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, far, &at), 0);
+    cr_assert_str_eq(at, "far");
+    gate_munmap(at, PAGE);
+    close(fd);
+    unlink(name);
+}
+
+Test(os, unmap_of_what_is_not_live_is_einval_and_does_nothing) {
+    char *at = map(3 * PAGE);
+    void *foreign = mmap(NULL, PAGE, PROT_READ, ANONYMOUS, -1, 0);
+    cr_assert_eq(gate_munmap(foreign, PAGE), -EINVAL, "libc mapped it");
+    cr_assert(is_mapped(foreign));
+    munmap(foreign, PAGE);
+    cr_assert_eq(gate_munmap(at + PAGE, PAGE), 0);
+    cr_assert_eq(gate_munmap(at, 3 * PAGE), -EINVAL, "there is a hole in it");
+    cr_assert_eq(gate_munmap(at + PAGE, PAGE), -EINVAL, "it is gone already");
+    cr_assert(is_mapped(at) && is_mapped(at + 2 * PAGE));
+    cr_assert_eq(gate_munmap((void *)PAGE, SIZE_MAX / PAGE * PAGE), -EINVAL);
+    gate_munmap(at, PAGE);
+    gate_munmap(at + 2 * PAGE, PAGE);
+}
+
+/* From here on the kernel answers EPERM to munmap. */
+static void refuse_unmaps(void) {
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_munmap, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+        perror("seccomp");
+}
+
+static void unmap_against_the_kernels_will(void *at) {
+    refuse_unmaps();
+    gate_munmap(at, 2 * PAGE);
+}
+
+Test(os, a_kernel_that_refuses_a_valid_unmap_is_fatal_and_says_which) {
+    char *at = map(2 * PAGE), expected[80];
+    snprintf(expected, sizeof expected, "munmap(%p, 8192) failed with errno 1", (void *)at);
+    cr_assert_dies_with(unmap_against_the_kernels_will, at, expected);
+    gate_munmap(at, 2 * PAGE);
+}
+
+Test(os, protection_is_enforced_and_can_be_given_back) {
+    char *at = map(PAGE);
+    int pipe_ends[2];
+    cr_assert_eq(pipe(pipe_ends), 0);
+    cr_assert_eq(write(pipe_ends[1], "x", 1), 1);
+    cr_assert_eq(gate_mprotect(at, PAGE, PROT_READ), 0);
+    cr_assert_eq(read(pipe_ends[0], at, 1), -1, "the kernel wrote to a read-only page");
+    cr_assert_eq(errno, EFAULT);
+    cr_assert_eq(gate_mprotect(at, PAGE, PROT_READ | PROT_WRITE), 0);
+    cr_assert_eq(read(pipe_ends[0], at, 1), 1);
+    cr_assert_eq(*at, 'x');
+    cr_assert_eq(gate_mprotect(at + 1, PAGE, PROT_READ), -EINVAL);
+    gate_munmap(at, PAGE);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+}
+
+Test(os, sync_takes_mapped_pages_and_refuses_others) {
+    char *at = map(2 * PAGE);
+    cr_assert_eq(gate_msync(at, PAGE, MS_SYNC), 0);
+    gate_munmap(at + PAGE, PAGE);
+    cr_assert_eq(gate_msync(at, 2 * PAGE, MS_SYNC), -ENOMEM);
+    gate_munmap(at, PAGE);
+}
