@@ -11,7 +11,8 @@
  * RESERVED pages have an address and no memory; touching one is a fault. COMMITTED ones may be read and written,
  * and are zero at first. The states are kept page by page, in the region table. A transition takes pages that
  * are all in the state that it begins with, of one reservation or of several that are adjacent; any other
- * is -EINVAL with nothing done, and the error names the place and its state.
+ * is -EINVAL with nothing done, and the error names the place and its state. (Windows' MEM_RESERVE and MEM_COMMIT
+ * are these states.)
  *
  * For every function here:
  *   addresses and lengths are in bytes and multiples of the page size (else -EINVAL);
@@ -48,11 +49,13 @@ int gate_heap_commit(void *base, size_t length, struct gate_error *error);
 int gate_heap_decommit(void *base, size_t length, struct gate_error *error);
 
 /* RESERVED or COMMITTED, or some of each -> NONE. Errors: -ENOMEM, for a part of a reservation, when there is no
- * memory to note that. Windows can release whole reservations only: a part is -ENOTSUP. */
+ * memory to note that. Windows can release whole reservations only, by VirtualFree: a part is -ENOTSUP, with
+ * nothing done. Several that are adjacent may go at once. */
 int gate_heap_release(void *base, size_t length, struct gate_error *error);
 
 /* RESERVED or COMMITTED stays as it is; huge pages are advised, or advised against.
- * Errors: -EINVAL too when the kernel has no huge pages; -ENOTSUP on Windows. */
+ * Errors: -EINVAL too when the kernel has no huge pages; -ENOTSUP on Windows, where pages are large from their
+ * reservation on, or never. */
 int gate_heap_huge(void *base, size_t length, bool huge, struct gate_error *error);
 
 #pragma GCC visibility pop

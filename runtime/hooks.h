@@ -27,12 +27,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mem.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 #pragma GCC visibility push(default)
-
-struct gate_mem_hooks;
 
 /* For programs built with a sanitizer: mappings go to libc's functions, which it intercepts.
  *
@@ -40,7 +40,8 @@ struct gate_mem_hooks;
  * all that is mapped. MemorySanitizer hears of pages that MADV_DONTNEED has zeroed. Guard pages without a
  * mapping of their own are refused: LeakSanitizer would read them.
  *
- * It is the lowest layer: -EINVAL when the table has functions already. */
+ * It is the lowest layer: -EINVAL when the table has functions already. -ENOTSUP on Windows, whose gcc has no
+ * sanitizers. */
 int gate_hooks_sanitizer(struct gate_mem_hooks *table);
 
 /* Fails calls. The calls of mmap, mprotect, madvise and msync are counted from 1, by all threads together;
@@ -67,10 +68,10 @@ int gate_hooks_limit(struct gate_mem_hooks *table, size_t bytes);
 int gate_hooks_trace(struct gate_mem_hooks *table, int fd);
 
 /* What the object files define, each its own, for the library to find. */
-void gate_layer_sanitizer(struct gate_mem_hooks *table);
-void gate_layer_fault(struct gate_mem_hooks *table);
-void gate_layer_limit(struct gate_mem_hooks *table);
-void gate_layer_trace(struct gate_mem_hooks *table);
+GATE_FOUND_BY_NAME void gate_layer_sanitizer(struct gate_mem_hooks *table);
+GATE_FOUND_BY_NAME void gate_layer_fault(struct gate_mem_hooks *table);
+GATE_FOUND_BY_NAME void gate_layer_limit(struct gate_mem_hooks *table);
+GATE_FOUND_BY_NAME void gate_layer_trace(struct gate_mem_hooks *table);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

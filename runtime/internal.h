@@ -34,9 +34,9 @@
 /* error.c: the ways in which things end */
 
 /* Fills error in, if there is one, and returns code. [any] */
-int gate__fail(gate_error *error, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int gate__fail(gate_error *error, int code, const char *format, ...) __attribute__((format(__printf__, 3, 4)));
 /* The host misused function: says how, and ends the process. [any] */
-_Noreturn void gate__fatal(const char *function, const char *format, ...) __attribute__((format(printf, 2, 3)));
+_Noreturn void gate__fatal(const char *function, const char *format, ...) __attribute__((format(__printf__, 2, 3)));
 /* The runtime cannot go on: prints a constant string and the stack, and ends the process. [any] */
 _Noreturn void gate__throw(const char *what);
 

@@ -15,7 +15,7 @@
 static struct gate_mem_hooks below;
 static int output;
 
-static __attribute__((format(printf, 1, 2))) void say(const char *format, ...) {
+static __attribute__((format(__printf__, 1, 2))) void say(const char *format, ...) {
     char line[512];
     int saved_errno = errno;
     va_list arguments;

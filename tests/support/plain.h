@@ -42,7 +42,7 @@ __attribute__((noreturn, unused)) static void plain_fail(const char *file, int l
 }
 
 /* The words of a failed assertion: any printf arguments behind the condition. */
-__attribute__((unused, format(printf, 1, 2))) static void plain_say(const char *format, ...) {
+__attribute__((unused, format(__printf__, 1, 2))) static void plain_say(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
@@ -70,9 +70,12 @@ __attribute__((unused, format(printf, 1, 2))) static void plain_say(const char *
 #define cr_assert_str_eq(a, b, ...) plain_check(!strcmp((a), (b)), #a " is the text " #b, __VA_ARGS__)
 #define cr_assert_float_eq(a, b, epsilon, ...) plain_check(fabs((a) - (b)) <= (epsilon), #a " is near " #b, __VA_ARGS__)
 
-int main(void) {
+/* Runs all tests, or only the one whose name is given. */
+int main(int count, char **arguments) {
     unsigned passed = 0;
     for (plain_current = plain_first; plain_current; plain_current = plain_current->next) {
+        if (count > 1 && strcmp(plain_current->name, arguments[1]))
+            continue;
         plain_current->run();
         passed++;
     }
