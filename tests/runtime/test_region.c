@@ -116,8 +116,9 @@ Test(region, addresses_that_cannot_be_are_in_none) {
     cr_assert_eq(gate_region_next((void *)UINTPTR_MAX, &region), -ENOENT);
 }
 
-Test(region, a_reservation_of_a_terabyte_is_one_region) {
-    size_t length = (size_t)1 << 40;
+/* More does not always fit into the addresses that ThreadSanitizer leaves. */
+Test(region, a_reservation_of_a_quarter_terabyte_is_one_region) {
+    size_t length = (size_t)1 << 38;
     void *at;
     cr_assert_eq(gate_mmap(NULL, length, PROT_NONE, ANONYMOUS | MAP_NORESERVE, -1, 0, &at), 0);
     cr_assert_eq(find((char *)at + length / 2).length, length);
