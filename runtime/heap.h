@@ -45,7 +45,8 @@ int gate_heap_reserve(size_t length, const char *tag, void **base, struct gate_e
 int gate_heap_commit(void *base, size_t length, struct gate_error *error);
 
 /* COMMITTED -> RESERVED. The content is lost, and the memory goes back to the system. Errors: -ENOMEM when the
- * system can't split its mapping, -EINVAL for pages that are locked in memory; they stay COMMITTED. */
+ * system can't split its mapping, -EINVAL for pages that are locked in memory; they stay COMMITTED, or, where the
+ * system then refuses to give them their access back, RESERVED with their content. */
 int gate_heap_decommit(void *base, size_t length, struct gate_error *error);
 
 /* RESERVED or COMMITTED, or some of each -> NONE. Errors: -ENOMEM, for a part of a reservation, when there is no

@@ -18,7 +18,8 @@
  * standard error. What can't be read there is said on standard error, and ends the program.
  *
  * There is one layer of each kind in a process. All of these return 0, -EBUSY when the process has that
- * layer already, or -EINVAL; they are to be called before the table is registered, by one thread. Since 0.1.
+ * layer already, or -EINVAL, for a table whose size is not set to that of this library's, or that has only one of
+ * mmap and munmap, too; they are to be called before the table is registered, by one thread. Since 0.1.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_RUNTIME_HOOKS_H

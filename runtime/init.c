@@ -160,8 +160,6 @@ int gate_runtime_start(const struct gate_runtime_config *given, gate_runtime **r
     if (config.task_stack_size < GATE__STACK_LEAST)
         return gate__fail(error, -EINVAL, "task stacks of %zu bytes asked for, the least is %d", config.task_stack_size,
                           GATE__STACK_LEAST);
-    if (config.allow_writable_code)
-        gate__mem_allow_writable_code();
     gate_runtime *runtime = make(&config);
     if (!runtime)
         return gate__fail(error, -ENOMEM, "no memory for a runtime of %u slots", config.slots);
@@ -181,6 +179,8 @@ int gate_runtime_start(const struct gate_runtime_config *given, gate_runtime **r
         gate__init_release(runtime);
         return gate__fail(error, failed, "the runtime's threads can't be created: %s", strerror(-failed));
     }
+    if (config.allow_writable_code)
+        gate__mem_allow_writable_code();
     enlist(runtime);
     *result = runtime;
     return 0;

@@ -174,6 +174,9 @@ size_t gate__region_run(const void *base, size_t length, enum gate_region_state 
 /* An account for a new M, and its end. -ENOMEM. [any] */
 int gate__region_open_account(uint64_t number, struct gate__account **account);
 void gate__region_close_account(struct gate__account *account);
+/* Around a fork: no change is in progress in the child. [any] */
+void gate__region_before_fork(void);
+void gate__region_after_fork(void);
 /* Asserts that index, records and counters agree. [any] */
 void gate__region_validate(void);
 
@@ -187,6 +190,9 @@ int gate__mem_map(size_t length, const char *tag, void **base);
 int gate__mem_map_as(size_t length, const struct gate__region_origin *origin, void **base);
 /* The region table's own memory, which is not in the table. [any] */
 int gate__mem_map_unlisted(size_t length, void **base);
+/* Puts a layer of the library's above table, whose functions become *below. -EINVAL for a table that is smaller than
+ * the library's or has only one of mmap and munmap; -EBUSY when *below is in use. [any] */
+int gate__mem_begin_layer(struct gate_mem_hooks *table, struct gate_mem_hooks *below);
 /* Installs a handler by the hook for that, or by the system. 0 or a negative errno. [any] */
 int gate__mem_sigaction(int number, const struct sigaction *action, struct sigaction *old);
 /* Pages may be writable and executable from now on. [any] */

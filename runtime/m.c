@@ -54,18 +54,18 @@ static int prepare(gate_m *m) {
     return failed;
 }
 
-static gate_m *make(gate_runtime *runtime) {
+static int make(gate_runtime *runtime, gate_m **result) {
     gate_m *m = calloc(1, sizeof *m);
-    if (m && prepare(m)) {
+    int failed = m ? prepare(m) : -ENOMEM;
+    if (failed) {
         free(m);
-        m = NULL;
+        return failed;
     }
-    if (m) {
-        m->runtime = runtime;
-        gate__semaphore_init(&m->wake);
-        gate__init_retain(runtime);
-    }
-    return m;
+    m->runtime = runtime;
+    gate__semaphore_init(&m->wake);
+    gate__init_retain(runtime);
+    *result = m;
+    return 0;
 }
 
 static void unmake(gate_m *m) {
@@ -93,9 +93,10 @@ static void leave_thread(gate_m *m) {
 int gate__m_make_root(gate_runtime *runtime, bool adopted, gate_m **result) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_key);
-    gate_m *m = make(runtime);
-    if (!m)
-        return -ENOMEM;
+    gate_m *m;
+    int failed = make(runtime, &m);
+    if (failed)
+        return failed;
     m->adopted = adopted;
     atomic_init(&m->status, adopted ? GATE__M_OUTSIDE : GATE__M_RUNNING);
     m->root = m->task = gate__task_make_root(m);
@@ -149,9 +150,10 @@ static void create(void *data) {
 }
 
 int gate__m_start_worker(gate_runtime *runtime, gate_m **result) {
-    gate_m *m = make(runtime);
-    if (!m)
-        return -ENOMEM;
+    gate_m *m;
+    int failed = make(runtime, &m);
+    if (failed)
+        return failed;
     struct creation creation = {m, 0};
     gate__switch_call(gate__m(), create, &creation);
     if (creation.failed) {

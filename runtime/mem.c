@@ -65,7 +65,11 @@ static int32_t system_sigaction(int32_t number, const struct sigaction *action, 
 }
 
 void gate_mem_hooks_complete(struct gate_mem_hooks *table) {
-    table->size = sizeof *table;
+    if (table->size < sizeof *table)
+        gate__fatal("gate_mem_hooks_complete", "the table has %zu bytes, and this library's has %zu", table->size,
+                    sizeof *table);
+    if (!table->mmap != !table->munmap)
+        gate__fatal("gate_mem_hooks_complete", "the table has only one of mmap and munmap");
     if (!table->mmap) {
         table->mmap = system_mmap;
         table->munmap = system_munmap;
@@ -74,6 +78,16 @@ void gate_mem_hooks_complete(struct gate_mem_hooks *table) {
     table->madvise = table->madvise ? table->madvise : system_madvise;
     table->msync = table->msync ? table->msync : system_msync;
     table->sigaction = table->sigaction ? table->sigaction : system_sigaction;
+}
+
+int gate__mem_begin_layer(struct gate_mem_hooks *table, struct gate_mem_hooks *below) {
+    if (table->size < sizeof *table || !table->mmap != !table->munmap)
+        return -EINVAL;
+    if (below->size)
+        return -EBUSY;
+    gate_mem_hooks_complete(table);
+    *below = *table;
+    return 0;
 }
 
 /* The table */
@@ -114,6 +128,7 @@ static bool fill(const struct gate_mem_hooks *table) {
         return false;
     hooks = *table;
     hooks.size = sizeof hooks;
+    gate__os_at_fork(gate__region_before_fork, gate__region_after_fork);
     atomic_store_explicit(&table_state, FROZEN, memory_order_release);
     return true;
 }
@@ -139,6 +154,8 @@ int gate_mem_register_hooks(const struct gate_mem_hooks *given) {
     struct gate_mem_hooks table = {0};
     if (given->size < sizeof given->size)
         return refuse("the table's size is not set");
+    if (given->size % sizeof(void *))
+        return refuse("the table's size is not that of any version");
     if (given->size > sizeof table)
         return refuse("the table is of a later version than this library");
     memcpy(&table, given, given->size); /* a shorter one is older, and leaves the rest to the kernel */
@@ -151,7 +168,9 @@ int gate_mem_register_hooks(const struct gate_mem_hooks *given) {
 
 void gate_mem_hooks_active(struct gate_mem_hooks *active) {
     bool frozen = atomic_load_explicit(&table_state, memory_order_acquire) == FROZEN;
-    *active = frozen ? hooks : *linked_hooks();
+    size_t room = active->size < sizeof hooks ? active->size : sizeof hooks;
+    memcpy(active, frozen ? &hooks : linked_hooks(), room);
+    active->size = room;
 }
 
 /* Pages writable and executable */
@@ -228,7 +247,7 @@ static inline int map(void *address, size_t length, int prot, int flags, int fd,
     struct request r = {address, length, prot, flags, fd, (uint32_t)offset, 0, caller, call_mmap};
     hooked(&r);
     if (r.answer < 4096)
-        return -(int)r.answer;
+        return r.answer ? -(int)r.answer : -ENOMEM;
     *result = (void *)r.answer;
     return 0;
 }
@@ -249,6 +268,18 @@ static int protect(void *address, size_t length, int prot, const void *caller) {
 
 /* The entry points */
 
+/* A mapping over others has failed: the kernel may have unmapped these first. */
+static void forget_unmapped(char *address, size_t length) {
+    char *end = address + gate__os_in_pages(length);
+    struct gate_region region;
+    for (char *at = address; at < end && gate_region_next(at, &region) == 0 && (char *)region.base < end;) {
+        char *from = at > (char *)region.base ? at : region.base, *to = (char *)region.base + region.length;
+        at = to < end ? to : end;
+        if (!gate__os_is_mapped(from))
+            gate__region_remove(from, (size_t)(at - from));
+    }
+}
+
 /* Over pages that may be mapped already: there is no way back, so the table has its memory before. */
 static __attribute__((noinline)) int map_fixed(void *address, size_t length, int flags, int fd, uint64_t offset,
                                                const struct gate__region_origin *origin, void **result) {
@@ -258,10 +289,12 @@ static __attribute__((noinline)) int map_fixed(void *address, size_t length, int
     if (failed)
         return failed;
     failed = map(address, length, origin->prot, flags, fd, offset, origin->caller, result);
-    if (failed)
-        gate__region_forget();
-    else
+    if (!failed) {
         gate__region_add(*result, length, origin);
+        return 0;
+    }
+    forget_unmapped(address, length);
+    gate__region_forget();
     return failed;
 }
 
@@ -273,8 +306,8 @@ static inline int map_listed(void *address, size_t length, int flags, int fd, ui
         return -EACCES;
     if (hooks.mmap && offset > UINT32_MAX)
         return -EOVERFLOW;
-    if (flags & MAP_FIXED)
-        return map_fixed(address, length, flags, fd, offset, origin, result);
+    if (flags & (MAP_FIXED | MAP_HUGETLB))
+        return flags & MAP_HUGETLB ? -ENOTSUP : map_fixed(address, length, flags, fd, offset, origin, result);
     int failed = map(address, length, origin->prot, flags, fd, offset, origin->caller, &at);
     if (failed)
         return failed;
@@ -353,5 +386,6 @@ int gate_msync(void *address, size_t length, int flags) {
 
 int gate__mem_sigaction(int number, const struct sigaction *action, struct sigaction *old) {
     freeze();
+    gate__lock_assert_none();
     return hooks.sigaction ? -hooks.sigaction(number, action, old) : gate__os_sigaction(number, action, old);
 }

@@ -9,7 +9,7 @@
  *   addresses and lengths are in bytes; prot, flags and advice take the system's own constants;
  *   it returns 0 or a negative errno, and results go through out-parameters;
  *   it takes no lock that it holds during the system call or hook; it blocks only as long as those;
- *   any thread may call it, with or without a runtime; since 0.1.
+ *   any thread may call it, with or without a runtime, but no signal handler; since 0.1.
  *
  * Windows (8 or later) has the constants from runtime/os/windows/sys/mman.h, which the host puts on its include path,
  * and VirtualAlloc and its kin in place of the system calls. A mapping is one reservation there, or one view of a
@@ -35,7 +35,9 @@ extern "C" {
  * Ownership: the caller's, until gate_munmap. On error *result is untouched.
  * Errors: those of mmap(2), negated; -EACCES for pages that are writable and executable, unless a
  * runtime was started with allow_writable_code; -EOVERFLOW when a hook is registered and offset does not fit
- * the 32 bits that its signature has.
+ * the 32 bits that its signature has; -ENOTSUP for MAP_HUGETLB, whose pages the region table does not count
+ * by (huge pages come by advice). One at a fixed address may have unmapped what was there all the same, as mmap(2)
+ * may, and the table then knows.
  *
  * Windows: -ENOTSUP for MAP_FIXED where something is mapped, or at an address that is no multiple of 64 KiB; for
  * flags that its sys/mman.h has not; and of a file, for an offset that is no multiple of 64 KiB, pages behind the
@@ -96,19 +98,21 @@ struct gate_mem_hooks {
     int32_t (*sigaction)(int32_t number, const struct sigaction *action, struct sigaction *old);
 };
 
-/* Registers the hooks, once for the life of the process, before the first mapping freezes the table.
+/* Registers the hooks, once for the life of the process, before the first call of an entry point freezes the table.
  *
  * Ownership: the table is copied. Blocks: never.
  * Errors: -EINVAL for a table of a later version than this library knows, or that has only one of mmap and
- * munmap, and a line on standard error says which; -EBUSY when hooks are registered or linked in, or a mapping
- * has been made. Nothing changes then. */
+ * munmap, and a line on standard error says which; -EBUSY when hooks are registered or linked in, or an entry
+ * point has been called. Nothing changes then. */
 int gate_mem_register_hooks(const struct gate_mem_hooks *hooks);
 
-/* Stores the hooks that are in force, with NULL for what goes to the kernel. Never blocks. */
+/* Stores the hooks that are in force, with NULL for what goes to the kernel. hooks->size says how much room there
+ * is before the call, and how much was filled after it. Never blocks. */
 void gate_mem_hooks_active(struct gate_mem_hooks *hooks);
 
 /* Puts the kernel's own functions in the place of all that is NULL in table: for a hook that passes on what
- * it gets. Those calls are raw, and munmap ends the process if the kernel refuses. Never blocks. */
+ * it gets. Those calls are raw, and munmap ends the process if the kernel refuses. Fatal for a table that is smaller
+ * than this library's, or has only one of mmap and munmap. Never blocks. */
 void gate_mem_hooks_complete(struct gate_mem_hooks *table);
 
 /* For a hook to call: the code address that the entry point which called it was called from; NULL for

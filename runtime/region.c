@@ -153,8 +153,9 @@ int gate__region_open_account(uint64_t number, struct gate__account **result) {
     if (failed)
         return failed;
     struct gate__account *account = take_account();
-    *account = (struct gate__account){.open = true};
-    atomic_store_explicit(&account->number, number, memory_order_relaxed);
+    account->counts = (struct gate_region_counts){0};
+    account->open = true;
+    atomic_store_explicit(&account->number, number, memory_order_release); /* late readers may look at it */
     gate__unlatch(&table.latch);
     *result = account;
     return 0;
@@ -415,13 +416,13 @@ static inline bool can_go(struct range range) {
     return gate__os_unmaps_parts || !(is_within_mapping(range.first) || is_within_mapping(range.end));
 }
 
-/* Takes out parts of regions, or several. The latch is not held yet. */
-GATE__COLD_CODE static int remove_parts(struct range range, bool whole) {
+/* Takes out parts of regions, or several. The latch is held; it is let go of where a part needs memory. */
+GATE__COLD_CODE static int remove_parts(struct range range) {
     int failed = 0;
-    if (whole)
-        gate__latch(&table.latch);
-    else
+    if (!is_edge(range.first) || !is_edge(range.end)) {
+        gate__unlatch(&table.latch);
         failed = latch_for_change();
+    }
     if (failed)
         return failed;
     failed = !is_live(range) ? -EINVAL : can_go(range) ? 0 : -ENOTSUP;
@@ -450,9 +451,7 @@ GATE__HOT_CODE int gate__region_remove(void *base, size_t length) {
         gate__unlatch(&table.latch);
         return 0;
     }
-    bool whole = is_edge(range.first) && is_edge(range.end);
-    gate__unlatch(&table.latch);
-    return remove_parts(range, whole);
+    return remove_parts(range);
 }
 
 /* Joins what has become alike, at both ends of the range and within. */
@@ -466,33 +465,46 @@ static void merge_all(struct range range) {
     settle(range);
 }
 
-void gate__region_protect(void *base, size_t length, int prot) {
-    struct range range = range_of(base, length);
-    struct record *record;
+/* Gives the regions of a range another value of one word. The latch is held, and is let go of. */
+#define change_all(range, word, value)                                 \
+    do {                                                               \
+        struct record *changed_;                                       \
+        cut_out(range);                                                \
+        for_each_record(changed_, range) put(changed_, word, (value)); \
+        merge_all(range);                                              \
+    } while (0)
+
+static struct range begin_expected(void *base, size_t length) {
     gate__latch(&table.latch);
     table.expected--;
-    cut_out(range);
-    for_each_record(record, range) put(record, prot, prot);
-    merge_all(range);
+    return range_of(base, length);
 }
 
-void gate__region_set_state(void *base, size_t length, enum gate_region_state state) {
-    struct range range = range_of(base, length);
-    struct record *record;
+void gate__region_protect(void *base, size_t length, int new_prot) {
+    struct range range = begin_expected(base, length);
+    change_all(range, prot, new_prot);
+}
+
+void gate__region_set_state(void *base, size_t length, enum gate_region_state new_state) {
+    struct range range = begin_expected(base, length);
+    change_all(range, state, new_state);
+}
+
+/* A fork waits for a change in progress: the child has nobody to end it. */
+void gate__region_before_fork(void) {
     gate__latch(&table.latch);
-    table.expected--;
-    cut_out(range);
-    for_each_record(record, range) put(record, state, state);
-    merge_all(range);
+}
+
+void gate__region_after_fork(void) {
+    gate__unlatch(&table.latch);
 }
 
 bool gate__region_fits(const void *base, size_t length) {
     return (uintptr_t)base < limit && length <= limit - (uintptr_t)base;
 }
 
-int gate_region_tag(void *base, size_t length, const char *tag) {
+int gate_region_tag(void *base, size_t length, const char *new_tag) {
     struct range range = range_of(base, length);
-    struct record *record;
     int failed = latch_for_change();
     if (failed)
         return failed;
@@ -500,9 +512,7 @@ int gate_region_tag(void *base, size_t length, const char *tag) {
         gate__unlatch(&table.latch);
         return -EINVAL;
     }
-    cut_out(range);
-    for_each_record(record, range) put(record, tag, tag);
-    merge_all(range);
+    change_all(range, tag, new_tag);
     return 0;
 }
 

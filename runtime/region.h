@@ -5,8 +5,9 @@
  * until gate_munmap, whether a hook or the kernel mapped it. While another thread changes a part of one, it may
  * be seen in more pieces than it will have.
  *
- * Any thread may call these, with or without a runtime; none of them blocks on a hook or the system, but
- * for gate_region_tag, which may map memory for the table. Addresses and lengths are in bytes. Since 0.1.
+ * Any thread may call these, with or without a runtime, but signal handlers only gate_region_find and
+ * gate_region_next; none of them blocks on a hook or the system, but for gate_region_tag, which may map memory for
+ * the table. Addresses and lengths are in bytes. Since 0.1.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_RUNTIME_REGION_H

@@ -5,8 +5,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "runtime/hooks.h"
-#include "runtime/mem.h"
+#include "runtime/internal.h"
 
 static struct gate_mem_hooks below;
 static struct gate_fault fault;
@@ -51,12 +50,11 @@ int gate_hooks_fault(struct gate_mem_hooks *table, const struct gate_fault *give
     int32_t error = given->error ? given->error : ENOMEM;
     if (error < 0 || error >= 4096)
         return -EINVAL;
-    if (below.size)
-        return -EBUSY;
+    int failed = gate__mem_begin_layer(table, &below);
+    if (failed)
+        return failed;
     fault = *given;
     fault.error = error;
-    gate_mem_hooks_complete(table);
-    below = *table;
     table->mmap = hook_mmap;
     table->mprotect = hook_mprotect;
     table->madvise = hook_madvise;

@@ -6,19 +6,12 @@
 #include <stdbool.h>
 #include <sys/mman.h>
 
-#include "runtime/hooks.h"
-#include "runtime/mem.h"
+#include "runtime/internal.h"
 #include "runtime/os/os.h"
-#include "runtime/region.h"
 
 static struct gate_mem_hooks below;
 static size_t budget;
 static _Atomic size_t used;
-
-static size_t in_pages(size_t length) {
-    size_t page = gate__os_page_size();
-    return length > SIZE_MAX - page ? SIZE_MAX : (length + page - 1) / page * page;
-}
 
 static bool take(size_t bytes) {
     size_t now = atomic_load(&used);
@@ -47,7 +40,7 @@ static size_t live_bytes(const char *base, size_t length) {
 }
 
 static uintptr_t hook_mmap(void *address, uintptr_t length, int32_t prot, int32_t flags, int32_t fd, uint32_t offset) {
-    size_t bytes = in_pages(length);
+    size_t bytes = gate__os_in_pages(length);
     if (!take(bytes))
         return ENOMEM;
     size_t replaced = flags & MAP_FIXED ? live_bytes(address, bytes) : 0;
@@ -58,15 +51,14 @@ static uintptr_t hook_mmap(void *address, uintptr_t length, int32_t prot, int32_
 
 static void hook_munmap(void *address, uintptr_t length) {
     below.munmap(address, length);
-    give_back(in_pages(length));
+    give_back(gate__os_in_pages(length));
 }
 
 int gate_hooks_limit(struct gate_mem_hooks *table, size_t bytes) {
-    if (below.size)
-        return -EBUSY;
+    int failed = gate__mem_begin_layer(table, &below);
+    if (failed)
+        return failed;
     budget = bytes;
-    gate_mem_hooks_complete(table);
-    below = *table;
     table->mmap = hook_mmap;
     table->munmap = hook_munmap;
     return 0;

@@ -17,9 +17,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "runtime/hooks.h"
-#include "runtime/mem.h"
-#include "runtime/region.h"
+#include "runtime/internal.h"
+#include "runtime/os/os.h"
 
 #define WEAK __attribute__((weak, visibility("default")))
 
@@ -136,13 +135,14 @@ static int32_t error_of(int result, int saved_errno) {
 
 static uintptr_t hook_mmap(void *address, uintptr_t length, int32_t prot, int32_t flags, int32_t fd, uint32_t offset) {
     int saved_errno = errno;
+    size_t bytes = gate__os_in_pages(length); /* sanitizers count by the byte, the kernel by the page */
     acquire();
     void *at = mmap(address, length, prot, flags, fd, offset);
     int32_t failed = error_of(at == MAP_FAILED, saved_errno);
     if (!failed && prot != PROT_NONE)
-        clear_poison(at, length);
+        clear_poison(at, bytes);
     if (!failed)
-        note_roots(at, length, true);
+        note_roots(at, bytes, true);
     release();
     return failed ? (uintptr_t)failed : (uintptr_t)at;
 }
@@ -150,7 +150,7 @@ static uintptr_t hook_mmap(void *address, uintptr_t length, int32_t prot, int32_
 static void hook_munmap(void *address, uintptr_t length) {
     int saved_errno = errno;
     acquire();
-    note_roots(address, length, false);
+    note_roots(address, gate__os_in_pages(length), false);
     if (munmap(address, length)) {
         fprintf(stderr, "callgate: munmap(%p, %zu) failed with errno %d\n", address, (size_t)length, errno);
         abort();
@@ -163,7 +163,7 @@ static int32_t hook_mprotect(void *address, uintptr_t length, int32_t prot) {
     int saved_errno = errno;
     int32_t failed = error_of(mprotect(address, length, prot), saved_errno);
     if (!failed && prot != PROT_NONE)
-        clear_poison_where_closed(address, length);
+        clear_poison_where_closed(address, gate__os_in_pages(length));
     return failed;
 }
 
@@ -173,7 +173,7 @@ static int32_t hook_madvise(void *address, uintptr_t length, int32_t advice) {
         return EINVAL;
     int32_t failed = error_of(madvise(address, length, advice), saved_errno);
     if (!failed && advice == MADV_DONTNEED && __msan_unpoison)
-        __msan_unpoison(address, length);
+        __msan_unpoison(address, gate__os_in_pages(length));
     return failed;
 }
 
@@ -187,9 +187,23 @@ static int32_t hook_sigaction(int32_t number, const struct sigaction *action, st
     return error_of(sigaction(number, action, old), saved_errno);
 }
 
+static void before_fork(void) {
+    pthread_mutex_lock(&roots_lock);
+}
+
+static void after_fork(void) {
+    pthread_mutex_unlock(&roots_lock);
+}
+
 int gate_hooks_sanitizer(struct gate_mem_hooks *table) {
-    if (table->mmap || table->mprotect || table->madvise || table->msync || table->sigaction)
+    static bool in_use;
+    if (table->size < sizeof *table || table->mmap || table->munmap || table->mprotect || table->madvise ||
+        table->msync || table->sigaction)
         return -EINVAL;
+    if (in_use)
+        return -EBUSY;
+    in_use = true;
+    gate__os_at_fork(before_fork, after_fork);
     *table = (struct gate_mem_hooks){sizeof *table, hook_mmap,  hook_munmap,   hook_mprotect,
                                      hook_madvise,  hook_msync, hook_sigaction};
     return 0;

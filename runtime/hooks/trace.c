@@ -8,8 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "runtime/hooks.h"
-#include "runtime/mem.h"
+#include "runtime/internal.h"
 #include "runtime/os/os.h"
 
 static struct gate_mem_hooks below;
@@ -69,11 +68,10 @@ static int32_t hook_msync(void *address, uintptr_t length, int32_t flags) {
 }
 
 int gate_hooks_trace(struct gate_mem_hooks *table, int fd) {
-    if (below.size)
-        return -EBUSY;
+    int failed = gate__mem_begin_layer(table, &below);
+    if (failed)
+        return failed;
     output = fd;
-    gate_mem_hooks_complete(table);
-    below = *table;
     table->mmap = hook_mmap;
     table->munmap = hook_munmap;
     table->mprotect = hook_mprotect;

@@ -27,6 +27,17 @@ static inline size_t gate__os_page_size(void) {
     return size ? size : gate__os_find_page_size();
 }
 
+/* length, rounded up to whole pages; SIZE_MAX where that is too much. */
+static inline size_t gate__os_in_pages(size_t length) {
+    size_t page = gate__os_page_size();
+    return length > SIZE_MAX - page ? SIZE_MAX : (length + page - 1) & -page;
+}
+
+/* Whether something is mapped at address. */
+bool gate__os_is_mapped(void *address);
+/* Calls before in a thread that forks, and after in it and in the child; does nothing where no process forks. */
+void gate__os_at_fork(void (*before)(void), void (*after)(void));
+
 /* Whether a part of a mapping can be taken away, and the rest stays. */
 extern const bool gate__os_unmaps_parts;
 /* The advice that makes touching pages a fault without splitting their mapping; -EINVAL where it is unknown. */
@@ -48,7 +59,7 @@ int gate__os_sigaction(int number, const struct sigaction *action, struct sigact
 void gate__os_write(int fd, const char *text, size_t length);
 /* Writes the stack of the caller to standard error. */
 void gate__os_print_backtrace(void);
-/* Writes where in the program an address of code is, and returns how long that is. May allocate. */
+/* Writes where in the program an address of code is, and returns how long that is. Waits for the loader's lock. */
 size_t gate__os_describe_code(const void *code, char *buffer, size_t size);
 
 /* Sleeps while *word is value, or less long; wakes one thread that does. */

@@ -237,12 +237,29 @@ Test(hooks, a_second_layer_of_a_kind_and_a_sanitizer_that_is_not_the_lowest_are_
     in_child(refuse);
 }
 
+static void put_layers_above_halves(void *unused) {
+    struct gate_mem_hooks half = empty(), other = empty(), small = empty();
+    (void)unused;
+    half.mmap = hook_mmap;
+    other.munmap = hook_munmap;
+    small.size -= sizeof(void *);
+    expect(gate_hooks_trace(&half, 2) == -EINVAL && half.munmap == NULL);
+    expect(gate_hooks_limit(&other, 1) == -EINVAL && other.mmap == NULL);
+    expect(gate_hooks_fault(&half, &(struct gate_fault){0}) == -EINVAL);
+    expect(gate_hooks_trace(&small, 2) == -EINVAL);
+    expect(gate_hooks_trace(&small, 2) == -EINVAL);
+}
+
+Test(hooks, a_partial_table_is_refused_by_the_layers_too) {
+    in_child(put_layers_above_halves);
+}
+
 static void register_halves(void *unused) {
     struct gate_mem_hooks half = empty(), other = empty(), newer = empty(), none = {0};
     (void)unused;
     half.mmap = hook_mmap;
     other.munmap = hook_munmap;
-    newer.size++;
+    newer.size += sizeof(void *);
     expect(gate_mem_register_hooks(&half) == -EINVAL);
     expect(gate_mem_register_hooks(&other) == -EINVAL);
     expect(gate_mem_register_hooks(&newer) == -EINVAL);
@@ -260,7 +277,7 @@ Test(hooks, a_refused_table_says_why_and_leaves_room_for_another) {
 }
 
 static void register_an_old_table(void *unused) {
-    struct gate_mem_hooks table = empty(), active;
+    struct gate_mem_hooks table = empty(), active = empty(), older = {.size = offsetof(struct gate_mem_hooks, munmap)};
     (void)unused;
     table.mmap = hook_mmap;
     table.munmap = hook_munmap;
@@ -269,6 +286,10 @@ static void register_an_old_table(void *unused) {
     expect(gate_mem_register_hooks(&table) == 0);
     gate_mem_hooks_active(&active);
     expect(active.size == sizeof active && active.mmap == hook_mmap && !active.mprotect && !active.msync);
+    older.munmap = system_munmap;
+    gate_mem_hooks_active(&older);
+    expect(older.size == offsetof(struct gate_mem_hooks, munmap) && older.mmap == hook_mmap);
+    expect(older.munmap == system_munmap); /* beyond the room that it said it has */
 }
 
 Test(hooks, a_table_of_an_earlier_version_leaves_the_rest_to_the_kernel) {

@@ -61,7 +61,7 @@ Test(mem, writable_and_executable_is_eacces_and_changes_nothing) {
 }
 
 Test(mem, without_hooks_none_is_active) {
-    struct gate_mem_hooks active;
+    struct gate_mem_hooks active = {.size = sizeof active};
     gate_mem_hooks_active(&active);
     cr_assert_eq(active.size, sizeof active);
     cr_assert(!active.mmap && !active.munmap && !active.mprotect && !active.madvise && !active.msync);

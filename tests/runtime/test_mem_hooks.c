@@ -19,6 +19,7 @@ static struct {
     int count;
 } seen;
 static uintptr_t answer;
+static bool answers_zero;
 
 /* What a hook does before anything else, once; and how often one did. */
 static void (*meanwhile)(void);
@@ -39,7 +40,7 @@ static uintptr_t hook_mmap(void *address, uintptr_t length, int32_t prot, int32_
     seen.flags = flags;
     seen.fd = fd;
     seen.offset = offset;
-    if (answer)
+    if (answer || answers_zero)
         return answer;
     return system_mmap(address, length, prot, flags, fd, offset);
 }
@@ -57,7 +58,7 @@ static int32_t hook_option(void *address, uintptr_t length, int32_t option) {
 static int installed; /* the signal whose handler was installed last */
 
 static int32_t hook_sigaction(int32_t number, const struct sigaction *action, struct sigaction *old) {
-    struct gate_mem_hooks system = {0};
+    struct gate_mem_hooks system = {.size = sizeof system};
     gate_mem_hooks_complete(&system);
     installed = number;
     return system.sigaction(number, action, old);
@@ -83,7 +84,7 @@ Test(mem_hooks, are_accepted_once_and_from_a_constructor) {
 }
 
 Test(mem_hooks, are_told_by_active) {
-    struct gate_mem_hooks active;
+    struct gate_mem_hooks active = {.size = sizeof active};
     gate_mem_hooks_active(&active);
     cr_assert(active.mmap == hook_mmap && active.munmap == hook_munmap && active.msync == hook_option);
 }
@@ -122,6 +123,14 @@ Test(mem_hooks, a_result_below_4096_is_an_errno) {
     cr_assert_eq(gate_mmap(NULL, PAGE, PROT_READ, ANONYMOUS, -1, 0, &at), 0);
     cr_assert_eq(at, (void *)4096);
     answer = 0;
+}
+
+Test(mem_hooks, a_result_of_zero_is_no_address) {
+    void *at = &at;
+    answers_zero = true;
+    cr_assert_eq(gate_mmap(NULL, PAGE, PROT_READ, ANONYMOUS, -1, 0, &at), -ENOMEM);
+    answers_zero = false;
+    cr_assert_eq(at, &at);
 }
 
 Test(mem_hooks, an_offset_beyond_32_bits_is_eoverflow_and_not_passed_on) {

@@ -30,7 +30,7 @@ Test(mem_linked, hooks_are_in_force_before_main) {
 }
 
 Test(mem_linked, hooks_are_told_by_active_and_the_rest_is_the_kernels) {
-    struct gate_mem_hooks active;
+    struct gate_mem_hooks active = {.size = sizeof active};
     gate_mem_hooks_active(&active);
     cr_assert(active.mmap == gate_hook_mmap && active.munmap == gate_hook_munmap);
     cr_assert(!active.mprotect && !active.madvise && !active.msync && !active.sigaction);

@@ -14,5 +14,9 @@ int main(void) {
     volatile char *again = map(first, MAP_FIXED_NOREPLACE);
     if (again[100])
         puts("the kernel did not zero the pages");
+    __msan_poison(first, LENGTH);
+    need(gate_madvise(first, 1, MADV_DONTNEED), "gate_madvise"); /* the whole page, to the kernel */
+    if (again[100])
+        puts("the kernel did not zero the page");
     return done();
 }

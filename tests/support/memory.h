@@ -14,13 +14,13 @@
 #include "runtime/mem.h"
 
 static inline uintptr_t system_mmap(void *address, uintptr_t length, int prot, int flags, int fd, uint32_t offset) {
-    struct gate_mem_hooks system = {0};
+    struct gate_mem_hooks system = {.size = sizeof system};
     gate_mem_hooks_complete(&system);
     return system.mmap(address, length, prot, flags, fd, offset);
 }
 
 static inline void system_munmap(void *address, uintptr_t length) {
-    struct gate_mem_hooks system = {0};
+    struct gate_mem_hooks system = {.size = sizeof system};
     gate_mem_hooks_complete(&system);
     system.munmap(address, length);
 }

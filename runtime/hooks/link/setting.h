@@ -10,7 +10,7 @@
 
 static inline _Noreturn void setting_refused(const char *variable, const char *text, const char *expected) {
     fprintf(stderr, "callgate: %s='%s': expected %s\n", variable, text, expected);
-    exit(2);
+    _Exit(2); /* at once: what is to be done at an exit may want to map memory */
 }
 
 /* A number, with what follows it in *end; ends the program if there is none. */

@@ -58,6 +58,16 @@ size_t gate__os_find_page_size(void) {
     return size;
 }
 
+bool gate__os_is_mapped(void *address) {
+    unsigned char resident;
+    uintptr_t page = (uintptr_t)address & -gate__os_page_size();
+    return gate__syscall(SYS_mincore, (long)page, 1, (long)&resident, 0, 0, 0) == 0;
+}
+
+void gate__os_at_fork(void (*before)(void), void (*after)(void)) {
+    pthread_atfork(before, after, after);
+}
+
 const bool gate__os_unmaps_parts = true;
 const int gate__os_guard_advice = MADV_GUARD_INSTALL;
 

@@ -24,6 +24,12 @@ enum {
     FLAGS = MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | FIXED_FLAGS,
 };
 
+/* Asked after a mapping over others has failed: Windows has changed nothing then. */
+bool gate__os_is_mapped(void *address) {
+    (void)address;
+    return true;
+}
+
 const bool gate__os_unmaps_parts = false;
 const int gate__os_guard_advice = -1; /* no advice of Windows' */
 

@@ -43,6 +43,11 @@ size_t gate__os_describe_code(const void *code, char *buffer, size_t size) {
     return (size_t)length < size ? (size_t)length : size - 1;
 }
 
+void gate__os_at_fork(void (*before)(void), void (*after)(void)) {
+    (void)before;
+    (void)after;
+}
+
 void gate__os_wait(_Atomic uint32_t *word, uint32_t value) {
     WaitOnAddress(word, &value, sizeof value, INFINITE);
 }

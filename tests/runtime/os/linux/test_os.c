@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "tests/support/runtime.h"
@@ -105,4 +106,57 @@ Test(os, sync_takes_mapped_pages_and_refuses_others) {
     gate_munmap(at + PAGE, PAGE);
     cr_assert_eq(gate_msync(at, 2 * PAGE, MS_SYNC), -ENOMEM);
     gate_munmap(at, PAGE);
+}
+
+Test(os, huge_pages_of_their_own_kind_are_enotsup) {
+    void *at = &at;
+    cr_assert_eq(gate_mmap(NULL, PAGE, PROT_READ, ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1, 0, &at), -ENOTSUP);
+    cr_assert_eq(at, &at);
+}
+
+/* The kernel unmaps what lies there, and then finds that a socket can't be mapped. */
+Test(os, what_a_refused_fixed_mapping_has_unmapped_is_not_live) {
+    char *at = map(3 * PAGE);
+    void *result;
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    cr_assert_eq(gate_mmap(at + PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0, &result), -ENODEV);
+    struct gate_region region;
+    cr_assert_eq(gate_region_find(at + PAGE, &region) == 0, is_mapped(at + PAGE));
+    cr_assert_eq(gate_region_find(at, &region), 0);
+    cr_assert_eq(gate_region_find(at + 2 * PAGE, &region), 0);
+    gate__region_validate();
+    gate_munmap(at, PAGE);
+    gate_munmap(at + PAGE, PAGE);
+    gate_munmap(at + 2 * PAGE, PAGE);
+    close(fd);
+}
+
+static _Atomic bool forked;
+
+static void *map_until_forked(void *unused) {
+    while (!atomic_load(&forked))
+        gate_munmap(map(16 * PAGE), 16 * PAGE);
+    return unused;
+}
+
+/* A fork in the midst of another thread's change would leave the child a table that nobody unlocks. */
+Test(os, a_child_maps_though_it_was_forked_while_other_threads_did) {
+    pthread_t threads[2];
+    atomic_store(&forked, false);
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, map_until_forked, NULL), 0);
+    for (int i = 0; i < 100; i++) {
+        int status = -1;
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(20);
+            gate_munmap(map(16 * PAGE), 16 * PAGE);
+            _exit(0);
+        }
+        cr_assert_eq(waitpid(child, &status, 0), child);
+        cr_assert_eq(status, 0, "child %d hung", i);
+    }
+    atomic_store(&forked, true);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
 }

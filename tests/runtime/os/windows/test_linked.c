@@ -13,7 +13,7 @@ static int map_and_unmap(void) {
 }
 
 Test(linked, layers_are_found_and_in_force) {
-    struct gate_mem_hooks active;
+    struct gate_mem_hooks active = {.size = sizeof active};
     gate_mem_hooks_active(&active);
     cr_assert(active.mmap && active.munmap && active.mprotect && active.madvise && active.msync);
     uint64_t before = gate_hooks_fault_calls();
