@@ -1,0 +1,90 @@
+#!/bin/sh
+# What Spin says of the hand-off: the models of it hold, each searched to its end and with no step that none of them
+# reaches; and each model that leaves one thing out fails, for the reason that it should.
+#
+# SPDX-License-Identifier: MIT
+set -eu
+
+models=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+passed=0
+
+fail() {
+    cat "$work/out"
+    echo "$*"
+    exit 1
+}
+
+# verify "cc's flags" TABLE safety|liveness MODEL [-D...]: 100 s, 1.5 GB and a depth of 200,000 at most; a hash table of
+# 2^TABLE places.
+verify() {
+    optimize=$1 table=$2 kind=$3 model=$4
+    shift 4
+    rm -f pan pan.*
+    case $kind in
+    safety) defines=-DSAFETY search= ;;
+    liveness) defines=-DNFAIR=3 search='-a -f' ;;
+    esac
+    spin -a $defines "$@" "$models/$model" >out 2>&1 &&
+        ${CC:-cc} $optimize -w $defines -DCOLLAPSE -DMEMLIM=1500 -o pan pan.c >>out 2>&1 ||
+        fail "$model $*: not understood"
+    timeout 100 ./pan -w$table -m200000 $search >out 2>&1 || fail "$model $*: not finished"
+    grep -q 'errors:' out || fail "$model $*: not finished"
+}
+
+# The whole model was searched, and is right.
+holds() {
+    verify -O1 22 "$@"
+    grep -q 'errors: 0$' out || fail "$*: fails"
+    ! grep -q -e 'Search not completed' -e 'max search depth too small' -e 'out of memory' out ||
+        fail "$*: not the whole search"
+    # Steps that this model didn't reach, of those that none before it did; an -end- is no step.
+    awk '/^unreached in/ { process = $NF }
+         /, state [0-9]/ && !/"-end-"/ && process != "gets_a_slot" { print process, $0 }' out | sort >unreached.now
+    [ -f "unreached.$2" ] || cp unreached.now "unreached.$2"
+    comm -12 "unreached.$2" unreached.now >unreached.all
+    mv unreached.all "unreached.$2"
+    states=$(sed -n 's/^ *\([0-9]*\) states, stored.*/\1/p' out)
+    echo "holds: $* ($states states)"
+    passed=$((passed + 1))
+}
+
+# It has to fail, with these words.
+fails() {
+    words=$1
+    shift
+    verify -O0 16 "$@"
+    grep -q '^pan:1: '"$words" out || fail "$*: does not fail by '$words'"
+    echo "fails: $*: $(sed -n 's/^pan:1: //p' out)"
+    passed=$((passed + 1))
+}
+
+reaches_all() {
+    [ ! -s "unreached.$1" ] || { cp "unreached.$1" out; fail "$1: steps that are never reached"; }
+    passed=$((passed + 1))
+}
+
+two_on_a_slot='assertion violated (runs_on\[mine\]==1)'
+
+for leave in -DBARRIER -DEXCHANGE; do
+    holds safety handoff.pml $leave
+    holds liveness handoff.pml $leave
+done
+holds safety handoff.pml -DMS=3 -DONCE
+holds safety handoff.pml -DMS=3 -DSLOTS=2 -DCALLERS=1 -DONCE
+reaches_all handoff.pml
+fails "$two_on_a_slot" safety handoff.pml -DWITHOUT=MEMBARRIER
+fails "$two_on_a_slot" safety handoff.pml -DWITHOUT=COMPILER_BARRIER
+fails "$two_on_a_slot" safety handoff.pml -DWITHOUT=SETTLING
+fails 'assertion violated (claim\[self\]!=1)' safety handoff.pml -DWITHOUT=WITHDRAWAL
+fails 'acceptance cycle' liveness handoff.pml -DWITHOUT=OWN_STATUS
+fails 'acceptance cycle' liveness handoff.pml -DWITHOUT=SECOND_LOOK
+
+holds safety wake.pml
+reaches_all wake.pml
+fails 'assertion violated' safety wake.pml -DWITHOUT=WAKE_FENCE
+fails 'assertion violated' safety wake.pml -DWITHOUT=RETIRE_FENCE
+fails 'assertion violated' safety wake.pml -DWITHOUT=PARK_FENCE
+echo "$passed passed, 0 failed"

@@ -1,0 +1,203 @@
+/* No wake-up is lost, for Spin: between a thread that queues a task and one that makes its slot idle, and between it and
+ * the monitor that parks.
+ *
+ *   here                     stands for
+ *   ready, wake              push and wake in gate__sched_ready           runtime/sched.c
+ *   hand_on, retire          gate__sched_hand_on, retire
+ *   Monitor, notice          park, gate__monitor_notice                   runtime/monitor.c
+ *
+ * Every store goes through its thread's buffer, the release of a lock too, and is seen by others later, in order;
+ * loads don't wait. Taking a lock and fence empty the buffer. That is less than x86 gives: there the counts change by
+ * locked instructions, each a fence of its own. The model shows that the fences do without that.
+ *
+ * One slot, and threads that queue a task each; the first one begins with the slot. Who has it runs what it finds,
+ * and may keep it for ever. When all is still, no task waits beside an idle slot, nor while the monitor is parked.
+ *
+ * -DWITHOUT=x leaves out a fence, and then the model has to fail:
+ *
+ *   WAKE_FENCE      wake's, between the task's queueing and the looks at idle and parked
+ *   RETIRE_FENCE    retire's, between the slot's becoming idle and the look at the queue
+ *   PARK_FENCE      park's, between parked and the look at the queue: that store is sequentially consistent
+ *
+ * SPDX-License-Identifier: MIT */
+
+#define NOTHING 0
+#define WAKE_FENCE 1
+#define RETIRE_FENCE 2
+#define PARK_FENCE 3
+
+#ifndef WITHOUT
+#define WITHOUT NOTHING
+#endif
+
+#define THREADS 3
+#define MONITOR THREADS
+
+/* Words, as all see them: how many tasks wait, how many slots are idle, whether the monitor has parked, and locks */
+
+#define READY 0
+#define IDLE 1
+#define PARKED 2
+#define QUEUE_LOCK 3
+#define RUNTIME_LOCK 4
+byte word[5];
+
+byte posts; /* of the monitor's semaphore */
+
+hidden byte which, value;
+chan buffer[THREADS + 1] = [3] of { byte, byte };
+
+#define store(w, v) buffer[self]!w, v
+
+inline commit(thread) {
+    buffer[thread]?which, value;
+    word[which] = value
+}
+
+/* A store leaves the buffer at any time. */
+proctype Buffer(byte thread) {
+end_empty:
+    do
+    :: d_step { nempty(buffer[thread]) -> commit(thread) }
+    od
+}
+
+inline fence() {
+    d_step {
+        do
+        :: len(buffer[self]) > 0 -> commit(self)
+        :: else -> break
+        od;
+        value = 0
+    }
+}
+
+inline lock(which_lock) {
+    atomic { word[which_lock] == 0 -> fence(); word[which_lock] = 1 }
+}
+
+inline unlock(which_lock) {
+    store(which_lock, 0)
+}
+
+/* Adds to a count under its lock, whose word nobody else stores meanwhile. */
+inline add(count, n) {
+    store(count, word[count] + n)
+}
+
+inline notice() {
+    if
+    :: word[PARKED] == 0
+    :: else -> atomic { fence(); posts = posts + word[PARKED]; word[PARKED] = 0 }
+    fi
+}
+
+inline ready() {
+    lock(QUEUE_LOCK);
+    add(READY, 1);
+    unlock(QUEUE_LOCK)
+}
+
+inline wake() {
+#if WITHOUT != WAKE_FENCE
+    fence();
+#endif
+    if
+    :: word[IDLE] == 0
+    :: else ->
+        lock(RUNTIME_LOCK);
+        if
+        :: word[IDLE] > 0 -> add(IDLE, -1); has_slot = true
+        :: else
+        fi;
+        unlock(RUNTIME_LOCK)
+    fi;
+    if
+    :: has_slot -> hand_on()
+    :: else -> notice()
+    fi
+}
+
+/* Runs a task, and perhaps keeps the slot for ever. */
+inline run_task() {
+    if
+    :: true
+    :: true -> fence(); end_keeps_slot: false
+    fi
+}
+
+inline retire() {
+    lock(RUNTIME_LOCK);
+    add(IDLE, 1);
+    unlock(RUNTIME_LOCK);
+    has_slot = false;
+#if WITHOUT != RETIRE_FENCE
+    fence();
+#endif
+    if
+    :: word[READY] == 0
+    :: else ->
+        lock(RUNTIME_LOCK);
+        if
+        :: word[IDLE] > 0 -> add(IDLE, -1); has_slot = true
+        :: else
+        fi;
+        unlock(RUNTIME_LOCK)
+    fi
+}
+
+inline hand_on() {
+    do
+    :: has_slot ->
+        took = false;
+        lock(QUEUE_LOCK);
+        if
+        :: word[READY] > 0 -> add(READY, -1); took = true
+        :: else
+        fi;
+        unlock(QUEUE_LOCK);
+        if
+        :: took -> took = false; run_task()
+        :: else -> retire()
+        fi
+    :: else -> break
+    od
+}
+
+proctype Thread(byte self) {
+    bool has_slot = (self == 0), took;
+    if
+    :: has_slot -> hand_on()
+    :: else -> ready(); wake()
+    fi
+}
+
+proctype Monitor(byte self) {
+    do
+    :: word[READY] == 0 ->
+        store(PARKED, 1);
+#if WITHOUT != PARK_FENCE
+        fence();
+#endif
+        if
+        :: word[READY] > 0 -> atomic { fence(); word[PARKED] = 0 }
+        :: else -> end_parked: atomic { posts > 0 -> posts-- }
+        fi
+    :: else -> end_looks: word[READY] == 0
+    od
+}
+
+init {
+    byte i;
+    atomic {
+        do
+        :: i < THREADS -> run Thread(i); run Buffer(i); i++
+        :: else -> break
+        od;
+        run Buffer(MONITOR);
+        run Monitor(MONITOR)
+    }
+    timeout;
+    assert(word[READY] == 0 || word[IDLE] == 0);
+    assert(word[READY] == 0 || word[PARKED] == 0 || posts > 0)
+}
