@@ -86,22 +86,25 @@ static void delist(gate_runtime *runtime) {
 /* Memory and slots of a runtime, all slots idle. */
 static gate_runtime *make(const struct gate_runtime_config *config) {
     gate_runtime *runtime = calloc(1, sizeof *runtime);
-    struct gate__slot *slots = calloc(config->slots, sizeof *slots);
+    struct gate__slot *slots = aligned_alloc(_Alignof(struct gate__slot), config->slots * sizeof *slots);
     if (!runtime || !slots) {
         free(runtime);
         free(slots);
         return NULL;
     }
+    memset(slots, 0, config->slots * sizeof *slots);
     runtime->config = *config;
     runtime->slots = slots;
     runtime->slot_count = config->slots;
     gate__lock_init(&runtime->lock, GATE__RANK_RUNTIME);
-    gate__lock_init(&runtime->ready.lock, GATE__RANK_LEAF);
-    gate__stack_pool_init(&runtime->stacks, config->task_stack_size);
+    gate__lock_init(&runtime->ready_lock, GATE__RANK_LEAF);
+    for (unsigned class = 0; class < GATE__STACK_CLASSES; class ++)
+        gate__stack_pool_init(&runtime->stacks[class], (size_t)GATE__STACK_LEAST << class);
+    runtime->usual_class = gate__stack_class(config->task_stack_size);
     for (uint32_t i = config->slots; i-- > 0;) {
         slots[i].runtime = runtime;
         slots[i].index = i;
-        gate__lock_init(&slots[i].ready.lock, GATE__RANK_LEAF);
+        gate__lock_init(&slots[i].theft, GATE__RANK_LEAF);
         slots[i].idle_next = runtime->idle_slots;
         runtime->idle_slots = &slots[i];
     }
@@ -186,37 +189,46 @@ int gate_runtime_start(const struct gate_runtime_config *given, gate_runtime **r
     return 0;
 }
 
-/* Whether stopping has to wait for this task: every one but the caller, those that have ended and
- * belong to nobody, and threads that are outside. */
+/* The tasks for which a stop has to wait. */
+struct leftovers {
+    gate_runtime *runtime;
+    unsigned count;
+    size_t used;
+    char places[sizeof((gate_error *)0)->message]; /* the first of them */
+};
+
+/* Every one but the caller, those that have ended and belong to nobody, and threads that are outside. */
 static bool is_left(const gate_runtime *runtime, gate_task *task) {
     if (task == runtime->starter->root)
         return false;
     if (!task->main)
         return atomic_load(&task->bound->status) != GATE__M_OUTSIDE;
-    return !task->detached || atomic_load(&task->state) != GATE__DONE;
+    return !gate__task_is_detached(task) || (atomic_load(&task->state) & GATE__STATES) != GATE__DONE;
+}
+
+static void note_leftover(void *argument, gate_task *task) {
+    struct leftovers *left = argument;
+    char place[120];
+    if (!is_left(left->runtime, task))
+        return;
+    gate__task_describe(task, place, sizeof place);
+    if (left->used + strlen(place) + 40 < sizeof left->places)
+        left->used += (size_t)snprintf(left->places + left->used, sizeof left->places - left->used, "%s%s",
+                                       left->count ? ", " : "", place);
+    left->count++;
 }
 
 /* Stops what can come: returns 0. If tasks are left, says how many and where the first of them are,
  * and returns how many. */
 static unsigned close_or_describe(gate_runtime *runtime, gate_error *error) {
-    char places[sizeof error->message] = "";
-    size_t used = 0;
-    unsigned left = 0;
+    struct leftovers left = {.runtime = runtime};
     gate__lock(&runtime->lock);
-    for (gate_task *task = runtime->tasks; task; task = task->all_next) {
-        char place[120];
-        if (!is_left(runtime, task))
-            continue;
-        gate__task_describe(task, place, sizeof place);
-        if (used + strlen(place) + 40 < sizeof places)
-            used += (size_t)snprintf(places + used, sizeof places - used, "%s%s", left ? ", " : "", place);
-        left++;
-    }
-    atomic_store(&runtime->stopping, left == 0);
+    gate__task_visit(runtime, note_leftover, &left);
+    atomic_store(&runtime->stopping, left.count == 0);
     gate__unlock(&runtime->lock);
-    if (left)
-        gate__fail(error, -EBUSY, "%u task%s left: %s", left, left == 1 ? " is" : "s are", places);
-    return left;
+    if (left.count)
+        gate__fail(error, -EBUSY, "%u task%s left: %s", left.count, left.count == 1 ? " is" : "s are", left.places);
+    return left.count;
 }
 
 /* Takes the root task from a thread that was adopted; NULL when none has one. */
@@ -243,7 +255,7 @@ static void drop_adopted(gate_runtime *runtime) {
     while ((root = take_root(runtime, &announced)) != NULL) {
         if (announced && drop)
             drop(runtime->config.host, root);
-        gate__task_free(root);
+        gate__task_free_root(root);
     }
 }
 
@@ -259,7 +271,8 @@ int gate_runtime_stop(gate_runtime *runtime, gate_error *error) {
     end_workers(runtime);
     gate__monitor_stop(runtime);
     drop_adopted(runtime);
-    gate__stack_pool_destroy(&runtime->stacks);
+    for (unsigned class = 0; class < GATE__STACK_CLASSES; class ++)
+        gate__stack_pool_destroy(&runtime->stacks[class]);
     gate__m_drop_root(m);
     gate__init_release(runtime);
     return 0;

@@ -174,9 +174,9 @@ size_t gate__region_run(const void *base, size_t length, enum gate_region_state 
 /* An account for a new M, and its end. -ENOMEM. [any] */
 int gate__region_open_account(uint64_t number, struct gate__account **account);
 void gate__region_close_account(struct gate__account *account);
-/* Around a fork: no change is in progress in the child. [any] */
-void gate__region_before_fork(void);
-void gate__region_after_fork(void);
+/* No thread changes anything between the two. [any] */
+void gate__region_hold(void);
+void gate__region_let_go(void);
 /* Asserts that index, records and counters agree. [any] */
 void gate__region_validate(void);
 
@@ -190,6 +190,10 @@ int gate__mem_map(size_t length, const char *tag, void **base);
 int gate__mem_map_as(size_t length, const struct gate__region_origin *origin, void **base);
 /* The region table's own memory, which is not in the table. [any] */
 int gate__mem_map_unlisted(size_t length, void **base);
+/* Advice on several ranges at once, at most 64: by one system call where the system takes that and no hook is
+ * registered. An error may leave some of them done. [any] */
+struct gate__os_range;
+int gate__mem_advise_all(const struct gate__os_range *ranges, size_t count, int advice);
 /* Puts a layer of the library's above table, whose functions become *below. -EINVAL for a table that is smaller than
  * the library's or has only one of mmap and munmap; -EBUSY when *below is in use. [any] */
 int gate__mem_begin_layer(struct gate_mem_hooks *table, struct gate_mem_hooks *below);
@@ -200,53 +204,66 @@ void gate__mem_allow_writable_code(void);
 
 /* stack.c: guarded stacks for tasks */
 
-enum { GATE__STACK_LEAST = 16 * 1024 }; /* bytes that a host may ask for */
+enum {
+    GATE__STACK_LEAST_SHIFT = 14,
+    GATE__STACK_LEAST = 1 << GATE__STACK_LEAST_SHIFT, /* bytes that a host may ask for */
+    GATE__STACK_CLASSES = 32                          /* each twice the size of the one before */
+};
 
 struct gate__stack {
     char *base;  /* lowest usable address; the guard page ends here */
-    size_t size; /* usable bytes; base + size is 16-byte aligned */
+    size_t size; /* bytes; base + size is page-aligned, and the last words are stack.c's */
+    struct gate__stack_chunk *chunk;
 };
 
 struct gate__stack_pool {
     struct gate__lock lock;
-    size_t size;                      /* of the stacks that it keeps */
-    void *free;                       /* linked through their last words */
-    struct gate__stack_chunk *chunks; /* the reservations that they are carved from */
+    size_t size;             /* of each stack */
+    struct gate__stack warm; /* linked through their last words; base NULL ends the list */
+    size_t warm_count;
+    size_t batch;                     /* how many the next refill makes warm */
+    struct gate__stack_chunk *chunks; /* the reservations that they are carved from, the newest first */
+    struct gate__stack_chunk *open;   /* those that have stacks to hand out */
 };
 
 void gate__stack_pool_init(struct gate__stack_pool *pool, size_t size);
 /* Unmaps every stack, whose tasks are gone. [system stack] */
 void gate__stack_pool_destroy(struct gate__stack_pool *pool);
-/* Gets a stack of at least size bytes, the pool's size if 0. -ENOMEM. [any] */
-int gate__stack_get(struct gate__stack_pool *pool, size_t size, struct gate__stack *stack);
-/* Gives back a stack that nothing runs on. [system stack] */
+/* The class of the smallest stacks with at least size bytes; GATE__STACK_CLASSES if there are none. [any] */
+unsigned gate__stack_class(size_t size);
+/* Gets a stack. Its content is what its last user left, or zero. -ENOMEM. [any] */
+int gate__stack_get(struct gate__stack_pool *pool, struct gate__stack *stack);
+/* Gives back a stack that nothing runs on. [any] */
 void gate__stack_put(struct gate__stack_pool *pool, struct gate__stack stack);
+/* Calls fn for each stack that was ever in use, and perhaps others, which are zero. [any] */
+void gate__stack_visit(struct gate__stack_pool *pool, void (*fn)(void *argument, struct gate__stack stack),
+                       void *argument);
 /* Whether address lies in the guard below stack. [signal] */
 bool gate__stack_guards(const struct gate__stack *stack, const void *address);
 
 /* task.c: units of interpreter work
  *
- * A task's state is one word: a state, the wakes that have come and not been taken, and, while it
- * parks, the wake that it waits for. The arrows, with what takes them and where:
+ * A stackful task lies in the uppermost bytes of its own stack: a parked one costs the page that it is parked on,
+ * and nothing else. Its state is one word: a state, the wakes that have come and not been taken, and, while it is
+ * parked, the wake that it waits for. The arrows, with what takes them and where:
  *
- *              spawn [any]                run [its M]
- *   (none) ---------------> READY ------------------------> RUNNING --------> DONE
- *                           ^  ^        yield, call returned    |     exit [its M]
- *                           |  +-------------------------------+
- *           wake [any]      |                                   | park [the task]
- *                           |          off its stack [its M]    v
- *                        PARKED <---------------------------- PARKING
+ *            spawn [any]          park, once it is off its stack [its M]
+ *   FREE ----------------> LIVE ----------------------------------------> PARKED
+ *     ^                    |  ^                                             |
+ *     |                    |  +---------------------------------------------+
+ *     |   joined or        |                  wake [any]
+ *     |   detached [any]   | exit, once it is off its stack [its M]
+ *     +------------------ DONE
  *
- * A wake that finds PARKING is left in the word; whoever takes the task off its stack sees it there
- * and makes it READY at once. Bound tasks wait on their own thread and skip PARKING.
+ * A LIVE task runs, or is queued to run, or is in a call. A wake that finds it LIVE is left in the word: whoever
+ * parks the task next sees it there. Bound tasks wait on their own thread.
  *
- *   queued in exactly one queue  <=>  READY, and not the next of an M
+ *   queued in exactly one queue  <=>  LIVE, on no M, and not the next of one
  *   bound != NULL                <=>  a root task, or pins > 0 on bound
  */
 enum gate__task_state {
-    GATE__READY,
-    GATE__RUNNING,
-    GATE__PARKING,
+    GATE__FREE,
+    GATE__LIVE,
     GATE__PARKED,
     GATE__DONE,
     GATE__STATES = 0xf, /* the part of the word that is the state */
@@ -254,7 +271,7 @@ enum gate__task_state {
     GATE__WAKE_HOST = 0x10, /* from gate_task_ready */
     GATE__WAKE_JOIN = 0x20, /* from the end of a joined task */
     GATE__WAKES = 0xf0,
-    GATE__AWAITS = 4 /* WAKE_x << AWAITS is in the word while PARKING or PARKED for it */
+    GATE__AWAITS = 4 /* WAKE_x << AWAITS is in the word while PARKED for it */
 };
 
 struct gate_task {
@@ -263,6 +280,7 @@ struct gate_task {
     gate_m *bound;   /* the M that alone may run it, or NULL */
     gate_task *next; /* in a queue */
     gate_runtime *runtime;
+    _Atomic(gate_m *) on;        /* the M that runs it, or has it in a call; for whoever lists tasks */
     struct gate__stack stack;    /* base NULL for a root task */
     _Atomic(const char *) where; /* what it is parked for, or the function it is calling */
     void *call;                  /* the bridge's: its innermost foreign call */
@@ -271,11 +289,9 @@ struct gate_task {
     gate_task_main main; /* NULL for a root task */
     void *argument;
     void *result;
-    gate_task *joiner; /* under the runtime's lock, as the next three */
-    bool detached;
-    gate_task *all_next, *all_previous;
-    uint64_t number;
-    char name[32];
+    _Atomic(gate_task *) end; /* task.c's: who waits for its end, that nobody will, or that it has come */
+    _Atomic uint64_t number;
+    _Atomic uint64_t name[4];   /* up to 31 characters; written once, perhaps while somebody lists tasks */
     void (*first)(gate_task *); /* switch.c's, as the next two */
     void *tsan_fiber;
     void *asan_fake_stack;
@@ -283,15 +299,19 @@ struct gate_task {
 
 _Static_assert(offsetof(gate_task, sp) == GATE__TASK_SP, "layout.h");
 
-/* A root task for m, listed in m's runtime; NULL without memory. [any] */
+/* A root task for m, and its end. NULL without memory. [any] */
 gate_task *gate__task_make_root(gate_m *m);
-/* Unlists and frees a task that has ended and has no stack. [any] */
-void gate__task_free(gate_task *task);
-/* What remains to be done once a finished task is off its stack: wakes its joiner. [system stack] */
-void gate__task_finish(gate_task *task);
+void gate__task_free_root(gate_task *task);
+/* What remains to be done once a task that has ended is off its stack: wakes its joiner. [any] */
+void gate__task_finish(gate_m *m, gate_task *task);
 /* Gives task a wake, and lets it run if it waits for that one. [any] */
 int gate__task_wake(gate_task *task, uint32_t wake);
-/* Writes "'name' (#1), parked: why". The runtime's lock is held. [any] */
+/* Calls fn for each task that is not FREE, the roots first. What they do meanwhile goes on. The runtime's lock is
+ * held. [any] */
+void gate__task_visit(gate_runtime *runtime, void (*fn)(void *argument, gate_task *task), void *argument);
+/* Whether nobody will ask for it any more once it has ended. [any] */
+bool gate__task_is_detached(gate_task *task);
+/* Writes "'name' (#1), parked: why". [any] */
 void gate__task_describe(gate_task *task, char *buffer, size_t size);
 
 /* m.c: threads */
@@ -306,7 +326,7 @@ enum gate__m_status {
 /* What the monitor did about a thread's slot, written under the runtime's lock. */
 enum gate__m_claim { GATE__CLAIM_NONE, GATE__CLAIM_ASKED, GATE__CLAIM_TAKEN };
 
-/* Why a task left its stack: what the scheduler has to do with it. */
+/* Why a task left its stack: what has to be done with it by whoever comes next. */
 enum gate__leave { GATE__LEAVE_YIELD, GATE__LEAVE_PARK, GATE__LEAVE_CALL, GATE__LEAVE_EXIT };
 
 struct gate_m {
@@ -321,7 +341,9 @@ struct gate_m {
     gate_task *root;             /* NULL for a worker, and once the runtime has stopped */
     gate_task *given;            /* comes with a slot: the task to run */
     struct gate__semaphore wake; /* posted with a slot, or to stop */
+    gate_task *left;             /* sched.c's: the task that has just left this M's processor, and why */
     enum gate__leave leave;
+    uint32_t awaits; /* the wake that it parks for */
     bool adopted;
     _Atomic bool announced; /* the host's thread_adopt has been called for it */
     pthread_t thread;
@@ -371,6 +393,7 @@ struct gate__notices {
     void (*switch_fibre)(void *fibre, unsigned flags);
     void (*acquire)(void *address);
     void (*release)(void *address);
+    bool anybody; /* there is a sanitizer that wants to hear of switches */
 };
 extern struct gate__notices gate__switch_notices;
 
@@ -392,11 +415,12 @@ static inline void gate__switch_acquire(void *object) {
 void gate__switch_call(gate_m *m, void (*fn)(void *), void *arg);
 /* Calls fn(arg) on the stack of m's task, from below its call on the system stack. [system stack] */
 void gate__switch_call_back(gate_m *m, void (*fn)(void *), void *arg);
-/* Runs task on m until it leaves. [system stack, slot] */
+/* Runs task on m until a task comes back to the scheduler. [system stack, slot] */
 void gate__switch_to_task(gate_m *m, gate_task *task);
-/* Leaves the task's stack for the scheduler; returns when the task is run again, perhaps by another
- * thread. [task] */
-void gate__switch_to_scheduler(gate_m *m, enum gate__leave why);
+/* Leave the task's stack, for the scheduler's or another task's; return when the task is run again, perhaps by
+ * another thread. [task] */
+void gate__switch_to_scheduler(gate_m *m);
+void gate__switch_between(gate_m *m, gate_task *next);
 /* Makes the first switch to task call fn(task) on its stack. [any] */
 void gate__switch_prepare(gate_task *task, void (*fn)(gate_task *));
 /* Tells the sanitizers of a thread that will run tasks, and of stacks that will run no more. */
@@ -410,33 +434,44 @@ void gate__switch_forget(gate_task *task);
  *
  *   idle slots + held slots == slot_count
  */
+
+/* Tasks in the order in which they became ready. */
 struct gate__queue {
-    struct gate__lock lock;
     gate_task *head, *tail;
-    _Atomic uint32_t count;
+    _Atomic uint32_t count; /* written by whoever may change the list, read by all */
 };
 
 struct gate__slot {
+    struct gate__queue ready; /* whoever has the slot pays two stores and a load to use it: sched.c */
+    _Atomic uint32_t in_use;  /* by the owner */
+    _Atomic uint32_t revoked; /* a thief uses it, or is about to */
+    uint32_t picks;           /* how often a holder has picked a task */
+    uint32_t free_count;
+    gate_task *free_tasks; /* task.c's: for the next spawns, as the numbers */
+    uint64_t next_number, numbers_end;
     gate_runtime *runtime;
     uint32_t index; /* in the runtime's array */
     gate_m *holder; /* under the runtime's lock */
     struct gate__slot *idle_next;
-    struct gate__queue ready;
-    uint32_t picks;     /* how often the holder has picked a task */
+    struct gate__lock theft;
     uint32_t seen_tick; /* monitor.c's: the call it saw last, and whether there was one */
     bool seen_call;
-};
+} __attribute__((aligned(64)));
 
 /* Tasks that wait for a slot. [any] */
 bool gate__sched_work_waits(gate_runtime *runtime);
-/* Queues a READY task, and finds it a thread if a slot is idle. [any] */
+/* Queues a LIVE task, and finds it a thread if a slot is idle. [any] */
 void gate__sched_ready(gate_task *task);
 /* The rest of an M's life as a worker. [system stack] */
 void gate__sched_work(gate_m *m);
+/* What a task does first, each time it comes to run: sees to the one that left. [task, slot] */
+void gate__sched_arrive(void);
 /* Suspends the running task until it gets a wake of that kind. [task, slot] */
 void gate__sched_park(gate_m *m, uint32_t wake, const char *why);
 /* Queues the running task behind the others. [task, slot] */
 void gate__sched_yield(gate_m *m);
+/* The running task has ended. [task, slot] */
+_Noreturn void gate__sched_exit(gate_m *m);
 /* Waits for a slot for the running task, which goes on then, perhaps on another thread.
  * [task, no slot] */
 void gate__sched_wait_for_slot(gate_m *m);
@@ -536,15 +571,17 @@ struct gate_runtime {
     uint32_t slot_count;
     struct gate__slot *idle_slots;
     _Atomic uint32_t idle_slot_count;
-    struct gate__queue ready; /* from threads without a slot, or whose slot was taken */
-    gate_m *workers;          /* linked by all_next, as the next */
+    _Atomic uint32_t searching; /* Ms with a slot that look for a task before they give it up */
+    struct gate__queue ready;   /* from threads without a slot, or whose slot was taken */
+    struct gate__lock ready_lock;
+    gate_m *workers; /* linked by all_next, as the next */
     gate_m *roots;
     gate_m *idle_workers;
     gate_m *starter;
-    gate_task *tasks; /* all of them, the roots too */
-    uint64_t last_number;
-    _Atomic bool stopping; /* no task is left and none comes any more */
-    struct gate__stack_pool stacks;
+    _Atomic uint64_t last_number; /* of its tasks */
+    _Atomic bool stopping;        /* no task is left and none comes any more */
+    struct gate__stack_pool stacks[GATE__STACK_CLASSES];
+    unsigned usual_class; /* of tasks that ask for no size */
     struct gate__monitor monitor;
     _Atomic uint32_t references; /* the start, each M, each callback */
     gate_runtime *next;          /* started after this one */

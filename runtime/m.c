@@ -127,7 +127,7 @@ void gate__m_drop_root(gate_m *m) {
     *link = m->all_next;
     gate__unlock(&runtime->lock);
     if (m->root)
-        gate__task_free(m->root);
+        gate__task_free_root(m->root);
     unmake(m);
 }
 

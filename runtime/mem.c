@@ -3,8 +3,8 @@
  * The table of hooks is OPEN until the first registration or the first mapping, whichever comes
  * first, and FROZEN ever after: from then on it is read without any ordering beyond the one load.
  *
- *   OPEN --register [any]--> FILLING --register------------> FROZEN
- *   OPEN --first entry [any]--> FILLING --linked hooks-----> FROZEN
+ *   OPEN --register [any]--> FROZEN
+ *   OPEN --first entry [any], by linked hooks--> FROZEN
  *
  * Around the system call or hook stands the region table (region.c). No lock is held in between:
  *
@@ -92,7 +92,7 @@ int gate__mem_begin_layer(struct gate_mem_hooks *table, struct gate_mem_hooks *b
 
 /* The table */
 
-enum table_state { OPEN, FILLING, FROZEN };
+enum table_state { OPEN, FROZEN };
 
 GATE__HOT_DATA static struct gate_mem_hooks hooks;
 GATE__HOT_DATA static _Atomic uint32_t table_state;
@@ -123,21 +123,24 @@ static bool has_hooks(const struct gate_mem_hooks *table) {
 
 /* Fills the table in, unless somebody has; false then. */
 static bool fill(const struct gate_mem_hooks *table) {
-    uint32_t open = OPEN;
-    if (!atomic_compare_exchange_strong(&table_state, &open, FILLING))
-        return false;
-    hooks = *table;
-    hooks.size = sizeof hooks;
-    gate__os_at_fork(gate__region_before_fork, gate__region_after_fork);
-    atomic_store_explicit(&table_state, FROZEN, memory_order_release);
-    return true;
+    gate__region_hold();
+    bool is_open = atomic_load_explicit(&table_state, memory_order_relaxed) == OPEN;
+    if (is_open) {
+        hooks = *table;
+        hooks.size = sizeof hooks;
+        atomic_store_explicit(&table_state, FROZEN, memory_order_release);
+    }
+    gate__region_let_go();
+    return is_open;
 }
 
 static __attribute__((noinline)) void freeze_now(void) {
-    if (fill(linked_hooks()))
-        return;
-    while (atomic_load_explicit(&table_state, memory_order_acquire) != FROZEN)
-        ; /* another thread is copying the table: a few stores */
+    fill(linked_hooks());
+}
+
+/* A fork waits for what other threads are changing here and in the region table: the child has nobody to end it. */
+__attribute__((constructor)) static void attend_forks(void) {
+    gate__os_at_fork(gate__region_hold, gate__region_let_go);
 }
 
 static inline void freeze(void) {
@@ -371,6 +374,17 @@ int gate_madvise(void *address, size_t length, int advice) {
                                     .option = advice,
                                     .caller = __builtin_return_address(0),
                                     .call = call_madvise});
+}
+
+int gate__mem_advise_all(const struct gate__os_range *ranges, size_t count, int advice) {
+    freeze();
+    int failed = hooks.madvise ? -ENOSYS : gate__os_madvise_all(ranges, count, advice);
+    if (failed != -ENOSYS)
+        return failed;
+    failed = 0;
+    for (size_t i = 0; i < count && !failed; i++)
+        failed = gate_madvise(ranges[i].base, ranges[i].length, advice);
+    return failed;
 }
 
 int gate_msync(void *address, size_t length, int flags) {

@@ -490,12 +490,11 @@ void gate__region_set_state(void *base, size_t length, enum gate_region_state ne
     change_all(range, state, new_state);
 }
 
-/* A fork waits for a change in progress: the child has nobody to end it. */
-void gate__region_before_fork(void) {
+void gate__region_hold(void) {
     gate__latch(&table.latch);
 }
 
-void gate__region_after_fork(void) {
+void gate__region_let_go(void) {
     gate__unlatch(&table.latch);
 }
 

@@ -4,48 +4,164 @@
  * worker, else it is idle. All ways to lose a slot end in gate__sched_hand_on, and an M gets one in two
  * ways: it is given one with a task, through its semaphore, or it takes an idle one.
  *
- * A worker with a slot goes on with the slot's own queue, then the runtime's, then the other slots';
- * every 61st time it looks at the runtime's first, so that no queue waits for another to run dry.
+ * Who has a slot goes on with the slot's own queue, then the runtime's, then half of another slot's;
+ * every 61st time it looks at the runtime's first. So a task that is ready in a slot's queue of n runs after at most
+ * n + n/60 others, and one in the runtime's queue, as the k-th, after at most 61 k.
  *
- * No wake-up is lost between a thread that queues a task and one that makes its slot idle: the first
- * queues, then looks for idle slots; the second makes it idle, then looks at the queues; both with a
- * full fence in between.
+ * A task that yields or parks goes straight to the next one, stack to stack. What remains to be done with it,
+ * once it is off its stack, is done by the next: queueing it, or making it PARKED. Were it done before,
+ * another thread could run the task while this one is still on its stack. When there is no next task, it goes to
+ * the scheduler, on the system stack, which searches.
+ *
+ * No wake-up is lost between a thread that queues a task and one that makes its slot idle: the first queues,
+ * then looks for idle slots; the second makes it idle, then looks at the queues. What orders each of the two is
+ * paid by the second, with membarrier, as in foreign.c; without it, by a fence in both.
+ *
+ * An M that finds no task searches for a while before it gives its slot up: a wake that comes soon after costs
+ * no system call. One M at a time, as Go has at most half of its Ps at it; whoever readies a task wakes nobody
+ * while one searches.
  *
  * Not done: handing a task that leaves a long call to the thread that it is on. The thread would wait
  * for a slot and the worker that has one for a thread; queueing the task lets any worker take it.
  *
  * SPDX-License-Identifier: MIT */
+#include "runtime/arch/arch.h"
 #include "runtime/internal.h"
+#include "runtime/os/os.h"
 
-enum { LOOK_AT_RUNTIME_EVERY = 61 };
+enum { LOOK_AT_RUNTIME_EVERY = 61, MOST_STOLEN = 64, SEARCHES = 400 };
 
-/* Queues */
+/* The asymmetric barrier: light where it is often, heavy where it is not */
 
-static void push(struct gate__queue *queue, gate_task *task) {
-    gate__lock(&queue->lock);
+static inline void light_barrier(void) {
+    if (__builtin_expect(gate__foreign_exchange, 0))
+        atomic_thread_fence(memory_order_seq_cst);
+    else
+        atomic_signal_fence(memory_order_seq_cst);
+}
+
+static void heavy_barrier(void) {
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!gate__foreign_exchange)
+        gate__os_barrier();
+}
+
+/* Lists of tasks */
+
+static inline void append(struct gate__queue *queue, gate_task *task) {
     task->next = NULL;
     if (queue->tail)
         queue->tail->next = task;
     else
         queue->head = task;
     queue->tail = task;
-    atomic_fetch_add(&queue->count, 1);
-    gate__unlock(&queue->lock);
+    uint32_t count = atomic_load_explicit(&queue->count, memory_order_relaxed);
+    atomic_store_explicit(&queue->count, count + 1, memory_order_relaxed);
 }
 
-static gate_task *pop(struct gate__queue *queue) {
-    if (atomic_load_explicit(&queue->count, memory_order_relaxed) == 0)
-        return NULL;
-    gate__lock(&queue->lock);
+static inline gate_task *remove_first(struct gate__queue *queue) {
     gate_task *task = queue->head;
-    if (task) {
-        queue->head = task->next;
-        if (!queue->head)
-            queue->tail = NULL;
-        atomic_fetch_sub(&queue->count, 1);
-    }
-    gate__unlock(&queue->lock);
+    if (!task)
+        return NULL;
+    queue->head = task->next;
+    if (!queue->head)
+        queue->tail = NULL;
+    uint32_t count = atomic_load_explicit(&queue->count, memory_order_relaxed);
+    atomic_store_explicit(&queue->count, count - 1, memory_order_relaxed);
     return task;
+}
+
+/* The runtime's queue, from which anybody may take */
+
+static void push_global(gate_runtime *runtime, gate_task *task) {
+    gate__lock(&runtime->ready_lock);
+    append(&runtime->ready, task);
+    gate__unlock(&runtime->ready_lock);
+}
+
+static gate_task *pop_global(gate_runtime *runtime) {
+    if (atomic_load_explicit(&runtime->ready.count, memory_order_relaxed) == 0)
+        return NULL;
+    gate__lock(&runtime->ready_lock);
+    gate_task *task = remove_first(&runtime->ready);
+    gate__unlock(&runtime->ready_lock);
+    return task;
+}
+
+/* A slot's queue: the owner is whoever has the slot, and marks its use by plain stores. A thief revokes that,
+ * waits until the owner is out, and takes; meanwhile the owner finds it revoked, and waits for the lock.
+ *
+ *   owner: in_use = 1                        thief, with the lock: revoked = 1
+ *          light barrier                                           heavy barrier
+ *          if revoked: in_use = 0, and lock                        wait while in_use
+ *          ... change ...                                          ... take ...
+ *          in_use = 0                                              revoked = 0
+ */
+
+static __attribute__((noinline)) bool wait_for_thief(struct gate__slot *slot) {
+    atomic_store_explicit(&slot->in_use, 0, memory_order_release);
+    gate__lock(&slot->theft);
+    return true;
+}
+
+/* Returns whether end_use has to unlock. */
+static inline bool begin_use(struct gate__slot *slot) {
+    atomic_store_explicit(&slot->in_use, 1, memory_order_relaxed);
+    light_barrier();
+    if (__builtin_expect(atomic_load_explicit(&slot->revoked, memory_order_acquire), 0))
+        return wait_for_thief(slot);
+    return false;
+}
+
+static inline void end_use(struct gate__slot *slot, bool locked) {
+    if (__builtin_expect(locked, 0))
+        gate__unlock(&slot->theft);
+    else
+        atomic_store_explicit(&slot->in_use, 0, memory_order_release);
+}
+
+static inline void push_own(struct gate__slot *slot, gate_task *task) {
+    gate__switch_release(slot);
+    bool locked = begin_use(slot);
+    append(&slot->ready, task);
+    end_use(slot, locked);
+}
+
+static inline gate_task *pop_own(struct gate__slot *slot) {
+    if (atomic_load_explicit(&slot->ready.count, memory_order_relaxed) == 0)
+        return NULL;
+    bool locked = begin_use(slot);
+    gate_task *task = remove_first(&slot->ready);
+    end_use(slot, locked);
+    gate__switch_acquire(slot);
+    return task;
+}
+
+/* Moves half of the victim's tasks to loot. */
+static void take_half(struct gate__slot *victim, struct gate__queue *loot) {
+    gate__lock(&victim->theft);
+    atomic_store(&victim->revoked, 1);
+    heavy_barrier();
+    while (atomic_load_explicit(&victim->in_use, memory_order_acquire))
+        gate__os_relax();
+    uint32_t half = (atomic_load_explicit(&victim->ready.count, memory_order_relaxed) + 1) / 2;
+    for (uint32_t i = 0; i < half && i < MOST_STOLEN; i++)
+        append(loot, remove_first(&victim->ready));
+    atomic_store_explicit(&victim->revoked, 0, memory_order_release);
+    gate__unlock(&victim->theft);
+    gate__switch_acquire(victim);
+}
+
+/* Takes half of another slot's tasks: the first, to run, and the rest into the own queue. */
+static gate_task *steal(struct gate__slot *slot, struct gate__slot *victim) {
+    struct gate__queue loot = {NULL, NULL, 0};
+    if (atomic_load_explicit(&victim->ready.count, memory_order_relaxed) == 0)
+        return NULL;
+    take_half(victim, &loot);
+    gate_task *first = remove_first(&loot);
+    for (gate_task *task; (task = remove_first(&loot)) != NULL;)
+        push_own(slot, task);
+    return first;
 }
 
 bool gate__sched_work_waits(gate_runtime *runtime) {
@@ -58,18 +174,21 @@ bool gate__sched_work_waits(gate_runtime *runtime) {
     return false;
 }
 
-static gate_task *pick(struct gate__slot *slot) {
+static gate_task *pick_elsewhere(struct gate__slot *slot) {
     gate_runtime *runtime = slot->runtime;
-    gate_task *task = NULL;
-    if (++slot->picks % LOOK_AT_RUNTIME_EVERY == 0)
-        task = pop(&runtime->ready);
-    if (!task)
-        task = pop(&slot->ready);
-    if (!task)
-        task = pop(&runtime->ready);
+    gate_task *task = pop_global(runtime);
     for (uint32_t i = 1; !task && i < runtime->slot_count; i++)
-        task = pop(&runtime->slots[(slot->index + i) % runtime->slot_count].ready);
+        task = steal(slot, &runtime->slots[(slot->index + i) % runtime->slot_count]);
     return task;
+}
+
+static inline gate_task *pick(struct gate__slot *slot) {
+    gate_task *task = NULL;
+    if (__builtin_expect(++slot->picks % LOOK_AT_RUNTIME_EVERY == 0, 0))
+        task = pop_global(slot->runtime);
+    if (!task)
+        task = pop_own(slot);
+    return task ? task : pick_elsewhere(slot);
 }
 
 /* Slots and who holds them: under the runtime's lock */
@@ -171,7 +290,7 @@ static bool retire(struct gate__slot *slot) {
     gate__lock(&runtime->lock);
     push_idle(slot);
     gate__unlock(&runtime->lock);
-    atomic_thread_fence(memory_order_seq_cst);
+    heavy_barrier();
     if (!gate__sched_work_waits(runtime))
         return true;
     gate__lock(&runtime->lock);
@@ -195,7 +314,7 @@ void gate__sched_hand_on(struct gate__slot *slot) {
         if (task) {
             /* No thread to be had: the next M that looks for work finds the task. */
             gate_runtime *runtime = slot->runtime;
-            push(&runtime->ready, task);
+            push_global(runtime, task);
             gate__lock(&runtime->lock);
             push_idle(slot);
             gate__unlock(&runtime->lock);
@@ -213,13 +332,8 @@ static struct gate__slot *detach(gate_m *m) {
     return slot;
 }
 
-/* Finds the work that has just been queued a thread, if a slot is idle. */
-static void wake(gate_runtime *runtime) {
-    atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load(&runtime->idle_slot_count) == 0) {
-        gate__monitor_notice(runtime);
-        return;
-    }
+/* Gives an idle slot to a thread for the work that has just been queued. */
+static __attribute__((noinline)) void wake_one(gate_runtime *runtime) {
     gate__lock(&runtime->lock);
     struct gate__slot *slot = pop_idle(runtime);
     gate__unlock(&runtime->lock);
@@ -229,55 +343,93 @@ static void wake(gate_runtime *runtime) {
         gate__monitor_notice(runtime);
 }
 
+/* Finds the work that has just been queued a thread, if a slot is idle and nobody searches. */
+static inline void wake(gate_runtime *runtime) {
+    light_barrier();
+    if (atomic_load_explicit(&runtime->idle_slot_count, memory_order_relaxed) == 0)
+        gate__monitor_notice(runtime);
+    else if (atomic_load_explicit(&runtime->searching, memory_order_relaxed) == 0)
+        wake_one(runtime);
+}
+
 void gate__sched_ready(gate_task *task) {
     gate_runtime *runtime = task->runtime;
     gate_m *m = gate__m();
-    bool ours = m && m->runtime == runtime && atomic_load(&m->status) == GATE__M_RUNNING && m->slot;
-    push(ours ? &m->slot->ready : &runtime->ready, task);
+    bool ours = m && m->runtime == runtime && m->slot &&
+                atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING;
+    if (ours)
+        push_own(m->slot, task);
+    else
+        push_global(runtime, task);
     wake(runtime);
 }
 
-/* Tasks and their states */
+/* Tasks that leave their M's processor */
 
-/* Changes the state and what it awaits, and keeps the wakes. */
-static void set_state(gate_task *task, uint32_t state) {
-    uint32_t word = atomic_load(&task->state);
-    while (!atomic_compare_exchange_weak(&task->state, &word, state | (word & GATE__WAKES)))
-        ;
-}
-
-/* Goes from RUNNING to state, to wait for wake; or takes the wake that has come, and returns false. */
-static bool begin_park(gate_task *task, uint32_t state, uint32_t wake) {
+/* Goes from LIVE to PARKED, to wait for wake; or takes the wake that has come, and returns false. */
+static bool enter_park(gate_task *task, uint32_t wake) {
     uint32_t word = atomic_load(&task->state);
     for (;;) {
         bool waits = !(word & wake);
-        uint32_t next = waits ? state | wake << GATE__AWAITS | (word & GATE__WAKES) : word & ~wake;
+        uint32_t next = waits ? GATE__PARKED | wake << GATE__AWAITS | (word & GATE__WAKES) : word & ~wake;
         if (atomic_compare_exchange_weak(&task->state, &word, next))
             return waits;
     }
 }
 
-/* The task is off its stack: PARKING becomes PARKED, or READY when its wake has come. */
-static void end_park(gate_task *task) {
-    uint32_t word = atomic_load(&task->state);
-    for (;;) {
-        uint32_t wakes = word & GATE__WAKES, awaited = (word >> GATE__AWAITS) & GATE__WAKES;
-        bool woken = wakes & awaited;
-        uint32_t next = woken ? GATE__READY | (wakes & ~awaited) : (word & ~(uint32_t)GATE__STATES) | GATE__PARKED;
-        if (!atomic_compare_exchange_weak(&task->state, &word, next))
-            continue;
-        if (woken)
-            gate__sched_ready(task);
+/* Sees to the task that has left, if one has. [slot, or why is CALL] */
+static inline void settle(gate_m *m) {
+    gate_task *task = m->left;
+    if (!task)
         return;
+    m->left = NULL;
+    atomic_store_explicit(&task->on, NULL, memory_order_relaxed);
+    switch (m->leave) {
+    case GATE__LEAVE_YIELD:
+        push_own(m->slot, task);
+        if (atomic_load_explicit(&m->runtime->idle_slot_count, memory_order_relaxed))
+            wake(m->runtime);
+        break;
+    case GATE__LEAVE_CALL:
+        push_global(m->runtime, task);
+        wake(m->runtime);
+        break;
+    case GATE__LEAVE_PARK:
+        if (!enter_park(task, m->awaits))
+            gate__sched_ready(task);
+        break;
+    case GATE__LEAVE_EXIT:
+        gate__task_finish(m, task);
+        break;
     }
+}
+
+void gate__sched_arrive(void) {
+    gate_m *m = gate__m();
+    settle(m);
+    atomic_store_explicit(&m->task->on, m, memory_order_relaxed);
+}
+
+/* Leaves the running task's stack: for next, or for the scheduler if that is NULL. Returns when it runs again. */
+static inline void leave(gate_m *m, enum gate__leave why, gate_task *next) {
+    m->left = m->task;
+    m->leave = why;
+    if (next && !next->bound) {
+        gate__switch_between(m, next);
+    } else {
+        m->given = next;
+        gate__switch_to_scheduler(m);
+    }
+    gate__sched_arrive();
 }
 
 /* The running task is bound: its thread waits until it is given a slot for it. */
 static void wait_here(gate_m *m) {
+    atomic_store_explicit(&m->task->on, NULL, memory_order_relaxed);
     gate__semaphore_wait(&m->wake);
     gate__assert(m->slot && m->given == m->task);
     m->given = NULL;
-    set_state(m->task, GATE__RUNNING);
+    atomic_store_explicit(&m->task->on, m, memory_order_relaxed);
 }
 
 /* A bound task's M lets go of its slot before anybody can see that the task is parked or ready: whoever
@@ -285,7 +437,7 @@ static void wait_here(gate_m *m) {
 
 static void park_here(gate_m *m, uint32_t wake) {
     struct gate__slot *slot = detach(m);
-    if (begin_park(m->task, GATE__PARKED, wake)) {
+    if (enter_park(m->task, wake)) {
         gate__sched_hand_on(slot);
         wait_here(m);
     } else {
@@ -297,76 +449,103 @@ static void park_here(gate_m *m, uint32_t wake) {
 
 static void yield_here(gate_m *m) {
     struct gate__slot *slot = detach(m);
-    set_state(m->task, GATE__READY);
-    push(&slot->ready, m->task);
+    push_own(slot, m->task);
     gate__sched_hand_on(slot);
     gate__monitor_notice(m->runtime);
     wait_here(m);
 }
 
+/* Takes the wake if it has come already. */
+static inline bool take_wake(gate_task *task, uint32_t wake) {
+    if (!(atomic_load_explicit(&task->state, memory_order_acquire) & wake))
+        return false;
+    atomic_fetch_and(&task->state, ~wake);
+    return true;
+}
+
 void gate__sched_park(gate_m *m, uint32_t wake, const char *why) {
     gate_task *task = m->task;
     gate__assert(m->slot);
-    const char *outer = atomic_exchange_explicit(&task->where, why, memory_order_relaxed);
-    if (task->bound)
-        park_here(m, wake);
-    else if (begin_park(task, GATE__PARKING, wake))
-        gate__switch_to_scheduler(m, GATE__LEAVE_PARK);
+    if (!take_wake(task, wake)) {
+        const char *outer = atomic_load_explicit(&task->where, memory_order_relaxed);
+        atomic_store_explicit(&task->where, why, memory_order_relaxed);
+        m->awaits = wake;
+        if (task->bound)
+            park_here(m, wake);
+        else
+            leave(m, GATE__LEAVE_PARK, pick(m->slot));
+        atomic_store_explicit(&task->where, outer, memory_order_relaxed);
+    }
     gate__switch_acquire(task);
-    atomic_store_explicit(&task->where, outer, memory_order_relaxed);
 }
 
 void gate__sched_yield(gate_m *m) {
     struct gate__slot *slot = m->slot;
     gate__assert(slot);
-    if (!atomic_load(&slot->ready.count) && !atomic_load(&slot->runtime->ready.count))
+    if (m->task->bound) {
+        if (atomic_load(&slot->ready.count) || atomic_load(&slot->runtime->ready.count))
+            yield_here(m);
         return;
-    if (m->task->bound)
-        yield_here(m);
-    else
-        gate__switch_to_scheduler(m, GATE__LEAVE_YIELD);
+    }
+    gate_task *next = NULL;
+    if (__builtin_expect(++slot->picks % LOOK_AT_RUNTIME_EVERY == 0, 0))
+        next = pop_global(slot->runtime);
+    if (!next)
+        next = pop_own(slot);
+    if (!next)
+        next = pop_global(slot->runtime);
+    if (next)
+        leave(m, GATE__LEAVE_YIELD, next);
+}
+
+void gate__sched_exit(gate_m *m) {
+    leave(m, GATE__LEAVE_EXIT, pick(m->slot));
+    gate__throw("a task ran on after its end");
 }
 
 void gate__sched_wait_for_slot(gate_m *m) {
     gate_task *task = m->task;
     gate__assert(atomic_load(&m->status) == GATE__M_RUNNING);
     if (task->bound) {
-        set_state(task, GATE__READY);
-        push(&m->runtime->ready, task);
+        push_global(m->runtime, task);
         wake(m->runtime);
         wait_here(m);
     } else {
-        gate__switch_to_scheduler(m, GATE__LEAVE_CALL);
+        leave(m, GATE__LEAVE_CALL, NULL);
     }
 }
 
 /* Workers */
 
-static void run(gate_m *m, gate_task *task) {
-    gate__assert(m->slot && !task->bound);
-    set_state(task, GATE__RUNNING);
-    gate__switch_to_task(m, task);
-    switch (m->leave) {
-    case GATE__LEAVE_YIELD:
-        set_state(task, GATE__READY);
-        push(&m->slot->ready, task);
-        wake(m->runtime);
-        break;
-    case GATE__LEAVE_CALL:
-        set_state(task, GATE__READY);
-        push(&m->runtime->ready, task);
-        wake(m->runtime);
-        break;
-    case GATE__LEAVE_PARK:
-        end_park(task);
-        break;
-    case GATE__LEAVE_EXIT:
-        gate__task_finish(task);
-        break;
+/* Looks for a task for some microseconds, if no other M does; NULL if none comes. */
+static gate_task *search(gate_m *m) {
+    gate_runtime *runtime = m->runtime;
+    gate_task *task = NULL;
+    uint32_t nobody = 0;
+    if (!atomic_compare_exchange_strong(&runtime->searching, &nobody, 1))
+        return NULL;
+    for (int i = 0; !task && i < SEARCHES && !atomic_load_explicit(&runtime->stopping, memory_order_relaxed); i++) {
+        gate__arch_pause();
+        if (gate__sched_work_waits(runtime))
+            task = pick(m->slot);
     }
+    atomic_store(&runtime->searching, 0);
+    /* Whoever has queued a second task meanwhile has left that to this M. */
+    heavy_barrier();
+    if (task && gate__sched_work_waits(runtime))
+        wake(runtime);
+    return task ? task : pick(m->slot);
 }
 
-/* Waits for a slot and a task; NULL when the runtime stops. */
+/* Waits until it is given a slot and a task; NULL when the runtime stops. */
+static gate_task *wait_for_slot(gate_m *m) {
+    gate__semaphore_wait(&m->wake);
+    gate_task *task = m->given;
+    m->given = NULL;
+    return task;
+}
+
+/* Gives its slot up, if it has one, and waits for another. */
 static gate_task *wait_for_work(gate_m *m) {
     gate_runtime *runtime = m->runtime;
     gate__lock(&runtime->lock);
@@ -376,24 +555,28 @@ static gate_task *wait_for_work(gate_m *m) {
     gate__unlock(&runtime->lock);
     if (slot)
         gate__sched_hand_on(slot); /* perhaps to this very M */
-    gate__semaphore_wait(&m->wake);
+    return wait_for_slot(m);
+}
+
+/* The task that the one which left wants to be run, or the next that can be found. */
+static gate_task *next_task(gate_m *m) {
     gate_task *task = m->given;
     m->given = NULL;
-    return task;
+    if (!task && m->slot)
+        task = pick(m->slot);
+    if (!task && m->slot)
+        task = search(m);
+    return task ? task : wait_for_work(m);
 }
 
 void gate__sched_work(gate_m *m) {
-    gate__semaphore_wait(&m->wake);
-    gate_task *task = m->given;
-    m->given = NULL;
-    while (task) {
-        if (!task->bound) {
-            run(m, task);
-        } else {
+    for (gate_task *task = wait_for_slot(m); task; task = next_task(m)) {
+        if (task->bound) {
             give(detach(m), task);
+        } else {
+            gate__assert(m->slot);
+            gate__switch_to_task(m, task);
+            settle(m);
         }
-        task = m->slot ? pick(m->slot) : NULL;
-        if (!task)
-            task = wait_for_work(m);
     }
 }

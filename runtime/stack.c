@@ -6,7 +6,14 @@
  * reservation one mapping, so that their number is not bounded by vm.max_map_count; elsewhere each is
  * a mapping without access.
  *
- * Stacks of another size than the pool's are chunks of one, unmapped as soon as they are put back.
+ * A pool has stacks of one size. Each chunk is as large as all before it, from 1 to 16 MiB: a few tasks
+ * reserve little, a million some thousand mappings.
+ *
+ *   fresh --refill--> warm --get--> in use --put--> warm --trim--> cold --refill--> warm
+ *
+ * A warm stack has its guard, and its uppermost page in memory. A cold one is addresses, and a number in its chunk.
+ * Refilling and trimming take many stacks at a time: advice for 64 ranges is one system call, and a page that
+ * is touched before it is there costs ten times as much as one that was asked for.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
@@ -16,129 +23,226 @@
 #include "runtime/internal.h"
 #include "runtime/os/os.h"
 
-enum { STACKS_PER_CHUNK = 32 };
+enum { LEAST_CHUNK = 1024 * 1024, LARGEST_CHUNK = 16 * LEAST_CHUNK };
+enum { FIRST_BATCH = 4, LARGEST_BATCH = 64, KEPT_WARM = 256 };
 
 struct gate__stack_chunk {
     struct gate__stack_chunk *next;
-    void *base;
-    size_t length;
+    struct gate__stack_chunk *next_open; /* of those that have cold or fresh stacks */
+    bool is_open;
+    char *base;
+    size_t count;          /* of stacks */
+    _Atomic size_t handed; /* so many, from the first on, are not fresh any more */
+    size_t cold_count;
+    uint32_t cold[]; /* their numbers */
 };
 
-static size_t round_up(size_t size) {
-    size_t page = gate__os_page_size();
-    return (size + page - 1) / page * page;
+void gate__stack_pool_init(struct gate__stack_pool *pool, size_t size) {
+    *pool = (struct gate__stack_pool){.size = size, .batch = FIRST_BATCH};
+    gate__lock_init(&pool->lock, GATE__RANK_LEAF);
 }
 
-void gate__stack_pool_init(struct gate__stack_pool *pool, size_t size) {
-    *pool = (struct gate__stack_pool){.size = round_up(size)};
-    gate__lock_init(&pool->lock, GATE__RANK_LEAF);
+static size_t stride_of(const struct gate__stack_pool *pool) {
+    return pool->size + gate__os_page_size();
 }
 
 void gate__stack_pool_destroy(struct gate__stack_pool *pool) {
     while (pool->chunks) {
         struct gate__stack_chunk *chunk = pool->chunks;
         pool->chunks = chunk->next;
-        gate_munmap(chunk->base, chunk->length);
+        gate_munmap(chunk->base, chunk->count * stride_of(pool));
         free(chunk);
     }
-    pool->free = NULL;
 }
 
-static int guard(void *page, size_t size) {
-    static _Atomic bool missing;
-    if (!missing && gate__settings.guardpages) {
-        int failed = gate_madvise(page, size, gate__os_guard_advice);
-        if (failed != -EINVAL)
-            return failed;
-        missing = true;
-    }
-    return gate_mprotect(page, size, PROT_NONE);
+unsigned gate__stack_class(size_t size) {
+    unsigned class = 0;
+    while (class < GATE__STACK_CLASSES && size > (size_t)GATE__STACK_LEAST << class)
+        class ++;
+    return class;
 }
 
-/* Maps count stacks of size bytes in one piece, each with its guard. */
-static int map_stacks(size_t size, size_t count, char **base) {
-    size_t page = gate__os_page_size(), stride = page + size;
-    void *got;
-    int failed = gate__mem_map(stride * count, "task stacks", &got);
-    if (failed)
-        return failed;
-    for (size_t i = 0; i < count && !failed; i++)
-        failed = guard((char *)got + i * stride, page);
-    if (failed)
-        gate_munmap(got, stride * count);
-    else
-        *base = got;
-    return failed;
+/* How many stacks the next chunk has. */
+static size_t next_count(struct gate__stack_pool *pool) {
+    size_t stride = stride_of(pool), bytes = LEAST_CHUNK;
+    gate__lock(&pool->lock);
+    for (struct gate__stack_chunk *chunk = pool->chunks; chunk && bytes < LARGEST_CHUNK; chunk = chunk->next)
+        bytes += chunk->count * stride;
+    gate__unlock(&pool->lock);
+    bytes = bytes < LARGEST_CHUNK ? bytes : LARGEST_CHUNK;
+    return bytes > stride ? bytes / stride : 1;
 }
 
-/* The free list's link, in the last word of a free stack: the page that is in use anyway. */
-static void **link_of(char *base, size_t size) {
-    return (void **)(base + size) - 1;
-}
-
-static void push_free(struct gate__stack_pool *pool, char *base) {
-    *link_of(base, pool->size) = pool->free;
-    pool->free = base;
+/* The chunk has stacks that nobody uses. The lock is held. */
+static void open_up(struct gate__stack_pool *pool, struct gate__stack_chunk *chunk) {
+    if (chunk->is_open)
+        return;
+    chunk->is_open = true;
+    chunk->next_open = pool->open;
+    pool->open = chunk;
 }
 
 static int grow(struct gate__stack_pool *pool) {
-    struct gate__stack_chunk *chunk = malloc(sizeof *chunk);
+    size_t count = next_count(pool);
+    struct gate__stack_chunk *chunk = malloc(sizeof *chunk + count * sizeof *chunk->cold);
     if (!chunk)
         return -ENOMEM;
-    size_t page = gate__os_page_size(), stride = page + pool->size;
-    char *base;
-    int failed = map_stacks(pool->size, STACKS_PER_CHUNK, &base);
+    *chunk = (struct gate__stack_chunk){.count = count};
+    void *base;
+    int failed =
+        count > SIZE_MAX / stride_of(pool) ? -ENOMEM : gate__mem_map(count * stride_of(pool), "task stacks", &base);
     if (failed) {
         free(chunk);
         return failed;
     }
+    chunk->base = base;
     gate__lock(&pool->lock);
-    *chunk = (struct gate__stack_chunk){pool->chunks, base, stride * STACKS_PER_CHUNK};
+    chunk->next = pool->chunks;
     pool->chunks = chunk;
-    for (size_t i = STACKS_PER_CHUNK; i-- > 0;)
-        push_free(pool, base + i * stride + page);
+    open_up(pool, chunk);
     gate__unlock(&pool->lock);
     return 0;
 }
 
-static bool pop_free(struct gate__stack_pool *pool, struct gate__stack *stack) {
-    gate__lock(&pool->lock);
-    char *base = pool->free;
-    if (base) {
-        pool->free = *link_of(base, pool->size);
-        *link_of(base, pool->size) = NULL;
-        *stack = (struct gate__stack){base, pool->size};
-    }
-    gate__unlock(&pool->lock);
-    return base != NULL;
+/* A warm stack's link to the next, in its last words. */
+static struct gate__stack *link_of(struct gate__stack stack) {
+    return (struct gate__stack *)(void *)(stack.base + stack.size) - 1;
 }
 
-int gate__stack_get(struct gate__stack_pool *pool, size_t size, struct gate__stack *stack) {
-    size = size ? round_up(size) : pool->size;
-    if (size != pool->size) {
-        char *base;
-        int failed = map_stacks(size, 1, &base);
-        if (!failed)
-            *stack = (struct gate__stack){base + gate__os_page_size(), size};
+static char *stack_of(const struct gate__stack_pool *pool, const struct gate__stack_chunk *chunk, size_t index) {
+    return chunk->base + index * stride_of(pool) + gate__os_page_size();
+}
+
+/* Takes stacks that nobody uses, cold or fresh ones, as many as there are up to the pool's batch. */
+static size_t claim(struct gate__stack_pool *pool, struct gate__stack *stacks) {
+    size_t count = 0;
+    gate__lock(&pool->lock);
+    while (count < pool->batch && pool->open) {
+        struct gate__stack_chunk *chunk = pool->open;
+        size_t index = chunk->cold_count ? chunk->cold[--chunk->cold_count] : chunk->handed++;
+        stacks[count++] = (struct gate__stack){stack_of(pool, chunk, index), pool->size, chunk};
+        if (!chunk->cold_count && chunk->handed == chunk->count) {
+            pool->open = chunk->next_open;
+            chunk->is_open = false;
+        }
+    }
+    if (pool->batch < LARGEST_BATCH)
+        pool->batch *= 2;
+    gate__unlock(&pool->lock);
+    return count;
+}
+
+static void put_cold(struct gate__stack_pool *pool, const struct gate__stack *stacks, size_t count) {
+    gate__lock(&pool->lock);
+    while (count-- > 0) {
+        struct gate__stack_chunk *chunk = stacks[count].chunk;
+        chunk->cold[chunk->cold_count++] = (uint32_t)((size_t)(stacks[count].base - chunk->base) / stride_of(pool));
+        open_up(pool, chunk);
+    }
+    gate__unlock(&pool->lock);
+}
+
+static void push_warm(struct gate__stack_pool *pool, struct gate__stack stack) {
+    *link_of(stack) = pool->warm;
+    pool->warm = stack;
+    pool->warm_count++;
+}
+
+static bool pop_warm(struct gate__stack_pool *pool, struct gate__stack *stack) {
+    if (!pool->warm.base)
+        return false;
+    *stack = pool->warm;
+    pool->warm = *link_of(*stack);
+    pool->warm_count--;
+    return true;
+}
+
+/* Gives advice on length bytes at an offset of each stack. */
+static int advise(const struct gate__stack *stacks, size_t count, ptrdiff_t offset, size_t length, int advice) {
+    struct gate__os_range ranges[LARGEST_BATCH];
+    for (size_t i = 0; i < count; i++)
+        ranges[i] = (struct gate__os_range){stacks[i].base + offset, length};
+    return gate__mem_advise_all(ranges, count, advice);
+}
+
+/* Makes the page below each stack one that must not be touched, if it isn't yet. */
+static int guard(const struct gate__stack *stacks, size_t count) {
+    static _Atomic bool missing;
+    size_t page = gate__os_page_size();
+    if (!missing && gate__settings.guardpages) {
+        int failed = advise(stacks, count, -(ptrdiff_t)page, page, gate__os_guard_advice);
+        if (failed != -EINVAL)
+            return failed;
+        missing = true;
+    }
+    int failed = 0;
+    for (size_t i = 0; i < count && !failed; i++)
+        failed = gate_mprotect(stacks[i].base - page, page, PROT_NONE);
+    return failed;
+}
+
+/* Makes some stacks warm. */
+static int refill(struct gate__stack_pool *pool) {
+    struct gate__stack stacks[LARGEST_BATCH];
+    size_t page = gate__os_page_size(), count = claim(pool, stacks);
+    if (!count)
+        return grow(pool);
+    int failed = guard(stacks, count);
+    if (failed) {
+        put_cold(pool, stacks, count);
         return failed;
     }
-    while (!pop_free(pool, stack)) {
-        int failed = grow(pool);
+    advise(stacks, count, (ptrdiff_t)(pool->size - page), page, gate__os_populate_advice); /* or a fault does it */
+    gate__lock(&pool->lock);
+    while (count-- > 0)
+        push_warm(pool, stacks[count]);
+    gate__unlock(&pool->lock);
+    return 0;
+}
+
+int gate__stack_get(struct gate__stack_pool *pool, struct gate__stack *stack) {
+    for (;;) {
+        gate__lock(&pool->lock);
+        bool taken = pop_warm(pool, stack);
+        gate__unlock(&pool->lock);
+        if (taken)
+            return 0;
+        int failed = refill(pool);
         if (failed)
             return failed;
     }
-    return 0;
+}
+
+/* Gives the pages of some warm stacks back to the system. */
+static void trim(struct gate__stack_pool *pool) {
+    struct gate__stack stacks[LARGEST_BATCH];
+    size_t count = 0;
+    gate__lock(&pool->lock);
+    while (count < LARGEST_BATCH && pool->warm_count > KEPT_WARM && pop_warm(pool, &stacks[count]))
+        count++;
+    gate__unlock(&pool->lock);
+    advise(stacks, count, 0, pool->size, MADV_DONTNEED);
+    put_cold(pool, stacks, count);
 }
 
 void gate__stack_put(struct gate__stack_pool *pool, struct gate__stack stack) {
-    size_t page = gate__os_page_size();
-    if (stack.size != pool->size) {
-        gate_munmap(stack.base - page, page + stack.size);
-        return;
-    }
     gate__lock(&pool->lock);
-    push_free(pool, stack.base);
+    push_warm(pool, stack);
+    bool enough = pool->warm_count >= KEPT_WARM + LARGEST_BATCH;
     gate__unlock(&pool->lock);
+    if (enough)
+        trim(pool);
+}
+
+void gate__stack_visit(struct gate__stack_pool *pool, void (*fn)(void *argument, struct gate__stack stack),
+                       void *argument) {
+    gate__lock(&pool->lock);
+    struct gate__stack_chunk *chunk = pool->chunks;
+    gate__unlock(&pool->lock);
+    for (; chunk; chunk = chunk->next) {
+        for (size_t i = 0, end = chunk->handed; i < end; i++)
+            fn(argument, (struct gate__stack){stack_of(pool, chunk, i), pool->size, chunk});
+    }
 }
 
 bool gate__stack_guards(const struct gate__stack *stack, const void *address) {

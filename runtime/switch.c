@@ -48,6 +48,7 @@ void gate__switch_init(void) {
         .switch_fibre = __tsan_switch_to_fiber,
         .acquire = __tsan_acquire,
         .release = __tsan_release,
+        .anybody = __sanitizer_start_switch_fiber || __tsan_switch_to_fiber,
     };
 }
 
@@ -136,14 +137,33 @@ void gate__switch_to_task(gate_m *m, gate_task *task) {
     m->task = NULL;
 }
 
-void gate__switch_to_scheduler(gate_m *m, enum gate__leave why) {
+/* A task that ends has no use for its fake stack any more. */
+static inline void **fake_stack_of(gate_m *m, gate_task *task) {
+    return m->leave == GATE__LEAVE_EXIT ? NULL : &task->asan_fake_stack;
+}
+
+void gate__switch_to_scheduler(gate_m *m) {
     gate_task *task = m->task;
     gate__lock_assert_none();
     gate__assert(on_stack_of(task));
-    m->leave = why;
     switch_fibre(m->tsan_fiber);
-    leave_stack(why == GATE__LEAVE_EXIT ? NULL : &task->asan_fake_stack, m->stack_bottom, m->stack_size);
+    leave_stack(fake_stack_of(m, task), m->stack_bottom, m->stack_size);
     gate__arch_swap(&task->sp, m->system_sp);
+    arrive_on_stack(task->asan_fake_stack);
+}
+
+void gate__switch_between(gate_m *m, gate_task *next) {
+    gate_task *task = m->task;
+    gate__lock_assert_none();
+    gate__assert(on_stack_of(task) && !on_stack_of(next));
+    m->task = next;
+    if (__builtin_expect(!tell.anybody, 1)) {
+        gate__arch_swap(&task->sp, next->sp);
+        return;
+    }
+    switch_fibre(next->tsan_fiber);
+    leave_stack(fake_stack_of(m, task), next->stack.base, next->stack.size);
+    gate__arch_swap(&task->sp, next->sp);
     arrive_on_stack(task->asan_fake_stack);
 }
 
@@ -158,7 +178,7 @@ void gate__switch_prepare(gate_task *task, void (*fn)(gate_task *)) {
     if (tell.create_fibre)
         task->tsan_fiber = tell.create_fibre(0);
     task->first = fn;
-    task->sp = gate__arch_prepare(task->stack.base + task->stack.size, begin, task);
+    task->sp = gate__arch_prepare(task, begin, task);
 }
 
 void gate__switch_enter_thread(gate_m *m) {

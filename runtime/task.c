@@ -8,29 +8,73 @@
 
 #include "runtime/internal.h"
 
-/* The lists and ends of tasks: all under the runtime's lock. */
-
-static void list(gate_task *task) {
-    gate_runtime *runtime = task->runtime;
-    gate__lock(&runtime->lock);
-    task->number = ++runtime->last_number;
-    task->all_next = runtime->tasks;
-    if (runtime->tasks)
-        runtime->tasks->all_previous = task;
-    runtime->tasks = task;
-    gate__unlock(&runtime->lock);
+/* Where a task lies in its stack: at the upper end, below the words that are the pool's. */
+static gate_task *task_in(struct gate__stack stack) {
+    uintptr_t end = (uintptr_t)stack.base + stack.size - sizeof(struct gate__stack);
+    return (gate_task *)((end - sizeof(gate_task)) & ~(uintptr_t)63);
 }
 
-static void unlist(gate_task *task) {
+static void set_name(gate_task *task, const char *name) {
+    uint64_t words[4] = {0};
+    size_t length = strnlen(name, sizeof words - 1);
+    memcpy(words, name, length);
+    for (int i = 0; i < 4; i++)
+        atomic_store_explicit(&task->name[i], words[i], memory_order_relaxed);
+}
+
+/* Tasks that have ended are kept for the next spawns: some with each slot, for whoever has it, and the rest,
+ * by their stacks, in the runtime's pools. A slot also has some numbers in advance. */
+enum { KEPT_WITH_SLOT = 64, NUMBERS_AT_ONCE = 256 };
+
+/* The slot with which this thread runs interpreter code of runtime; NULL if it doesn't. */
+static struct gate__slot *slot_in(gate_runtime *runtime) {
+    gate_m *m = gate__m();
+    bool runs = m && m->runtime == runtime && atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING;
+    return runs ? m->slot : NULL;
+}
+
+static uint64_t take_number(gate_runtime *runtime, struct gate__slot *slot) {
+    if (!slot)
+        return atomic_fetch_add(&runtime->last_number, 1) + 1;
+    if (slot->next_number == slot->numbers_end) {
+        slot->next_number = atomic_fetch_add(&runtime->last_number, NUMBERS_AT_ONCE) + 1;
+        slot->numbers_end = slot->next_number + NUMBERS_AT_ONCE;
+    }
+    return slot->next_number++;
+}
+
+/* A task with a stack of that class. */
+static int take(gate_runtime *runtime, struct gate__slot *slot, unsigned class, gate_task **task) {
+    struct gate__stack stack;
+    if (slot && slot->free_tasks && class == runtime->usual_class) {
+        *task = slot->free_tasks;
+        slot->free_tasks = (*task)->next;
+        slot->free_count--;
+        return 0;
+    }
+    if (class == GATE__STACK_CLASSES)
+        return -ENOMEM;
+    int failed = gate__stack_get(&runtime->stacks[class], &stack);
+    if (failed)
+        return failed;
+    *task = task_in(stack);
+    (*task)->stack = stack;
+    return 0;
+}
+
+static void give_back(gate_task *task) {
     gate_runtime *runtime = task->runtime;
-    gate__lock(&runtime->lock);
-    if (task->all_previous)
-        task->all_previous->all_next = task->all_next;
-    else
-        runtime->tasks = task->all_next;
-    if (task->all_next)
-        task->all_next->all_previous = task->all_previous;
-    gate__unlock(&runtime->lock);
+    struct gate__slot *slot = slot_in(runtime);
+    struct gate__stack stack = task->stack;
+    unsigned class = gate__stack_class(stack.size);
+    atomic_store_explicit(&task->state, GATE__FREE, memory_order_release);
+    if (slot && slot->free_count < KEPT_WITH_SLOT && class == runtime->usual_class) {
+        task->next = slot->free_tasks;
+        slot->free_tasks = task;
+        slot->free_count++;
+    } else {
+        gate__stack_put(&runtime->stacks[class], stack);
+    }
 }
 
 gate_task *gate__task_make_root(gate_m *m) {
@@ -39,74 +83,110 @@ gate_task *gate__task_make_root(gate_m *m) {
         return NULL;
     task->runtime = m->runtime;
     task->bound = m;
-    atomic_init(&task->state, GATE__RUNNING);
-    snprintf(task->name, sizeof task->name, "%s", m->adopted ? "thread" : "main");
-    list(task);
+    atomic_init(&task->on, m);
+    task->number = take_number(m->runtime, NULL);
+    set_name(task, m->adopted ? "thread" : "main");
+    atomic_init(&task->state, GATE__LIVE);
     return task;
 }
 
-void gate__task_free(gate_task *task) {
-    unlist(task);
+void gate__task_free_root(gate_task *task) {
     free(task);
 }
 
 /* The whole life of a stackful task on its stack. */
 static void live(gate_task *task) {
+    gate__sched_arrive();
     task->result = task->main(task->argument);
     gate_m *m = gate__m();
     if (m->pins)
-        gate__fatal("gate_m_acquire", "task '%s' (#%llu) ended while it held its M", task->name,
+        gate__fatal("gate_m_acquire", "task '%s' (#%llu) ended while it held its M", gate_task_name(task),
                     (unsigned long long)task->number);
-    gate__switch_to_scheduler(m, GATE__LEAVE_EXIT);
+    gate__sched_exit(m);
+}
+
+/* Stands in task->end for: nobody will ask; and: it has come. Neither is ever looked into. */
+static gate_task detached, ended;
+
+static void set_up(gate_task *task, gate_runtime *runtime, const struct gate_task_config *config) {
+    task->bound = NULL;
+    task->next = NULL;
+    task->runtime = runtime;
+    task->call = NULL;
+    task->call_errno = 0;
+    task->host = config->host;
+    task->main = config->main;
+    task->argument = config->argument;
+    task->result = NULL;
+    atomic_store_explicit(&task->on, NULL, memory_order_relaxed);
+    atomic_store_explicit(&task->where, NULL, memory_order_relaxed);
+    set_name(task, config->name ? config->name : "task");
+    gate__switch_prepare(task, live);
 }
 
 int gate_task_spawn(gate_runtime *runtime, const struct gate_task_config *config, gate_task **result) {
     gate_m *m = gate__m();
+    gate_task *task;
     if (!runtime && !m)
         gate__fatal("gate_task_spawn", "no runtime was given, and this thread belongs to none");
     if (!config->main || (config->stack_size && config->stack_size < GATE__STACK_LEAST))
         return -EINVAL;
-    gate_task *task = calloc(1, sizeof *task);
-    if (!task)
-        return -ENOMEM;
-    task->runtime = runtime ? runtime : m->runtime;
-    int failed = gate__stack_get(&task->runtime->stacks, config->stack_size, &task->stack);
-    if (failed) {
-        free(task);
+    runtime = runtime ? runtime : m->runtime;
+    struct gate__slot *slot = slot_in(runtime);
+    unsigned class = config->stack_size ? gate__stack_class(config->stack_size) : runtime->usual_class;
+    int failed = take(runtime, slot, class, &task);
+    if (failed)
         return failed;
-    }
-    task->main = config->main;
-    task->argument = config->argument;
-    task->host = config->host;
-    task->detached = !result;
-    snprintf(task->name, sizeof task->name, "%s", config->name ? config->name : "task");
-    atomic_init(&task->state, GATE__READY);
-    gate__switch_prepare(task, live);
-    list(task);
+    set_up(task, runtime, config);
+    atomic_store_explicit(&task->number, take_number(runtime, slot_in(runtime)), memory_order_relaxed);
+    atomic_store_explicit(&task->end, result ? NULL : &detached, memory_order_relaxed);
+    atomic_store_explicit(&task->state, GATE__LIVE, memory_order_release);
     if (result)
         *result = task;
     gate__sched_ready(task);
     return 0;
 }
 
-void gate__task_finish(gate_task *task) {
-    gate_runtime *runtime = task->runtime;
+void gate__task_finish(gate_m *m, gate_task *task) {
+    (void)m;
     gate__switch_forget(task);
-    gate__stack_put(&runtime->stacks, task->stack);
-    task->stack.base = NULL;
-
-    gate__lock(&runtime->lock);
-    atomic_store(&task->state, GATE__DONE);
-    bool detached = task->detached;
-    gate_task *joiner = task->joiner;
-    gate__unlock(&runtime->lock);
-
+    atomic_store_explicit(&task->state, GATE__DONE, memory_order_release);
+    gate__switch_release(task);
+    gate_task *joiner = atomic_exchange(&task->end, &ended);
     /* From here on the task belongs to whoever joins it: nothing else may be read from it. The joiner
      * can't go on, and free itself, before this wake, the only one it waits for. */
-    if (detached)
-        gate__task_free(task);
+    if (joiner == &detached)
+        give_back(task);
     else if (joiner)
         gate__task_wake(joiner, GATE__WAKE_JOIN);
+}
+
+bool gate__task_is_detached(gate_task *task) {
+    return atomic_load(&task->end) == &detached;
+}
+
+/* Visiting: a task that is freed and made anew meanwhile is seen as one of the two. */
+
+struct visit {
+    void (*fn)(void *argument, gate_task *task);
+    void *argument;
+};
+
+static void visit_stack(void *argument, struct gate__stack stack) {
+    struct visit *visit = argument;
+    gate_task *task = task_in(stack);
+    if ((atomic_load_explicit(&task->state, memory_order_acquire) & GATE__STATES) != GATE__FREE)
+        visit->fn(visit->argument, task);
+}
+
+void gate__task_visit(gate_runtime *runtime, void (*fn)(void *argument, gate_task *task), void *argument) {
+    struct visit visit = {fn, argument};
+    for (gate_m *m = runtime->roots; m; m = m->all_next) {
+        if (m->root)
+            fn(argument, m->root);
+    }
+    for (unsigned class = 0; class < GATE__STACK_CLASSES; class ++)
+        gate__stack_visit(&runtime->stacks[class], visit_stack, &visit);
 }
 
 /* Returns the calling thread's M if it runs interpreter code, as function demands. */
@@ -119,34 +199,27 @@ static gate_m *running(const char *function) {
 
 int gate_task_join(gate_task *task, void **result) {
     gate_m *m = running("gate_task_join");
-    gate_runtime *runtime = task->runtime;
+    gate_task *nobody = NULL;
     if (task == m->task)
         return -EDEADLK;
-    gate__lock(&runtime->lock);
-    bool done = atomic_load(&task->state) == GATE__DONE, taken = task->joiner || task->detached;
-    if (!taken)
-        task->joiner = m->task;
-    gate__unlock(&runtime->lock);
-    if (taken)
-        return -EBUSY;
-    if (!done)
+    if (atomic_compare_exchange_strong(&task->end, &nobody, m->task))
         gate__sched_park(m, GATE__WAKE_JOIN, "join");
+    else if (nobody != &ended)
+        return -EBUSY;
+    gate__switch_acquire(task);
     if (result)
         *result = task->result;
-    gate__task_free(task);
+    give_back(task);
     return 0;
 }
 
 void gate_task_detach(gate_task *task) {
-    gate_runtime *runtime = task->runtime;
-    gate__lock(&runtime->lock);
-    bool done = atomic_load(&task->state) == GATE__DONE, misused = task->joiner || task->detached;
-    task->detached = true;
-    gate__unlock(&runtime->lock);
-    if (misused)
+    gate_task *nobody = NULL;
+    if (atomic_compare_exchange_strong(&task->end, &nobody, &detached))
+        return;
+    if (nobody != &ended)
         gate__fatal("gate_task_detach", "the task is being joined, or is detached");
-    if (done)
-        gate__task_free(task);
+    give_back(task);
 }
 
 void gate_task_yield(void) {
@@ -170,7 +243,7 @@ int gate__task_wake(gate_task *task, uint32_t wake) {
         if ((word & GATE__STATES) == GATE__DONE)
             return -ESRCH;
         bool waits = (word & GATE__STATES) == GATE__PARKED && (word & wake << GATE__AWAITS);
-        uint32_t next = waits ? GATE__READY | (word & GATE__WAKES) : word | wake;
+        uint32_t next = waits ? GATE__LIVE | (word & GATE__WAKES) : word | wake;
         if (!atomic_compare_exchange_weak(&task->state, &word, next))
             continue;
         if (waits)
@@ -185,7 +258,7 @@ gate_task *gate_task_current(void) {
 }
 
 const char *gate_task_name(const gate_task *task) {
-    return task->name;
+    return (const char *)(uintptr_t)task->name;
 }
 
 uint64_t gate_task_number(const gate_task *task) {
@@ -203,12 +276,11 @@ void gate_task_set_host(gate_task *task, void *host) {
 /* What the task is doing; *where is set to NULL if it has no part in that. */
 static const char *describe_state(gate_task *task, const char **where) {
     switch (atomic_load(&task->state) & GATE__STATES) {
-    case GATE__RUNNING:
-        return *where ? "in a call of " : "running";
-    case GATE__PARKING:
     case GATE__PARKED:
         return "parked: ";
-    case GATE__READY:
+    case GATE__LIVE:
+        if (atomic_load(&task->on))
+            return *where ? "in a call of " : "running";
         *where = NULL;
         return "ready";
     default:
@@ -220,5 +292,9 @@ static const char *describe_state(gate_task *task, const char **where) {
 void gate__task_describe(gate_task *task, char *buffer, size_t size) {
     const char *where = atomic_load_explicit(&task->where, memory_order_relaxed);
     const char *what = describe_state(task, &where);
-    snprintf(buffer, size, "'%s' (#%llu) %s%s", task->name, (unsigned long long)task->number, what, where ? where : "");
+    uint64_t name[4];
+    for (int i = 0; i < 4; i++)
+        name[i] = atomic_load_explicit(&task->name[i], memory_order_relaxed);
+    snprintf(buffer, size, "'%s' (#%llu) %s%s", (char *)name, (unsigned long long)task->number, what,
+             where ? where : "");
 }

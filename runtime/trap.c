@@ -22,7 +22,7 @@ static void report(const gate_task *task) {
     char text[160];
     void *frames[64];
     int length = snprintf(text, sizeof text, "callgate: fatal: task %s (#%llu) overflowed its %zu KiB stack\n",
-                          task->name, (unsigned long long)task->number, task->stack.size / 1024);
+                          gate_task_name(task), (unsigned long long)task->number, task->stack.size / 1024);
     if (write(STDERR_FILENO, text, (size_t)length) < 0)
         return;
     backtrace_symbols_fd(frames, backtrace(frames, 64), STDERR_FILENO);

@@ -19,6 +19,13 @@ int gate__os_mprotect(void *address, size_t length, int prot);
 int gate__os_madvise(void *address, size_t length, int advice);
 int gate__os_msync(void *address, size_t length, int flags);
 
+/* The same advice on several ranges in one system call; -ENOSYS where there is none for that. */
+struct gate__os_range {
+    void *base;
+    size_t length;
+};
+int gate__os_madvise_all(const struct gate__os_range *ranges, size_t count, int advice);
+
 /* The page size, which is asked for once. */
 extern _Atomic size_t gate__os_known_page_size;
 size_t gate__os_find_page_size(void);
@@ -42,6 +49,8 @@ void gate__os_at_fork(void (*before)(void), void (*after)(void));
 extern const bool gate__os_unmaps_parts;
 /* The advice that makes touching pages a fault without splitting their mapping; -EINVAL where it is unknown. */
 extern const int gate__os_guard_advice;
+/* The advice that brings pages into memory, to be written. */
+extern const int gate__os_populate_advice;
 
 struct gate_mem_hooks;
 typedef void gate__os_layer(struct gate_mem_hooks *table);
@@ -62,6 +71,8 @@ void gate__os_print_backtrace(void);
 /* Writes where in the program an address of code is, and returns how long that is. Waits for the loader's lock. */
 size_t gate__os_describe_code(const void *code, char *buffer, size_t size);
 
+/* A moment for a thread that waits for another in a loop. */
+void gate__os_relax(void);
 /* Sleeps while *word is value, or less long; wakes one thread that does. */
 void gate__os_wait(_Atomic uint32_t *word, uint32_t value);
 void gate__os_wake(_Atomic uint32_t *word);

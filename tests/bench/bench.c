@@ -12,11 +12,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "callgate.h"
+
 enum { ROUNDS = 11, ROWS_MAX = 256 };
 
 struct measured {
     const struct bench_row *row;
-    double ns[ROUNDS]; /* per operation; sorted at the end */
+    double ns[ROUNDS]; /* or another unit, per operation; sorted at the end */
 };
 
 static struct measured measured[ROWS_MAX];
@@ -28,8 +30,33 @@ double bench_now(void) {
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
+struct loop {
+    double (*run)(long count);
+    long count;
+    double elapsed;
+};
+
+static void *run_loop(void *argument) {
+    struct loop *loop = argument;
+    loop->elapsed = loop->run(loop->count);
+    return NULL;
+}
+
+double bench_in_task(double (*run)(long), long times) {
+    gate_runtime *runtime;
+    gate_task *task;
+    struct loop loop = {run, times, 0};
+    struct gate_task_config config = {.main = run_loop, .argument = &loop, .name = "bench"};
+    if (gate_runtime_start(NULL, &runtime, NULL) || gate_task_spawn(runtime, &config, &task) ||
+        gate_task_join(task, NULL) || gate_runtime_stop(runtime, NULL))
+        abort();
+    return loop.elapsed;
+}
+
 static void add_rows(const struct bench_row *rows) {
     for (; rows->what; rows++) {
+        if (rows->is_there && !rows->is_there())
+            continue;
         if (count == ROWS_MAX)
             abort();
         measured[count++].row = rows;
@@ -42,11 +69,15 @@ static int compare(const void *a, const void *b) {
 }
 
 static void measure(void) {
-    for (size_t i = 0; i < count; i++)
-        measured[i].row->run(measured[i].row->count / 10 + 1); /* warms caches and branches up */
+    for (size_t i = 0; i < count; i++) {
+        if (!measured[i].row->once)
+            measured[i].row->run(measured[i].row->count / 10 + 1); /* warms caches and branches up */
+    }
     for (int round = 0; round < ROUNDS; round++) {
-        for (size_t i = 0; i < count; i++)
-            measured[i].ns[round] = measured[i].row->run(measured[i].row->count) / (double)measured[i].row->count;
+        for (size_t i = 0; i < count; i++) {
+            const struct bench_row *row = measured[i].row;
+            measured[i].ns[round] = round && row->once ? measured[i].ns[0] : row->run(row->count) / (double)row->count;
+        }
     }
     for (size_t i = 0; i < count; i++)
         qsort(measured[i].ns, ROUNDS, sizeof measured[i].ns[0], compare);
@@ -65,11 +96,13 @@ static double ratio_of(const struct measured *m) {
 static void write_row(FILE *tsv, const struct measured *m) {
     const struct bench_row *row = m->row;
     double low = m->ns[0], middle = m->ns[ROUNDS / 2], high = m->ns[ROUNDS - 1], ratio = ratio_of(m);
-    printf("%-9s %-26s %-16s %9.2f %9.2f %9.2f  ", row->what, row->kase, row->who, low, middle, high);
+    printf("%-9s %-26s %-16s %9.2f %9.2f %9.2f %-5s  ", row->what, row->kase, row->who, low, middle, high,
+           row->unit ? row->unit : "ns");
     if (ratio > 0)
         printf("%8.2f", ratio);
     putchar('\n');
-    fprintf(tsv, "%s\t%s\t%s\t%.3f\t%.3f\t%.3f\tns\t", row->what, row->who, row->kase, low, middle, high);
+    fprintf(tsv, "%s\t%s\t%s\t%.3f\t%.3f\t%.3f\t%s\t", row->what, row->who, row->kase, low, middle, high,
+            row->unit ? row->unit : "ns");
     if (ratio > 0)
         fprintf(tsv, "%.3f", ratio);
     fputc('\n', tsv);
@@ -81,7 +114,7 @@ static int write_results(const char *path) {
         perror(path);
         return 1;
     }
-    printf("%-9s %-26s %-16s %9s %9s %9s  %8s\n", "what", "case", "who", "min ns", "median", "max", "x direct");
+    printf("%-9s %-26s %-16s %9s %9s %9s %-5s  %8s\n", "what", "case", "who", "min", "median", "max", "", "x direct");
     fputs("what\twho\tcase\tmin\tmedian\tmax\tunit\tratio\n", tsv);
     for (size_t i = 0; i < count; i++)
         write_row(tsv, &measured[i]);
@@ -99,8 +132,10 @@ int main(int argc, char **argv) {
     }
     bench_mem_prepare();
     bench_calls_prepare();
+    bench_tasks_prepare();
     add_rows(bench_calls);
     add_rows(bench_mem);
+    add_rows(bench_tasks);
     measure();
     return write_results(argv[1]);
 }

@@ -93,36 +93,12 @@ static double gate_double(long count) {
     return bench_now() - before;
 }
 
-/* One loop, run as the only task of a runtime that lives as long as it. */
-struct loop {
-    double (*run)(long count);
-    long count;
-    double elapsed;
-};
-
-static void *run_loop(void *argument) {
-    struct loop *loop = argument;
-    loop->elapsed = loop->run(loop->count);
-    return NULL;
-}
-
-static double in_task(double (*run)(long), long count) {
-    gate_runtime *runtime;
-    gate_task *task;
-    struct loop loop = {run, count, 0};
-    struct gate_task_config config = {.main = run_loop, .argument = &loop, .name = "bench"};
-    if (gate_runtime_start(NULL, &runtime, NULL) || gate_task_spawn(runtime, &config, &task) ||
-        gate_task_join(task, NULL) || gate_runtime_stop(runtime, NULL))
-        abort();
-    return loop.elapsed;
-}
-
 static double task_int(long count) {
-    return in_task(gate_int, count);
+    return bench_in_task(gate_int, count);
 }
 
 static double task_double(long count) {
-    return in_task(gate_double, count);
+    return bench_in_task(gate_double, count);
 }
 
 static gate_function make_function(const char *text, void (*address)(void)) {
@@ -143,13 +119,13 @@ void bench_calls_prepare(void) {
 }
 
 const struct bench_row bench_calls[] = {
-    {"call", "direct", "int(int,int)", direct_int, CALLS},
-    {"call", "libffi", "int(int,int)", libffi_int, CALLS},
-    {"call", "callgate-thread", "int(int,int)", gate_int, CALLS},
-    {"call", "callgate-task", "int(int,int)", task_int, CALLS},
-    {"call", "direct", "double(double,double)", direct_double, CALLS},
-    {"call", "libffi", "double(double,double)", libffi_double, CALLS},
-    {"call", "callgate-thread", "double(double,double)", gate_double, CALLS},
-    {"call", "callgate-task", "double(double,double)", task_double, CALLS},
-    {NULL, NULL, NULL, NULL, 0},
+    {"call", "direct", "int(int,int)", direct_int, .count = CALLS},
+    {"call", "libffi", "int(int,int)", libffi_int, .count = CALLS},
+    {"call", "callgate-thread", "int(int,int)", gate_int, .count = CALLS},
+    {"call", "callgate-task", "int(int,int)", task_int, .count = CALLS},
+    {"call", "direct", "double(double,double)", direct_double, .count = CALLS},
+    {"call", "libffi", "double(double,double)", libffi_double, .count = CALLS},
+    {"call", "callgate-thread", "double(double,double)", gate_double, .count = CALLS},
+    {"call", "callgate-task", "double(double,double)", task_double, .count = CALLS},
+    {0},
 };

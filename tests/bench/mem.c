@@ -161,11 +161,11 @@ void bench_mem_prepare(void) {
 }
 
 const struct bench_row bench_mem[] = {
-    {"memory", "direct", "map+unmap 64 KiB", system_pairs, PAIRS},
-    {"memory", "callgate", "map+unmap 64 KiB", gate_pairs, PAIRS},
-    {"memory", "direct", "map+unmap, hooked", child_hook_pairs, PAIRS},
-    {"memory", "callgate", "map+unmap, hooked", child_gate_pairs, PAIRS},
-    {"memory", "direct", "look-up in 10000", direct_calls, LOOKS},
-    {"memory", "callgate", "look-up in 10000", looks, LOOKS},
-    {NULL, NULL, NULL, NULL, 0},
+    {"memory", "direct", "map+unmap 64 KiB", system_pairs, .count = PAIRS},
+    {"memory", "callgate", "map+unmap 64 KiB", gate_pairs, .count = PAIRS},
+    {"memory", "direct", "map+unmap, hooked", child_hook_pairs, .count = PAIRS},
+    {"memory", "callgate", "map+unmap, hooked", child_gate_pairs, .count = PAIRS},
+    {"memory", "direct", "look-up in 10000", direct_calls, .count = LOOKS},
+    {"memory", "callgate", "look-up in 10000", looks, .count = LOOKS},
+    {0},
 };

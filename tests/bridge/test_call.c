@@ -181,8 +181,8 @@ Test(call, is_named_by_stop_while_it_lasts_and_is_ready_when_it_waits_for_a_slot
     wait_until((block_ms(1), atomic_load(&task->where) != NULL));
     cr_assert_eq(gate_runtime_stop(runtime, &error), -EBUSY);
     cr_assert_str_eq(error.message, "1 task is left: 'spinner' (#2) in a call of spin");
-    atomic_store(&over, 1); /* it returns while this task has the slot, and waits */
-    wait_until((atomic_load(&task->state) & GATE__STATES) == GATE__READY);
+    atomic_store(&over, 1);              /* it returns while this task has the slot, and waits */
+    wait_until(!atomic_load(&task->on)); /* it waits for a slot */
     cr_assert_eq(gate_runtime_stop(runtime, &error), -EBUSY);
     cr_assert_str_eq(error.message, "1 task is left: 'spinner' (#2) ready");
     join(task);

@@ -22,7 +22,7 @@ static void use_stacks(void) {
     struct gate__stack stacks[100];
     gate__stack_pool_init(&pool, SIZE);
     for (int i = 0; i < 100; i++) {
-        cr_assert_eq(gate__stack_get(&pool, 0, &stacks[i]), 0);
+        cr_assert_eq(gate__stack_get(&pool, &stacks[i]), 0);
         cr_assert_eq(stacks[i].size, (size_t)SIZE);
         cr_assert_eq((uintptr_t)(stacks[i].base + SIZE) % 16, 0);
         memset(stacks[i].base, i, SIZE);
@@ -62,7 +62,7 @@ Test(stack, guard_pages_do_not_split_the_reservation) {
     gate__stack_pool_init(&pool, SIZE);
     unsigned before = count_mappings();
     for (int i = 0; i < 320; i++)
-        gate__stack_get(&pool, 0, &stack);
+        gate__stack_get(&pool, &stack);
     unsigned more = count_mappings() - before;
     cr_assert(has_guard_pages ? more < 40 : more > 320, "%u mappings more for 320 stacks", more);
     gate__stack_pool_destroy(&pool);
@@ -72,30 +72,76 @@ Test(stack, one_that_is_put_back_is_used_again) {
     struct gate__stack_pool pool;
     struct gate__stack first, second;
     gate__stack_pool_init(&pool, SIZE);
-    gate__stack_get(&pool, 0, &first);
+    gate__stack_get(&pool, &first);
     gate__stack_put(&pool, first);
-    gate__stack_get(&pool, 0, &second);
+    gate__stack_get(&pool, &second);
     cr_assert_eq(first.base, second.base);
     gate__stack_pool_destroy(&pool);
 }
 
-Test(stack, another_size_is_rounded_to_pages_and_unmapped_at_once) {
-    struct gate__stack_pool pool;
-    struct gate__stack stack;
-    gate__stack_pool_init(&pool, SIZE);
-    cr_assert_eq(gate__stack_get(&pool, SIZE + 1, &stack), 0);
-    cr_assert_eq(stack.size, (size_t)SIZE + PAGE);
-    cr_assert_not(can_touch(stack.base - 1));
-    cr_assert(can_touch(stack.base));
-    gate__stack_put(&pool, stack);
-    cr_assert_not(is_mapped(stack.base));
-    gate__stack_pool_destroy(&pool);
+Test(stack, a_class_has_twice_the_size_of_the_one_before) {
+    cr_assert_eq(gate__stack_class(1), 0u);
+    cr_assert_eq(gate__stack_class(GATE__STACK_LEAST), 0u);
+    cr_assert_eq(gate__stack_class(GATE__STACK_LEAST + 1), 1u);
+    cr_assert_eq(gate__stack_class(64 * 1024), 2u);
+    cr_assert_eq(gate__stack_class(SIZE_MAX), (unsigned)GATE__STACK_CLASSES);
 }
 
 Test(stack, one_that_does_not_fit_the_address_space_is_enomem) {
     struct gate__stack_pool pool;
     struct gate__stack stack;
+    gate__stack_pool_init(&pool, (size_t)1 << 50);
+    cr_assert_eq(gate__stack_get(&pool, &stack), -ENOMEM);
+    gate__stack_pool_destroy(&pool);
+}
+
+/* Bytes of the process that are in memory. */
+static size_t resident(void) {
+    unsigned long pages = 0, rest;
+    FILE *file = fopen("/proc/self/statm", "r");
+    cr_assert_eq(fscanf(file, "%lu %lu", &rest, &pages), 2);
+    fclose(file);
+    return pages * PAGE;
+}
+
+enum { MANY = 3000 };
+
+Test(stack, many_that_are_put_back_give_their_pages_to_the_system_and_are_used_again) {
+    static struct gate__stack stacks[MANY];
+    struct gate__stack_pool pool;
     gate__stack_pool_init(&pool, SIZE);
-    cr_assert_eq(gate__stack_get(&pool, (size_t)1 << 50, &stack), -ENOMEM);
+    for (int i = 0; i < MANY; i++) {
+        cr_assert_eq(gate__stack_get(&pool, &stacks[i]), 0);
+        memset(stacks[i].base, 1, SIZE);
+    }
+    size_t full = resident();
+    unsigned mapped = count_mappings();
+    for (int i = 0; i < MANY; i++)
+        gate__stack_put(&pool, stacks[i]);
+    cr_assert_lt(resident(), full - (size_t)MANY * SIZE / 2);
+    for (int i = 0; i < MANY; i++) {
+        cr_assert_eq(gate__stack_get(&pool, &stacks[i]), 0);
+        stacks[i].base[0] = 1;
+        cr_assert_not(can_touch(stacks[i].base - 1), "the guard is gone");
+    }
+    cr_assert_leq(count_mappings(), mapped + 1);
+    gate__stack_pool_destroy(&pool);
+}
+
+static void mark(void *argument, struct gate__stack stack) {
+    (void)argument;
+    ++*(uint32_t *)(void *)(stack.base + SIZE / 2);
+}
+
+Test(stack, a_visit_sees_each_that_was_ever_in_use_once) {
+    struct gate__stack_pool pool;
+    struct gate__stack stacks[100];
+    gate__stack_pool_init(&pool, SIZE);
+    for (int i = 0; i < 100; i++)
+        gate__stack_get(&pool, &stacks[i]);
+    gate__stack_put(&pool, stacks[7]);
+    gate__stack_visit(&pool, mark, NULL);
+    for (int i = 0; i < 100; i++)
+        cr_assert_eq(*(uint32_t *)(void *)(stacks[i].base + SIZE / 2), 1u);
     gate__stack_pool_destroy(&pool);
 }

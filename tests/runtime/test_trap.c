@@ -21,14 +21,14 @@ static void *overflow(void *unused) {
 
 static void overflow_a_task(void *unused) {
     gate_runtime *runtime = start(1);
-    struct gate_task_config config = {overflow, unused, "deep", 48 * 1024, NULL};
+    struct gate_task_config config = {overflow, unused, "deep", 64 * 1024, NULL};
     gate_task *task;
     gate_task_spawn(runtime, &config, &task);
     gate_task_join(task, NULL);
 }
 
 Test(trap, an_overflow_dies_with_the_tasks_name_number_and_size) {
-    cr_assert_dies_with(overflow_a_task, NULL, "task deep (#2) overflowed its 48 KiB stack");
+    cr_assert_dies_with(overflow_a_task, NULL, "task deep (#2) overflowed its 64 KiB stack");
 }
 
 static void *fault(void *unused) {

@@ -200,4 +200,13 @@ start:
     .cfi_endproc
     .size start, . - start
 
+/* void gate__arch_pause(void)
+ *
+ * A moment for the other half of the core, in a loop that waits. Clobbers nothing. */
+GATE__ROUTINE(gate__arch_pause)
+    endbr64
+    pause
+    ret
+GATE__END(gate__arch_pause)
+
 GATE__NO_EXECUTABLE_STACK

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -50,6 +51,21 @@ int gate__os_msync(void *address, size_t length, int flags) {
     return (int)gate__syscall(SYS_msync, (long)address, (long)length, flags, 0, 0, 0);
 }
 
+/* By the descriptor of this very process, which is open no longer than the call: a child that is forked has none of
+ * its parent's. */
+int gate__os_madvise_all(const struct gate__os_range *ranges, size_t count, int advice) {
+    _Static_assert(sizeof(struct gate__os_range) == sizeof(struct iovec), "they are the same to the kernel");
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += ranges[i].length;
+    long self = gate__syscall(SYS_pidfd_open, getpid(), 0, 0, 0, 0, 0);
+    if (self < 0)
+        return -ENOSYS;
+    long advised = gate__syscall(SYS_process_madvise, self, (long)ranges, (long)count, advice, 0, 0);
+    gate__syscall(SYS_close, self, 0, 0, 0, 0, 0);
+    return advised == (long)total ? 0 : -ENOSYS;
+}
+
 GATE__HOT_DATA _Atomic size_t gate__os_known_page_size;
 
 size_t gate__os_find_page_size(void) {
@@ -70,6 +86,7 @@ void gate__os_at_fork(void (*before)(void), void (*after)(void)) {
 
 const bool gate__os_unmaps_parts = true;
 const int gate__os_guard_advice = MADV_GUARD_INSTALL;
+const int gate__os_populate_advice = MADV_POPULATE_WRITE;
 
 int gate__os_sigaction(int number, const struct sigaction *action, struct sigaction *old) {
     int saved_errno = errno, failed = sigaction(number, action, old) ? -errno : 0;
@@ -97,6 +114,10 @@ size_t gate__os_describe_code(const void *code, char *buffer, size_t size) {
         length = snprintf(buffer, size, "%s(%s+%#tx)", info.dli_fname, info.dli_sname,
                           (const char *)code - (char *)info.dli_saddr);
     return (size_t)length < size ? (size_t)length : size - 1;
+}
+
+void gate__os_relax(void) {
+    gate__syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 }
 
 void gate__os_wait(_Atomic uint32_t *word, uint32_t value) {

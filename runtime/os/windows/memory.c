@@ -32,6 +32,7 @@ bool gate__os_is_mapped(void *address) {
 
 const bool gate__os_unmaps_parts = false;
 const int gate__os_guard_advice = -1; /* no advice of Windows' */
+const int gate__os_populate_advice = -1;
 
 /* What a call that has just failed says. Arguments are checked before it: where Windows finds one wrong it is
  * the length, more than there are addresses. */
@@ -272,6 +273,13 @@ int gate__os_madvise(void *address, size_t length, int advice) {
 static int flush(void *address, size_t size, const MEMORY_BASIC_INFORMATION *run, int flags) {
     bool writes = run->Type == MEM_MAPPED && flags & MS_SYNC;
     return !writes || FlushViewOfFile(address, size) ? 0 : -EIO;
+}
+
+int gate__os_madvise_all(const struct gate__os_range *ranges, size_t count, int advice) {
+    (void)ranges;
+    (void)count;
+    (void)advice;
+    return -ENOSYS;
 }
 
 int gate__os_msync(void *address, size_t length, int flags) {

@@ -48,6 +48,10 @@ void gate__os_at_fork(void (*before)(void), void (*after)(void)) {
     (void)after;
 }
 
+void gate__os_relax(void) {
+    SwitchToThread();
+}
+
 void gate__os_wait(_Atomic uint32_t *word, uint32_t value) {
     WaitOnAddress(word, &value, sizeof value, INFINITE);
 }

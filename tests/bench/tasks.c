@@ -1,0 +1,192 @@
+/* What tasks cost: a yield, a life, a wake; against a bare jump from one stack to another.
+ *
+ * The jump is Boost.Context's, found at run time where it is installed; it stands for what no scheduler can do
+ * without.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <dlfcn.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "callgate.h"
+#include "tests/bench/bench.h"
+
+enum { MILLION = 1000 * 1000, PAGE = 4096, SWITCHES = 1000 * 1000, LIVES = 100 * 1000, BATCH = 32, STACK = 64 * 1024 };
+
+/* Boost.Context's bare jump */
+
+struct transfer {
+    void *context, *data;
+};
+
+static struct transfer (*jump)(void *context, void *data);
+static void *(*make)(void *stack_end, size_t size, void (*fn)(struct transfer));
+
+static void jump_back(struct transfer from) {
+    for (;;)
+        from = jump(from.context, NULL);
+}
+
+static double jumps(long count) {
+    char *stack = malloc(STACK);
+    void *context = make(stack + STACK, STACK, jump_back);
+    double before = bench_now();
+    for (long i = 0; i < count / 2; i++)
+        context = jump(context, NULL).context;
+    double elapsed = bench_now() - before;
+    free(stack);
+    return elapsed;
+}
+
+/* Ours, as tasks of a runtime with one slot */
+
+static gate_task *spawn(gate_task_main body, void *argument) {
+    gate_task *task;
+    struct gate_task_config config = {.main = body, .argument = argument};
+    if (gate_task_spawn(NULL, &config, &task))
+        abort();
+    return task;
+}
+
+static void join(gate_task *task) {
+    if (gate_task_join(task, NULL))
+        abort();
+}
+
+static void *yield_often(void *argument) {
+    for (long i = 0; i < *(long *)argument / 2; i++)
+        gate_task_yield();
+    return NULL;
+}
+
+/* Two tasks that yield to each other. */
+static double yields(long count) {
+    gate_task *one = spawn(yield_often, &count), *other = spawn(yield_often, &count);
+    double before = bench_now();
+    join(one);
+    join(other);
+    return bench_now() - before;
+}
+
+static void *end_at_once(void *unused) {
+    return unused;
+}
+
+static double lives(long count) {
+    struct gate_task_config config = {.main = end_at_once};
+    double before = bench_now();
+    for (long i = 0; i < count; i += BATCH) {
+        for (int k = 0; k < BATCH; k++) {
+            if (gate_task_spawn(NULL, &config, NULL))
+                abort();
+        }
+        gate_task_yield();
+    }
+    return bench_now() - before;
+}
+
+static double joined_lives(long count) {
+    double before = bench_now();
+    for (long i = 0; i < count; i++)
+        join(spawn(end_at_once, NULL));
+    return bench_now() - before;
+}
+
+/* A million parked tasks, and, beside them, a page touched for the first time for each */
+
+static long resident_bytes(void) {
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (!file || fscanf(file, "%*s %ld", &pages) != 1)
+        abort();
+    fclose(file);
+    return pages * PAGE;
+}
+
+static double parked_bytes; /* of the last round */
+
+static void *park_once(void *unused) {
+    gate_task_park("the end of the bench");
+    return unused;
+}
+
+static double parks(long count) {
+    gate_task **tasks = malloc((size_t)count * sizeof *tasks);
+    memset(tasks, 0, (size_t)count * sizeof *tasks);
+    long bytes = resident_bytes();
+    double before = bench_now();
+    for (long i = 0; i < count; i++) {
+        tasks[i] = spawn(park_once, NULL);
+        if (i % BATCH == 0)
+            gate_task_yield();
+    }
+    gate_task_yield();
+    double elapsed = bench_now() - before;
+    parked_bytes = (double)(resident_bytes() - bytes);
+    for (long i = 0; i < count; i++)
+        gate_task_ready(tasks[i]);
+    for (long i = 0; i < count; i++)
+        join(tasks[i]);
+    free(tasks);
+    return elapsed;
+}
+
+static double touches(long count) {
+    size_t length = (size_t)count * PAGE;
+    char *pages = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (pages == MAP_FAILED || madvise(pages, length, MADV_NOHUGEPAGE))
+        abort();
+    double before = bench_now();
+    for (size_t at = 0; at < length; at += PAGE)
+        pages[at] = 1;
+    double elapsed = bench_now() - before;
+    munmap(pages, length);
+    return elapsed;
+}
+
+static double task_parks(long count) {
+    return bench_in_task(parks, count);
+}
+
+static double bytes_of_parked(long count) {
+    (void)count;
+    return parked_bytes;
+}
+
+static double task_yields(long count) {
+    return bench_in_task(yields, count);
+}
+
+static double task_lives(long count) {
+    return bench_in_task(lives, count);
+}
+
+static double task_joined_lives(long count) {
+    return bench_in_task(joined_lives, count);
+}
+
+void bench_tasks_prepare(void) {
+    void *library = dlopen("libboost_context.so.1.74.0", RTLD_NOW);
+    if (!library)
+        return;
+    *(void **)&jump = dlsym(library, "jump_fcontext");
+    *(void **)&make = dlsym(library, "make_fcontext");
+}
+
+static bool has_boost(void) {
+    return jump && make;
+}
+
+const struct bench_row bench_tasks[] = {
+    {"task", "direct", "switch", jumps, .count = SWITCHES, .is_there = has_boost},
+    {"task", "callgate", "switch", task_yields, .count = SWITCHES},
+    {"task", "callgate", "spawn, run, finish", task_lives, .count = LIVES},
+    {"task", "callgate", "spawn, run, join", task_joined_lives, .count = LIVES},
+    {"task", "direct", "touch a page, 1000000 times", touches, .count = MILLION, .once = true},
+    {"task", "callgate", "park one of 1000000", task_parks, .count = MILLION, .once = true},
+    {"task", "callgate", "memory of one of 1000000", bytes_of_parked, .count = MILLION, .once = true, .unit = "bytes"},
+    {0},
+};
