@@ -501,3 +501,44 @@ Test(region, readers_see_what_was_true_while_it_changes_even_in_a_signal_handler
     cr_assert(is_interrupted_enough());
     gate_munmap(flipped, 5 * PAGE);
 }
+
+#ifndef _WIN32 /* which has no signals */
+
+/* The other way round: a reader is interrupted, and the handler changes what it reads, in two steps. A reader holds
+ * no latch, so the handler may. */
+
+static const int steps_prot[] = {PROT_NONE, PROT_READ, READ_WRITE};
+static const char *const steps_tag[] = {"0", "1", "2"};
+static _Atomic unsigned steps;
+
+static void take_a_step(int number) {
+    unsigned next = ++steps % 3;
+    (void)number;
+    if (gate_mprotect(flipped, PAGE, steps_prot[next]) || gate_region_tag(flipped, PAGE, steps_tag[next]))
+        abort();
+}
+
+/* How many of so many readings have the protection of one step, and the tag of another. */
+static unsigned count_mixtures(unsigned readings) {
+    unsigned mixtures = 0;
+    while (readings-- > 0) {
+        struct gate_region region = {0};
+        mixtures += gate_region_find(flipped, &region) != 0 || region.prot != steps_prot[*region.tag - '0'];
+    }
+    return mixtures;
+}
+
+Test(region, a_reader_that_changes_interrupt_sees_all_of_them_or_none) {
+    struct itimerval often = {{0, 50}, {0, 50}}, never = {{0, 0}, {0, 0}};
+    flipped = map(PAGE);
+    take_a_step(0);
+    signal(SIGALRM, take_a_step);
+    setitimer(ITIMER_REAL, &often, NULL);
+    for (uint64_t end = gate__os_now() + 600000000; steps < 6000 && gate__os_now() < end;)
+        cr_assert_eq(count_mixtures(10000), 0u);
+    setitimer(ITIMER_REAL, &never, NULL);
+    cr_assert_gt(steps, 20u);
+    gate_munmap(flipped, PAGE);
+}
+
+#endif
