@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "callgate.h"
+#include "runtime/internal.h"
 #include "runtime/os/os.h"
 #include "tests/support/memory.h"
 #include "tests/support/test.h"
@@ -85,6 +86,26 @@ static void fail_other_calls(void *unused) {
 
 Test(hooks, fault_counts_every_call_that_can_fail_and_the_default_is_enomem) {
     in_child(fail_other_calls);
+}
+
+static void fail_a_commit(void *unused) {
+    struct gate_mem_hooks table = empty();
+    struct gate_region region;
+    void *base;
+    (void)unused;
+    gate_hooks_fault(&table, &(struct gate_fault){.nth = 3});
+    gate_mem_register_hooks(&table);
+    expect(gate_heap_reserve(16 * PAGE, NULL, &base, NULL) == 0); /* the table's memory, and the reservation */
+    expect(gate_heap_commit(base, PAGE, NULL) == -ENOMEM);
+    expect(gate_region_find(base, &region) == 0 && region.state == GATE_REGION_RESERVED && region.length == 16 * PAGE);
+    gate__region_validate();
+    expect(gate_heap_commit(base, PAGE, NULL) == 0);
+    expect(gate_heap_release(base, 16 * PAGE, NULL) == 0);
+    gate__region_validate();
+}
+
+Test(hooks, a_commit_that_fails_leaves_the_pages_reserved) {
+    in_child(fail_a_commit);
 }
 
 static void fail_one_in_four(void *unused) {
