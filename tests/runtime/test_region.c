@@ -171,6 +171,16 @@ Test(region, a_fixed_mapping_replaces_what_was_there) {
     gate__region_validate();
 }
 
+Test(region, a_refused_fixed_mapping_changes_nothing) {
+    char *at = map(3 * PAGE);
+    void *result = NULL;
+    cr_assert_eq(gate_mmap(at + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, 9999, 0, &result), -EBADF);
+    cr_assert_null(result);
+    cr_assert_eq(find(at).length, (size_t)3 * PAGE);
+    gate__region_validate();
+    gate_munmap(at, 3 * PAGE);
+}
+
 Test(region, next_walks_over_all_in_order) {
     char *at = map(1000 * PAGE);
     size_t seen = 0;
@@ -340,6 +350,27 @@ Test(region, counters_and_the_mapper_are_those_of_the_m) {
     cr_assert_eq(counts(m).regions, before.regions);
     cr_assert_geq(counts(m).peak_bytes, before.bytes + 5 * PAGE);
     cr_assert_geq(counts(m).peak_regions, before.regions + 2);
+    gate_m_release(m);
+    stop(runtime);
+}
+
+static void *map_over(void *at) {
+    return map_at(at, PAGE, PROT_NONE);
+}
+
+Test(region, a_cut_by_another_thread_is_a_peak_of_the_m_whose_region_it_is) {
+    gate_runtime *runtime = start(1);
+    gate_m *m = gate_m_acquire();
+    char *at = map(3 * PAGE);
+    pthread_t other;
+    struct gate_region_counts before = counts(m);
+    cr_assert_eq(before.peak_regions, before.regions, "it has never had more");
+    pthread_create(&other, NULL, map_over, at + PAGE);
+    pthread_join(other, NULL);
+    cr_assert_eq(find(at + PAGE).mapper, 0u);
+    cr_assert_eq(counts(m).regions, before.regions + 1, "there is one on each side");
+    cr_assert_eq(counts(m).peak_regions, before.regions + 1);
+    gate_munmap(at, 3 * PAGE);
     gate_m_release(m);
     stop(runtime);
 }
