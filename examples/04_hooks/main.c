@@ -68,29 +68,42 @@ static void *interpret(void *argument) {
     return argument;
 }
 
+static int describe(void *heap) {
+    struct gate_region region;
+    int failed = gate_region_find(heap, &region);
+    if (!failed)
+        printf("the heap's pages were zeroed, and are %s: tag '%s', %zu KiB\n",
+               region.state == GATE_REGION_RESERVED ? "reserved" : "not what they should be", region.tag,
+               region.length / 1024);
+    return failed;
+}
+
+/* What is made is undone, whatever fails; the first error is the one to tell. */
+static int keep_a_heap(gate_error *error) {
+    void *heap;
+    int failed = gate_heap_reserve(HEAP, "example heap", &heap, error);
+    if (failed)
+        return failed;
+    failed = use_heap(heap, error);
+    if (!failed)
+        failed = describe(heap);
+    int kept = gate_heap_release(heap, HEAP, failed ? NULL : error);
+    return failed ? failed : kept;
+}
+
 static int run(gate_error *error) {
     gate_runtime *runtime;
     gate_task *task;
     struct gate_task_config config = {.main = interpret, .name = "interpreter"};
-    struct gate_region region;
-    void *heap;
     if (gate_runtime_start(NULL, &runtime, error))
         return error->code;
     int failed = gate_task_spawn(runtime, &config, &task);
     if (!failed)
         failed = gate_task_join(task, NULL);
     if (!failed)
-        failed = gate_heap_reserve(HEAP, "example heap", &heap, error);
-    if (failed)
-        return failed;
-    failed = use_heap(heap, error);
-    if (failed || gate_region_find(heap, &region))
-        return -1;
-    printf("the heap's pages were zeroed, and are %s: tag '%s', %zu KiB\n",
-           region.state == GATE_REGION_RESERVED ? "reserved" : "not what they should be", region.tag,
-           region.length / 1024);
-    failed = gate_heap_release(heap, HEAP, error);
-    return failed ? failed : gate_runtime_stop(runtime, error);
+        failed = keep_a_heap(error);
+    int running = gate_runtime_stop(runtime, failed ? NULL : error);
+    return failed ? failed : running;
 }
 
 int main(int argc, char **argv) {

@@ -11,17 +11,17 @@ program=$1
 work=$(mktemp)
 trap 'rm -f "$work"' EXIT
 
-# Runs it with a setting: it has to end with one of the statuses.
+# Runs it with settings, in one word: it has to end with one of the statuses.
 run() {
-    setting=$1
+    settings=$1
     shift
     status=0
-    env "$setting" timeout 100 "$program" >"$work" 2>&1 || status=$?
+    env $settings timeout 100 "$program" >"$work" 2>&1 || status=$?
     for allowed; do
         [ "$status" != "$allowed" ] || return 0
     done
     cat "$work"
-    echo "$setting: ended with $status"
+    echo "$settings: ended with $status"
     exit 1
 }
 
@@ -49,8 +49,14 @@ run GATE_LIMIT=1000000 3
 grep -q -- '-12' "$work"
 run GATE_TRACE=1 0
 grep -q '^callgate: mmap(.*from ' "$work"
+# trace > limit > fault: trace sees what the others refuse, and fault nothing of what limit does.
+run 'GATE_TRACE=1 GATE_FAULT=nth=2' 0 3
+grep -q '^callgate: .* = errno 12, ' "$work"
+run 'GATE_TRACE=1 GATE_LIMIT=1' 3
+grep -q '^callgate: mmap(.* = errno 12, ' "$work"
+grep -q '^0 calls$' "$work"
 for wrong in GATE_FAULT=nth GATE_FAULT=third=3 GATE_FAULT=nth=x GATE_FAULT=errno=4096 GATE_LIMIT=1k GATE_TRACE=-1; do
     run "$wrong" 2
     grep -q "callgate: ${wrong%%=*}='.*expected" "$work"
 done
-echo "$((calls + 24)) passed, 0 failed"
+echo "$((calls + 26)) passed, 0 failed"

@@ -1,10 +1,15 @@
 /* The layers, composed by their functions into the one table that a process has: trace > limit > fault > a hook
  * of the test's own. Each test sets up what it needs in a child, where the table is still open. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#ifndef _WIN32
+#include <dlfcn.h>
+#endif
 
 #include "callgate.h"
+#include "runtime/internal.h"
 #include "runtime/os/os.h"
 #include "tests/support/memory.h"
 #include "tests/support/test.h"
@@ -87,6 +92,26 @@ Test(hooks, fault_counts_every_call_that_can_fail_and_the_default_is_enomem) {
     in_child(fail_other_calls);
 }
 
+static void fail_a_commit(void *unused) {
+    struct gate_mem_hooks table = empty();
+    struct gate_region region;
+    void *base;
+    (void)unused;
+    gate_hooks_fault(&table, &(struct gate_fault){.nth = 3});
+    gate_mem_register_hooks(&table);
+    expect(gate_heap_reserve(16 * PAGE, NULL, &base, NULL) == 0); /* the table's memory, and the reservation */
+    expect(gate_heap_commit(base, PAGE, NULL) == -ENOMEM);
+    expect(gate_region_find(base, &region) == 0 && region.state == GATE_REGION_RESERVED && region.length == 16 * PAGE);
+    gate__region_validate();
+    expect(gate_heap_commit(base, PAGE, NULL) == 0);
+    expect(gate_heap_release(base, 16 * PAGE, NULL) == 0);
+    gate__region_validate();
+}
+
+Test(hooks, a_commit_that_fails_leaves_the_pages_reserved) {
+    in_child(fail_a_commit);
+}
+
 static void fail_one_in_four(void *unused) {
     struct gate_mem_hooks table = empty();
     unsigned failures = 0;
@@ -145,7 +170,47 @@ Test(hooks, limit_is_enomem_beyond_the_budget_and_unmapping_gives_back) {
     in_child(stay_in_a_budget);
 }
 
+/* Sanitizer */
+
+#ifndef _WIN32
+
+static void fail_in_libc(void *unused) {
+    struct gate_mem_hooks table = empty();
+    struct sigaction action = {.sa_handler = SIG_IGN};
+    void *at, *gone;
+    (void)unused;
+    expect(gate_hooks_sanitizer(&table) == 0);
+    expect(gate_mem_register_hooks(&table) == 0);
+    expect(map(PAGE, &at) == 0 && map(PAGE, &gone) == 0);
+    errno = 17;
+    expect(gate_munmap(gone, PAGE) == 0);
+    expect(gate_mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, 9999, 0, &gone) == -EBADF && errno == 17);
+    expect(gate_mprotect(gone, PAGE, PROT_READ) == -ENOMEM && errno == 17);
+    expect(gate_madvise(at, PAGE, 9999) == -EINVAL && errno == 17);
+    expect(gate_msync(gone, PAGE, MS_SYNC) == -ENOMEM && errno == 17);
+    expect(gate__mem_sigaction(SIGKILL, &action, NULL) == -EINVAL && errno == 17);
+}
+
+Test(hooks, sanitizer_keeps_the_callers_errno_where_libc_sets_it) {
+    in_child(fail_in_libc);
+}
+
+#endif
+
 /* Trace */
+
+#ifndef _WIN32
+
+/* In place of libc's, which trace asks for names of code: libc's functions may set errno and succeed. */
+int dladdr(const void *address, Dl_info *info) {
+    int (*next)(const void *, Dl_info *) = (int (*)(const void *, Dl_info *))dlsym(RTLD_NEXT, "dladdr");
+    *info = (Dl_info){NULL, NULL, NULL, NULL};
+    int found = next(address, info);
+    errno = EIO;
+    return found;
+}
+
+#endif
 
 static void trace_all(void *unused) {
     struct gate_mem_hooks table = empty();
@@ -153,7 +218,7 @@ static void trace_all(void *unused) {
     (void)unused;
     expect(gate_hooks_trace(&table, 2) == 0);
     expect(gate_mem_register_hooks(&table) == 0);
-    errno = 17;
+    errno = 17; /* and what is below trace, the kernel, leaves it */
     expect(map(3 * PAGE, &at) == 0);
     expect(gate_mprotect(at, PAGE, PROT_READ) == 0);
     expect(gate_madvise(at, PAGE, 9999) == -EINVAL);

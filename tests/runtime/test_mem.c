@@ -68,8 +68,11 @@ Test(mem, without_hooks_none_is_active) {
     cr_assert_null(active.sigaction);
 }
 
-Test(mem, hooks_after_the_first_mapping_are_ebusy) {
+Test(mem, hooks_after_the_first_mapping_are_ebusy_and_not_in_force) {
+    struct gate_mem_hooks late = {.size = sizeof late, .mmap = system_mmap, .munmap = system_munmap};
+    struct gate_mem_hooks active = {.size = sizeof active};
     gate_munmap(map(PAGE), PAGE);
-    struct gate_mem_hooks none = {.size = sizeof none};
-    cr_assert_eq(gate_mem_register_hooks(&none), -EBUSY);
+    cr_assert_eq(gate_mem_register_hooks(&late), -EBUSY);
+    gate_mem_hooks_active(&active);
+    cr_assert(!active.mmap && !active.munmap);
 }

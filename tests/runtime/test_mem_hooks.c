@@ -16,6 +16,7 @@ static struct {
     int32_t option, flags, fd;
     uint32_t offset;
     const char *frame;
+    const char *caller;
     int count;
 } seen;
 static uintptr_t answer;
@@ -30,6 +31,7 @@ static void note(void *address, uintptr_t length, int32_t option) {
     seen.length = length;
     seen.option = option;
     seen.frame = __builtin_frame_address(0);
+    seen.caller = gate_mem_caller();
     seen.count++;
     if (meanwhile)
         meanwhile();
@@ -78,9 +80,11 @@ __attribute__((constructor)) static void register_hooks(void) {
 }
 
 Test(mem_hooks, are_accepted_once_and_from_a_constructor) {
-    struct gate_mem_hooks none = {.size = sizeof none};
+    struct gate_mem_hooks none = {.size = sizeof none}, active = {.size = sizeof active};
     cr_assert_eq(first_registration, 0);
     cr_assert_eq(gate_mem_register_hooks(&none), -EBUSY);
+    gate_mem_hooks_active(&active);
+    cr_assert(active.mmap == hook_mmap && active.munmap == hook_munmap, "the refused table is in force");
 }
 
 Test(mem_hooks, are_told_by_active) {
@@ -151,6 +155,18 @@ Test(mem_hooks, the_other_entry_points_pass_their_arguments_and_errors) {
     cr_assert_eq(gate_madvise((void *)PAGE, PAGE, MADV_WILLNEED), -EAGAIN);
     cr_assert_eq(seen.option, MADV_WILLNEED);
     answer = 0;
+}
+
+Test(mem_hooks, know_the_caller_and_nobody_does_after_them) {
+    const char *here = (const char *)register_hooks;
+    void *at;
+    cr_assert_null(gate_mem_caller());
+    cr_assert_eq(gate_mmap(NULL, PAGE, PROT_READ, ANONYMOUS, -1, 0, &at), 0);
+    cr_assert(seen.caller > here - 100000 && seen.caller < here + 100000, "it is not in this program");
+    cr_assert_null(gate_mem_caller());
+    cr_assert_eq(gate_munmap(at, PAGE), 0);
+    cr_assert_not_null(seen.caller);
+    cr_assert_null(gate_mem_caller());
 }
 
 Test(mem_hooks, run_in_place_outside_a_task) {

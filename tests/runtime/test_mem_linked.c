@@ -37,8 +37,10 @@ Test(mem_linked, hooks_are_told_by_active_and_the_rest_is_the_kernels) {
 }
 
 Test(mem_linked, hooks_leave_no_room_for_registered_ones) {
-    struct gate_mem_hooks none = {.size = sizeof none};
+    struct gate_mem_hooks none = {.size = sizeof none}, active = {.size = sizeof active};
     cr_assert_eq(gate_mem_register_hooks(&none), -EBUSY);
+    gate_mem_hooks_active(&active);
+    cr_assert(active.mmap == gate_hook_mmap && active.munmap == gate_hook_munmap);
 }
 
 #ifndef _WIN32 /* there are no runtimes yet */

@@ -171,6 +171,16 @@ Test(region, a_fixed_mapping_replaces_what_was_there) {
     gate__region_validate();
 }
 
+Test(region, a_refused_fixed_mapping_changes_nothing) {
+    char *at = map(3 * PAGE);
+    void *result = NULL;
+    cr_assert_eq(gate_mmap(at + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, 9999, 0, &result), -EBADF);
+    cr_assert_null(result);
+    cr_assert_eq(find(at).length, (size_t)3 * PAGE);
+    gate__region_validate();
+    gate_munmap(at, 3 * PAGE);
+}
+
 Test(region, next_walks_over_all_in_order) {
     char *at = map(1000 * PAGE);
     size_t seen = 0;
@@ -344,6 +354,27 @@ Test(region, counters_and_the_mapper_are_those_of_the_m) {
     stop(runtime);
 }
 
+static void *map_over(void *at) {
+    return map_at(at, PAGE, PROT_NONE);
+}
+
+Test(region, a_cut_by_another_thread_is_a_peak_of_the_m_whose_region_it_is) {
+    gate_runtime *runtime = start(1);
+    gate_m *m = gate_m_acquire();
+    char *at = map(3 * PAGE);
+    pthread_t other;
+    struct gate_region_counts before = counts(m);
+    cr_assert_eq(before.peak_regions, before.regions, "it has never had more");
+    pthread_create(&other, NULL, map_over, at + PAGE);
+    pthread_join(other, NULL);
+    cr_assert_eq(find(at + PAGE).mapper, 0u);
+    cr_assert_eq(counts(m).regions, before.regions + 1, "there is one on each side");
+    cr_assert_eq(counts(m).peak_regions, before.regions + 1);
+    gate_munmap(at, 3 * PAGE);
+    gate_m_release(m);
+    stop(runtime);
+}
+
 Test(region, what_an_m_mapped_stays_its_own_when_it_is_gone) {
     gate_runtime *runtime = start(1);
     char *at;
@@ -501,3 +532,44 @@ Test(region, readers_see_what_was_true_while_it_changes_even_in_a_signal_handler
     cr_assert(is_interrupted_enough());
     gate_munmap(flipped, 5 * PAGE);
 }
+
+#ifndef _WIN32 /* which has no signals */
+
+/* The other way round: a reader is interrupted, and the handler changes what it reads, in two steps. A reader holds
+ * no latch, so the handler may. */
+
+static const int steps_prot[] = {PROT_NONE, PROT_READ, READ_WRITE};
+static const char *const steps_tag[] = {"0", "1", "2"};
+static _Atomic unsigned steps;
+
+static void take_a_step(int number) {
+    unsigned next = ++steps % 3;
+    (void)number;
+    if (gate_mprotect(flipped, PAGE, steps_prot[next]) || gate_region_tag(flipped, PAGE, steps_tag[next]))
+        abort();
+}
+
+/* How many of so many readings have the protection of one step, and the tag of another. */
+static unsigned count_mixtures(unsigned readings) {
+    unsigned mixtures = 0;
+    while (readings-- > 0) {
+        struct gate_region region = {0};
+        mixtures += gate_region_find(flipped, &region) != 0 || region.prot != steps_prot[*region.tag - '0'];
+    }
+    return mixtures;
+}
+
+Test(region, a_reader_that_changes_interrupt_sees_all_of_them_or_none) {
+    struct itimerval often = {{0, 50}, {0, 50}}, never = {{0, 0}, {0, 0}};
+    flipped = map(PAGE);
+    take_a_step(0);
+    signal(SIGALRM, take_a_step);
+    setitimer(ITIMER_REAL, &often, NULL);
+    for (uint64_t end = gate__os_now() + 600000000; steps < 6000 && gate__os_now() < end;)
+        cr_assert_eq(count_mixtures(10000), 0u);
+    setitimer(ITIMER_REAL, &never, NULL);
+    cr_assert_gt(steps, 20u);
+    gate_munmap(flipped, PAGE);
+}
+
+#endif

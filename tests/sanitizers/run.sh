@@ -39,13 +39,18 @@ is_silent() {
 
 case $sanitizer in
 asan)
-    # What was poisoned is mapped again; what is reachable by mappings alone.
-    reports 'use-after-poison' "$hosts/asan_stale_poison.raw"
-    is_silent "$hosts/asan_stale_poison"
+    # What was poisoned is mapped again, or gets its access back; what is reachable by mappings alone.
+    reports 'use-after-poison' "$hosts/asan_stale_poison.raw" mapping
+    is_silent "$hosts/asan_stale_poison" mapping
+    reports 'use-after-poison' "$hosts/asan_stale_poison.raw" protection
+    is_silent "$hosts/asan_stale_poison" protection
     reports '1000 byte(s) leaked' "$hosts/asan_leak.raw" mapping
     is_silent "$hosts/asan_leak" mapping
     reports '1000 byte(s) leaked' "$hosts/asan_leak.raw" task
     is_silent "$hosts/asan_leak" task
+    # What a task leaves on its stack.
+    reports 'use-after-poison' env GATE_DEBUG=annotations=0 "$hosts/asan_stale_stack"
+    is_silent "$hosts/asan_stale_stack"
     # Which stack a thread is on.
     reports 'stack-buffer-' env GATE_DEBUG=annotations=0 "$hosts/asan_jump"
     is_silent "$hosts/asan_jump"
@@ -60,6 +65,8 @@ tsan)
     # What one thread unmaps and another maps.
     reports 'data race' "$hosts/tsan_stale_shadow.raw"
     is_silent "$hosts/tsan_stale_shadow"
+    reports 'data race' "$hosts/tsan_map_order.raw"
+    is_silent "$hosts/tsan_map_order"
     # What the runtime orders without a lock.
     reports 'data race' env GATE_DEBUG=annotations=0 "$hosts/tsan_order" slot
     is_silent "$hosts/tsan_order" slot
