@@ -306,21 +306,26 @@ static bool retire(struct gate__slot *slot) {
     return !found;
 }
 
+/* There is a task and no thread for it. Makes slot idle, for the next worker that has nothing to do; false when there
+ * is one by now. */
+static bool leave_idle(struct gate__slot *slot) {
+    gate_runtime *runtime = slot->runtime;
+    gate__lock(&runtime->lock);
+    bool idle = !runtime->idle_workers;
+    if (idle)
+        push_idle(slot);
+    gate__unlock(&runtime->lock);
+    return idle;
+}
+
 void gate__sched_hand_on(struct gate__slot *slot) {
     for (;;) {
         gate_task *task = pick(slot);
         if (task && give(slot, task))
             return;
-        if (task) {
-            /* No thread to be had: the next M that looks for work finds the task. */
-            gate_runtime *runtime = slot->runtime;
-            push_global(runtime, task);
-            gate__lock(&runtime->lock);
-            push_idle(slot);
-            gate__unlock(&runtime->lock);
-            return;
-        }
-        if (retire(slot))
+        if (task)
+            push_global(slot->runtime, task);
+        if (task ? leave_idle(slot) : retire(slot))
             return;
     }
 }
@@ -555,6 +560,8 @@ static gate_task *wait_for_work(gate_m *m) {
     gate__unlock(&runtime->lock);
     if (slot)
         gate__sched_hand_on(slot); /* perhaps to this very M */
+    else if (atomic_load(&runtime->idle_slot_count) && gate__sched_work_waits(runtime))
+        wake_one(runtime); /* for want of a thread it was left to this M */
     return wait_for_slot(m);
 }
 
