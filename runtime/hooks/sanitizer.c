@@ -2,8 +2,10 @@
  *
  * What the interceptors leave out is added through weak symbols: whatever sanitizer the program brings is told.
  *
- *   ThreadSanitizer   a mapping orders what came before an unmap of the same pages with what comes after, as
- *                     Go's x_cgo_mmap has it: pages pass between threads through the kernel
+ *   ThreadSanitizer   a mapping orders what came before an unmap of the same pages with what comes after: pages
+ *                     pass between threads through the kernel. As Go's x_cgo_mmap has it, each call acquires
+ *                     before and releases after; but another thread may have the pages as soon as the kernel has
+ *                     unmapped them, so an unmap also releases before, and a mapping acquires after
  *   LeakSanitizer     looks for pointers in what is mapped
  *   MemorySanitizer   pages that MADV_DONTNEED has zeroed are initialised
  *   AddressSanitizer  pages that become accessible are not poisoned by what was there before
@@ -137,8 +139,11 @@ static uintptr_t hook_mmap(void *address, uintptr_t length, int32_t prot, int32_
     int saved_errno = errno;
     size_t bytes = gate__os_in_pages(length); /* sanitizers count by the byte, the kernel by the page */
     acquire();
+    if (flags & MAP_FIXED)
+        release();
     void *at = mmap(address, length, prot, flags, fd, offset);
     int32_t failed = error_of(at == MAP_FAILED, saved_errno);
+    acquire();
     if (!failed && prot != PROT_NONE)
         clear_poison(at, bytes);
     if (!failed)
@@ -151,6 +156,7 @@ static void hook_munmap(void *address, uintptr_t length) {
     int saved_errno = errno;
     acquire();
     note_roots(address, gate__os_in_pages(length), false);
+    release();
     if (munmap(address, length)) {
         fprintf(stderr, "callgate: munmap(%p, %zu) failed with errno %d\n", address, (size_t)length, errno);
         abort();
