@@ -28,6 +28,12 @@ void gate__foreign_init(void) {
     gate__foreign_exchange = !gate__settings.membarrier || gate__os_barrier_register() != 0;
 }
 
+void gate__foreign_heavy_barrier(void) {
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!gate__foreign_exchange)
+        gate__os_barrier();
+}
+
 struct gate__slot *gate__foreign_claim(gate_m *m) {
     atomic_store(&m->claim, GATE__CLAIM_ASKED);
     if (!gate__foreign_exchange)

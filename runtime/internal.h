@@ -489,6 +489,16 @@ void gate__sched_validate(gate_runtime *runtime);
  * See the comment in foreign.c for the protocol; these are its fast halves. */
 extern bool gate__foreign_exchange; /* no membarrier: leave orders its store and load itself */
 
+/* The two halves of an asymmetric barrier: what a thread stores before the light one is seen behind the heavy one of
+ * another, or that other's earlier stores are seen behind the light one. [any] */
+static inline void gate__foreign_light_barrier(void) {
+    if (__builtin_expect(gate__foreign_exchange, 0))
+        atomic_thread_fence(memory_order_seq_cst);
+    else
+        atomic_signal_fence(memory_order_seq_cst);
+}
+void gate__foreign_heavy_barrier(void);
+
 /* The running task waits for its slot, which the monitor took or is about to. [task, no slot] */
 void gate__foreign_leave_slow(gate_m *m);
 

@@ -54,6 +54,7 @@ static enum sight look(gate_runtime *runtime) {
 static void park(gate_runtime *runtime) {
     struct gate__monitor *monitor = &runtime->monitor;
     atomic_store(&monitor->parked, true);
+    gate__foreign_heavy_barrier(); /* whoever queues a task sees parked, or the task is seen here */
     if (gate__sched_work_waits(runtime) || atomic_load(&monitor->stop))
         atomic_store(&monitor->parked, false);
     else

@@ -47,7 +47,7 @@ struct gate_runtime_hooks {
 
 struct gate_runtime_config {
     uint32_t slots;          /* how many threads may run interpreter code at once; 0 is 1 */
-    size_t task_stack_size;  /* bytes for each task, rounded up to pages; 0 is 64 KiB, the least 16 KiB */
+    size_t task_stack_size;  /* bytes for each task, rounded up to a power of two; 0 is 64 KiB, the least 16 KiB */
     int allow_writable_code; /* not 0: gate_mmap and gate_mprotect may make pages writable and executable */
     struct gate_runtime_hooks hooks;
     void *host; /* passed to the hooks */
@@ -92,7 +92,7 @@ struct gate_task_config {
     gate_task_main main;
     void *argument;
     const char *name;  /* copied, at most 31 bytes; NULL is "task" */
-    size_t stack_size; /* bytes; 0 is the runtime's task_stack_size */
+    size_t stack_size; /* bytes, rounded up likewise; 0 is the runtime's task_stack_size */
     void *host;        /* the task's first gate_task_host */
 };
 

@@ -31,21 +31,6 @@
 
 enum { LOOK_AT_RUNTIME_EVERY = 61, MOST_STOLEN = 64, SEARCHES = 400 };
 
-/* The asymmetric barrier: light where it is often, heavy where it is not */
-
-static inline void light_barrier(void) {
-    if (__builtin_expect(gate__foreign_exchange, 0))
-        atomic_thread_fence(memory_order_seq_cst);
-    else
-        atomic_signal_fence(memory_order_seq_cst);
-}
-
-static void heavy_barrier(void) {
-    atomic_thread_fence(memory_order_seq_cst);
-    if (!gate__foreign_exchange)
-        gate__os_barrier();
-}
-
 /* Lists of tasks */
 
 static inline void append(struct gate__queue *queue, gate_task *task) {
@@ -107,7 +92,7 @@ static __attribute__((noinline)) bool wait_for_thief(struct gate__slot *slot) {
 /* Returns whether end_use has to unlock. */
 static inline bool begin_use(struct gate__slot *slot) {
     atomic_store_explicit(&slot->in_use, 1, memory_order_relaxed);
-    light_barrier();
+    gate__foreign_light_barrier();
     if (__builtin_expect(atomic_load_explicit(&slot->revoked, memory_order_acquire), 0))
         return wait_for_thief(slot);
     return false;
@@ -141,7 +126,7 @@ static inline gate_task *pop_own(struct gate__slot *slot) {
 static void take_half(struct gate__slot *victim, struct gate__queue *loot) {
     gate__lock(&victim->theft);
     atomic_store(&victim->revoked, 1);
-    heavy_barrier();
+    gate__foreign_heavy_barrier();
     while (atomic_load_explicit(&victim->in_use, memory_order_acquire))
         gate__os_relax();
     uint32_t half = (atomic_load_explicit(&victim->ready.count, memory_order_relaxed) + 1) / 2;
@@ -290,7 +275,7 @@ static bool retire(struct gate__slot *slot) {
     gate__lock(&runtime->lock);
     push_idle(slot);
     gate__unlock(&runtime->lock);
-    heavy_barrier();
+    gate__foreign_heavy_barrier();
     if (!gate__sched_work_waits(runtime))
         return true;
     gate__lock(&runtime->lock);
@@ -350,7 +335,7 @@ static __attribute__((noinline)) void wake_one(gate_runtime *runtime) {
 
 /* Finds the work that has just been queued a thread, if a slot is idle and nobody searches. */
 static inline void wake(gate_runtime *runtime) {
-    light_barrier();
+    gate__foreign_light_barrier();
     if (atomic_load_explicit(&runtime->idle_slot_count, memory_order_relaxed) == 0)
         gate__monitor_notice(runtime);
     else if (atomic_load_explicit(&runtime->searching, memory_order_relaxed) == 0)
@@ -536,7 +521,7 @@ static gate_task *search(gate_m *m) {
     }
     atomic_store(&runtime->searching, 0);
     /* Whoever has queued a second task meanwhile has left that to this M. */
-    heavy_barrier();
+    gate__foreign_heavy_barrier();
     if (task && gate__sched_work_waits(runtime))
         wake(runtime);
     return task ? task : pick(m->slot);

@@ -82,9 +82,11 @@ fails 'assertion violated (claim\[self\]!=1)' safety handoff.pml -DWITHOUT=WITHD
 fails 'acceptance cycle' liveness handoff.pml -DWITHOUT=OWN_STATUS
 fails 'acceptance cycle' liveness handoff.pml -DWITHOUT=SECOND_LOOK
 
-holds safety wake.pml
+holds safety wake.pml -DBARRIER
+holds safety wake.pml -DEXCHANGE
 reaches_all wake.pml
-fails 'assertion violated' safety wake.pml -DWITHOUT=WAKE_FENCE
-fails 'assertion violated' safety wake.pml -DWITHOUT=RETIRE_FENCE
-fails 'assertion violated' safety wake.pml -DWITHOUT=PARK_FENCE
+fails 'assertion violated' safety wake.pml -DWITHOUT=MEMBARRIER
+fails 'assertion violated' safety wake.pml -DWITHOUT=RETIRE_BARRIER
+fails 'assertion violated' safety wake.pml -DWITHOUT=PARK_BARRIER
+fails 'assertion violated' safety wake.pml -DEXCHANGE -DWITHOUT=WAKE_FENCE
 echo "$passed passed, 0 failed"

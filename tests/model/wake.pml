@@ -6,25 +6,32 @@
  *   hand_on, retire          gate__sched_hand_on, retire
  *   Monitor, notice          park, gate__monitor_notice                   runtime/monitor.c
  *
+ *   light                           gate__foreign_light_barrier           only the compiler's, or a fence
+ *   heavy                           gate__foreign_heavy_barrier           membarrier: a fence in each thread,
+ *                                                                         wherever it is; or a fence
+ *
  * Every store goes through its thread's buffer, the release of a lock too, and is seen by others later, in order;
- * loads don't wait. Taking a lock and fence empty the buffer. That is less than x86 gives: there the counts change by
- * locked instructions, each a fence of its own. The model shows that the fences do without that.
+ * loads don't wait. Taking a lock and a fence empty the buffer. That is less than x86 gives where counts change by
+ * locked instructions, each a fence of its own. The model shows that the barriers do without that.
  *
  * One slot, and threads that queue a task each; the first one begins with the slot. Who has it runs what it finds,
  * and may keep it for ever. When all is still, no task waits beside an idle slot, nor while the monitor is parked.
  *
- * -DWITHOUT=x leaves out a fence, and then the model has to fail:
+ * -DEXCHANGE: as where the kernel has no membarrier, light and heavy are fences.
+ * -DWITHOUT=x leaves something out, and then the model has to fail:
  *
- *   WAKE_FENCE      wake's, between the task's queueing and the looks at idle and parked
- *   RETIRE_FENCE    retire's, between the slot's becoming idle and the look at the queue
- *   PARK_FENCE      park's, between parked and the look at the queue: that store is sequentially consistent
+ *   MEMBARRIER      heavy is a fence in its own thread, and light none
+ *   RETIRE_BARRIER  retire's, between the slot's becoming idle and the look at the queue
+ *   PARK_BARRIER    park's, between parked and the look at the queue
+ *   WAKE_FENCE      wake's with -DEXCHANGE, between the task's queueing and the looks at idle and parked
  *
  * SPDX-License-Identifier: MIT */
 
 #define NOTHING 0
-#define WAKE_FENCE 1
-#define RETIRE_FENCE 2
-#define PARK_FENCE 3
+#define MEMBARRIER 1
+#define RETIRE_BARRIER 2
+#define PARK_BARRIER 3
+#define WAKE_FENCE 4
 
 #ifndef WITHOUT
 #define WITHOUT NOTHING
@@ -72,6 +79,31 @@ inline fence() {
     }
 }
 
+/* A fence in every thread, one after the other. */
+inline membarrier() {
+    other = 0;
+    do
+    :: other <= MONITOR ->
+        d_step {
+            do
+            :: len(buffer[other]) > 0 -> commit(other)
+            :: else -> break
+            od;
+            value = 0;
+            other++
+        }
+    :: else -> break
+    od;
+    other = 0
+}
+
+inline heavy() {
+    fence();
+#if !defined(EXCHANGE) && WITHOUT != MEMBARRIER
+    membarrier()
+#endif
+}
+
 inline lock(which_lock) {
     atomic { word[which_lock] == 0 -> fence(); word[which_lock] = 1 }
 }
@@ -99,7 +131,7 @@ inline ready() {
 }
 
 inline wake() {
-#if WITHOUT != WAKE_FENCE
+#if defined(EXCHANGE) && WITHOUT != WAKE_FENCE
     fence();
 #endif
     if
@@ -131,8 +163,8 @@ inline retire() {
     add(IDLE, 1);
     unlock(RUNTIME_LOCK);
     has_slot = false;
-#if WITHOUT != RETIRE_FENCE
-    fence();
+#if WITHOUT != RETIRE_BARRIER
+    heavy();
 #endif
     if
     :: word[READY] == 0
@@ -166,6 +198,7 @@ inline hand_on() {
 
 proctype Thread(byte self) {
     bool has_slot = (self == 0), took;
+    byte other;
     if
     :: has_slot -> hand_on()
     :: else -> ready(); wake()
@@ -173,11 +206,12 @@ proctype Thread(byte self) {
 }
 
 proctype Monitor(byte self) {
+    byte other;
     do
     :: word[READY] == 0 ->
         store(PARKED, 1);
-#if WITHOUT != PARK_FENCE
-        fence();
+#if WITHOUT != PARK_BARRIER
+        heavy();
 #endif
         if
         :: word[READY] > 0 -> atomic { fence(); word[PARKED] = 0 }
