@@ -171,6 +171,9 @@ void gate__region_protect(void *base, size_t length, int prot);
 void gate__region_set_state(void *base, size_t length, enum gate_region_state state);
 /* The state of the first byte, and how many bytes from there on are in the same. [any] */
 size_t gate__region_run(const void *base, size_t length, enum gate_region_state *state);
+/* Stores the first region from *at on, cut to what lies between *at and end, and moves *at behind it; false when there
+ * is none. [any, signal] */
+bool gate__region_next_part(const void **at, const void *end, struct gate_region *part);
 /* An account for a new M, and its end. -ENOMEM. [any] */
 int gate__region_open_account(uint64_t number, struct gate__account **account);
 void gate__region_close_account(struct gate__account *account);
@@ -303,7 +306,7 @@ _Static_assert(offsetof(gate_task, sp) == GATE__TASK_SP, "layout.h");
 gate_task *gate__task_make_root(gate_m *m);
 void gate__task_free_root(gate_task *task);
 /* What remains to be done once a task that has ended is off its stack: wakes its joiner. [any] */
-void gate__task_finish(gate_m *m, gate_task *task);
+void gate__task_finish(gate_task *task);
 /* Gives task a wake, and lets it run if it waits for that one. [any] */
 int gate__task_wake(gate_task *task, uint32_t wake);
 /* Calls fn for each task that is not FREE, the roots first. What they do meanwhile goes on. The runtime's lock is

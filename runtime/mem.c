@@ -273,13 +273,11 @@ static int protect(void *address, size_t length, int prot, const void *caller) {
 
 /* A mapping over others has failed: the kernel may have unmapped these first. */
 static void forget_unmapped(char *address, size_t length) {
-    char *end = address + gate__os_in_pages(length);
-    struct gate_region region;
-    for (char *at = address; at < end && gate_region_next(at, &region) == 0 && (char *)region.base < end;) {
-        char *from = at > (char *)region.base ? at : region.base, *to = (char *)region.base + region.length;
-        at = to < end ? to : end;
-        if (!gate__os_is_mapped(from))
-            gate__region_remove(from, (size_t)(at - from));
+    const void *at = address, *end = address + gate__os_in_pages(length);
+    struct gate_region part;
+    while (gate__region_next_part(&at, end, &part)) {
+        if (!gate__os_is_mapped(part.base))
+            gate__region_remove(part.base, part.length);
     }
 }
 

@@ -559,6 +559,19 @@ int gate_region_next(const void *address, struct gate_region *region) {
     return -ENOENT;
 }
 
+bool gate__region_next_part(const void **at, const void *end, struct gate_region *part) {
+    const char *from = *at, *stop = end;
+    if (from >= stop || gate_region_next(from, part) || (const char *)part->base >= stop)
+        return false;
+    char *first = part->base, *to = first + part->length;
+    first = from > first ? first + (from - first) : first;
+    to = to < stop ? to : first + (stop - first);
+    part->base = first;
+    part->length = (size_t)(to - first);
+    *at = to;
+    return true;
+}
+
 size_t gate__region_run(const void *base, size_t length, enum gate_region_state *state) {
     uintptr_t at = (uintptr_t)base, end = at + length;
     struct gate_region region;

@@ -167,12 +167,16 @@ static gate_task *pick_elsewhere(struct gate__slot *slot) {
     return task;
 }
 
-static inline gate_task *pick(struct gate__slot *slot) {
+/* From the slot's own queue, unless it is the runtime's turn. */
+static inline gate_task *pick_own(struct gate__slot *slot) {
     gate_task *task = NULL;
     if (__builtin_expect(++slot->picks % LOOK_AT_RUNTIME_EVERY == 0, 0))
         task = pop_global(slot->runtime);
-    if (!task)
-        task = pop_own(slot);
+    return task ? task : pop_own(slot);
+}
+
+static inline gate_task *pick(struct gate__slot *slot) {
+    gate_task *task = pick_own(slot);
     return task ? task : pick_elsewhere(slot);
 }
 
@@ -389,7 +393,7 @@ static inline void settle(gate_m *m) {
             gate__sched_ready(task);
         break;
     case GATE__LEAVE_EXIT:
-        gate__task_finish(m, task);
+        gate__task_finish(task);
         break;
     }
 }
@@ -477,11 +481,7 @@ void gate__sched_yield(gate_m *m) {
             yield_here(m);
         return;
     }
-    gate_task *next = NULL;
-    if (__builtin_expect(++slot->picks % LOOK_AT_RUNTIME_EVERY == 0, 0))
-        next = pop_global(slot->runtime);
-    if (!next)
-        next = pop_own(slot);
+    gate_task *next = pick_own(slot);
     if (!next)
         next = pop_global(slot->runtime);
     if (next)

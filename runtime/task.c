@@ -147,8 +147,7 @@ int gate_task_spawn(gate_runtime *runtime, const struct gate_task_config *config
     return 0;
 }
 
-void gate__task_finish(gate_m *m, gate_task *task) {
-    (void)m;
+void gate__task_finish(gate_task *task) {
     gate__switch_forget(task);
     atomic_store_explicit(&task->state, GATE__DONE, memory_order_release);
     gate__switch_release(task);

@@ -28,14 +28,11 @@ static void give_back(size_t bytes) {
 
 /* How many bytes of a range are mapped, by the region table: those that a fixed mapping is about to replace. */
 static size_t live_bytes(const char *base, size_t length) {
-    const char *end = base + length;
-    struct gate_region region;
+    const void *at = base, *end = base + length;
+    struct gate_region part;
     size_t live = 0;
-    for (const char *at = base; at < end && gate_region_next(at, &region) == 0 && (char *)region.base < end;) {
-        const char *from = at > (char *)region.base ? at : region.base, *to = (char *)region.base + region.length;
-        live += (size_t)((to < end ? to : end) - from);
-        at = to;
-    }
+    while (gate__region_next_part(&at, end, &part))
+        live += part.length;
     return live;
 }
 

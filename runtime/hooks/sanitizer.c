@@ -117,13 +117,11 @@ static void clear_poison(char *base, size_t length) {
 }
 
 static void clear_poison_where_closed(char *base, size_t length) {
-    char *end = base + length;
-    struct gate_region region;
-    for (char *at = base; at < end && gate_region_next(at, &region) == 0 && (char *)region.base < end;) {
-        char *from = at > (char *)region.base ? at : region.base, *to = (char *)region.base + region.length;
-        if (region.prot == PROT_NONE)
-            clear_poison(from, (size_t)((to < end ? to : end) - from));
-        at = to;
+    const void *at = base, *end = base + length;
+    struct gate_region part;
+    while (gate__region_next_part(&at, end, &part)) {
+        if (part.prot == PROT_NONE)
+            clear_poison(part.base, part.length);
     }
 }
 
