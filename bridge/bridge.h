@@ -85,11 +85,20 @@ const gate_type *gate_signature_parameter(const gate_signature *signature, size_
  * the whole text has, as snprintf does. Never blocks. Any thread. */
 size_t gate_type_print(const gate_type *type, char *buffer, size_t size);
 
+/* What a host knows of a function, and what becomes of the calling task's slot for that. */
+enum gate_call_class {
+    GATE_CALL_DEFAULT, /* nothing: it is kept, and taken away if the call lasts while other tasks wait */
+    GATE_CALL_LEAF,    /* it takes microseconds and does not call back: the slot is kept for sure. A callback is fatal;
+                          GATE_DEBUG=leaf=N reports calls of more than N microseconds */
+    GATE_CALL_BLOCKING /* it is likely to block: the slot is given up before the call */
+};
+
 /* A C function that a host may call: filled in by the host, which owns it and what it points to. */
 typedef struct gate_function {
     const gate_signature *signature;
     void (*address)(void);
     const char *name; /* shown when tasks are listed; NULL is "a function" */
+    enum gate_call_class call_class;
 } gate_function;
 
 /* Calls a C function on the system stack.

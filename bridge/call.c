@@ -13,7 +13,7 @@
  *   goes on where the thread's system stack was left: below the scheduler's frames, or, in a call that
  *   a callback makes, below those of the C code that called back. A root task is on its system stack
  *   already: no switch, only a call.
- *   run, below, on the system stack, clears errno and has libffi (bridge/ffi.c) load the registers and
+ *   gate__call_run, below, on the system stack, clears errno and has libffi (bridge/ffi.c) load the registers and
  *   call the function. It reads errno there too: on the way back the task may change threads.
  *
  * Back the same way: cross returns to the task's stack, gate__foreign_leave stores RUNNING and looks whether
@@ -21,7 +21,9 @@
  * read-modify-write. If so, the task waits: it is queued like any ready task, and the thread it was on
  * becomes a worker without a slot. A pinned task and a root task keep their thread, which waits.
  *
- * Meanwhile the slot that was taken runs other tasks on other threads (runtime/sched.c).
+ * Meanwhile the slot that was taken runs other tasks on other threads (runtime/sched.c). A function of class blocking
+ * gives its slot up before the call, and takes the second way back; one of class leaf keeps it, and is no call to the
+ * hand-off at all.
  *
  * A callback walks this in reverse. C calls a thunk (bridge/thunk.c), which has libffi gather the arguments
  * (bridge/ffi.c) and leads to
@@ -57,8 +59,7 @@ static __attribute__((noinline)) int get_thread_errno(void) {
     return thread_errno;
 }
 
-/* [system stack] */
-static void run(void *data) {
+void gate__call_run(void *data) {
     struct gate__call *call = data;
     errno = 0;
     gate__ffi_call(call->function->signature, call->function->address, call->result, call->arguments);
@@ -70,19 +71,35 @@ static void list_call(gate_task *task, struct gate__call *call, const char *name
     atomic_store_explicit(&task->where, name, memory_order_relaxed);
 }
 
+/* Runs the call on the system stack; its class says what becomes of the slot meanwhile. */
+static void cross(gate_m *m, struct gate__call *call) {
+    void (*fn)(void *) = __builtin_expect(gate__trace_is_on(), 0) ? gate__trace_run : gate__call_run;
+    switch (call->function->call_class) {
+    case GATE_CALL_LEAF:
+        gate__switch_call(m, fn, call);
+        break;
+    case GATE_CALL_BLOCKING:
+        gate__foreign_call_blocking(m, fn, call);
+        break;
+    default:
+        gate__foreign_call_from(m, fn, call);
+        break;
+    }
+}
+
 int gate_call(const gate_function *function, void *result, void *const arguments[]) {
     struct gate__call call = {.function = function, .result = result, .arguments = arguments};
     gate_m *m = gate__m();
     gate_task *task = m ? m->task : NULL;
     if (!task) {
-        run(&call);
+        gate__call_run(&call);
         set_thread_errno(call.error_number);
         return 0;
     }
     call.outer = task->call;
     const char *outer_name = atomic_load_explicit(&task->where, memory_order_relaxed);
     list_call(task, &call, function->name ? function->name : "a function");
-    gate__foreign_call_from(m, run, &call);
+    cross(m, &call);
     list_call(task, call.outer, outer_name);
     task->call_errno = call.error_number;
     return call.status;

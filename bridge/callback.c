@@ -61,6 +61,14 @@ static void handle_below_call(gate_m *m, struct arrival *a) {
     gate__m_unpin(m);
 }
 
+/* C below a call of class leaf has the slot, and the stack is none for a handler. */
+static void refuse_leaf(gate_m *m) {
+    const struct gate__call *call = m->task->call;
+    if (call && call->function->call_class == GATE_CALL_LEAF)
+        gate__fatal("gate_call", "'%s', of class leaf, called back",
+                    call->function->name ? call->function->name : "a function");
+}
+
 /* A thread of C's own: it holds a slot for the length of the handler. */
 static void handle_from_outside(gate_m *m, struct arrival *a) {
     if (!gate__foreign_come_in(m))
@@ -86,6 +94,7 @@ static void arrive(void *data, void *result, void *const arguments[]) {
         handle_from_outside(m, &a);
         break;
     default: /* interpreter code called the thunk itself */
+        refuse_leaf(m);
         handle(&a);
         break;
     }

@@ -7,6 +7,8 @@
 #ifndef CALLGATE_BRIDGE_INTERNAL_H
 #define CALLGATE_BRIDGE_INTERNAL_H
 
+#include <stdbool.h>
+
 #include "bridge.h"
 
 struct gate__ffi_closure;
@@ -74,5 +76,15 @@ struct gate__call {
     int status;               /* of the first callback handler below this call that failed */
     struct gate__call *outer; /* the call below whose callback this one is made, or NULL */
 };
+
+/* Calls the function, on the stack that it is to have. data is a struct gate__call. [system stack] */
+void gate__call_run(void *data);
+
+/* trace.c */
+
+/* Whether a setting for debugging asks for what follows. [any] */
+bool gate__trace_is_on(void);
+/* gate__call_run, measured and reported. [system stack] */
+void gate__trace_run(void *data);
 
 #endif

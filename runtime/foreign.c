@@ -18,6 +18,12 @@
  *
  * Where the kernel has no membarrier, leave is an exchange, which orders its own store and load.
  *
+ * An M that enters a call looks whether something is asked of its slot (its poll word), behind a barrier of
+ * the same kind: whoever asks, and then passes a heavy barrier, knows that an M which he does not find in a
+ * call will see the question when it enters one. The monitor asks so to be woken by a call that begins while it
+ * sleeps for long; and a task that has run for long while others wait, or for which the world is to stop, gives
+ * its slot up when it calls.
+ *
  * SPDX-License-Identifier: MIT */
 #include "runtime/internal.h"
 #include "runtime/os/os.h"
@@ -32,6 +38,43 @@ void gate__foreign_heavy_barrier(void) {
     atomic_thread_fence(memory_order_seq_cst);
     if (!gate__foreign_exchange)
         gate__os_barrier();
+}
+
+/* The M of a call that has begun lets go of its slot itself, unless it has been taken by now. */
+static void give_up(gate_m *m, struct gate__slot *slot) {
+    gate__lock(&m->runtime->lock);
+    bool mine = m->slot == slot;
+    if (mine) {
+        atomic_store(&m->claim, GATE__CLAIM_TAKEN);
+        gate__sched_detach(m);
+    }
+    gate__unlock(&m->runtime->lock);
+    if (mine)
+        gate__sched_hand_on(slot);
+}
+
+void gate__foreign_enter_slow(gate_m *m, struct gate__slot *slot) {
+    uint32_t asked = atomic_fetch_and(&slot->poll, ~(uint32_t)GATE__POLL_ALARM);
+    if (asked & GATE__POLL_YIELD)
+        give_up(m, slot);
+    else if (asked & GATE__POLL_ALARM)
+        gate__monitor_ring(m->runtime);
+}
+
+void gate__foreign_enter_blocking(gate_m *m) {
+    struct gate__slot *slot = m->slot;
+    gate__foreign_enter(m);
+    give_up(m, slot);
+}
+
+void gate__foreign_call_blocking(gate_m *m, void (*fn)(void *), void *arg) {
+    bool interpreter = m && atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING;
+    gate__lock_assert_none();
+    if (interpreter)
+        gate__foreign_enter_blocking(m);
+    gate__switch_call(m, fn, arg);
+    if (interpreter)
+        gate__foreign_leave(m);
 }
 
 struct gate__slot *gate__foreign_claim(gate_m *m) {

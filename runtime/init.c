@@ -22,6 +22,8 @@ static const struct {
     {"membarrier", &gate__settings.membarrier},
     {"guardpages", &gate__settings.guardpages},
     {"annotations", &gate__settings.annotations},
+    {"calltrace", &gate__settings.calltrace},
+    {"leaf", &gate__settings.leaf},
 };
 
 /* Takes one "name=value" of length bytes. */
@@ -98,6 +100,7 @@ static gate_runtime *make(const struct gate_runtime_config *config) {
     runtime->slot_count = config->slots;
     gate__lock_init(&runtime->lock, GATE__RANK_RUNTIME);
     gate__lock_init(&runtime->ready_lock, GATE__RANK_LEAF);
+    gate__lock_init(&runtime->timers.lock, GATE__RANK_LEAF);
     for (unsigned class = 0; class < GATE__STACK_CLASSES; class ++)
         gate__stack_pool_init(&runtime->stacks[class], (size_t)GATE__STACK_LEAST << class);
     runtime->usual_class = gate__stack_class(config->task_stack_size);

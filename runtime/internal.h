@@ -117,8 +117,8 @@ void gate__semaphore_init(struct gate__semaphore *semaphore);
 void gate__semaphore_destroy(struct gate__semaphore *semaphore);
 void gate__semaphore_post(struct gate__semaphore *semaphore); /* [any] */
 void gate__semaphore_wait(struct gate__semaphore *semaphore); /* [any] */
-/* Waits at most so many nanoseconds; false when they passed. [any] */
-bool gate__semaphore_wait_for(struct gate__semaphore *semaphore, uint64_t nanoseconds);
+/* Waits at most until deadline, of gate__os_now's clock; false when that has come. [any] */
+bool gate__semaphore_wait_until(struct gate__semaphore *semaphore, uint64_t deadline);
 
 /* pagemap.c: from a page's number to a pointer, read without a lock; region.c alone writes it */
 
@@ -273,6 +273,7 @@ enum gate__task_state {
 
     GATE__WAKE_HOST = 0x10, /* from gate_task_ready */
     GATE__WAKE_JOIN = 0x20, /* from the end of a joined task */
+    GATE__WAKE_TIMER = 0x40,
     GATE__WAKES = 0xf0,
     GATE__AWAITS = 4 /* WAKE_x << AWAITS is in the word while PARKED for it */
 };
@@ -292,6 +293,9 @@ struct gate_task {
     gate_task_main main; /* NULL for a root task */
     void *argument;
     void *result;
+    uint64_t deadline; /* timer.c's, as the next three */
+    gate_task *timer_child, *timer_next;
+    gate_task **timer_link;   /* what points to it in the heap; NULL when it is in none */
     _Atomic(gate_task *) end; /* task.c's: who waits for its end, that nobody will, or that it has come */
     _Atomic uint64_t number;
     _Atomic uint64_t name[4];   /* up to 31 characters; written once, perhaps while somebody lists tasks */
@@ -307,8 +311,11 @@ gate_task *gate__task_make_root(gate_m *m);
 void gate__task_free_root(gate_task *task);
 /* What remains to be done once a task that has ended is off its stack: wakes its joiner. [any] */
 void gate__task_finish(gate_task *task);
-/* Gives task a wake, and lets it run if it waits for that one. [any] */
+/* Gives task a wake, and lets it run if it waits for that one. -EALREADY if it had it; -ESRCH once it has ended.
+ * [any] */
 int gate__task_wake(gate_task *task, uint32_t wake);
+/* The same, but for that whoever calls has to queue the task if *waits. [any] */
+int gate__task_give_wake(gate_task *task, uint32_t wake, bool *waits);
 /* Calls fn for each task that is not FREE, the roots first. What they do meanwhile goes on. The runtime's lock is
  * held. [any] */
 void gate__task_visit(gate_runtime *runtime, void (*fn)(void *argument, gate_task *task), void *argument);
@@ -346,7 +353,7 @@ struct gate_m {
     struct gate__semaphore wake; /* posted with a slot, or to stop */
     gate_task *left;             /* sched.c's: the task that has just left this M's processor, and why */
     enum gate__leave leave;
-    uint32_t awaits; /* the wake that it parks for */
+    uint32_t awaits; /* the wakes that it parks for */
     bool adopted;
     _Atomic bool announced; /* the host's thread_adopt has been called for it */
     pthread_t thread;
@@ -444,11 +451,26 @@ struct gate__queue {
     _Atomic uint32_t count; /* written by whoever may change the list, read by all */
 };
 
+/* What a slot's holder is asked for. It looks when it picks a task, when it enters a call, and when the host polls. */
+enum gate__poll {
+    GATE__POLL_YIELD = 1, /* its task has run for long and others wait: monitor.c */
+    GATE__POLL_ALARM = 2  /* its next call is to wake the monitor */
+};
+
+/* What the monitor saw when it last looked at a slot. */
+struct gate__sighting {
+    uint64_t since; /* nanoseconds: the first look that found the same pick */
+    uint32_t picks;
+    uint32_t tick;
+    bool in_call;
+};
+
 struct gate__slot {
     struct gate__queue ready; /* whoever has the slot pays two stores and a load to use it: sched.c */
     _Atomic uint32_t in_use;  /* by the owner */
     _Atomic uint32_t revoked; /* a thief uses it, or is about to */
-    uint32_t picks;           /* how often a holder has picked a task */
+    _Atomic uint32_t picks;   /* how often a holder has picked a task; written by the owner */
+    _Atomic uint32_t poll;    /* of enum gate__poll */
     uint32_t free_count;
     gate_task *free_tasks; /* task.c's: for the next spawns, as the numbers */
     uint64_t next_number, numbers_end;
@@ -457,8 +479,7 @@ struct gate__slot {
     gate_m *holder; /* under the runtime's lock */
     struct gate__slot *idle_next;
     struct gate__lock theft;
-    uint32_t seen_tick; /* monitor.c's: the call it saw last, and whether there was one */
-    bool seen_call;
+    struct gate__sighting seen; /* monitor.c's */
 } __attribute__((aligned(64)));
 
 /* Tasks that wait for a slot. [any] */
@@ -469,8 +490,8 @@ void gate__sched_ready(gate_task *task);
 void gate__sched_work(gate_m *m);
 /* What a task does first, each time it comes to run: sees to the one that left. [task, slot] */
 void gate__sched_arrive(void);
-/* Suspends the running task until it gets a wake of that kind. [task, slot] */
-void gate__sched_park(gate_m *m, uint32_t wake, const char *why);
+/* Suspends the running task until it gets one of those wakes, the first of which it takes. [task, slot] */
+void gate__sched_park(gate_m *m, uint32_t wakes, const char *why);
 /* Queues the running task behind the others. [task, slot] */
 void gate__sched_yield(gate_m *m);
 /* The running task has ended. [task, slot] */
@@ -505,14 +526,24 @@ void gate__foreign_heavy_barrier(void);
 /* The running task waits for its slot, which the monitor took or is about to. [task, no slot] */
 void gate__foreign_leave_slow(gate_m *m);
 
+/* Something is asked of slot, which was m's when it entered its call. [task, no slot] */
+void gate__foreign_enter_slow(gate_m *m, struct gate__slot *slot);
+
 /* Interpreter code of m goes into C: from here on the slot may be taken. [task, slot] */
 static inline void gate__foreign_enter(gate_m *m) {
-    gate__assert(m->slot && atomic_load(&m->status) == GATE__M_RUNNING);
+    struct gate__slot *slot = m->slot;
+    gate__assert(slot && atomic_load(&m->status) == GATE__M_RUNNING);
     uint32_t tick = atomic_load_explicit(&m->tick, memory_order_relaxed);
     atomic_store_explicit(&m->tick, tick + 1, memory_order_relaxed);
     gate__switch_release(m);
     atomic_store_explicit(&m->status, GATE__M_IN_CALL, memory_order_release);
+    gate__foreign_light_barrier();
+    if (__builtin_expect(atomic_load_explicit(&slot->poll, memory_order_relaxed) != 0, 0))
+        gate__foreign_enter_slow(m, slot);
 }
+
+/* The same for a call that is known to block: the slot is given up at once. */
+void gate__foreign_enter_blocking(gate_m *m);
 
 /* C returns to interpreter code, which has a slot when this returns, perhaps on another thread: the
  * caller's m may be another one's by then. [task, no slot] */
@@ -546,17 +577,42 @@ static inline void gate__foreign_call_from(gate_m *m, void (*fn)(void *), void *
 static inline void gate__foreign_call(void (*fn)(void *), void *arg) {
     gate__foreign_call_from(gate__m(), fn, arg);
 }
+/* The same for a function that is known to block. [any] */
+void gate__foreign_call_blocking(gate_m *m, void (*fn)(void *), void *arg);
 /* A thread outside starts interpreter code; false when the runtime has stopped. [task, no slot] */
 bool gate__foreign_come_in(gate_m *m);
 /* It goes back outside. [task, slot] */
 void gate__foreign_go_out(gate_m *m);
 
+/* timer.c: tasks that wait for a time
+ *
+ * Times are of gate__os_now's clock. The tasks are a pairing heap, linked through themselves. */
+
+#define GATE__TIMER_NEVER UINT64_MAX
+
+struct gate__timers {
+    struct gate__lock lock;
+    gate_task *first; /* whose time comes first */
+};
+
+/* Wakes task with GATE__WAKE_TIMER at deadline, unless that is cancelled. [task, slot] */
+void gate__timer_set(gate_task *task, uint64_t deadline);
+/* Cancels it; false if the wake has been given already. [task, slot] */
+bool gate__timer_cancel(gate_task *task);
+/* Gives the wakes whose time has come. [monitor] */
+void gate__timer_fire(gate_runtime *runtime);
+/* When the next wake is to come; GATE__TIMER_NEVER for none. [any] */
+uint64_t gate__timer_next(gate_runtime *runtime);
+
 /* monitor.c: the thread that takes slots from calls that last */
+
+enum gate__monitor_state { GATE__MONITOR_AWAKE, GATE__MONITOR_NAPPING, GATE__MONITOR_DOZING, GATE__MONITOR_PARKED };
 
 struct gate__monitor {
     pthread_t thread;
     struct gate__semaphore wake;
-    _Atomic bool parked;
+    _Atomic uint32_t state; /* of enum gate__monitor_state; whoever makes it AWAKE posts wake */
+    _Atomic uint64_t until; /* when its sleep ends by itself */
     _Atomic bool stop;
 };
 
@@ -564,6 +620,10 @@ int gate__monitor_start(gate_runtime *runtime);
 void gate__monitor_stop(gate_runtime *runtime);
 /* Work waits and no slot is idle. [any] */
 void gate__monitor_notice(gate_runtime *runtime);
+/* Ends its sleep: a call has begun that it wants to hear of. [any] */
+void gate__monitor_ring(gate_runtime *runtime);
+/* There is a timer for deadline. [any] */
+void gate__monitor_expect(gate_runtime *runtime, uint64_t deadline);
 
 /* trap.c: faults on task stacks */
 
@@ -595,6 +655,7 @@ struct gate_runtime {
     _Atomic bool stopping;        /* no task is left and none comes any more */
     struct gate__stack_pool stacks[GATE__STACK_CLASSES];
     unsigned usual_class; /* of tasks that ask for no size */
+    struct gate__timers timers;
     struct gate__monitor monitor;
     _Atomic uint32_t references; /* the start, each M, each callback */
     gate_runtime *next;          /* started after this one */
@@ -610,6 +671,8 @@ struct gate__settings {
     int membarrier;  /* 0: leaves are exchanges, as where the kernel has none */
     int guardpages;  /* 0: stacks are guarded by mprotect, likewise */
     int annotations; /* 0: sanitizers are told nothing of switches and of what they order */
+    int calltrace;   /* 1: each foreign call is shown, with the time it took */
+    int leaf;        /* microseconds from which on a call of class leaf is reported; 0: none is */
 };
 extern struct gate__settings gate__settings;
 /* Reads them; a start does that once for the process. [any] */

@@ -1,16 +1,22 @@
-/* The monitor: a thread that takes the slot from a call that lasts while tasks wait for one.
+/* The monitor: a thread that takes the slot from a call that lasts while tasks wait for one, asks a task that has
+ * run for long to yield, and wakes the tasks whose time has come.
  *
- * It looks at the slots after 20 us, and while nothing is to be done after twice as long each time, up
- * to a millisecond. A slot whose M it sees in the same call twice is handed on; a call that it sees for
- * the first time makes the next look come after 20 us, so that calls shorter than its period are seen
- * twice, too. When no task waits it has nothing to do: after some empty looks it parks, and whoever
- * queues a task that finds no idle slot wakes it. An idle runtime, and one whose every task runs or is
- * in a call, costs no wake-ups.
+ * It looks at the slots after 20 us, and while nothing is to be done after twice as long each time. A slot whose M
+ * it sees in the same call twice is handed on; a call that it sees for the first time makes the next look come
+ * after 20 us. While a slot's holder makes calls that don't last, a look comes every 200 us at the latest. While
+ * nobody calls, the next may be 5 ms away: then the slots have an alarm set, and a call that begins rings it.
  *
- * A task whose calls all take less than 20 us is not seen twice in one: it gives way when it yields.
+ *   AWAKE --wait [monitor]--> NAPPING --its time, or an earlier timer [any]--> AWAKE
+ *   AWAKE --nobody calls----> DOZING  --the same, or a call begins [its M]---> AWAKE
+ *   AWAKE --no task waits---> PARKED  --the same, or a task waits [any]------> AWAKE
+ *
+ * An idle runtime, and one whose every task runs or is in a call, costs no wake-ups.
+ *
+ * A task whose calls all take less than 20 us is not seen twice in one: it gives way when it has held its slot
+ * for 10 ms, as one that makes no calls does.
  *
  * Go's sysmon backs off to 10 ms and goes on looking; its late looks then hold up the tasks behind a
- * call that has just begun. Looking only while tasks wait affords a tenth of that.
+ * call that has just begun.
  *
  * SPDX-License-Identifier: MIT */
 #include <signal.h>
@@ -18,30 +24,40 @@
 #include "runtime/internal.h"
 #include "runtime/os/os.h"
 
-enum { FIRST_LOOK = 20 * 1000, LAST_LOOK = 1000 * 1000, EMPTY_LOOKS = 8 };
+#define FOR_EVER UINT64_MAX
+enum { US = 1000, MS = 1000 * US };
+enum { FIRST_LOOK = 20 * US, LOOK_AT_CALLS = 200 * US, LAST_LOOK = 5 * MS, RUNS_LONG = 10 * MS, EMPTY_LOOKS = 10 };
 
-enum sight { NO_CALL, NEW_CALL, LASTING_CALL };
+/* What a slot's holder does, the least urgent first. */
+enum sight { NO_CALL, SHORT_CALLS, NEW_CALL, LASTING_CALL };
 
-/* Whether the slot's M is in a call, and in the one that the last look saw; remembers this one. */
-static enum sight sight(struct gate__slot *slot) {
+/* Compares slot with what the last look saw, and remembers what this one does. The runtime's lock is held. */
+static enum sight sight(struct gate__slot *slot, uint64_t now) {
+    struct gate__sighting *seen = &slot->seen;
+    struct gate__sighting before = *seen;
     gate_m *m = slot->holder;
-    bool in_call = m && atomic_load_explicit(&m->status, memory_order_acquire) == GATE__M_IN_CALL;
-    uint32_t tick = in_call ? atomic_load_explicit(&m->tick, memory_order_relaxed) : 0;
-    bool same = in_call && slot->seen_call && slot->seen_tick == tick;
-    slot->seen_call = in_call;
-    slot->seen_tick = tick;
-    return same ? LASTING_CALL : in_call ? NEW_CALL : NO_CALL;
+    seen->in_call = m && atomic_load_explicit(&m->status, memory_order_acquire) == GATE__M_IN_CALL;
+    seen->tick = m ? atomic_load_explicit(&m->tick, memory_order_relaxed) : 0;
+    seen->picks = atomic_load_explicit(&slot->picks, memory_order_relaxed);
+    if (!m || seen->picks != before.picks)
+        seen->since = now;
+    if (seen->in_call)
+        return before.in_call && before.tick == seen->tick ? LASTING_CALL : NEW_CALL;
+    return before.tick != seen->tick ? SHORT_CALLS : NO_CALL;
 }
 
-/* Hands on the slots of calls that last. Returns the most that it saw. */
+/* Hands on the slots of calls that last. Returns the most urgent that it saw. */
 static enum sight look(gate_runtime *runtime) {
     enum sight most = NO_CALL;
+    uint64_t now = gate__os_now();
     for (uint32_t i = 0; i < runtime->slot_count; i++) {
         struct gate__slot *slot = &runtime->slots[i], *claimed = NULL;
         gate__lock(&runtime->lock);
-        enum sight seen = sight(slot);
+        enum sight seen = sight(slot, now);
         if (seen == LASTING_CALL)
             claimed = gate__foreign_claim(slot->holder);
+        else if (now - slot->seen.since >= RUNS_LONG)
+            atomic_fetch_or(&slot->poll, GATE__POLL_YIELD);
         gate__unlock(&runtime->lock);
         if (claimed)
             gate__sched_hand_on(claimed);
@@ -50,40 +66,67 @@ static enum sight look(gate_runtime *runtime) {
     return most;
 }
 
-/* Waits until somebody notices that work waits. */
-static void park(gate_runtime *runtime) {
+/* Has the next call from each slot ring; false if one is in a call already. */
+static bool set_alarms(gate_runtime *runtime) {
+    bool calls = false;
+    for (uint32_t i = 0; i < runtime->slot_count; i++)
+        atomic_fetch_or(&runtime->slots[i].poll, GATE__POLL_ALARM);
+    gate__foreign_heavy_barrier(); /* an M that is not seen in a call sees the alarm when it enters one */
+    gate__lock(&runtime->lock);
+    for (uint32_t i = 0; i < runtime->slot_count; i++) {
+        gate_m *m = runtime->slots[i].holder;
+        calls |= m && atomic_load(&m->status) == GATE__M_IN_CALL;
+    }
+    gate__unlock(&runtime->lock);
+    return !calls;
+}
+
+/* How long to sleep after a look that found seen. */
+static uint64_t next_period(uint64_t period, enum sight seen) {
+    uint64_t most = seen == NO_CALL ? LAST_LOOK : LOOK_AT_CALLS;
+    if (seen == LASTING_CALL)
+        return FIRST_LOOK;
+    return period * 2 < most ? period * 2 : most;
+}
+
+/* Sleeps for period nanoseconds, until the next timer, or until somebody finds it in state and wakes it. What has
+ * come before that could be found is looked for here. */
+static void sleep_for(gate_runtime *runtime, enum gate__monitor_state state, uint64_t period) {
     struct gate__monitor *monitor = &runtime->monitor;
-    atomic_store(&monitor->parked, true);
-    gate__foreign_heavy_barrier(); /* whoever queues a task sees parked, or the task is seen here */
-    if (gate__sched_work_waits(runtime) || atomic_load(&monitor->stop))
-        atomic_store(&monitor->parked, false);
-    else
-        gate__semaphore_wait(&monitor->wake);
+    uint64_t now = gate__os_now(), until = period == FOR_EVER ? GATE__TIMER_NEVER : now + period;
+    atomic_store(&monitor->until, until);
+    atomic_store(&monitor->state, state);
+    if (state == GATE__MONITOR_DOZING && !set_alarms(runtime))
+        until = now + FIRST_LOOK;
+    if (state == GATE__MONITOR_PARKED) {
+        gate__foreign_heavy_barrier();
+        until = gate__sched_work_waits(runtime) ? now : until;
+    }
+    uint64_t timer = gate__timer_next(runtime);
+    gate__semaphore_wait_until(&monitor->wake, timer < until ? timer : until);
+    atomic_store(&monitor->state, GATE__MONITOR_AWAKE);
 }
 
 static void *run(void *data) {
     gate_runtime *runtime = data;
-    struct gate__monitor *monitor = &runtime->monitor;
     uint64_t period = FIRST_LOOK;
-    enum sight before = NO_CALL, seen = NO_CALL;
+    bool looks_again = false;
     unsigned empty = 0;
     gate__os_precise_waits();
-    while (!atomic_load(&monitor->stop)) {
-        if (!gate__sched_work_waits(runtime))
-            empty++;
-        else
-            empty = 0;
-        if (empty > EMPTY_LOOKS) {
-            park(runtime);
-            period = FIRST_LOOK;
-            empty = 0;
-        }
+    while (!atomic_load(&runtime->monitor.stop)) {
+        gate__timer_fire(runtime);
+        bool waits = gate__sched_work_waits(runtime);
+        enum sight seen = waits ? look(runtime) : NO_CALL;
         /* A second look at once, but no third: a task whose calls are all short costs two a period. */
-        bool second = seen == NEW_CALL && before != NEW_CALL;
-        gate__semaphore_wait_for(&monitor->wake, second ? FIRST_LOOK : period);
-        before = second ? NEW_CALL : NO_CALL;
-        seen = gate__sched_work_waits(runtime) ? look(runtime) : NO_CALL;
-        period = seen == LASTING_CALL ? FIRST_LOOK : period < LAST_LOOK ? period * 2 : LAST_LOOK;
+        looks_again = seen == NEW_CALL && !looks_again;
+        empty = waits ? 0 : empty + 1;
+        period = waits ? next_period(period, seen) : FIRST_LOOK;
+        if (empty > EMPTY_LOOKS)
+            sleep_for(runtime, GATE__MONITOR_PARKED, FOR_EVER);
+        else if (period > LOOK_AT_CALLS)
+            sleep_for(runtime, GATE__MONITOR_DOZING, period);
+        else
+            sleep_for(runtime, GATE__MONITOR_NAPPING, looks_again ? FIRST_LOOK : period);
     }
     return NULL;
 }
@@ -105,8 +148,21 @@ void gate__monitor_stop(gate_runtime *runtime) {
     gate__semaphore_destroy(&runtime->monitor.wake);
 }
 
-void gate__monitor_notice(gate_runtime *runtime) {
-    struct gate__monitor *monitor = &runtime->monitor;
-    if (atomic_load(&monitor->parked) && atomic_exchange(&monitor->parked, false))
+static void wake(struct gate__monitor *monitor, uint32_t state) {
+    if (state != GATE__MONITOR_AWAKE && atomic_compare_exchange_strong(&monitor->state, &state, GATE__MONITOR_AWAKE))
         gate__semaphore_post(&monitor->wake);
+}
+
+void gate__monitor_notice(gate_runtime *runtime) {
+    if (atomic_load_explicit(&runtime->monitor.state, memory_order_relaxed) == GATE__MONITOR_PARKED)
+        wake(&runtime->monitor, GATE__MONITOR_PARKED);
+}
+
+void gate__monitor_ring(gate_runtime *runtime) {
+    wake(&runtime->monitor, atomic_load(&runtime->monitor.state));
+}
+
+void gate__monitor_expect(gate_runtime *runtime, uint64_t deadline) {
+    if (deadline < atomic_load(&runtime->monitor.until))
+        gate__monitor_ring(runtime);
 }

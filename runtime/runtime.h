@@ -122,6 +122,19 @@ void gate_task_yield(void);
  * says what the task waits for, shown by whoever lists tasks. Threads: only tasks with a slot. */
 void gate_task_park(const char *why);
 
+/* Whether the calling task is to yield: it has held its slot for 10 ms while others wait for one. For
+ * an interpreter's loop, which asks at its back edges and calls; a few nanoseconds. A task that does not ask, or
+ * does not yield then, gives way in its next foreign call. 0 outside a task. Never blocks. Any thread. */
+int gate_task_should_yield(void);
+
+/* Suspends the calling task for so many nanoseconds, and no less. 0 returns at once.
+ * Threads: only tasks with a slot. */
+void gate_task_sleep(uint64_t nanoseconds);
+
+/* As gate_task_park, for so many nanoseconds at most. Returns 0 when gate_task_ready was called, -ETIMEDOUT
+ * when the time has passed without. Threads: only tasks with a slot. */
+int gate_task_park_for(const char *why, uint64_t nanoseconds);
+
 /* Wakes a parked task, or lets its next park return at once.
  *
  * The handle must be alive. Errors: -EALREADY when that has been asked for before and the task has

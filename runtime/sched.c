@@ -167,10 +167,19 @@ static gate_task *pick_elsewhere(struct gate__slot *slot) {
     return task;
 }
 
+/* Another task comes to run: what was asked of the last one is settled. */
+static __attribute__((noinline)) void answer_poll(struct gate__slot *slot) {
+    atomic_fetch_and(&slot->poll, ~(uint32_t)GATE__POLL_YIELD);
+}
+
 /* From the slot's own queue, unless it is the runtime's turn. */
 static inline gate_task *pick_own(struct gate__slot *slot) {
     gate_task *task = NULL;
-    if (__builtin_expect(++slot->picks % LOOK_AT_RUNTIME_EVERY == 0, 0))
+    uint32_t picks = atomic_load_explicit(&slot->picks, memory_order_relaxed) + 1;
+    atomic_store_explicit(&slot->picks, picks, memory_order_relaxed);
+    if (__builtin_expect(atomic_load_explicit(&slot->poll, memory_order_relaxed) != 0, 0))
+        answer_poll(slot);
+    if (__builtin_expect(picks % LOOK_AT_RUNTIME_EVERY == 0, 0))
         task = pop_global(slot->runtime);
     return task ? task : pop_own(slot);
 }
@@ -208,7 +217,7 @@ static void attach(gate_m *m, struct gate__slot *slot) {
     gate__assert(!m->slot && !slot->holder);
     m->slot = slot;
     slot->holder = m;
-    slot->seen_call = false;
+    slot->seen.in_call = false;
     validate(slot->runtime);
 }
 
@@ -349,9 +358,8 @@ static inline void wake(gate_runtime *runtime) {
 void gate__sched_ready(gate_task *task) {
     gate_runtime *runtime = task->runtime;
     gate_m *m = gate__m();
-    bool ours = m && m->runtime == runtime && m->slot &&
-                atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING;
-    if (ours)
+    bool runs = m && m->runtime == runtime && atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING;
+    if (runs && m->slot)
         push_own(m->slot, task);
     else
         push_global(runtime, task);
@@ -360,12 +368,18 @@ void gate__sched_ready(gate_task *task) {
 
 /* Tasks that leave their M's processor */
 
-/* Goes from LIVE to PARKED, to wait for wake; or takes the wake that has come, and returns false. */
-static bool enter_park(gate_task *task, uint32_t wake) {
+/* The first of the wakes in word that a task waits for; 0 if none has come. */
+static inline uint32_t first_wake(uint32_t word, uint32_t wakes) {
+    return word & wakes & -(word & wakes);
+}
+
+/* Goes from LIVE to PARKED, to wait for one of wakes; or takes one that has come, and returns false. */
+static bool enter_park(gate_task *task, uint32_t wakes) {
     uint32_t word = atomic_load(&task->state);
     for (;;) {
-        bool waits = !(word & wake);
-        uint32_t next = waits ? GATE__PARKED | wake << GATE__AWAITS | (word & GATE__WAKES) : word & ~wake;
+        uint32_t came = first_wake(word, wakes);
+        bool waits = !came;
+        uint32_t next = waits ? GATE__PARKED | wakes << GATE__AWAITS | (word & GATE__WAKES) : word & ~came;
         if (atomic_compare_exchange_weak(&task->state, &word, next))
             return waits;
     }
@@ -429,9 +443,9 @@ static void wait_here(gate_m *m) {
 /* A bound task's M lets go of its slot before anybody can see that the task is parked or ready: whoever
  * readies it, or takes it from a queue, may give the M another slot at once. */
 
-static void park_here(gate_m *m, uint32_t wake) {
+static void park_here(gate_m *m, uint32_t wakes) {
     struct gate__slot *slot = detach(m);
-    if (enter_park(m->task, wake)) {
+    if (enter_park(m->task, wakes)) {
         gate__sched_hand_on(slot);
         wait_here(m);
     } else {
@@ -449,23 +463,23 @@ static void yield_here(gate_m *m) {
     wait_here(m);
 }
 
-/* Takes the wake if it has come already. */
-static inline bool take_wake(gate_task *task, uint32_t wake) {
-    if (!(atomic_load_explicit(&task->state, memory_order_acquire) & wake))
-        return false;
-    atomic_fetch_and(&task->state, ~wake);
-    return true;
+/* Takes one of the wakes if it has come already. */
+static inline bool take_wake(gate_task *task, uint32_t wakes) {
+    uint32_t came = first_wake(atomic_load_explicit(&task->state, memory_order_acquire), wakes);
+    if (came)
+        atomic_fetch_and(&task->state, ~came);
+    return came != 0;
 }
 
-void gate__sched_park(gate_m *m, uint32_t wake, const char *why) {
+void gate__sched_park(gate_m *m, uint32_t wakes, const char *why) {
     gate_task *task = m->task;
     gate__assert(m->slot);
-    if (!take_wake(task, wake)) {
+    if (!take_wake(task, wakes)) {
         const char *outer = atomic_load_explicit(&task->where, memory_order_relaxed);
         atomic_store_explicit(&task->where, why, memory_order_relaxed);
-        m->awaits = wake;
+        m->awaits = wakes;
         if (task->bound)
-            park_here(m, wake);
+            park_here(m, wakes);
         else
             leave(m, GATE__LEAVE_PARK, pick(m->slot));
         atomic_store_explicit(&task->where, outer, memory_order_relaxed);

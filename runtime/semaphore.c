@@ -34,12 +34,8 @@ void gate__semaphore_wait(struct gate__semaphore *semaphore) {
     }
 }
 
-bool gate__semaphore_wait_for(struct gate__semaphore *semaphore, uint64_t nanoseconds) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t total = (uint64_t)until.tv_nsec + nanoseconds;
-    until.tv_sec += (time_t)(total / 1000000000);
-    until.tv_nsec = (long)(total % 1000000000);
+bool gate__semaphore_wait_until(struct gate__semaphore *semaphore, uint64_t deadline) {
+    struct timespec until = {(time_t)(deadline / 1000000000), (long)(deadline % 1000000000)};
     while (sem_clockwait(&semaphore->system, CLOCK_MONOTONIC, &until)) {
         if (!interrupted())
             return false;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/internal.h"
+#include "runtime/os/os.h"
 
 /* Where a task lies in its stack: at the upper end, below the words that are the pool's. */
 static gate_task *task_in(struct gate__stack stack) {
@@ -114,6 +115,7 @@ static void set_up(gate_task *task, gate_runtime *runtime, const struct gate_tas
     task->runtime = runtime;
     task->call = NULL;
     task->call_errno = 0;
+    task->timer_link = NULL;
     task->host = config->host;
     task->main = config->main;
     task->argument = config->argument;
@@ -225,15 +227,49 @@ void gate_task_yield(void) {
     gate__sched_yield(running("gate_task_yield"));
 }
 
+int gate_task_should_yield(void) {
+    gate_m *m = gate__m();
+    if (!m || atomic_load_explicit(&m->status, memory_order_relaxed) != GATE__M_RUNNING || !m->slot)
+        return 0;
+    return (atomic_load_explicit(&m->slot->poll, memory_order_relaxed) & GATE__POLL_YIELD) != 0;
+}
+
 void gate_task_park(const char *why) {
     gate__sched_park(running("gate_task_park"), GATE__WAKE_HOST, why);
+}
+
+/* The time in so many nanoseconds; never, if that is beyond the clock. */
+static uint64_t time_in(uint64_t nanoseconds) {
+    uint64_t now = gate__os_now();
+    return nanoseconds < GATE__TIMER_NEVER - now ? now + nanoseconds : GATE__TIMER_NEVER;
+}
+
+void gate_task_sleep(uint64_t nanoseconds) {
+    gate_m *m = running("gate_task_sleep");
+    if (nanoseconds == 0)
+        return;
+    gate__timer_set(m->task, time_in(nanoseconds));
+    gate__sched_park(m, GATE__WAKE_TIMER, "sleep");
+}
+
+int gate_task_park_for(const char *why, uint64_t nanoseconds) {
+    gate_m *m = running("gate_task_park_for");
+    gate_task *task = m->task;
+    gate__timer_set(task, time_in(nanoseconds));
+    gate__sched_park(m, GATE__WAKE_HOST | GATE__WAKE_TIMER, why);
+    if (gate__timer_cancel(task))
+        return 0;
+    /* The timer has given its wake. If that is still there, it was a ready that ended the park. */
+    if (atomic_fetch_and(&task->state, ~(uint32_t)GATE__WAKE_TIMER) & GATE__WAKE_TIMER)
+        return 0;
+    return atomic_fetch_and(&task->state, ~(uint32_t)GATE__WAKE_HOST) & GATE__WAKE_HOST ? 0 : -ETIMEDOUT;
 }
 
 int gate_task_ready(gate_task *task) {
     return gate__task_wake(task, GATE__WAKE_HOST);
 }
 
-int gate__task_wake(gate_task *task, uint32_t wake) {
+int gate__task_give_wake(gate_task *task, uint32_t wake, bool *waits) {
     gate__switch_release(task);
     uint32_t word = atomic_load(&task->state);
     for (;;) {
@@ -241,14 +277,19 @@ int gate__task_wake(gate_task *task, uint32_t wake) {
             return -EALREADY;
         if ((word & GATE__STATES) == GATE__DONE)
             return -ESRCH;
-        bool waits = (word & GATE__STATES) == GATE__PARKED && (word & wake << GATE__AWAITS);
-        uint32_t next = waits ? GATE__LIVE | (word & GATE__WAKES) : word | wake;
-        if (!atomic_compare_exchange_weak(&task->state, &word, next))
-            continue;
-        if (waits)
-            gate__sched_ready(task);
-        return 0;
+        *waits = (word & GATE__STATES) == GATE__PARKED && (word & wake << GATE__AWAITS);
+        uint32_t next = *waits ? GATE__LIVE | (word & GATE__WAKES) : word | wake;
+        if (atomic_compare_exchange_weak(&task->state, &word, next))
+            return 0;
     }
+}
+
+int gate__task_wake(gate_task *task, uint32_t wake) {
+    bool waits = false;
+    int failed = gate__task_give_wake(task, wake, &waits);
+    if (waits)
+        gate__sched_ready(task);
+    return failed;
 }
 
 gate_task *gate_task_current(void) {

@@ -28,7 +28,7 @@ static gate_function bind(gate_library *library, const char *name, const gate_si
         fprintf(stderr, "%s\n", error.message);
         exit(1);
     }
-    return (gate_function){signature, (void (*)(void))address, name};
+    return (gate_function){.signature = signature, .address = (void (*)(void))address, .name = name};
 }
 
 int main(void) {

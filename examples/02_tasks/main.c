@@ -59,7 +59,7 @@ int main(void) {
         fprintf(stderr, "%s\n", error.message);
         return 1;
     }
-    microsleep = (gate_function){signature, (void (*)(void))usleep, "usleep"};
+    microsleep = (gate_function){.signature = signature, .address = (void (*)(void))usleep, .name = "usleep"};
     gate_task *sleeping = spawn("sleeper", sleeper, NULL), *counting = spawn("counter", counter, &longest);
     gate_task_join(sleeping, NULL);
     gate_task_join(counting, NULL);

@@ -48,7 +48,7 @@ int main(void) {
         fprintf(stderr, "%s\n", error.message);
         return 1;
     }
-    gate_function sort = {sorts, (void (*)(void))qsort, "qsort"};
+    gate_function sort = {.signature = sorts, .address = (void (*)(void))qsort, .name = "qsort"};
     void (*address)(void) = gate_callback_address(comparator);
     void *arguments[] = {&base, &count, &width, &address};
 

@@ -100,7 +100,7 @@ static int library_bind(lua_State *L) {
     struct function *f = lua_newuserdatauv(L, sizeof *f, 0);
     f->host = host;
     snprintf(f->name, sizeof f->name, "%s", name);
-    f->function = (gate_function){signature, (void (*)(void))address, f->name};
+    f->function = (gate_function){.signature = signature, .address = (void (*)(void))address, .name = f->name};
     luaL_setmetatable(L, FUNCTION);
     return 1;
 }

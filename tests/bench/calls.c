@@ -105,7 +105,7 @@ static gate_function make_function(const char *text, void (*address)(void)) {
     gate_signature *signature;
     if (gate_signature_parse(text, &signature, NULL))
         abort();
-    return (gate_function){signature, address, "bench"};
+    return (gate_function){.signature = signature, .address = address, .name = "bench"};
 }
 
 void bench_calls_prepare(void) {

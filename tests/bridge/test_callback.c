@@ -23,7 +23,7 @@ static void set_up_with(const struct gate_runtime_config *config) {
     cr_assert_eq(gate_runtime_start(config, &host, NULL), 0);
     int_int = parse("int (int)");
     takes_callback = parse("int (int (*)(int), int)");
-    caller = (gate_function){takes_callback, address_of(call_it), "call_it"};
+    caller = (gate_function){.signature = takes_callback, .address = address_of(call_it), .name = "call_it"};
 }
 
 static void set_up(uint32_t slots) {
@@ -118,7 +118,7 @@ static int call_thrice(int_to_int callback, int x) {
 
 static void *fail_below_a_call(void *unused) {
     gate_callback *failing = make_callback(host, int_int, fail, (void *)17);
-    gate_function thrice = {takes_callback, address_of(call_thrice), "call_thrice"};
+    gate_function thrice = {.signature = takes_callback, .address = address_of(call_thrice), .name = "call_thrice"};
     void (*address)(void) = gate_callback_address(failing);
     int x = 0, result = 0;
     void *arguments[] = {&address, &x};
@@ -176,7 +176,7 @@ static int errno_around(int_to_int callback, int number) {
 
 static void *keep_errno(void *unused) {
     gate_callback *callback = make_callback(host, int_int, spoil_errno, NULL);
-    gate_function function = {takes_callback, address_of(errno_around), "errno_around"};
+    gate_function function = {.signature = takes_callback, .address = address_of(errno_around), .name = "errno_around"};
     void (*address)(void) = gate_callback_address(callback);
     int number = EXDEV, result = 0;
     void *arguments[] = {&address, &number};
@@ -262,7 +262,7 @@ static int run_threads(gate_callback *callback) {
 
 static void *run_threads_in_a_call(void *callback) {
     gate_signature *signature = parse("int (void *)");
-    gate_function function = {signature, address_of(run_threads), "run_threads"};
+    gate_function function = {.signature = signature, .address = address_of(run_threads), .name = "run_threads"};
     void *arguments[] = {&callback};
     cr_assert_eq(gate_call(&function, NULL, arguments), 0);
     gate_signature_free(signature);

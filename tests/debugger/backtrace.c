@@ -48,7 +48,7 @@ static gate_function make_function(const char *text, void (*address)(void), cons
         fprintf(stderr, "%s\n", error.message);
         exit(1);
     }
-    return (gate_function){signature, address, name};
+    return (gate_function){.signature = signature, .address = address, .name = name};
 }
 
 int main(void) {

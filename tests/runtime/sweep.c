@@ -41,7 +41,7 @@ static void call_nap(void) {
         failed(error.message, refused);
         return;
     }
-    gate_function function = {signature, (void (*)(void))nap, "nap"};
+    gate_function function = {.signature = signature, .address = (void (*)(void))nap, .name = "nap"};
     refused = gate_call(&function, &result, (void *[]){&microseconds});
     if (refused)
         failed("call", refused);

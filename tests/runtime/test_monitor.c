@@ -3,7 +3,7 @@
 
 Test(monitor, parks_in_an_idle_runtime) {
     gate_runtime *runtime = start(1);
-    wait_until(atomic_load(&runtime->monitor.parked));
+    wait_until(atomic_load(&runtime->monitor.state) == GATE__MONITOR_PARKED);
     stop(runtime);
 }
 
@@ -30,7 +30,7 @@ static void *run(void *unused) {
 Test(monitor, takes_it_as_soon_as_one_does_even_when_it_was_parked) {
     gate_runtime *runtime = start(1);
     gate_m *m = gate__m();
-    wait_until(atomic_load(&runtime->monitor.parked));
+    wait_until(atomic_load(&runtime->monitor.state) == GATE__MONITOR_PARKED);
     gate__foreign_enter(m);
     struct gate_task_config config = {.main = run};
     gate_task *task;

@@ -23,9 +23,9 @@ Test(semaphore, a_timed_wait_ends_with_the_time_or_with_a_post) {
     struct gate__semaphore semaphore;
     gate__semaphore_init(&semaphore);
     uint64_t before = gate__os_now();
-    cr_assert_not(gate__semaphore_wait_for(&semaphore, 20 * 1000 * 1000));
+    cr_assert_not(gate__semaphore_wait_until(&semaphore, before + 20 * 1000 * 1000));
     cr_assert_geq(gate__os_now() - before, 20 * 1000 * 1000ull);
     gate__semaphore_post(&semaphore);
-    cr_assert(gate__semaphore_wait_for(&semaphore, 1000));
+    cr_assert(gate__semaphore_wait_until(&semaphore, gate__os_now() + 1000));
     gate__semaphore_destroy(&semaphore);
 }

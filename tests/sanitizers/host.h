@@ -62,7 +62,7 @@ static inline void stop(gate_runtime *runtime) {
 static inline void call_with(const char *text, void (*address)(void), void *argument) {
     gate_signature *signature = NULL;
     need(gate_signature_parse(text, &signature, NULL), text);
-    gate_function function = {signature, address, "a C function"};
+    gate_function function = {.signature = signature, .address = address, .name = "a C function"};
     need(gate_call(&function, NULL, (void *[]){argument}), "gate_call");
     gate_signature_free(signature);
 }

@@ -16,7 +16,7 @@ static inline gate_signature *parse(const char *text) {
 
 /* The signature is the function's own: free_function. */
 static inline gate_function make_function(const char *text, void (*address)(void), const char *name) {
-    return (gate_function){parse(text), address, name};
+    return (gate_function){.signature = parse(text), .address = address, .name = name};
 }
 
 static inline void free_function(gate_function function) {
