@@ -32,9 +32,9 @@ static void tell(const struct gate__call *call, uint64_t nanoseconds, const char
     const gate_task *task = gate_task_current();
     char line[256];
     const char *name = call->function->name ? call->function->name : "a function";
-    int length = snprintf(line, sizeof line, "callgate: task '%s' (#%llu): %s %s%.1f us\n",
-                          task ? gate_task_name(task) : "none", (unsigned long long)(task ? gate_task_number(task) : 0),
-                          name, what, (double)nanoseconds / 1000);
+    int length =
+        snprintf(line, sizeof line, "callgate: task '%s' (#%llu): %s %s%.1f us\n", task ? gate_task_name(task) : "none",
+                 (unsigned long long)(task ? gate_task_number(task) : 0), name, what, (double)nanoseconds / 1000);
     gate__os_write(2, line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
 }
 

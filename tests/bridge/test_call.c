@@ -189,3 +189,98 @@ Test(call, is_named_by_stop_while_it_lasts_and_is_ready_when_it_waits_for_a_slot
     stop(runtime);
     free_function(function);
 }
+
+/* Classes of calls */
+
+static bool had_slot;
+
+static int note_slot(void) {
+    gate_m *m = gate__m();
+    gate__lock(&m->runtime->lock);
+    had_slot = m->slot != NULL;
+    gate__unlock(&m->runtime->lock);
+    return 0;
+}
+
+static void *note_slot_in_a_call(void *class) {
+    gate_function function = make_function("int (void)", address_of(note_slot), "note_slot");
+    function.call_class = (enum gate_call_class)(uintptr_t) class;
+    cr_assert_eq(gate_call(&function, NULL, NULL), 0);
+    cr_assert_not_null(gate__m()->slot);
+    free_function(function);
+    return NULL;
+}
+
+Test(call, of_class_blocking_has_given_its_slot_up_when_the_function_begins) {
+    run_task(note_slot_in_a_call, (void *)GATE_CALL_BLOCKING);
+    cr_assert_not(had_slot);
+    run_task(note_slot_in_a_call, (void *)GATE_CALL_DEFAULT);
+    cr_assert(had_slot, "one of class default keeps it at first");
+}
+
+static _Atomic bool other_ran;
+
+static void *run_other(void *unused) {
+    atomic_store(&other_ran, true);
+    return unused;
+}
+
+static int look_for_other(void) {
+    for (uint64_t end = gate__os_now() + 30 * 1000 * 1000; gate__os_now() < end;)
+        had_slot = !atomic_load(&other_ran);
+    return 0;
+}
+
+static void *call_beside_other(void *class) {
+    gate_function function = make_function("int (void)", address_of(look_for_other), "look_for_other");
+    function.call_class = (enum gate_call_class)(uintptr_t) class;
+    atomic_store(&other_ran, false);
+    gate_task *other = spawn("other", run_other, NULL);
+    gate_call(&function, NULL, NULL);
+    join(other);
+    free_function(function);
+    return NULL;
+}
+
+Test(call, of_class_leaf_keeps_its_slot_however_long_it_takes) {
+    run_task(call_beside_other, (void *)GATE_CALL_LEAF);
+    cr_assert(had_slot);
+    run_task(call_beside_other, (void *)GATE_CALL_DEFAULT);
+    cr_assert_not(had_slot, "one of class default loses it");
+}
+
+static int wait_2_ms(void) {
+    usleep(2000);
+    return 0;
+}
+
+static void *call_slow_leaf(void *unused) {
+    gate_function function = make_function("int (void)", address_of(wait_2_ms), "wait_2_ms");
+    function.call_class = GATE_CALL_LEAF;
+    gate_call(&function, NULL, NULL);
+    gate_call(&function, NULL, NULL);
+    fprintf(stderr, "end of slow leaves\n");
+    free_function(function);
+    return unused;
+}
+
+static void run_with_setting(void *setting) {
+    setenv("GATE_DEBUG", setting, 1);
+    gate__init_read_settings();
+    run_task(call_slow_leaf, NULL);
+    abort();
+}
+
+Test(call, of_class_leaf_that_takes_long_is_reported_once_if_a_setting_asks) {
+    char output[1024];
+    cr_assert_neq(dies(run_with_setting, (void *)(uintptr_t) "leaf=1000", output, sizeof output), 0);
+    const char *report = strstr(output, "task 'only' (#2): wait_2_ms is of class leaf, and took 2");
+    cr_assert_not_null(report, "%s", output);
+    cr_assert_null(strstr(strstr(report, "took"), "wait_2_ms"), "%s", output);
+    cr_assert_neq(dies(run_with_setting, (void *)(uintptr_t) "leaf=1000000", output, sizeof output), 0);
+    cr_assert_null(strstr(output, "wait_2_ms"), "%s", output);
+}
+
+Test(call, is_shown_with_its_time_if_a_setting_asks) {
+    cr_assert_dies_with(run_with_setting, (void *)(uintptr_t) "calltrace=1", "task 'only' (#2): wait_2_ms took 2");
+}

@@ -386,3 +386,25 @@ Test(callback, no_page_is_writable_and_executable_while_callbacks_live) {
         gate_callback_free(callbacks[i]);
     tear_down();
 }
+
+static void *call_back_from_a_leaf(void *callback) {
+    gate_function leaf = caller;
+    leaf.call_class = GATE_CALL_LEAF;
+    void (*address)(void) = gate_callback_address(callback);
+    int x = 1;
+    void *arguments[] = {&address, &x};
+    gate_call(&leaf, &x, arguments);
+    return NULL;
+}
+
+static void break_a_leafs_promise(void *unused) {
+    const char *frame;
+    (void)unused;
+    set_up(1);
+    gate_callback *callback = make_callback(host, int_int, twice, &frame);
+    join(spawn("only", call_back_from_a_leaf, callback));
+}
+
+Test(callback, below_a_call_of_class_leaf_is_fatal_and_names_the_function) {
+    cr_assert_dies_with(break_a_leafs_promise, NULL, "gate_call: 'call_it', of class leaf, called back");
+}

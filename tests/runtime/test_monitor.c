@@ -41,3 +41,93 @@ Test(monitor, takes_it_as_soon_as_one_does_even_when_it_was_parked) {
     join(task);
     stop(runtime);
 }
+
+/* A task that runs beside others is asked to yield, and one that does not ask gives way in its next call. */
+static void *run_until_asked(void *unused) {
+    (void)unused;
+    uint64_t before = gate__os_now();
+    while (!gate_task_should_yield())
+        ;
+    uint64_t elapsed = gate__os_now() - before;
+    cr_assert_not(atomic_load(&ran));
+    gate_task_yield();
+    cr_assert(atomic_load(&ran), "another task was to run");
+    cr_assert_not(gate_task_should_yield(), "it has just yielded");
+    return (void *)(uintptr_t)(elapsed / 1000);
+}
+
+static gate_task *spawn_both(gate_task_main body) {
+    atomic_store(&ran, false);
+    gate_task *first = spawn("first", body, NULL);
+    gate_task_detach(spawn("second", run, NULL));
+    return first;
+}
+
+Test(monitor, asks_a_task_that_holds_its_slot_for_10_ms_while_others_wait_to_yield) {
+    gate_runtime *runtime = start(1);
+    uintptr_t us = (uintptr_t)join(spawn_both(run_until_asked));
+    cr_assert_geq(us, 9900u);
+    stop(runtime);
+}
+
+static void *run_alone(void *unused) {
+    for (uint64_t end = gate__os_now() + 50 * 1000 * 1000; gate__os_now() < end;)
+        cr_assert_not(gate_task_should_yield());
+    return unused;
+}
+
+Test(monitor, asks_no_task_to_yield_while_nobody_waits) {
+    run_task(run_alone, NULL);
+}
+
+Test(monitor, a_thread_outside_is_never_asked_to_yield) {
+    cr_assert_not(gate_task_should_yield());
+}
+
+static void do_nothing(void *unused) {
+    (void)unused;
+}
+
+static void *call_all_the_time(void *unused) {
+    uint64_t before = gate__os_now(), elapsed = 0;
+    while (!atomic_load(&ran) && elapsed < 5000ull * 1000 * 1000) {
+        gate__foreign_call(do_nothing, NULL);
+        elapsed = gate__os_now() - before;
+    }
+    cr_assert(atomic_load(&ran), "its short calls kept the slot for 5 s");
+    return unused;
+}
+
+Test(monitor, a_task_of_short_calls_gives_way_without_a_yield) {
+    gate_runtime *runtime = start(1);
+    join(spawn_both(call_all_the_time));
+    stop(runtime);
+}
+
+static bool dozes(gate_m *m) {
+    return atomic_load(&m->runtime->monitor.state) == GATE__MONITOR_DOZING &&
+           atomic_load(&m->slot->poll) & GATE__POLL_ALARM;
+}
+
+/* Computes until the monitor sleeps for long; a call has to wake it. */
+static void *compute_and_call(void *unused) {
+    gate_m *m = gate__m();
+    uint64_t give_up = gate__os_now() + 9000ull * 1000 * 1000;
+    bool rang = false;
+    while (!rang && gate__os_now() < give_up) {
+        while (!dozes(m) && gate__os_now() < give_up)
+            ;
+        gate__foreign_enter(m);
+        rang = atomic_load(&m->runtime->monitor.state) != GATE__MONITOR_DOZING;
+        gate__foreign_leave(m);
+        m = gate__m();
+    }
+    cr_assert(rang);
+    return unused;
+}
+
+Test(monitor, a_call_that_begins_while_it_sleeps_for_long_wakes_it) {
+    gate_runtime *runtime = start(1);
+    join(spawn_both(compute_and_call));
+    stop(runtime);
+}
