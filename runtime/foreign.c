@@ -43,7 +43,7 @@ void gate__foreign_heavy_barrier(void) {
 /* The M of a call that has begun lets go of its slot itself, unless it has been taken by now. */
 static void give_up(gate_m *m, struct gate__slot *slot) {
     gate__lock(&m->runtime->lock);
-    bool mine = m->slot == slot;
+    bool mine = m->slot == slot && !(atomic_load(&slot->poll) & GATE__POLL_STOPPER);
     if (mine) {
         atomic_store(&m->claim, GATE__CLAIM_TAKEN);
         gate__sched_detach(m);
@@ -55,7 +55,7 @@ static void give_up(gate_m *m, struct gate__slot *slot) {
 
 void gate__foreign_enter_slow(gate_m *m, struct gate__slot *slot) {
     uint32_t asked = atomic_fetch_and(&slot->poll, ~(uint32_t)GATE__POLL_ALARM);
-    if (asked & GATE__POLL_YIELD)
+    if (asked & (GATE__POLL_YIELD | GATE__POLL_STOP))
         give_up(m, slot);
     else if (asked & GATE__POLL_ALARM)
         gate__monitor_ring(m->runtime);
@@ -100,6 +100,8 @@ void gate__foreign_leave_slow(gate_m *m) {
     gate__unlock(&runtime->lock);
     if (waits)
         gate__sched_wait_for_slot(m);
+    else if (taken)
+        gate__sched_resume(m);
 }
 
 bool gate__foreign_come_in(gate_m *m) {
@@ -118,12 +120,16 @@ bool gate__foreign_come_in(gate_m *m) {
         m->announced = true;
         if (runtime->config.hooks.thread_adopt)
             runtime->config.hooks.thread_adopt(runtime->config.host, m->root);
+        waits = false;
     }
+    if (!waits)
+        gate__sched_resume(m);
     return true;
 }
 
 void gate__foreign_go_out(gate_m *m) {
     gate_runtime *runtime = m->runtime;
+    gate__sched_suspend(m);
     gate__lock(&runtime->lock);
     struct gate__slot *slot = gate__sched_detach(m);
     gate__unlock(&runtime->lock);

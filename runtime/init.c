@@ -8,7 +8,7 @@
 
 #include "runtime/internal.h"
 
-enum { DEFAULT_STACK = 64 * 1024, MOST_SLOTS = 1024 };
+enum { DEFAULT_STACK = 64 * 1024, MOST_SLOTS = 1024, DEFAULT_MOST_THREADS = 10000 };
 
 static struct gate__lock runtimes_lock = GATE__LOCK_INITIAL(GATE__RANK_RUNTIMES);
 static gate_runtime *runtimes; /* those that are started, the first first */
@@ -53,6 +53,7 @@ void gate__init_retain(gate_runtime *runtime) {
 
 void gate__init_release(gate_runtime *runtime) {
     if (atomic_fetch_sub(&runtime->references, 1) == 1) {
+        gate__semaphore_destroy(&runtime->world.changed);
         free(runtime->slots);
         free(runtime);
     }
@@ -101,6 +102,7 @@ static gate_runtime *make(const struct gate_runtime_config *config) {
     gate__lock_init(&runtime->lock, GATE__RANK_RUNTIME);
     gate__lock_init(&runtime->ready_lock, GATE__RANK_LEAF);
     gate__lock_init(&runtime->timers.lock, GATE__RANK_LEAF);
+    gate__semaphore_init(&runtime->world.changed);
     for (unsigned class = 0; class < GATE__STACK_CLASSES; class ++)
         gate__stack_pool_init(&runtime->stacks[class], (size_t)GATE__STACK_LEAST << class);
     runtime->usual_class = gate__stack_class(config->task_stack_size);
@@ -159,6 +161,7 @@ int gate_runtime_start(const struct gate_runtime_config *given, gate_runtime **r
     struct gate_runtime_config config = given ? *given : (struct gate_runtime_config){0};
     config.slots = config.slots ? config.slots : 1;
     config.task_stack_size = config.task_stack_size ? config.task_stack_size : DEFAULT_STACK;
+    config.most_threads = config.most_threads ? config.most_threads : DEFAULT_MOST_THREADS;
     if (gate__m())
         return gate__fail(error, -EALREADY, "this thread already belongs to a runtime");
     if (config.slots > MOST_SLOTS)

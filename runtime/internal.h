@@ -262,7 +262,7 @@ bool gate__stack_guards(const struct gate__stack *stack, const void *address);
  * parks the task next sees it there. Bound tasks wait on their own thread.
  *
  *   queued in exactly one queue  <=>  LIVE, on no M, and not the next of one
- *   bound != NULL                <=>  a root task, or pins > 0 on bound
+ *   bound != NULL                <=>  a root task, or pins > 0 on bound, or a guest of the main thread
  */
 enum gate__task_state {
     GATE__FREE,
@@ -282,6 +282,7 @@ struct gate_task {
     void *sp; /* valid while its M is on the system stack, or the task is off its M */
     _Atomic uint32_t state;
     gate_m *bound;   /* the M that alone may run it, or NULL */
+    gate_m *home;    /* the same, when it isn't pinned: it has asked for the main thread, or NULL */
     gate_task *next; /* in a queue */
     gate_runtime *runtime;
     _Atomic(gate_m *) on;        /* the M that runs it, or has it in a call; for whoever lists tasks */
@@ -316,6 +317,8 @@ void gate__task_finish(gate_task *task);
 int gate__task_wake(gate_task *task, uint32_t wake);
 /* The same, but for that whoever calls has to queue the task if *waits. [any] */
 int gate__task_give_wake(gate_task *task, uint32_t wake, bool *waits);
+/* The calling thread's M, which runs interpreter code: function demands it, and is named if not. [any] */
+gate_m *gate__task_running(const char *function);
 /* Calls fn for each task that is not FREE, the roots first. What they do meanwhile goes on. The runtime's lock is
  * held. [any] */
 void gate__task_visit(gate_runtime *runtime, void (*fn)(void *argument, gate_task *task), void *argument);
@@ -325,6 +328,12 @@ bool gate__task_is_detached(gate_task *task);
 void gate__task_describe(gate_task *task, char *buffer, size_t size);
 
 /* m.c: threads */
+
+/* Tasks in the order in which they became ready. */
+struct gate__queue {
+    gate_task *head, *tail;
+    _Atomic uint32_t count; /* written by whoever may change the list, read by all */
+};
 
 /* Where a thread's interpreter code stands, written by that thread alone. */
 enum gate__m_status {
@@ -350,6 +359,8 @@ struct gate_m {
     gate_runtime *runtime;
     gate_task *root;             /* NULL for a worker, and once the runtime has stopped */
     gate_task *given;            /* comes with a slot: the task to run */
+    gate_task *waits_for;        /* bound to it, and may be given with a slot; a root also lets its guests in */
+    struct gate__queue later;    /* bound to it, and ready while it was busy; these two under the runtime's lock */
     struct gate__semaphore wake; /* posted with a slot, or to stop */
     gate_task *left;             /* sched.c's: the task that has just left this M's processor, and why */
     enum gate__leave leave;
@@ -445,16 +456,12 @@ void gate__switch_forget(gate_task *task);
  *   idle slots + held slots == slot_count
  */
 
-/* Tasks in the order in which they became ready. */
-struct gate__queue {
-    gate_task *head, *tail;
-    _Atomic uint32_t count; /* written by whoever may change the list, read by all */
-};
-
 /* What a slot's holder is asked for. It looks when it picks a task, when it enters a call, and when the host polls. */
 enum gate__poll {
-    GATE__POLL_YIELD = 1, /* its task has run for long and others wait: monitor.c */
-    GATE__POLL_ALARM = 2  /* its next call is to wake the monitor */
+    GATE__POLL_YIELD = 1,  /* its task has run for long and others wait: monitor.c */
+    GATE__POLL_ALARM = 2,  /* its next call is to wake the monitor */
+    GATE__POLL_STOP = 4,   /* the world stops: world.c */
+    GATE__POLL_STOPPER = 8 /* for this slot's task */
 };
 
 /* What the monitor saw when it last looked at a slot. */
@@ -494,6 +501,11 @@ void gate__sched_arrive(void);
 void gate__sched_park(gate_m *m, uint32_t wakes, const char *why);
 /* Queues the running task behind the others. [task, slot] */
 void gate__sched_yield(gate_m *m);
+/* Leaves for the M that the running task is to run on from now on. [task, slot] */
+void gate__sched_move(gate_m *m);
+/* Tell the host that the running task goes on, or is about to leave its M. [task, slot] */
+void gate__sched_resume(gate_m *m);
+void gate__sched_suspend(gate_m *m);
 /* The running task has ended. [task, slot] */
 _Noreturn void gate__sched_exit(gate_m *m);
 /* Waits for a slot for the running task, which goes on then, perhaps on another thread.
@@ -507,6 +519,16 @@ bool gate__sched_take_idle(gate_m *m);
 void gate__sched_hand_on(struct gate__slot *slot);
 /* Asserts the equations above. The runtime's lock is held. */
 void gate__sched_validate(gate_runtime *runtime);
+
+/* world.c: stopping all interpreter code but one task's */
+
+struct gate__world {
+    gate_task *stopper;             /* who stopped it; under the runtime's lock */
+    struct gate__semaphore changed; /* posted when a slot becomes idle meanwhile */
+};
+
+/* A slot has become idle. The runtime's lock is held. */
+void gate__world_note_idle(gate_runtime *runtime);
 
 /* foreign.c: around a foreign call
  *
@@ -647,6 +669,7 @@ struct gate_runtime {
     _Atomic uint32_t searching; /* Ms with a slot that look for a task before they give it up */
     struct gate__queue ready;   /* from threads without a slot, or whose slot was taken */
     struct gate__lock ready_lock;
+    uint32_t worker_count;
     gate_m *workers; /* linked by all_next, as the next */
     gate_m *roots;
     gate_m *idle_workers;
@@ -655,6 +678,7 @@ struct gate_runtime {
     _Atomic bool stopping;        /* no task is left and none comes any more */
     struct gate__stack_pool stacks[GATE__STACK_CLASSES];
     unsigned usual_class; /* of tasks that ask for no size */
+    struct gate__world world;
     struct gate__timers timers;
     struct gate__monitor monitor;
     _Atomic uint32_t references; /* the start, each M, each callback */

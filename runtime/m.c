@@ -149,7 +149,22 @@ static void create(void *data) {
     c->failed = pthread_create(&c->m->thread, NULL, work, c->m);
 }
 
-int gate__m_start_worker(gate_runtime *runtime, gate_m **result) {
+/* Counts one more worker, if there may be one. */
+static bool count_worker(gate_runtime *runtime) {
+    gate__lock(&runtime->lock);
+    bool may = runtime->worker_count < runtime->config.most_threads;
+    runtime->worker_count += may;
+    gate__unlock(&runtime->lock);
+    return may;
+}
+
+static void uncount_worker(gate_runtime *runtime) {
+    gate__lock(&runtime->lock);
+    runtime->worker_count--;
+    gate__unlock(&runtime->lock);
+}
+
+static int start_counted(gate_runtime *runtime, gate_m **result) {
     gate_m *m;
     int failed = make(runtime, &m);
     if (failed)
@@ -166,6 +181,15 @@ int gate__m_start_worker(gate_runtime *runtime, gate_m **result) {
     gate__unlock(&runtime->lock);
     *result = m;
     return 0;
+}
+
+int gate__m_start_worker(gate_runtime *runtime, gate_m **result) {
+    if (!count_worker(runtime))
+        return -EAGAIN;
+    int failed = start_counted(runtime, result);
+    if (failed)
+        uncount_worker(runtime);
+    return failed;
 }
 
 void gate__m_join_worker(gate_m *m) {
@@ -199,7 +223,7 @@ void gate__m_pin(gate_m *m) {
 
 void gate__m_unpin(gate_m *m) {
     if (--m->pins == 0 && m->task && m->task != m->root)
-        m->task->bound = NULL;
+        m->task->bound = m->task->home;
 }
 
 uint64_t gate_m_number(const gate_m *m) {

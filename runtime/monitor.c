@@ -53,10 +53,10 @@ static enum sight look(gate_runtime *runtime) {
     for (uint32_t i = 0; i < runtime->slot_count; i++) {
         struct gate__slot *slot = &runtime->slots[i], *claimed = NULL;
         gate__lock(&runtime->lock);
-        enum sight seen = sight(slot, now);
+        enum sight seen = runtime->world.stopper ? NO_CALL : sight(slot, now);
         if (seen == LASTING_CALL)
             claimed = gate__foreign_claim(slot->holder);
-        else if (now - slot->seen.since >= RUNS_LONG)
+        else if (now > slot->seen.since + RUNS_LONG)
             atomic_fetch_or(&slot->poll, GATE__POLL_YIELD);
         gate__unlock(&runtime->lock);
         if (claimed)

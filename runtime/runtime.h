@@ -43,11 +43,23 @@ struct gate_runtime_hooks {
     /* A callback handler failed with status, and there is no gate_call to return it to, because C
      * called from a thread of its own. NULL: a line on standard error. */
     void (*callback_failed)(void *host, gate_task *root, int status);
+    /* task goes on: it begins, or another task may have run on its thread, or with its slot, since it last did. What
+     * an interpreter keeps in thread-locals, or for its one state, is to be made task's. A thread's first comes
+     * after its thread_adopt. NULL: nothing to do. Neither this nor task_suspend may yield, park or call C. */
+    void (*task_resume)(void *host, gate_task *task);
+    /* task yields, parks, ends, or leaves for C that is not called by it. A task whose foreign call loses its slot is not
+     * suspended, as it is on its thread still; it is resumed when it goes on. NULL: nothing to do. */
+    void (*task_suspend)(void *host, gate_task *task);
+    /* task stops the world, and waits for the others now; it has started the world. NULL: nothing to do. */
+    void (*world_stops)(void *host, gate_task *task);
+    void (*world_starts)(void *host, gate_task *task);
 };
 
 struct gate_runtime_config {
-    uint32_t slots;          /* how many threads may run interpreter code at once; 0 is 1 */
-    size_t task_stack_size;  /* bytes for each task, rounded up to a power of two; 0 is 64 KiB, the least 16 KiB */
+    uint32_t slots;         /* how many threads may run interpreter code at once; 0 is 1 */
+    size_t task_stack_size; /* bytes for each task, rounded up to a power of two; 0 is 64 KiB, the least 16 KiB */
+    uint32_t most_threads;  /* that it may create to run tasks; 0 is 10 000. Beyond them, ready tasks wait for a call to
+                                end */
     int allow_writable_code; /* not 0: gate_mmap and gate_mprotect may make pages writable and executable */
     struct gate_runtime_hooks hooks;
     void *host; /* passed to the hooks */
@@ -135,12 +147,34 @@ void gate_task_sleep(uint64_t nanoseconds);
  * when the time has passed without. Threads: only tasks with a slot. */
 int gate_task_park_for(const char *why, uint64_t nanoseconds);
 
+/* Moves the calling task to the thread that started its runtime, as GUI libraries need: what it does and
+ * calls from here on, it does there, whenever that thread's own task waits: parks, sleeps, joins or yields. It waits for that.
+ * Does nothing when it is there already. Fatal for another thread's own task, and when the task is pinned.
+ * Threads: only tasks with a slot. */
+void gate_task_enter_main(void);
+
+/* Undoes that: any thread may run the task again. Threads: only tasks with a slot. */
+void gate_task_leave_main(void);
+
 /* Wakes a parked task, or lets its next park return at once.
  *
  * The handle must be alive. Errors: -EALREADY when that has been asked for before and the task has
  * not parked since; -ESRCH when it has ended. Never blocks. Any thread, from inside a foreign call
  * too, but no signal handler. */
 int gate_task_ready(gate_task *task);
+
+/* Stops the world, for a collector: returns when the calling task alone of its runtime runs interpreter code, and
+ * none else does until gate_world_start. Foreign calls go on, and wait on their return; callbacks wait.
+ *
+ * How long that takes is up to the tasks that run: each stops when it yields, parks, ends or calls C, or polls
+ * gate_task_should_yield and yields then. A task that finds the world being stopped by another waits until it is
+ * started, and then stops it. The calling task may call C meanwhile; to yield, park or end is fatal.
+ * Blocks as long as the others take. Threads: only tasks with a slot. */
+void gate_world_stop(void);
+
+/* Lets all tasks go on. Fatal for a task that has not stopped the world. Never blocks.
+ * Threads: only tasks with a slot. */
+void gate_world_start(void);
 
 /* The calling thread's task; NULL on a thread that no runtime knows. Never blocks. */
 gate_task *gate_task_current(void);

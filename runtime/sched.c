@@ -167,26 +167,33 @@ static gate_task *pick_elsewhere(struct gate__slot *slot) {
     return task;
 }
 
-/* Another task comes to run: what was asked of the last one is settled. */
-static __attribute__((noinline)) void answer_poll(struct gate__slot *slot) {
-    atomic_fetch_and(&slot->poll, ~(uint32_t)GATE__POLL_YIELD);
+/* The running task leaves: what was asked of it is settled. Whether no other may come to run. */
+static __attribute__((noinline)) bool answer_poll(struct gate__slot *slot) {
+    uint32_t asked = atomic_fetch_and(&slot->poll, ~(uint32_t)GATE__POLL_YIELD);
+    if (asked & GATE__POLL_STOPPER)
+        gate__fatal("gate_world_stop", "the task that stopped the world yields, parks or ends, and has not started it");
+    return asked & GATE__POLL_STOP;
 }
 
-/* From the slot's own queue, unless it is the runtime's turn. */
-static inline gate_task *pick_own(struct gate__slot *slot) {
+static inline bool stops(struct gate__slot *slot) {
+    return atomic_load_explicit(&slot->poll, memory_order_relaxed) & GATE__POLL_STOP;
+}
+
+/* The next task from the slot's own queue, unless it is the runtime's turn, then from the runtime's; from the other
+ * slots' only if far. NULL if there is none, or the world stops. */
+static inline gate_task *pick(struct gate__slot *slot, bool far) {
     gate_task *task = NULL;
     uint32_t picks = atomic_load_explicit(&slot->picks, memory_order_relaxed) + 1;
     atomic_store_explicit(&slot->picks, picks, memory_order_relaxed);
-    if (__builtin_expect(atomic_load_explicit(&slot->poll, memory_order_relaxed) != 0, 0))
-        answer_poll(slot);
+    if (__builtin_expect(atomic_load_explicit(&slot->poll, memory_order_relaxed) != 0, 0) && answer_poll(slot))
+        return NULL;
     if (__builtin_expect(picks % LOOK_AT_RUNTIME_EVERY == 0, 0))
         task = pop_global(slot->runtime);
-    return task ? task : pop_own(slot);
-}
-
-static inline gate_task *pick(struct gate__slot *slot) {
-    gate_task *task = pick_own(slot);
-    return task ? task : pick_elsewhere(slot);
+    if (!task)
+        task = pop_own(slot);
+    if (!task)
+        task = far ? pick_elsewhere(slot) : pop_global(slot->runtime);
+    return task;
 }
 
 /* Slots and who holds them: under the runtime's lock */
@@ -231,8 +238,9 @@ struct gate__slot *gate__sched_detach(gate_m *m) {
     return slot;
 }
 
+/* NULL if no slot is idle, or the world has stopped. */
 static struct gate__slot *pop_idle(gate_runtime *runtime) {
-    struct gate__slot *slot = runtime->idle_slots;
+    struct gate__slot *slot = runtime->world.stopper ? NULL : runtime->idle_slots;
     if (slot) {
         runtime->idle_slots = slot->idle_next;
         atomic_fetch_sub(&runtime->idle_slot_count, 1);
@@ -245,6 +253,7 @@ static void push_idle(struct gate__slot *slot) {
     slot->idle_next = runtime->idle_slots;
     runtime->idle_slots = slot;
     atomic_fetch_add(&runtime->idle_slot_count, 1);
+    gate__world_note_idle(runtime);
     validate(runtime);
 }
 
@@ -268,18 +277,32 @@ static gate_m *find_worker(gate_runtime *runtime) {
     return m;
 }
 
-/* Gives slot and task to the M that can run it; false when no thread is to be had. */
-static bool give(struct gate__slot *slot, gate_task *task) {
+/* Whether m, to which task is bound, waits for it. The thread of a root task that waits runs guests meanwhile. */
+static bool waits_for(const gate_m *m, const gate_task *task) {
+    return m->waits_for && (m->waits_for == task || m->waits_for == m->root);
+}
+
+enum given { GIVEN, NO_THREAD, THREAD_BUSY };
+
+/* Gives slot and task to the M that can run it. A task bound to one that is busy is left there until it isn't. */
+static enum given give(struct gate__slot *slot, gate_task *task) {
     gate_runtime *runtime = slot->runtime;
     gate_m *m = task->bound ? task->bound : find_worker(runtime);
     if (!m)
-        return false;
+        return NO_THREAD;
     gate__lock(&runtime->lock);
-    attach(m, slot);
-    m->given = task;
+    bool ready = !task->bound || waits_for(m, task);
+    if (ready) {
+        attach(m, slot);
+        m->given = task;
+        m->waits_for = NULL;
+    } else {
+        append(&m->later, task);
+    }
     gate__unlock(&runtime->lock);
-    gate__semaphore_post(&m->wake);
-    return true;
+    if (ready)
+        gate__semaphore_post(&m->wake);
+    return ready ? GIVEN : THREAD_BUSY;
 }
 
 /* Makes slot idle; false when work came meanwhile and the slot is the caller's again. */
@@ -295,7 +318,7 @@ static bool retire(struct gate__slot *slot) {
     struct gate__slot **link = &runtime->idle_slots;
     while (*link && *link != slot)
         link = &(*link)->idle_next;
-    bool found = *link != NULL;
+    bool found = *link && !runtime->world.stopper;
     if (found) {
         *link = slot->idle_next;
         atomic_fetch_sub(&runtime->idle_slot_count, 1);
@@ -318,9 +341,12 @@ static bool leave_idle(struct gate__slot *slot) {
 
 void gate__sched_hand_on(struct gate__slot *slot) {
     for (;;) {
-        gate_task *task = pick(slot);
-        if (task && give(slot, task))
+        gate_task *task = pick(slot, true);
+        enum given given = task ? give(slot, task) : NO_THREAD;
+        if (given == GIVEN)
             return;
+        if (given == THREAD_BUSY)
+            continue;
         if (task)
             push_global(slot->runtime, task);
         if (task ? leave_idle(slot) : retire(slot))
@@ -412,14 +438,35 @@ static inline void settle(gate_m *m) {
     }
 }
 
+void gate__sched_suspend(gate_m *m) {
+    struct gate_runtime_config *config = &m->runtime->config;
+    if (__builtin_expect(config->hooks.task_suspend != NULL, 0))
+        config->hooks.task_suspend(config->host, m->task);
+}
+
+void gate__sched_resume(gate_m *m) {
+    struct gate_runtime_config *config = &m->runtime->config;
+    atomic_store_explicit(&m->task->on, m, memory_order_relaxed);
+    bool known = !m->adopted || m->announced; /* a thread's first resume comes after its adopt */
+    if (__builtin_expect(config->hooks.task_resume != NULL, 0) && known)
+        config->hooks.task_resume(config->host, m->task);
+}
+
 void gate__sched_arrive(void) {
     gate_m *m = gate__m();
     settle(m);
-    atomic_store_explicit(&m->task->on, m, memory_order_relaxed);
+    gate__sched_resume(m);
+}
+
+/* The task for which the running one leaves its M. A root's M runs no other but guests: it gives its slot away. */
+static inline gate_task *pick_for(gate_m *m) {
+    return m->root ? NULL : pick(m->slot, true);
 }
 
 /* Leaves the running task's stack: for next, or for the scheduler if that is NULL. Returns when it runs again. */
 static inline void leave(gate_m *m, enum gate__leave why, gate_task *next) {
+    if (why != GATE__LEAVE_CALL)
+        gate__sched_suspend(m);
     m->left = m->task;
     m->leave = why;
     if (next && !next->bound) {
@@ -431,32 +478,70 @@ static inline void leave(gate_m *m, enum gate__leave why, gate_task *next) {
     gate__sched_arrive();
 }
 
-/* The running task is bound: its thread waits until it is given a slot for it. */
-static void wait_here(gate_m *m) {
-    atomic_store_explicit(&m->task->on, NULL, memory_order_relaxed);
-    gate__semaphore_wait(&m->wake);
-    gate__assert(m->slot && m->given == m->task);
-    m->given = NULL;
-    atomic_store_explicit(&m->task->on, m, memory_order_relaxed);
+/* Tasks that keep their M: root tasks, and pinned ones. Their thread waits with them. */
+
+static inline bool keeps_m(const gate_m *m) {
+    return m->pins || m->task == m->root;
 }
 
-/* A bound task's M lets go of its slot before anybody can see that the task is parked or ready: whoever
- * readies it, or takes it from a queue, may give the M another slot at once. */
+/* The running task's M may be given a slot for it from now on. Returns the one that it has, to be handed on. An M lets go
+ * of its slot before anybody can see that its task is parked or ready: whoever readies it, or takes it from a queue,
+ * may give the M another slot at once. */
+static struct gate__slot *begin_wait(gate_m *m) {
+    struct gate__queue later;
+    gate__lock(&m->runtime->lock);
+    struct gate__slot *slot = gate__sched_detach(m);
+    m->waits_for = m->task;
+    later = m->later;
+    m->later = (struct gate__queue){NULL, NULL, 0};
+    gate__unlock(&m->runtime->lock);
+    for (gate_task *task; (task = remove_first(&later)) != NULL;) {
+        push_global(m->runtime, task);
+        wake(m->runtime);
+    }
+    return slot;
+}
+
+/* Runs a task that is bound to this thread while its root task waits. [system stack] */
+static void run_guest(gate_m *m, gate_task *guest) {
+    gate_task *root = m->task;
+    m->task = NULL;
+    gate__switch_to_task(m, guest);
+    settle(m);
+    m->task = root;
+    struct gate__slot *slot = begin_wait(m);
+    if (slot)
+        gate__sched_hand_on(slot);
+}
+
+static void wait_here(gate_m *m) {
+    gate_task *task = m->task;
+    atomic_store_explicit(&task->on, NULL, memory_order_relaxed);
+    for (;;) {
+        gate__semaphore_wait(&m->wake);
+        gate_task *given = m->given;
+        gate__assert(m->slot && given);
+        m->given = NULL;
+        if (given == task)
+            break;
+        run_guest(m, given);
+    }
+    gate__sched_resume(m);
+}
 
 static void park_here(gate_m *m, uint32_t wakes) {
-    struct gate__slot *slot = detach(m);
-    if (enter_park(m->task, wakes)) {
+    gate__sched_suspend(m);
+    struct gate__slot *slot = begin_wait(m);
+    if (enter_park(m->task, wakes))
         gate__sched_hand_on(slot);
-        wait_here(m);
-    } else {
-        gate__lock(&m->runtime->lock);
-        attach(m, slot);
-        gate__unlock(&m->runtime->lock);
-    }
+    else
+        give(slot, m->task);
+    wait_here(m);
 }
 
 static void yield_here(gate_m *m) {
-    struct gate__slot *slot = detach(m);
+    gate__sched_suspend(m);
+    struct gate__slot *slot = begin_wait(m);
     push_own(slot, m->task);
     gate__sched_hand_on(slot);
     gate__monitor_notice(m->runtime);
@@ -478,40 +563,52 @@ void gate__sched_park(gate_m *m, uint32_t wakes, const char *why) {
         const char *outer = atomic_load_explicit(&task->where, memory_order_relaxed);
         atomic_store_explicit(&task->where, why, memory_order_relaxed);
         m->awaits = wakes;
-        if (task->bound)
+        if (keeps_m(m))
             park_here(m, wakes);
         else
-            leave(m, GATE__LEAVE_PARK, pick(m->slot));
+            leave(m, GATE__LEAVE_PARK, pick_for(m));
         atomic_store_explicit(&task->where, outer, memory_order_relaxed);
     }
     gate__switch_acquire(task);
 }
 
+/* Settles what was asked of the running task, which keeps its M. Whether it is to give its slot away. */
+static bool gives_way(struct gate__slot *slot) {
+    bool stop = atomic_load_explicit(&slot->poll, memory_order_relaxed) && answer_poll(slot);
+    return stop || atomic_load(&slot->ready.count) || atomic_load(&slot->runtime->ready.count);
+}
+
 void gate__sched_yield(gate_m *m) {
     struct gate__slot *slot = m->slot;
     gate__assert(slot);
-    if (m->task->bound) {
-        if (atomic_load(&slot->ready.count) || atomic_load(&slot->runtime->ready.count))
+    if (m->pins || m->root) {
+        if (!gives_way(slot))
+            return;
+        if (keeps_m(m))
             yield_here(m);
+        else
+            leave(m, GATE__LEAVE_YIELD, NULL);
         return;
     }
-    gate_task *next = pick_own(slot);
-    if (!next)
-        next = pop_global(slot->runtime);
-    if (next)
+    gate_task *next = pick(slot, false);
+    if (next || stops(slot))
         leave(m, GATE__LEAVE_YIELD, next);
 }
 
+void gate__sched_move(gate_m *m) {
+    leave(m, GATE__LEAVE_YIELD, NULL);
+}
+
 void gate__sched_exit(gate_m *m) {
-    leave(m, GATE__LEAVE_EXIT, pick(m->slot));
+    leave(m, GATE__LEAVE_EXIT, pick_for(m));
     gate__throw("a task ran on after its end");
 }
 
 void gate__sched_wait_for_slot(gate_m *m) {
-    gate_task *task = m->task;
-    gate__assert(atomic_load(&m->status) == GATE__M_RUNNING);
-    if (task->bound) {
-        push_global(m->runtime, task);
+    gate__assert(!m->slot && atomic_load(&m->status) == GATE__M_RUNNING);
+    if (keeps_m(m)) {
+        begin_wait(m);
+        push_global(m->runtime, m->task);
         wake(m->runtime);
         wait_here(m);
     } else {
@@ -528,17 +625,19 @@ static gate_task *search(gate_m *m) {
     uint32_t nobody = 0;
     if (!atomic_compare_exchange_strong(&runtime->searching, &nobody, 1))
         return NULL;
-    for (int i = 0; !task && i < SEARCHES && !atomic_load_explicit(&runtime->stopping, memory_order_relaxed); i++) {
+    for (int i = 0; !task && i < SEARCHES && !stops(m->slot); i++) {
+        if (atomic_load_explicit(&runtime->stopping, memory_order_relaxed))
+            break;
         gate__arch_pause();
         if (gate__sched_work_waits(runtime))
-            task = pick(m->slot);
+            task = pick(m->slot, true);
     }
     atomic_store(&runtime->searching, 0);
     /* Whoever has queued a second task meanwhile has left that to this M. */
     gate__foreign_heavy_barrier();
     if (task && gate__sched_work_waits(runtime))
         wake(runtime);
-    return task ? task : pick(m->slot);
+    return task ? task : pick(m->slot, true);
 }
 
 /* Waits until it is given a slot and a task; NULL when the runtime stops. */
@@ -569,8 +668,8 @@ static gate_task *next_task(gate_m *m) {
     gate_task *task = m->given;
     m->given = NULL;
     if (!task && m->slot)
-        task = pick(m->slot);
-    if (!task && m->slot)
+        task = pick(m->slot, true);
+    if (!task && m->slot && !stops(m->slot))
         task = search(m);
     return task ? task : wait_for_work(m);
 }
@@ -578,7 +677,9 @@ static gate_task *next_task(gate_m *m) {
 void gate__sched_work(gate_m *m) {
     for (gate_task *task = wait_for_slot(m); task; task = next_task(m)) {
         if (task->bound) {
-            give(detach(m), task);
+            struct gate__slot *slot = detach(m);
+            if (give(slot, task) != GIVEN)
+                gate__sched_hand_on(slot);
         } else {
             gate__assert(m->slot);
             gate__switch_to_task(m, task);

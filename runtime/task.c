@@ -110,7 +110,7 @@ static void live(gate_task *task) {
 static gate_task detached, ended;
 
 static void set_up(gate_task *task, gate_runtime *runtime, const struct gate_task_config *config) {
-    task->bound = NULL;
+    task->bound = task->home = NULL;
     task->next = NULL;
     task->runtime = runtime;
     task->call = NULL;
@@ -190,8 +190,7 @@ void gate__task_visit(gate_runtime *runtime, void (*fn)(void *argument, gate_tas
         gate__stack_visit(&runtime->stacks[class], visit_stack, &visit);
 }
 
-/* Returns the calling thread's M if it runs interpreter code, as function demands. */
-static gate_m *running(const char *function) {
+gate_m *gate__task_running(const char *function) {
     gate_m *m = gate__m();
     if (!m || !m->task || atomic_load_explicit(&m->status, memory_order_relaxed) != GATE__M_RUNNING)
         gate__fatal(function, "called outside a task, or from a foreign call, without a slot");
@@ -199,7 +198,7 @@ static gate_m *running(const char *function) {
 }
 
 int gate_task_join(gate_task *task, void **result) {
-    gate_m *m = running("gate_task_join");
+    gate_m *m = gate__task_running("gate_task_join");
     gate_task *nobody = NULL;
     if (task == m->task)
         return -EDEADLK;
@@ -224,18 +223,43 @@ void gate_task_detach(gate_task *task) {
 }
 
 void gate_task_yield(void) {
-    gate__sched_yield(running("gate_task_yield"));
+    gate__sched_yield(gate__task_running("gate_task_yield"));
+}
+
+void gate_task_enter_main(void) {
+    gate_m *m = gate__task_running("gate_task_enter_main");
+    gate_m *main = m->runtime->starter;
+    gate_task *task = m->task;
+    if (task == main->root || task->home)
+        return;
+    if (m->pins || task == m->root)
+        gate__fatal("gate_task_enter_main",
+                    "the task has to stay on its thread: it is pinned, in a callback, or a thread's own");
+    task->bound = task->home = main;
+    gate__sched_move(m);
+}
+
+void gate_task_leave_main(void) {
+    gate_m *m = gate__task_running("gate_task_leave_main");
+    gate_task *task = m->task;
+    if (task == m->runtime->starter->root)
+        return;
+    if (m->pins || !task->home)
+        gate__fatal("gate_task_leave_main", "the task is pinned, or has not asked for the main thread");
+    task->bound = task->home = NULL;
+    gate__sched_move(m);
 }
 
 int gate_task_should_yield(void) {
     gate_m *m = gate__m();
     if (!m || atomic_load_explicit(&m->status, memory_order_relaxed) != GATE__M_RUNNING || !m->slot)
         return 0;
-    return (atomic_load_explicit(&m->slot->poll, memory_order_relaxed) & GATE__POLL_YIELD) != 0;
+    uint32_t asked = atomic_load_explicit(&m->slot->poll, memory_order_relaxed);
+    return (asked & (GATE__POLL_YIELD | GATE__POLL_STOP)) != 0;
 }
 
 void gate_task_park(const char *why) {
-    gate__sched_park(running("gate_task_park"), GATE__WAKE_HOST, why);
+    gate__sched_park(gate__task_running("gate_task_park"), GATE__WAKE_HOST, why);
 }
 
 /* The time in so many nanoseconds; never, if that is beyond the clock. */
@@ -245,7 +269,7 @@ static uint64_t time_in(uint64_t nanoseconds) {
 }
 
 void gate_task_sleep(uint64_t nanoseconds) {
-    gate_m *m = running("gate_task_sleep");
+    gate_m *m = gate__task_running("gate_task_sleep");
     if (nanoseconds == 0)
         return;
     gate__timer_set(m->task, time_in(nanoseconds));
@@ -253,7 +277,7 @@ void gate_task_sleep(uint64_t nanoseconds) {
 }
 
 int gate_task_park_for(const char *why, uint64_t nanoseconds) {
-    gate_m *m = running("gate_task_park_for");
+    gate_m *m = gate__task_running("gate_task_park_for");
     gate_task *task = m->task;
     gate__timer_set(task, time_in(nanoseconds));
     gate__sched_park(m, GATE__WAKE_HOST | GATE__WAKE_TIMER, why);

@@ -1,0 +1,208 @@
+/* The world stopped: who runs meanwhile, and that all go on. */
+#include "tests/support/runtime.h"
+
+static _Atomic bool stopped, over;
+static _Atomic int inside; /* tasks in interpreter code */
+
+/* Interpreter code that polls, as a host's loop does. */
+static void run_and_poll(void) {
+    atomic_fetch_add(&inside, 1);
+    cr_assert_not(atomic_load(&stopped), "interpreter code runs in a stopped world");
+    for (int i = 0; i < 200 && !gate_task_should_yield(); i++)
+        ;
+    atomic_fetch_sub(&inside, 1);
+}
+
+static void *poll_and_yield(void *unused) {
+    for (int i = 0; !atomic_load(&over); i++) {
+        run_and_poll();
+        if (gate_task_should_yield() || i % 16 == 0)
+            gate_task_yield();
+    }
+    return unused;
+}
+
+static void do_nothing(void *unused) {
+    (void)unused;
+}
+
+static void *call_and_run(void *milliseconds) {
+    while (!atomic_load(&over)) {
+        run_and_poll();
+        if (milliseconds)
+            block_ms(1);
+        else
+            gate__foreign_call(do_nothing, NULL);
+    }
+    return NULL;
+}
+
+static void *sleep_and_run(void *unused) {
+    while (!atomic_load(&over)) {
+        run_and_poll();
+        gate_task_sleep(100 * 1000);
+    }
+    return unused;
+}
+
+static void *run_once(void *unused) {
+    run_and_poll();
+    return unused;
+}
+
+static void *spawn_and_join(void *unused) {
+    while (!atomic_load(&over)) {
+        run_and_poll();
+        join(spawn("child", run_once, NULL));
+    }
+    return unused;
+}
+
+/* Stops and starts it so many times; nobody may run in between. */
+static void stop_and_start(int times) {
+    for (int i = 0; i < times; i++) {
+        gate_world_stop();
+        cr_assert_eq(atomic_load(&inside), 0);
+        atomic_store(&stopped, true);
+        if (i % 4 == 0)
+            block_ms(1);
+        cr_assert_eq(atomic_load(&inside), 0);
+        atomic_store(&stopped, false);
+        gate_world_start();
+        block_ms(0);
+    }
+}
+
+static void crowd(uint32_t slots) {
+    gate_runtime *runtime = start(slots);
+    gate_task *tasks[12];
+    int count = 0;
+    atomic_store(&over, false);
+    for (int i = 0; i < 2; i++) {
+        tasks[count++] = spawn("polls", poll_and_yield, NULL);
+        tasks[count++] = spawn("calls", call_and_run, NULL);
+        tasks[count++] = spawn("blocks", call_and_run, (void *)1);
+        tasks[count++] = spawn("sleeps", sleep_and_run, NULL);
+        tasks[count++] = spawn("spawns", spawn_and_join, NULL);
+    }
+    stop_and_start(200);
+    atomic_store(&over, true);
+    while (count)
+        join(tasks[--count]);
+    stop(runtime);
+}
+
+Test(world, nobody_else_runs_while_it_is_stopped_and_all_go_on_after) {
+    crowd(1);
+    crowd(2);
+    crowd(4);
+}
+
+static void *stop_often(void *unused) {
+    stop_and_start(100);
+    return unused;
+}
+
+Test(world, two_tasks_stop_it_by_turns) {
+    gate_runtime *runtime = start(3);
+    gate_task *one = spawn("one", stop_often, NULL), *other = spawn("other", stop_often, NULL);
+    stop_and_start(100);
+    join(one);
+    join(other);
+    stop(runtime);
+}
+
+static _Atomic int returned, entered;
+
+static void note_and_sleep(void *unused) {
+    (void)unused;
+    atomic_fetch_add(&entered, 1);
+    usleep(20 * 1000);
+    atomic_fetch_add(&returned, 1);
+}
+
+static void *note_call(void *unused) {
+    gate__foreign_call(note_and_sleep, NULL);
+    cr_assert_not(atomic_load(&stopped), "a call returned to interpreter code in a stopped world");
+    return unused;
+}
+
+Test(world, calls_go_on_while_it_is_stopped_and_wait_on_return) {
+    gate_runtime *runtime = start(2);
+    gate_task *task = spawn("calls", note_call, NULL);
+    wait_until(atomic_load(&entered) == 1);
+    gate_world_stop();
+    atomic_store(&stopped, true);
+    cr_assert_eq(atomic_load(&returned), 0, "the stop waited for the call");
+    wait_until(atomic_load(&returned) == 1);
+    usleep(5000);
+    atomic_store(&stopped, false);
+    gate_world_start();
+    join(task);
+    stop(runtime);
+}
+
+Test(world, its_stopper_keeps_its_slot_in_a_call_however_long) {
+    gate_runtime *runtime = start(1);
+    gate_task *task = spawn("waits", run_once, NULL);
+    gate_world_stop();
+    atomic_store(&stopped, true);
+    block_ms(50);
+    gate__foreign_call_blocking(gate__m(), sleep_ms, (void *)20);
+    cr_assert_not_null(gate__m()->slot);
+    atomic_store(&stopped, false);
+    gate_world_start();
+    join(task);
+    stop(runtime);
+}
+
+Test(world, a_stop_is_told_to_the_poll_and_to_no_one_after_the_start) {
+    gate_runtime *runtime = start(2);
+    cr_assert_not(gate_task_should_yield());
+    gate_world_stop();
+    cr_assert_not(gate_task_should_yield(), "the stopper itself is asked");
+    cr_assert_neq(atomic_load(&runtime->slots[1].poll) & GATE__POLL_STOP, 0);
+    gate_world_start();
+    cr_assert_eq(atomic_load(&runtime->slots[1].poll) & GATE__POLL_STOP, 0);
+    stop(runtime);
+}
+
+static void stop_and(void *then) {
+    gate_runtime *runtime = start(2);
+    gate_world_stop();
+    ((void (*)(void))then)();
+    stop(runtime);
+}
+
+static void park_for_ever(void) {
+    gate_task_park("for ever");
+}
+
+static void *stop_and_end(void *unused) {
+    gate_world_stop();
+    return unused;
+}
+
+static void end_stopped(void *unused) {
+    (void)unused;
+    run_task(stop_and_end, NULL);
+}
+
+static void start_unasked(void *unused) {
+    (void)unused;
+    start(1);
+    gate_world_start();
+}
+
+static void stop_outside(void *unused) {
+    (void)unused;
+    gate_world_stop();
+}
+
+Test(world, misuse_is_fatal_and_named) {
+    cr_assert_dies_with(stop_and, (void *)park_for_ever, "gate_world_stop: the task that stopped the world");
+    cr_assert_dies_with(stop_and, (void *)gate_world_stop, "gate_world_stop: the task has stopped the world already");
+    cr_assert_dies_with(end_stopped, NULL, "gate_world_stop: the task that stopped the world");
+    cr_assert_dies_with(start_unasked, NULL, "gate_world_start");
+    cr_assert_dies_with(stop_outside, NULL, "gate_world_stop");
+}
