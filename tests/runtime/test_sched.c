@@ -1,4 +1,6 @@
 /* Slots: who may run interpreter code, and in which order. */
+#include <stdlib.h>
+
 #include "tests/support/runtime.h"
 
 /* How many tasks are in interpreter code now, and the most that ever were. */
@@ -152,5 +154,268 @@ Test(sched, slots_are_neither_lost_nor_held_twice) {
         gate__unlock(&runtime->lock);
     }
     wait_until(atomic_load(&runtime->idle_slot_count) == 2);
+    stop(runtime);
+}
+
+/* Fairness: how many others run, at most, while a task in its slot's queue is ready. */
+enum { CROWD = 50 };
+
+struct turn_taker {
+    unsigned *turns; /* of all */
+    unsigned longest_wait;
+};
+
+static void *take_turns(void *argument) {
+    struct turn_taker *taker = argument;
+    for (int i = 0; i < 100; i++) {
+        unsigned before = ++*taker->turns;
+        gate_task_yield();
+        unsigned others = *taker->turns - before;
+        taker->longest_wait = others > taker->longest_wait ? others : taker->longest_wait;
+    }
+    return NULL;
+}
+
+Test(sched, a_ready_task_waits_for_no_more_turns_than_its_queue_is_long) {
+    gate_runtime *runtime = start(1);
+    struct turn_taker takers[CROWD];
+    gate_task *tasks[CROWD];
+    unsigned all = 0;
+    for (int i = 0; i < CROWD; i++) {
+        takers[i] = (struct turn_taker){&all, 0};
+        tasks[i] = spawn("taker", take_turns, &takers[i]);
+    }
+    for (int i = 0; i < CROWD; i++) {
+        join(tasks[i]);
+        cr_assert_leq(takers[i].longest_wait, CROWD + CROWD / 60 + 1);
+    }
+    stop(runtime);
+}
+
+/* Threads: no more than the configuration allows */
+
+static _Atomic int in_call, most_in_call;
+
+static void count_calls(void *unused) {
+    (void)unused;
+    int now = atomic_fetch_add(&in_call, 1) + 1, seen = atomic_load(&most_in_call);
+    while (now > seen && !atomic_compare_exchange_weak(&most_in_call, &seen, now))
+        ;
+    usleep(2000);
+    atomic_fetch_sub(&in_call, 1);
+}
+
+static void *block_once(void *unused) {
+    gate__foreign_call_blocking(gate__m(), count_calls, NULL);
+    return unused;
+}
+
+Test(sched, calls_beyond_the_most_threads_wait_and_all_end) {
+    gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 2, .most_threads = 4});
+    gate_task *tasks[100];
+    for (int i = 0; i < 100; i++)
+        tasks[i] = spawn("blocks", block_once, NULL);
+    for (int i = 0; i < 100; i++)
+        join(tasks[i]);
+    cr_assert_eq(atomic_load(&most_in_call), 4);
+    cr_assert_eq(runtime->worker_count, 4);
+    stop(runtime);
+}
+
+#ifdef GATE_TEST_PLAIN
+enum { MANY = 1000 }; /* ThreadSanitizer has room for some 8000 fibres */
+#else
+enum { MANY = 10000 };
+#endif
+
+static void sleep_10_ms(void *unused) {
+    (void)unused;
+    usleep(10 * 1000);
+    atomic_fetch_add(&in_call, 1);
+}
+
+static void *sleep_in_a_call(void *unused) {
+    gate__foreign_call(sleep_10_ms, NULL);
+    return unused;
+}
+
+static _Atomic bool over;
+
+static void *tick(void *longest) {
+    uint64_t last = gate__os_now();
+    while (!atomic_load(&over)) {
+        gate_task_yield();
+        uint64_t now = gate__os_now();
+        if (now - last > *(uint64_t *)longest)
+            *(uint64_t *)longest = now - last;
+        last = now;
+    }
+    return NULL;
+}
+
+/* The pause is a figure of the bench, on an idle machine; here it only has to be no call's length times some. */
+Test(sched, ten_thousand_tasks_block_in_c_and_a_ticking_one_goes_on) {
+    gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 2, .most_threads = 400});
+    gate_task **tasks = calloc(MANY, sizeof *tasks);
+    uint64_t longest = 0;
+    struct gate_task_config config = {.main = sleep_in_a_call, .stack_size = GATE__STACK_LEAST};
+    gate_task *ticking = spawn("ticking", tick, &longest);
+    for (int i = 0; i < MANY; i++)
+        cr_assert_eq(gate_task_spawn(runtime, &config, &tasks[i]), 0);
+    for (int i = 0; i < MANY; i++)
+        join(tasks[i]);
+    atomic_store(&over, true);
+    join(ticking);
+    cr_assert_eq(atomic_load(&in_call), MANY);
+    cr_assert_lt(longest, 2000ull * 1000 * 1000);
+    free(tasks);
+    stop(runtime);
+}
+
+/* The main thread */
+
+static pthread_t main_thread;
+
+/* Not inlined: pthread_self is declared const, and the thread may change between two calls. */
+static __attribute__((noinline)) bool on_main(void) {
+    return pthread_equal(pthread_self(), main_thread);
+}
+
+static void note_thread(void *noted) {
+    *(bool *)noted = on_main();
+}
+
+static void *visit_main(void *times) {
+    for (intptr_t i = 0; i < (intptr_t)times; i++) {
+        bool called = false;
+        gate_task_enter_main();
+        cr_assert(on_main());
+        gate_task_yield();
+        gate_task_sleep(1000);
+        gate__foreign_call(note_thread, &called);
+        cr_assert(called && on_main());
+        if (i % 8 == 0) {
+            gate_m *m = gate_m_acquire();
+            block_ms(1);
+            gate_task_yield();
+            gate_m_release(m);
+        }
+        block_ms(0);
+        cr_assert(on_main());
+        gate_task_leave_main();
+        cr_assert_not(on_main());
+    }
+    return NULL;
+}
+
+static void wait_with_guests(uint32_t slots) {
+    gate_runtime *runtime = start(slots);
+    gate_task *tasks[4];
+    main_thread = pthread_self();
+    for (int i = 0; i < 4; i++)
+        tasks[i] = spawn("visitor", visit_main, (void *)100);
+    for (int i = 0; i < 300; i++) {
+        gate_task_sleep(10 * 1000);
+        cr_assert(on_main());
+        cr_assert_eq(gate_task_current(), gate__m()->root);
+        gate_task_yield();
+    }
+    for (int i = 0; i < 4; i++)
+        join(tasks[i]);
+    stop(runtime);
+}
+
+Test(sched, a_task_that_enters_the_main_thread_runs_there_until_it_leaves) {
+    wait_with_guests(1);
+    wait_with_guests(3);
+}
+
+static void *end_on_main(void *unused) {
+    gate_task_enter_main();
+    return unused;
+}
+
+Test(sched, a_task_may_end_on_the_main_thread) {
+    run_task(end_on_main, NULL);
+}
+
+Test(sched, the_main_threads_own_task_enters_and_leaves_it_for_nothing) {
+    gate_runtime *runtime = start(1);
+    gate_task_enter_main();
+    gate_task_leave_main();
+    stop(runtime);
+}
+
+static void *leave_without_entering(void *unused) {
+    gate_task_leave_main();
+    return unused;
+}
+
+static void *enter_pinned(void *unused) {
+    gate_m_acquire();
+    gate_task_enter_main();
+    return unused;
+}
+
+static void run_alone(void *body) {
+    run_task((gate_task_main)body, NULL);
+}
+
+Test(sched, misuse_of_the_main_thread_is_fatal_and_named) {
+    cr_assert_dies_with(run_alone, (void *)leave_without_entering, "gate_task_leave_main");
+    cr_assert_dies_with(run_alone, (void *)enter_pinned, "gate_task_enter_main");
+}
+
+/* The host's hooks: a thread-local that follows the running task. */
+
+static _Thread_local gate_task *resumed __attribute__((tls_model("initial-exec")));
+static _Atomic unsigned resumes, suspends;
+static int host_data;
+
+static __attribute__((noinline)) void note_resume(void *host, gate_task *task) {
+    cr_assert_eq(host, &host_data);
+    cr_assert_eq(task, gate_task_current());
+    resumed = task;
+    atomic_fetch_add(&resumes, 1);
+}
+
+static __attribute__((noinline)) void note_suspend(void *host, gate_task *task) {
+    (void)host;
+    cr_assert_eq(resumed, task);
+    resumed = NULL;
+    atomic_fetch_add(&suspends, 1);
+}
+
+static __attribute__((noinline)) gate_task *in_thread_local(void) {
+    return resumed;
+}
+
+static void *look_at_thread_local(void *unused) {
+    for (int i = 0; i < 100; i++) {
+        cr_assert_eq(in_thread_local(), gate_task_current());
+        if (i % 4 == 0)
+            gate_task_yield();
+        else if (i % 4 == 1)
+            block_ms(1);
+        else if (i % 4 == 2)
+            gate_task_sleep(1000);
+        else
+            gate__foreign_call_blocking(gate__m(), sleep_ms, NULL);
+    }
+    return unused;
+}
+
+Test(sched, the_host_hears_of_each_task_that_goes_on_and_each_that_leaves) {
+    gate_runtime *runtime = start_with((struct gate_runtime_config){
+        .slots = 2, .hooks = {.task_resume = note_resume, .task_suspend = note_suspend}, .host = &host_data});
+    gate_task *tasks[10];
+    note_resume(&host_data, gate_task_current());
+    for (int i = 0; i < 10; i++)
+        tasks[i] = spawn("looks", look_at_thread_local, NULL);
+    look_at_thread_local(NULL);
+    for (int i = 0; i < 10; i++)
+        join(tasks[i]);
+    cr_assert_geq(atomic_load(&suspends), 10u * 25u); /* each sleep, at least */
+    cr_assert_geq(atomic_load(&resumes), atomic_load(&suspends));
     stop(runtime);
 }

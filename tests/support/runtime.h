@@ -14,12 +14,16 @@
 #include "tests/support/memory.h"
 #include "tests/support/test.h"
 
-static inline gate_runtime *start(uint32_t slots) {
+static inline gate_runtime *start_with(struct gate_runtime_config config) {
     gate_runtime *runtime = NULL;
     gate_error error = {0, ""};
-    struct gate_runtime_config config = {.slots = slots, .task_stack_size = 256 * 1024};
+    config.task_stack_size = 256 * 1024;
     cr_assert_eq(gate_runtime_start(&config, &runtime, &error), 0, "%s", error.message);
     return runtime;
+}
+
+static inline gate_runtime *start(uint32_t slots) {
+    return start_with((struct gate_runtime_config){.slots = slots});
 }
 
 static inline void stop(gate_runtime *runtime) {
