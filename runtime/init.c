@@ -47,15 +47,34 @@ void gate__init_read_settings(void) {
     }
 }
 
+void *gate__init_allocate(const struct gate_runtime_config *config, size_t size) {
+    bool hosts = config && config->hooks.allocate;
+    void *memory = hosts ? config->hooks.allocate(config->host, size) : malloc(size);
+    return memory ? memset(memory, 0, size) : NULL;
+}
+
+void gate__init_deallocate(const struct gate_runtime_config *config, void *memory, size_t size) {
+    if (memory && config && config->hooks.deallocate)
+        config->hooks.deallocate(config->host, memory, size);
+    else
+        free(memory);
+}
+
+/* With room to align them. */
+static size_t size_of_slots(const struct gate_runtime_config *config) {
+    return (config->slots + 1) * sizeof(struct gate__slot);
+}
+
 void gate__init_retain(gate_runtime *runtime) {
     atomic_fetch_add(&runtime->references, 1);
 }
 
 void gate__init_release(gate_runtime *runtime) {
     if (atomic_fetch_sub(&runtime->references, 1) == 1) {
+        struct gate_runtime_config config = runtime->config;
         gate__semaphore_destroy(&runtime->world.changed);
-        free(runtime->slots);
-        free(runtime);
+        gate__init_deallocate(&config, runtime->slot_memory, size_of_slots(&config));
+        gate__init_deallocate(&config, runtime, sizeof *runtime);
     }
 }
 
@@ -88,14 +107,16 @@ static void delist(gate_runtime *runtime) {
 
 /* Memory and slots of a runtime, all slots idle. */
 static gate_runtime *make(const struct gate_runtime_config *config) {
-    gate_runtime *runtime = calloc(1, sizeof *runtime);
-    struct gate__slot *slots = aligned_alloc(_Alignof(struct gate__slot), config->slots * sizeof *slots);
-    if (!runtime || !slots) {
-        free(runtime);
-        free(slots);
+    gate_runtime *runtime = gate__init_allocate(config, sizeof *runtime);
+    void *memory = gate__init_allocate(config, size_of_slots(config));
+    if (!runtime || !memory) {
+        gate__init_deallocate(config, runtime, sizeof *runtime);
+        gate__init_deallocate(config, memory, size_of_slots(config));
         return NULL;
     }
-    memset(slots, 0, config->slots * sizeof *slots);
+    uintptr_t alignment = _Alignof(struct gate__slot), aligned = ((uintptr_t)memory + alignment - 1) & -alignment;
+    struct gate__slot *slots = (struct gate__slot *)aligned;
+    runtime->slot_memory = memory;
     runtime->config = *config;
     runtime->slots = slots;
     runtime->slot_count = config->slots;
@@ -104,7 +125,7 @@ static gate_runtime *make(const struct gate_runtime_config *config) {
     gate__lock_init(&runtime->timers.lock, GATE__RANK_LEAF);
     gate__semaphore_init(&runtime->world.changed);
     for (unsigned class = 0; class < GATE__STACK_CLASSES; class ++)
-        gate__stack_pool_init(&runtime->stacks[class], (size_t)GATE__STACK_LEAST << class);
+        gate__stack_pool_init(&runtime->stacks[class], (size_t)GATE__STACK_LEAST << class, &runtime->config);
     runtime->usual_class = gate__stack_class(config->task_stack_size);
     for (uint32_t i = config->slots; i-- > 0;) {
         slots[i].runtime = runtime;
@@ -166,6 +187,8 @@ int gate_runtime_start(const struct gate_runtime_config *given, gate_runtime **r
         return gate__fail(error, -EALREADY, "this thread already belongs to a runtime");
     if (config.slots > MOST_SLOTS)
         return gate__fail(error, -EINVAL, "%u slots asked for, at most %d are possible", config.slots, MOST_SLOTS);
+    if (!config.hooks.allocate != !config.hooks.deallocate)
+        return gate__fail(error, -EINVAL, "the hooks allocate and deallocate are given together or not at all");
     if (config.task_stack_size < GATE__STACK_LEAST)
         return gate__fail(error, -EINVAL, "task stacks of %zu bytes asked for, the least is %d", config.task_stack_size,
                           GATE__STACK_LEAST);

@@ -221,7 +221,8 @@ struct gate__stack {
 
 struct gate__stack_pool {
     struct gate__lock lock;
-    size_t size;             /* of each stack */
+    size_t size; /* of each stack */
+    const struct gate_runtime_config *config;
     struct gate__stack warm; /* linked through their last words; base NULL ends the list */
     size_t warm_count;
     size_t batch;                     /* how many the next refill makes warm */
@@ -229,7 +230,8 @@ struct gate__stack_pool {
     struct gate__stack_chunk *open;   /* those that have stacks to hand out */
 };
 
-void gate__stack_pool_init(struct gate__stack_pool *pool, size_t size);
+/* config, which may be NULL, says how to allocate what is not a stack. [any] */
+void gate__stack_pool_init(struct gate__stack_pool *pool, size_t size, const struct gate_runtime_config *config);
 /* Unmaps every stack, whose tasks are gone. [system stack] */
 void gate__stack_pool_destroy(struct gate__stack_pool *pool);
 /* The class of the smallest stacks with at least size bytes; GATE__STACK_CLASSES if there are none. [any] */
@@ -662,6 +664,7 @@ void gate__trap_leave_thread(gate_m *m);
 struct gate_runtime {
     struct gate__lock lock; /* slots and their holders, Ms, the list of tasks, ends and joins */
     struct gate_runtime_config config;
+    void *slot_memory; /* in which they lie aligned */
     struct gate__slot *slots;
     uint32_t slot_count;
     struct gate__slot *idle_slots;
@@ -685,6 +688,10 @@ struct gate_runtime {
     gate_runtime *next;          /* started after this one */
 };
 
+/* Zeroed memory for records, by the host's allocator if it has given one; config NULL is none. NULL without. No lock is
+ * held. [any] */
+void *gate__init_allocate(const struct gate_runtime_config *config, size_t size);
+void gate__init_deallocate(const struct gate_runtime_config *config, void *memory, size_t size);
 /* One more user of the runtime's memory, and one less. [any] */
 void gate__init_retain(gate_runtime *runtime);
 void gate__init_release(gate_runtime *runtime);

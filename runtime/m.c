@@ -55,10 +55,10 @@ static int prepare(gate_m *m) {
 }
 
 static int make(gate_runtime *runtime, gate_m **result) {
-    gate_m *m = calloc(1, sizeof *m);
+    gate_m *m = gate__init_allocate(&runtime->config, sizeof *m);
     int failed = m ? prepare(m) : -ENOMEM;
     if (failed) {
-        free(m);
+        gate__init_deallocate(&runtime->config, m, sizeof *m);
         return failed;
     }
     m->runtime = runtime;
@@ -72,8 +72,9 @@ static void unmake(gate_m *m) {
     gate__trap_forget_thread(m);
     gate__region_close_account(m->account);
     gate__semaphore_destroy(&m->wake);
-    gate__init_release(m->runtime);
-    free(m);
+    gate_runtime *runtime = m->runtime;
+    gate__init_deallocate(&runtime->config, m, sizeof *m);
+    gate__init_release(runtime);
 }
 
 /* What a thread needs before it may run tasks or be called back. */

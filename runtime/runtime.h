@@ -32,7 +32,7 @@ typedef struct gate_error {
     char message[252];
 } gate_error;
 
-/* Host functions that the runtime calls. Each runs with a slot held, on the thread it speaks of. */
+/* Host functions that the runtime calls. Each but the last two runs with a slot held, on the thread it speaks of. */
 struct gate_runtime_hooks {
     /* A thread that the runtime did not create has arrived; root is its task, the current one.
      * NULL: nothing to do. */
@@ -53,6 +53,11 @@ struct gate_runtime_hooks {
     /* task stops the world, and waits for the others now; it has started the world. NULL: nothing to do. */
     void (*world_stops)(void *host, gate_task *task);
     void (*world_starts)(void *host, gate_task *task);
+    /* Memory for the runtime's own records, aligned as malloc's; NULL when there is none. Both are called on any thread,
+     * with and without a slot, by several threads at once, and must not call the runtime. Given together; NULL: malloc
+     * and free. Task stacks and signal stacks are mapped by gate_mmap. */
+    void *(*allocate)(void *host, size_t size);
+    void (*deallocate)(void *host, void *memory, size_t size);
 };
 
 struct gate_runtime_config {

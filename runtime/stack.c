@@ -17,7 +17,6 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "runtime/internal.h"
@@ -37,8 +36,8 @@ struct gate__stack_chunk {
     uint32_t cold[]; /* their numbers */
 };
 
-void gate__stack_pool_init(struct gate__stack_pool *pool, size_t size) {
-    *pool = (struct gate__stack_pool){.size = size, .batch = FIRST_BATCH};
+void gate__stack_pool_init(struct gate__stack_pool *pool, size_t size, const struct gate_runtime_config *config) {
+    *pool = (struct gate__stack_pool){.size = size, .config = config, .batch = FIRST_BATCH};
     gate__lock_init(&pool->lock, GATE__RANK_LEAF);
 }
 
@@ -46,12 +45,20 @@ static size_t stride_of(const struct gate__stack_pool *pool) {
     return pool->size + gate__os_page_size();
 }
 
+static size_t size_of_chunk(size_t count) {
+    return sizeof(struct gate__stack_chunk) + count * sizeof(uint32_t);
+}
+
+static void free_chunk(struct gate__stack_pool *pool, struct gate__stack_chunk *chunk) {
+    gate__init_deallocate(pool->config, chunk, size_of_chunk(chunk->count));
+}
+
 void gate__stack_pool_destroy(struct gate__stack_pool *pool) {
     while (pool->chunks) {
         struct gate__stack_chunk *chunk = pool->chunks;
         pool->chunks = chunk->next;
         gate_munmap(chunk->base, chunk->count * stride_of(pool));
-        free(chunk);
+        free_chunk(pool, chunk);
     }
 }
 
@@ -84,15 +91,15 @@ static void open_up(struct gate__stack_pool *pool, struct gate__stack_chunk *chu
 
 static int grow(struct gate__stack_pool *pool) {
     size_t count = next_count(pool);
-    struct gate__stack_chunk *chunk = malloc(sizeof *chunk + count * sizeof *chunk->cold);
+    struct gate__stack_chunk *chunk = gate__init_allocate(pool->config, size_of_chunk(count));
     if (!chunk)
         return -ENOMEM;
-    *chunk = (struct gate__stack_chunk){.count = count};
+    chunk->count = count;
     void *base;
     int failed =
         count > SIZE_MAX / stride_of(pool) ? -ENOMEM : gate__mem_map(count * stride_of(pool), "task stacks", &base);
     if (failed) {
-        free(chunk);
+        free_chunk(pool, chunk);
         return failed;
     }
     chunk->base = base;

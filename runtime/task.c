@@ -79,7 +79,7 @@ static void give_back(gate_task *task) {
 }
 
 gate_task *gate__task_make_root(gate_m *m) {
-    gate_task *task = calloc(1, sizeof *task);
+    gate_task *task = gate__init_allocate(&m->runtime->config, sizeof *task);
     if (!task)
         return NULL;
     task->runtime = m->runtime;
@@ -92,7 +92,7 @@ gate_task *gate__task_make_root(gate_m *m) {
 }
 
 void gate__task_free_root(gate_task *task) {
-    free(task);
+    gate__init_deallocate(&task->runtime->config, task, sizeof *task);
 }
 
 /* The whole life of a stackful task on its stack. */

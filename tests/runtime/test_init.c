@@ -147,3 +147,70 @@ Test(init, a_setting_that_does_not_exist_is_named) {
     cr_assert_dies_with(read_settings, unknown, "GATE_DEBUG has no setting like 'membarriers=0'");
     cr_assert_dies_with(read_settings, unknown, "guardpages 0");
 }
+
+/* The host's allocator: counted, and failing at a chosen call. */
+struct allocator {
+    _Atomic long bytes, calls;
+    long fails_at; /* which call, from 1; 0: none */
+};
+
+static void *allocate(void *host, size_t size) {
+    struct allocator *allocator = host;
+    if (atomic_fetch_add(&allocator->calls, 1) + 1 == allocator->fails_at)
+        return NULL;
+    atomic_fetch_add(&allocator->bytes, (long)size);
+    return malloc(size);
+}
+
+static void deallocate(void *host, void *memory, size_t size) {
+    atomic_fetch_sub(&((struct allocator *)host)->bytes, (long)size);
+    free(memory);
+}
+
+static int start_allocating(struct allocator *allocator, gate_runtime **runtime) {
+    struct gate_runtime_config config = {
+        .slots = 2, .hooks = {.allocate = allocate, .deallocate = deallocate}, .host = allocator};
+    return gate_runtime_start(&config, runtime, NULL);
+}
+
+static void *block_a_little(void *unused) {
+    block_ms(2);
+    return unused;
+}
+
+Test(init, the_hosts_allocator_gets_back_all_that_it_gave) {
+    struct allocator allocator = {0, 0, 0};
+    gate_runtime *runtime;
+    cr_assert_eq(start_allocating(&allocator, &runtime), 0);
+    gate_task *tasks[20];
+    for (int i = 0; i < 20; i++)
+        tasks[i] = spawn("blocks", block_a_little, NULL);
+    for (int i = 0; i < 20; i++)
+        join(tasks[i]);
+    cr_assert_gt(atomic_load(&allocator.bytes), 0);
+    stop(runtime);
+    cr_assert_eq(atomic_load(&allocator.bytes), 0);
+}
+
+Test(init, a_start_without_memory_is_enomem_and_leaks_nothing) {
+    for (long nth = 1;; nth++) {
+        struct allocator allocator = {0, 0, nth};
+        gate_runtime *runtime;
+        int failed = start_allocating(&allocator, &runtime);
+        if (!failed) {
+            stop(runtime);
+            cr_assert_geq(nth, 4, "a runtime is made of more than %ld allocations", nth - 1);
+            break;
+        }
+        cr_assert_eq(failed, -ENOMEM);
+        cr_assert_eq(atomic_load(&allocator.bytes), 0);
+    }
+}
+
+Test(init, one_half_of_an_allocator_is_einval) {
+    struct gate_runtime_config config = {.hooks = {.allocate = allocate}};
+    gate_runtime *runtime;
+    gate_error error;
+    cr_assert_eq(gate_runtime_start(&config, &runtime, &error), -EINVAL);
+    cr_assert_not_null(strstr(error.message, "deallocate"));
+}

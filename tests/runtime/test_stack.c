@@ -20,7 +20,7 @@ static bool can_touch(const void *address) {
 static void use_stacks(void) {
     struct gate__stack_pool pool;
     struct gate__stack stacks[100];
-    gate__stack_pool_init(&pool, SIZE);
+    gate__stack_pool_init(&pool, SIZE, NULL);
     for (int i = 0; i < 100; i++) {
         cr_assert_eq(gate__stack_get(&pool, &stacks[i]), 0);
         cr_assert_eq(stacks[i].size, (size_t)SIZE);
@@ -59,7 +59,7 @@ Test(stack, guard_pages_do_not_split_the_reservation) {
     gate_mmap(NULL, PAGE, 3, 0x22, -1, 0, &page);
     bool has_guard_pages = gate_madvise(page, PAGE, gate__os_guard_advice) == 0;
     gate_munmap(page, PAGE);
-    gate__stack_pool_init(&pool, SIZE);
+    gate__stack_pool_init(&pool, SIZE, NULL);
     unsigned before = count_mappings();
     for (int i = 0; i < 320; i++)
         gate__stack_get(&pool, &stack);
@@ -71,7 +71,7 @@ Test(stack, guard_pages_do_not_split_the_reservation) {
 Test(stack, one_that_is_put_back_is_used_again) {
     struct gate__stack_pool pool;
     struct gate__stack first, second;
-    gate__stack_pool_init(&pool, SIZE);
+    gate__stack_pool_init(&pool, SIZE, NULL);
     gate__stack_get(&pool, &first);
     gate__stack_put(&pool, first);
     gate__stack_get(&pool, &second);
@@ -90,7 +90,7 @@ Test(stack, a_class_has_twice_the_size_of_the_one_before) {
 Test(stack, one_that_does_not_fit_the_address_space_is_enomem) {
     struct gate__stack_pool pool;
     struct gate__stack stack;
-    gate__stack_pool_init(&pool, (size_t)1 << 50);
+    gate__stack_pool_init(&pool, (size_t)1 << 50, NULL);
     cr_assert_eq(gate__stack_get(&pool, &stack), -ENOMEM);
     gate__stack_pool_destroy(&pool);
 }
@@ -109,7 +109,7 @@ enum { MANY = 3000 };
 Test(stack, many_that_are_put_back_give_their_pages_to_the_system_and_are_used_again) {
     static struct gate__stack stacks[MANY];
     struct gate__stack_pool pool;
-    gate__stack_pool_init(&pool, SIZE);
+    gate__stack_pool_init(&pool, SIZE, NULL);
     for (int i = 0; i < MANY; i++) {
         cr_assert_eq(gate__stack_get(&pool, &stacks[i]), 0);
         memset(stacks[i].base, 1, SIZE);
@@ -136,7 +136,7 @@ static void mark(void *argument, struct gate__stack stack) {
 Test(stack, a_visit_sees_each_that_was_ever_in_use_once) {
     struct gate__stack_pool pool;
     struct gate__stack stacks[100];
-    gate__stack_pool_init(&pool, SIZE);
+    gate__stack_pool_init(&pool, SIZE, NULL);
     for (int i = 0; i < 100; i++)
         gate__stack_get(&pool, &stacks[i]);
     gate__stack_put(&pool, stacks[7]);
