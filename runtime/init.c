@@ -19,11 +19,9 @@ static const struct {
     const char *name;
     int *value;
 } settings[] = {
-    {"membarrier", &gate__settings.membarrier},
-    {"guardpages", &gate__settings.guardpages},
-    {"annotations", &gate__settings.annotations},
-    {"calltrace", &gate__settings.calltrace},
-    {"leaf", &gate__settings.leaf},
+    {"membarrier", &gate__settings.membarrier},   {"guardpages", &gate__settings.guardpages},
+    {"annotations", &gate__settings.annotations}, {"schedtrace", &gate__settings.schedtrace},
+    {"calltrace", &gate__settings.calltrace},     {"leaf", &gate__settings.leaf},
 };
 
 /* Takes one "name=value" of length bytes. */

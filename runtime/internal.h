@@ -638,6 +638,7 @@ struct gate__monitor {
     _Atomic uint32_t state; /* of enum gate__monitor_state; whoever makes it AWAKE posts wake */
     _Atomic uint64_t until; /* when its sleep ends by itself */
     _Atomic bool stop;
+    uint64_t started, next_trace;
 };
 
 int gate__monitor_start(gate_runtime *runtime);
@@ -648,6 +649,11 @@ void gate__monitor_notice(gate_runtime *runtime);
 void gate__monitor_ring(gate_runtime *runtime);
 /* There is a timer for deadline. [any] */
 void gate__monitor_expect(gate_runtime *runtime, uint64_t deadline);
+
+/* trace.c: the scheduler, shown while it works */
+
+/* Shows a line if it is time for one. When the next is due; GATE__TIMER_NEVER for never. [monitor] */
+uint64_t gate__trace_sched(gate_runtime *runtime);
 
 /* trap.c: faults on task stacks */
 
@@ -702,6 +708,7 @@ struct gate__settings {
     int membarrier;  /* 0: leaves are exchanges, as where the kernel has none */
     int guardpages;  /* 0: stacks are guarded by mprotect, likewise */
     int annotations; /* 0: sanitizers are told nothing of switches and of what they order */
+    int schedtrace;  /* milliseconds from one line about the scheduler to the next; 0: none */
     int calltrace;   /* 1: each foreign call is shown, with the time it took */
     int leaf;        /* microseconds from which on a call of class leaf is reported; 0: none is */
 };

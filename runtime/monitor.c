@@ -102,8 +102,9 @@ static void sleep_for(gate_runtime *runtime, enum gate__monitor_state state, uin
         gate__foreign_heavy_barrier();
         until = gate__sched_work_waits(runtime) ? now : until;
     }
-    uint64_t timer = gate__timer_next(runtime);
-    gate__semaphore_wait_until(&monitor->wake, timer < until ? timer : until);
+    uint64_t timer = gate__timer_next(runtime), trace = gate__trace_sched(runtime);
+    until = timer < until ? timer : until;
+    gate__semaphore_wait_until(&monitor->wake, trace < until ? trace : until);
     atomic_store(&monitor->state, GATE__MONITOR_AWAKE);
 }
 
@@ -134,6 +135,7 @@ static void *run(void *data) {
 int gate__monitor_start(gate_runtime *runtime) {
     sigset_t all, old;
     gate__semaphore_init(&runtime->monitor.wake);
+    runtime->monitor.started = gate__os_now();
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int failed = pthread_create(&runtime->monitor.thread, NULL, run, runtime);

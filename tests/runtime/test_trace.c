@@ -1,0 +1,25 @@
+/* Lines about the scheduler. */
+#include <stdlib.h>
+
+#include "tests/support/runtime.h"
+
+static void sleep_traced(void *unused) {
+    (void)unused;
+    setenv("GATE_DEBUG", "schedtrace=20", 1);
+    gate__init_read_settings();
+    gate_runtime *runtime = start(3);
+    gate_task_sleep(200ull * 1000 * 1000);
+    stop(runtime);
+    abort();
+}
+
+Test(trace, a_line_comes_at_each_period_even_when_nothing_happens) {
+    static char output[64 * 1024];
+    cr_assert_neq(dies(sleep_traced, NULL, output, sizeof output), 0);
+    unsigned lines = 0;
+    for (const char *at = output; (at = strstr(at, " ms: slots 3, idle ")) != NULL; at++)
+        lines++;
+    cr_assert_geq(lines, 3u, "%s", output);
+    cr_assert_leq(lines, 11u, "%s", output);
+    cr_assert_not_null(strstr(output, "slots 3, idle 3; threads 1, idle 1; ready 0 [0 0 0]\n"), "%s", output);
+}
