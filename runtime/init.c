@@ -8,7 +8,7 @@
 
 #include "runtime/internal.h"
 
-enum { DEFAULT_STACK = 64 * 1024, MOST_SLOTS = 1024, DEFAULT_MOST_THREADS = 10000 };
+enum { MOST_SLOTS = 1024, DEFAULT_MOST_THREADS = 10000 };
 
 static struct gate__lock runtimes_lock = GATE__LOCK_INITIAL(GATE__RANK_RUNTIMES);
 static gate_runtime *runtimes; /* those that are started, the first first */
@@ -179,7 +179,7 @@ static void prepare_process(void) {
 int gate_runtime_start(const struct gate_runtime_config *given, gate_runtime **result, gate_error *error) {
     struct gate_runtime_config config = given ? *given : (struct gate_runtime_config){0};
     config.slots = config.slots ? config.slots : 1;
-    config.task_stack_size = config.task_stack_size ? config.task_stack_size : DEFAULT_STACK;
+    config.task_stack_size = config.task_stack_size ? config.task_stack_size : GATE__DEFAULT_STACK;
     config.most_threads = config.most_threads ? config.most_threads : DEFAULT_MOST_THREADS;
     if (gate__m())
         return gate__fail(error, -EALREADY, "this thread already belongs to a runtime");

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "layout.h"
+#include "tuning.h"
 #include "heap.h"
 #include "hooks.h"
 #include "mem.h"

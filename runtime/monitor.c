@@ -25,8 +25,7 @@
 #include "runtime/os/os.h"
 
 #define FOR_EVER UINT64_MAX
-enum { US = 1000, MS = 1000 * US };
-enum { FIRST_LOOK = 20 * US, LOOK_AT_CALLS = 200 * US, LAST_LOOK = 5 * MS, RUNS_LONG = 10 * MS, EMPTY_LOOKS = 10 };
+enum { EMPTY_LOOKS = 10 };
 
 /* What a slot's holder does, the least urgent first. */
 enum sight { NO_CALL, SHORT_CALLS, NEW_CALL, LASTING_CALL };
@@ -56,7 +55,7 @@ static enum sight look(gate_runtime *runtime) {
         enum sight seen = runtime->world.stopper ? NO_CALL : sight(slot, now);
         if (seen == LASTING_CALL)
             claimed = gate__foreign_claim(slot->holder);
-        else if (now > slot->seen.since + RUNS_LONG)
+        else if (now > slot->seen.since + GATE__RUNS_LONG)
             atomic_fetch_or(&slot->poll, GATE__POLL_YIELD);
         gate__unlock(&runtime->lock);
         if (claimed)
@@ -83,9 +82,9 @@ static bool set_alarms(gate_runtime *runtime) {
 
 /* How long to sleep after a look that found seen. */
 static uint64_t next_period(uint64_t period, enum sight seen) {
-    uint64_t most = seen == NO_CALL ? LAST_LOOK : LOOK_AT_CALLS;
+    uint64_t most = seen == NO_CALL ? GATE__LAST_LOOK : GATE__LOOK_AT_CALLS;
     if (seen == LASTING_CALL)
-        return FIRST_LOOK;
+        return GATE__FIRST_LOOK;
     return period * 2 < most ? period * 2 : most;
 }
 
@@ -97,7 +96,7 @@ static void sleep_for(gate_runtime *runtime, enum gate__monitor_state state, uin
     atomic_store(&monitor->until, until);
     atomic_store(&monitor->state, state);
     if (state == GATE__MONITOR_DOZING && !set_alarms(runtime))
-        until = now + FIRST_LOOK;
+        until = now + GATE__FIRST_LOOK;
     if (state == GATE__MONITOR_PARKED) {
         gate__foreign_heavy_barrier();
         until = gate__sched_work_waits(runtime) ? now : until;
@@ -110,7 +109,7 @@ static void sleep_for(gate_runtime *runtime, enum gate__monitor_state state, uin
 
 static void *run(void *data) {
     gate_runtime *runtime = data;
-    uint64_t period = FIRST_LOOK;
+    uint64_t period = GATE__FIRST_LOOK;
     bool looks_again = false;
     unsigned empty = 0;
     gate__os_precise_waits();
@@ -121,13 +120,13 @@ static void *run(void *data) {
         /* A second look at once, but no third: a task whose calls are all short costs two a period. */
         looks_again = seen == NEW_CALL && !looks_again;
         empty = waits ? 0 : empty + 1;
-        period = waits ? next_period(period, seen) : FIRST_LOOK;
+        period = waits ? next_period(period, seen) : GATE__FIRST_LOOK;
         if (empty > EMPTY_LOOKS)
             sleep_for(runtime, GATE__MONITOR_PARKED, FOR_EVER);
-        else if (period > LOOK_AT_CALLS)
+        else if (period > GATE__LOOK_AT_CALLS)
             sleep_for(runtime, GATE__MONITOR_DOZING, period);
         else
-            sleep_for(runtime, GATE__MONITOR_NAPPING, looks_again ? FIRST_LOOK : period);
+            sleep_for(runtime, GATE__MONITOR_NAPPING, looks_again ? GATE__FIRST_LOOK : period);
     }
     return NULL;
 }

@@ -29,8 +29,6 @@
 #include "runtime/internal.h"
 #include "runtime/os/os.h"
 
-enum { LOOK_AT_RUNTIME_EVERY = 61, MOST_STOLEN = 64, SEARCHES = 400 };
-
 /* Lists of tasks */
 
 static inline void append(struct gate__queue *queue, gate_task *task) {
@@ -130,7 +128,7 @@ static void take_half(struct gate__slot *victim, struct gate__queue *loot) {
     while (atomic_load_explicit(&victim->in_use, memory_order_acquire))
         gate__os_relax();
     uint32_t half = (atomic_load_explicit(&victim->ready.count, memory_order_relaxed) + 1) / 2;
-    for (uint32_t i = 0; i < half && i < MOST_STOLEN; i++)
+    for (uint32_t i = 0; i < half && i < GATE__MOST_STOLEN; i++)
         append(loot, remove_first(&victim->ready));
     atomic_store_explicit(&victim->revoked, 0, memory_order_release);
     gate__unlock(&victim->theft);
@@ -187,7 +185,7 @@ static inline gate_task *pick(struct gate__slot *slot, bool far) {
     atomic_store_explicit(&slot->picks, picks, memory_order_relaxed);
     if (__builtin_expect(atomic_load_explicit(&slot->poll, memory_order_relaxed) != 0, 0) && answer_poll(slot))
         return NULL;
-    if (__builtin_expect(picks % LOOK_AT_RUNTIME_EVERY == 0, 0))
+    if (__builtin_expect(picks % GATE__LOOK_AT_RUNTIME_EVERY == 0, 0))
         task = pop_global(slot->runtime);
     if (!task)
         task = pop_own(slot);
@@ -625,7 +623,7 @@ static gate_task *search(gate_m *m) {
     uint32_t nobody = 0;
     if (!atomic_compare_exchange_strong(&runtime->searching, &nobody, 1))
         return NULL;
-    for (int i = 0; !task && i < SEARCHES && !stops(m->slot); i++) {
+    for (int i = 0; !task && i < GATE__SEARCHES && !stops(m->slot); i++) {
         if (atomic_load_explicit(&runtime->stopping, memory_order_relaxed))
             break;
         gate__arch_pause();

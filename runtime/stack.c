@@ -23,7 +23,6 @@
 #include "runtime/os/os.h"
 
 enum { LEAST_CHUNK = 1024 * 1024, LARGEST_CHUNK = 16 * LEAST_CHUNK };
-enum { FIRST_BATCH = 4, LARGEST_BATCH = 64, KEPT_WARM = 256 };
 
 struct gate__stack_chunk {
     struct gate__stack_chunk *next;
@@ -37,7 +36,7 @@ struct gate__stack_chunk {
 };
 
 void gate__stack_pool_init(struct gate__stack_pool *pool, size_t size, const struct gate_runtime_config *config) {
-    *pool = (struct gate__stack_pool){.size = size, .config = config, .batch = FIRST_BATCH};
+    *pool = (struct gate__stack_pool){.size = size, .config = config, .batch = GATE__FIRST_BATCH};
     gate__lock_init(&pool->lock, GATE__RANK_LEAF);
 }
 
@@ -133,7 +132,7 @@ static size_t claim(struct gate__stack_pool *pool, struct gate__stack *stacks) {
             chunk->is_open = false;
         }
     }
-    if (pool->batch < LARGEST_BATCH)
+    if (pool->batch < GATE__LARGEST_BATCH)
         pool->batch *= 2;
     gate__unlock(&pool->lock);
     return count;
@@ -166,7 +165,7 @@ static bool pop_warm(struct gate__stack_pool *pool, struct gate__stack *stack) {
 
 /* Gives advice on length bytes at an offset of each stack. */
 static int advise(const struct gate__stack *stacks, size_t count, ptrdiff_t offset, size_t length, int advice) {
-    struct gate__os_range ranges[LARGEST_BATCH];
+    struct gate__os_range ranges[GATE__LARGEST_BATCH];
     for (size_t i = 0; i < count; i++)
         ranges[i] = (struct gate__os_range){stacks[i].base + offset, length};
     return gate__mem_advise_all(ranges, count, advice);
@@ -190,7 +189,7 @@ static int guard(const struct gate__stack *stacks, size_t count) {
 
 /* Makes some stacks warm. */
 static int refill(struct gate__stack_pool *pool) {
-    struct gate__stack stacks[LARGEST_BATCH];
+    struct gate__stack stacks[GATE__LARGEST_BATCH];
     size_t page = gate__os_page_size(), count = claim(pool, stacks);
     if (!count)
         return grow(pool);
@@ -222,10 +221,10 @@ int gate__stack_get(struct gate__stack_pool *pool, struct gate__stack *stack) {
 
 /* Gives the pages of some warm stacks back to the system. */
 static void trim(struct gate__stack_pool *pool) {
-    struct gate__stack stacks[LARGEST_BATCH];
+    struct gate__stack stacks[GATE__LARGEST_BATCH];
     size_t count = 0;
     gate__lock(&pool->lock);
-    while (count < LARGEST_BATCH && pool->warm_count > KEPT_WARM && pop_warm(pool, &stacks[count]))
+    while (count < GATE__LARGEST_BATCH && pool->warm_count > GATE__KEPT_WARM && pop_warm(pool, &stacks[count]))
         count++;
     gate__unlock(&pool->lock);
     advise(stacks, count, 0, pool->size, MADV_DONTNEED);
@@ -235,7 +234,7 @@ static void trim(struct gate__stack_pool *pool) {
 void gate__stack_put(struct gate__stack_pool *pool, struct gate__stack stack) {
     gate__lock(&pool->lock);
     push_warm(pool, stack);
-    bool enough = pool->warm_count >= KEPT_WARM + LARGEST_BATCH;
+    bool enough = pool->warm_count >= GATE__KEPT_WARM + GATE__LARGEST_BATCH;
     gate__unlock(&pool->lock);
     if (enough)
         trim(pool);

@@ -25,8 +25,6 @@ static void set_name(gate_task *task, const char *name) {
 
 /* Tasks that have ended are kept for the next spawns: some with each slot, for whoever has it, and the rest,
  * by their stacks, in the runtime's pools. A slot also has some numbers in advance. */
-enum { KEPT_WITH_SLOT = 64, NUMBERS_AT_ONCE = 256 };
-
 /* The slot with which this thread runs interpreter code of runtime; NULL if it doesn't. */
 static struct gate__slot *slot_in(gate_runtime *runtime) {
     gate_m *m = gate__m();
@@ -38,8 +36,8 @@ static uint64_t take_number(gate_runtime *runtime, struct gate__slot *slot) {
     if (!slot)
         return atomic_fetch_add(&runtime->last_number, 1) + 1;
     if (slot->next_number == slot->numbers_end) {
-        slot->next_number = atomic_fetch_add(&runtime->last_number, NUMBERS_AT_ONCE) + 1;
-        slot->numbers_end = slot->next_number + NUMBERS_AT_ONCE;
+        slot->next_number = atomic_fetch_add(&runtime->last_number, GATE__NUMBERS_AT_ONCE) + 1;
+        slot->numbers_end = slot->next_number + GATE__NUMBERS_AT_ONCE;
     }
     return slot->next_number++;
 }
@@ -69,7 +67,7 @@ static void give_back(gate_task *task) {
     struct gate__stack stack = task->stack;
     unsigned class = gate__stack_class(stack.size);
     atomic_store_explicit(&task->state, GATE__FREE, memory_order_release);
-    if (slot && slot->free_count < KEPT_WITH_SLOT && class == runtime->usual_class) {
+    if (slot && slot->free_count < GATE__KEPT_WITH_SLOT && class == runtime->usual_class) {
         task->next = slot->free_tasks;
         slot->free_tasks = task;
         slot->free_count++;

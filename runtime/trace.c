@@ -21,16 +21,18 @@ static uint32_t idle_workers(gate_runtime *runtime) {
 static size_t describe_queues(gate_runtime *runtime, char *buffer, size_t size) {
     size_t used = (size_t)snprintf(buffer, size, "%u [", atomic_load(&runtime->ready.count));
     for (uint32_t i = 0; i < runtime->slot_count && used + 16 < size; i++)
-        used += (size_t)snprintf(buffer + used, size - used, i ? " %u" : "%u", atomic_load(&runtime->slots[i].ready.count));
+        used +=
+            (size_t)snprintf(buffer + used, size - used, i ? " %u" : "%u", atomic_load(&runtime->slots[i].ready.count));
     return used + (size_t)snprintf(buffer + used, size - used, "]");
 }
 
 static void show(gate_runtime *runtime, uint64_t now) {
     char line[512];
     uint32_t idle = idle_workers(runtime);
-    size_t used = (size_t)snprintf(line, sizeof line, "callgate: %llu ms: slots %u, idle %u; threads %u, idle %u; ready ",
-                                   (unsigned long long)((now - runtime->monitor.started) / MS), runtime->slot_count,
-                                   atomic_load(&runtime->idle_slot_count), runtime->worker_count, idle);
+    size_t used =
+        (size_t)snprintf(line, sizeof line, "callgate: %llu ms: slots %u, idle %u; threads %u, idle %u; ready ",
+                         (unsigned long long)((now - runtime->monitor.started) / MS), runtime->slot_count,
+                         atomic_load(&runtime->idle_slot_count), runtime->worker_count, idle);
     used += describe_queues(runtime, line + used, sizeof line - used - 1);
     line[used++] = '\n';
     gate__os_write(STDERR, line, used);

@@ -1,0 +1,39 @@
+/* How much is kept, taken and waited for: figures that change no result. A build with GATE_HOSTILE has them as small as
+ * can be, so that every limit is met all the time.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef CALLGATE_RUNTIME_TUNING_H
+#define CALLGATE_RUNTIME_TUNING_H
+
+#ifndef GATE_HOSTILE
+#define GATE_HOSTILE 0
+#endif
+
+#define GATE__TUNED(usual, hostile) (GATE_HOSTILE ? (hostile) : (usual))
+
+enum {
+    /* init.c */
+    GATE__DEFAULT_STACK = GATE__TUNED(64 * 1024, 16 * 1024), /* bytes of a task's */
+
+    /* task.c: ended tasks kept with each slot, and numbers that it has in advance */
+    GATE__KEPT_WITH_SLOT = GATE__TUNED(64, 1),
+    GATE__NUMBERS_AT_ONCE = GATE__TUNED(256, 1),
+
+    /* stack.c: how many stacks are made warm at once, from the first time to the last, and how many stay so */
+    GATE__FIRST_BATCH = GATE__TUNED(4, 1),
+    GATE__LARGEST_BATCH = GATE__TUNED(64, 1),
+    GATE__KEPT_WARM = GATE__TUNED(256, 1),
+
+    /* sched.c: every how many picks the runtime's queue comes first; tasks stolen at once; looks of one that searches */
+    GATE__LOOK_AT_RUNTIME_EVERY = GATE__TUNED(61, 2),
+    GATE__MOST_STOLEN = GATE__TUNED(64, 1),
+    GATE__SEARCHES = GATE__TUNED(400, 1),
+
+    /* monitor.c, nanoseconds: its periods, and how long a task may hold its slot */
+    GATE__FIRST_LOOK = GATE__TUNED(20 * 1000, 1000),
+    GATE__LOOK_AT_CALLS = GATE__TUNED(200 * 1000, 2000),
+    GATE__LAST_LOOK = GATE__TUNED(5 * 1000 * 1000, 100 * 1000),
+    GATE__RUNS_LONG = GATE__TUNED(10 * 1000 * 1000, 50 * 1000)
+};
+
+#endif

@@ -1,0 +1,335 @@
+/* Everything at once, at random: tasks that spawn, park, sleep, call, are called back, pin, move and stop the world, beside
+ * threads of C's own. What has to hold all the while is asserted here and, at the highest debug level, in the library.
+ *
+ *   stress SECONDS SLOTS [SEED]
+ *
+ * SPDX-License-Identifier: MIT */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "callgate.h"
+#include "runtime/internal.h"
+#include "runtime/os/os.h"
+
+enum { TASKS = 48, DEEPEST = 3, THREADS = 4 };
+
+#define require(condition) ((condition) ? (void)0 : fail(#condition, __LINE__))
+
+static uint64_t seed;
+static gate_runtime *runtime;
+static _Atomic bool over;
+
+static _Noreturn void fail(const char *what, int line) {
+    fprintf(stderr, "stress: line %d, seed %llu: %s\n", line, (unsigned long long)seed, what);
+    abort();
+}
+
+/* What a task has for itself. */
+struct life {
+    uint64_t random;
+    int depth; /* of spawns and callbacks */
+    gate_task *_Atomic task;
+    _Atomic unsigned readied, woken;
+};
+
+static unsigned draw(struct life *life, unsigned below) {
+    life->random ^= life->random << 13;
+    life->random ^= life->random >> 7;
+    life->random ^= life->random << 17;
+    return (unsigned)(life->random >> 33) % below;
+}
+
+/* Who is in interpreter code: at most as many as there are slots, and nobody but the stopper in a stopped world. */
+static _Atomic int inside;
+static _Atomic bool stopped;
+
+static void begin_interpreting(void) {
+    int now = atomic_fetch_add(&inside, 1) + 1;
+    require(now <= (int)runtime->slot_count);
+    require(!atomic_load(&stopped));
+}
+
+static void end_interpreting(void) {
+    atomic_fetch_sub(&inside, 1);
+}
+
+/* The functions in C */
+
+static struct functions {
+    gate_function nothing, nap, call_back, make_thread;
+    gate_signature *int_int;
+    gate_callback *callback;
+} c;
+
+static int do_nothing(int x) {
+    return x + 1;
+}
+
+static int nap(int us) {
+    usleep((useconds_t)us);
+    return us + 1;
+}
+
+static int call_back(int (*callback)(int), int x) {
+    return callback(x) + 1;
+}
+
+static void *call_back_often(void *callback) {
+    for (int i = 0; i < 20; i++)
+        require(((int (*)(int))callback)(i) == i + 1);
+    return NULL;
+}
+
+static int make_thread(int (*callback)(int), int count) {
+    pthread_t threads[THREADS];
+    for (int i = 0; i < count; i++)
+        require(pthread_create(&threads[i], NULL, call_back_often, (void *)callback) == 0);
+    for (int i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+    return count + 1;
+}
+
+/* Calls a function that returns one more than its last argument. */
+static void call(const gate_function *function, void *pointer, int x) {
+    int result = 0;
+    void *with_pointer[] = {&pointer, &x}, *without[] = {&x};
+    end_interpreting();
+    require(gate_call(function, &result, pointer ? with_pointer : without) == 0);
+    begin_interpreting();
+    require(result == x + (function->address == c.call_back.address ? 2 : 1));
+}
+
+/* What a task does, each a kind of its own */
+
+static void act(struct life *life);
+
+static void *live_briefly(void *data) {
+    struct life *life = data;
+    begin_interpreting();
+    for (unsigned i = draw(life, 6); i > 0; i--)
+        act(life);
+    end_interpreting();
+    free(life);
+    return (void *)(uintptr_t)42;
+}
+
+static void spawn(struct life *life) {
+    struct life *child = calloc(1, sizeof *child);
+    static const size_t sizes[] = {0, GATE__STACK_LEAST, 3 * GATE__STACK_LEAST};
+    struct gate_task_config config = {
+        .main = live_briefly, .argument = child, .name = "child", .stack_size = sizes[draw(life, 3)]};
+    gate_task *task;
+    void *result;
+    bool joins = draw(life, 2);
+    *child = (struct life){.random = life->random + 1, .depth = life->depth + 1};
+    require(gate_task_spawn(NULL, &config, joins ? &task : NULL) == 0);
+    if (!joins)
+        return;
+    end_interpreting();
+    require(gate_task_join(task, &result) == 0);
+    begin_interpreting();
+    require(result == (void *)(uintptr_t)42);
+}
+
+static void yield(struct life *life) {
+    (void)life;
+    end_interpreting();
+    gate_task_yield();
+    begin_interpreting();
+}
+
+static void nap_as_task(struct life *life) {
+    end_interpreting();
+    gate_task_sleep(draw(life, 300) * 1000);
+    begin_interpreting();
+}
+
+static void call_nothing(struct life *life) {
+    for (int i = 0; i < 50; i++)
+        call(&c.nothing, NULL, i);
+    (void)life;
+}
+
+static void call_by_class(struct life *life) {
+    static const enum gate_call_class classes[] = {GATE_CALL_DEFAULT, GATE_CALL_BLOCKING, GATE_CALL_LEAF};
+    gate_function function = c.nap;
+    function.call_class = classes[draw(life, 3)];
+    call(&function, NULL, (int)draw(life, function.call_class == GATE_CALL_LEAF ? 2 : 2000));
+}
+
+static int (*callback_address(void))(int) {
+    return (int (*)(int))gate_callback_address(c.callback);
+}
+
+static void be_called_back(struct life *life) {
+    void *address;
+    int (*callback)(int) = callback_address();
+    memcpy(&address, &callback, sizeof address);
+    call(&c.call_back, address, (int)draw(life, 1000));
+}
+
+static void have_threads_call_back(struct life *life) {
+    void *address;
+    int (*callback)(int) = callback_address();
+    memcpy(&address, &callback, sizeof address);
+    call(&c.make_thread, address, 1 + (int)draw(life, THREADS));
+}
+
+static void pin(struct life *life) {
+    gate_m *m = gate_m_acquire();
+    require(m);
+    act(life);
+    require(gate__m() == m);
+    gate_m_release(m);
+}
+
+static void stop_the_world(struct life *life) {
+    end_interpreting();
+    gate_world_stop();
+    require(atomic_load(&inside) == 0);
+    atomic_store(&stopped, true);
+    int result = 0, us = (int)draw(life, 200);
+    void *arguments[] = {&us};
+    require(gate_call(&c.nap, &result, arguments) == 0);
+    require(atomic_load(&inside) == 0);
+    atomic_store(&stopped, false);
+    gate_world_start();
+    begin_interpreting();
+}
+
+static void visit_main(struct life *life) {
+    if (gate__m()->pins || !gate_task_current()->main || gate_task_current()->home)
+        return;
+    end_interpreting();
+    gate_task_enter_main();
+    begin_interpreting();
+    require(gate__m() == runtime->starter);
+    act(life);
+    require(gate__m() == runtime->starter);
+    end_interpreting();
+    gate_task_leave_main();
+    begin_interpreting();
+}
+
+static void map(struct life *life) {
+    void *base;
+    size_t length = (1 + draw(life, 16)) * 4096;
+    require(gate_mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &base) == 0);
+    memset(base, 1, length);
+    gate_munmap(base, length);
+}
+
+static void validate(struct life *life) {
+    (void)life;
+    gate__lock(&runtime->lock);
+    gate__sched_validate(runtime);
+    gate__unlock(&runtime->lock);
+}
+
+static void act(struct life *life) {
+    static void (*const acts[])(struct life *) = {yield, nap_as_task, call_nothing, call_by_class, map, validate};
+    static void (*const deep[])(struct life *) = {spawn, be_called_back, pin, visit_main, spawn, be_called_back};
+    life->depth++;
+    if (life->depth < DEEPEST && draw(life, 2))
+        deep[draw(life, sizeof deep / sizeof *deep)](life);
+    else if (draw(life, 300) == 0)
+        stop_the_world(life);
+    else if (draw(life, 100) == 0)
+        have_threads_call_back(life);
+    else
+        acts[draw(life, sizeof acts / sizeof *acts)](life);
+    life->depth--;
+}
+
+/* The handler of the callback: x and one more, after something random. */
+static int handle(void *host, void *result, void *const arguments[]) {
+    static _Atomic uint64_t count;
+    struct life life = {.random = seed + ++count, .depth = DEEPEST - 1};
+    (void)host;
+    begin_interpreting();
+    act(&life);
+    end_interpreting();
+    *(int *)result = *(int *)arguments[0] + 1;
+    return 0;
+}
+
+/* The tasks that live from begin to end; each is readied by its neighbour, and counts the wakes. */
+static struct life lives[TASKS];
+
+static void *live(void *data) {
+    struct life *life = data, *neighbour = &lives[(life - lives + 1) % TASKS];
+    atomic_store(&life->task, gate_task_current());
+    begin_interpreting();
+    while (!atomic_load(&over)) {
+        act(life);
+        gate_task *task = atomic_load(&neighbour->task);
+        if (task)
+            neighbour->readied += gate_task_ready(task) == 0;
+        end_interpreting();
+        life->woken += gate_task_park_for("a neighbour", draw(life, 500) * 1000) == 0;
+        begin_interpreting();
+    }
+    end_interpreting();
+    return NULL;
+}
+
+static void prepare(void) {
+    static gate_signature *int_int, *with_callback;
+    require(gate_signature_parse("int (int)", &int_int, NULL) == 0);
+    require(gate_signature_parse("int (int (*)(int), int)", &with_callback, NULL) == 0);
+    c.int_int = int_int;
+    c.nothing = (gate_function){.signature = int_int, .address = (void (*)(void))do_nothing, .name = "do_nothing"};
+    c.nap = (gate_function){.signature = int_int, .address = (void (*)(void))nap, .name = "nap"};
+    c.call_back = (gate_function){.signature = with_callback, .address = (void (*)(void))call_back, .name = "call_back"};
+    c.make_thread =
+        (gate_function){.signature = with_callback, .address = (void (*)(void))make_thread, .name = "make_thread"};
+    require(gate_callback_make(runtime, int_int, handle, NULL, &c.callback, NULL) == 0);
+}
+
+static void run(uint64_t nanoseconds) {
+    gate_task *tasks[TASKS];
+    prepare();
+    for (int i = 0; i < TASKS; i++) {
+        struct gate_task_config config = {.main = live, .argument = &lives[i], .name = "lives"};
+        lives[i].random = seed * TASKS + (uint64_t)i + 1;
+        require(gate_task_spawn(NULL, &config, &tasks[i]) == 0);
+    }
+    gate_task_sleep(nanoseconds);
+    atomic_store(&over, true);
+    for (int i = 0; i < TASKS; i++)
+        require(gate_task_join(tasks[i], NULL) == 0);
+    for (int i = 0; i < TASKS; i++)
+        require(lives[i].readied - lives[i].woken <= 1); /* the last may have come after the last park */
+}
+
+/* Waits for the detached children, and stops. */
+static void finish(void) {
+    gate_error error = {0, ""};
+    uint64_t give_up = gate__os_now() + 30ull * 1000 * 1000 * 1000;
+    while (gate_runtime_stop(runtime, &error)) {
+        if (gate__os_now() > give_up)
+            fail(error.message, __LINE__);
+        gate_task_sleep(1000 * 1000);
+    }
+    gate_callback_free(c.callback);
+}
+
+int main(int count, char **words) {
+    if (count < 3) {
+        fprintf(stderr, "usage: stress SECONDS SLOTS [SEED]\n");
+        return 2;
+    }
+    struct gate_runtime_config config = {.slots = (uint32_t)atoi(words[2]), .most_threads = 64};
+    seed = count > 3 ? strtoull(words[3], NULL, 10) : gate__os_now();
+    require(gate_runtime_start(&config, &runtime, NULL) == 0);
+    run((uint64_t)atoi(words[1]) * 1000 * 1000 * 1000);
+    finish();
+    printf("stress: seed %llu\n1 passed, 0 failed\n", (unsigned long long)seed);
+    return 0;
+}
