@@ -6,7 +6,7 @@
  *   [signal]        a signal handler
  *
  * Locks, in the order in which they may be taken (lock.c asserts it in debug builds):
- *   runtimes -> runtime -> queue, stacks, regions
+ *   runtimes -> runtime -> queue, timers, stacks, regions
  * None is held while host code, a hook or a foreign function runs, nor across a switch.
  *
  * SPDX-License-Identifier: MIT */
