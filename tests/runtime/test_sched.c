@@ -1,5 +1,6 @@
 /* Slots: who may run interpreter code, and in which order. */
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "tests/support/runtime.h"
 
@@ -221,6 +222,38 @@ Test(sched, calls_beyond_the_most_threads_wait_and_all_end) {
     cr_assert_eq(runtime->worker_count, 4);
     stop(runtime);
 }
+
+#ifndef GATE_TEST_PLAIN /* sanitizers need address space of their own */
+
+static size_t address_space(void) {
+    size_t pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    cr_assert_eq(fscanf(file, "%zu", &pages), 1);
+    fclose(file);
+    return pages * gate__os_page_size();
+}
+
+/* Leaves too little address space for a thread's stack. */
+static void run_out_of_threads(void *unused) {
+    (void)unused;
+    gate_runtime *runtime = start(2);
+    gate_task *tasks[20];
+    for (int i = 0; i < 20; i++)
+        tasks[i] = spawn("blocks", block_once, NULL);
+    size_t limit = address_space() + 4 * 1024 * 1024;
+    setrlimit(RLIMIT_AS, &(struct rlimit){limit, limit});
+    for (int i = 0; i < 20; i++)
+        join(tasks[i]);
+    fprintf(stderr, "all ended, on %u threads\n", runtime->worker_count);
+    stop(runtime);
+    abort();
+}
+
+Test(sched, where_no_thread_is_to_be_had_tasks_wait_for_one_and_all_end) {
+    cr_assert_dies_with(run_out_of_threads, NULL, "all ended, on 1 threads");
+}
+
+#endif
 
 #ifdef GATE_TEST_PLAIN
 enum { MANY = 1000 }; /* ThreadSanitizer has room for some 8000 fibres */

@@ -286,7 +286,8 @@ static void prepare(void) {
     c.int_int = int_int;
     c.nothing = (gate_function){.signature = int_int, .address = (void (*)(void))do_nothing, .name = "do_nothing"};
     c.nap = (gate_function){.signature = int_int, .address = (void (*)(void))nap, .name = "nap"};
-    c.call_back = (gate_function){.signature = with_callback, .address = (void (*)(void))call_back, .name = "call_back"};
+    c.call_back =
+        (gate_function){.signature = with_callback, .address = (void (*)(void))call_back, .name = "call_back"};
     c.make_thread =
         (gate_function){.signature = with_callback, .address = (void (*)(void))make_thread, .name = "make_thread"};
     require(gate_callback_make(runtime, int_int, handle, NULL, &c.callback, NULL) == 0);
