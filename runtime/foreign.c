@@ -24,6 +24,11 @@
  * sleeps for long; and a task that has run for long while others wait, or for which the world is to stop, gives
  * its slot up when it calls.
  *
+ * A call that the monitor had to take a slot from is remembered with that slot, by its function. While tasks wait, the
+ * next call of it gives the slot up at once, as one of class blocking does: the monitor's two looks are paid once, and not
+ * for each of a thousand calls. One that is back too soon ends that; so do some calls of other functions, which
+ * are on the slow way meanwhile.
+ *
  * SPDX-License-Identifier: MIT */
 #include "runtime/internal.h"
 #include "runtime/os/os.h"
@@ -53,12 +58,55 @@ static void give_up(gate_m *m, struct gate__slot *slot) {
         gate__sched_hand_on(slot);
 }
 
+void gate__foreign_learn(gate_m *m, struct gate__slot *slot) {
+    atomic_store_explicit(&slot->calls.lasting, atomic_load(&m->task->where), memory_order_relaxed);
+    atomic_store_explicit(&slot->calls.others, 0, memory_order_relaxed);
+    atomic_fetch_or(&slot->poll, GATE__POLL_LASTS);
+}
+
+static void unlearn(struct gate__slot *slot) {
+    atomic_fetch_and(&slot->poll, ~(uint32_t)GATE__POLL_LASTS);
+}
+
+/* Whether the call that m has begun is likely to last, and tasks wait. */
+static bool is_expected_to_last(gate_m *m, struct gate__slot *slot) {
+    struct gate__calls *calls = &slot->calls;
+    if (atomic_load_explicit(&m->task->where, memory_order_relaxed) ==
+        atomic_load_explicit(&calls->lasting, memory_order_relaxed))
+        return gate__sched_work_waits(m->runtime);
+    uint32_t others = atomic_load_explicit(&calls->others, memory_order_relaxed) + 1;
+    atomic_store_explicit(&calls->others, others, memory_order_relaxed);
+    if (others >= GATE__OTHER_CALLS)
+        unlearn(slot);
+    return false;
+}
+
+/* The call that m has begun wakes the monitor, which finds here when that was. */
+static void ring(gate_m *m, struct gate__slot *slot) {
+    atomic_fetch_and(&slot->poll, ~(uint32_t)GATE__POLL_ALARM);
+    atomic_store_explicit(&slot->calls.rang_at, gate__os_now(), memory_order_relaxed);
+    atomic_store(&slot->calls.rang_tick, atomic_load_explicit(&m->tick, memory_order_relaxed));
+    gate__monitor_ring(m->runtime);
+}
+
 void gate__foreign_enter_slow(gate_m *m, struct gate__slot *slot) {
-    uint32_t asked = atomic_fetch_and(&slot->poll, ~(uint32_t)GATE__POLL_ALARM);
-    if (asked & (GATE__POLL_YIELD | GATE__POLL_STOP))
+    uint32_t asked = atomic_load(&slot->poll);
+    if (asked & (GATE__POLL_YIELD | GATE__POLL_STOP)) {
         give_up(m, slot);
-    else if (asked & GATE__POLL_ALARM)
-        gate__monitor_ring(m->runtime);
+    } else if (asked & GATE__POLL_LASTS && is_expected_to_last(m, slot)) {
+        m->expected = slot;
+        m->expected_at = gate__os_now();
+        give_up(m, slot);
+    } else if (asked & GATE__POLL_ALARM) {
+        ring(m, slot);
+    }
+}
+
+/* Forgets that calls last, if this one did not. */
+static void check_expectation(gate_m *m) {
+    if (m->expected && gate__os_now() - m->expected_at < GATE__FIRST_LOOK)
+        unlearn(m->expected);
+    m->expected = NULL;
 }
 
 void gate__foreign_enter_blocking(gate_m *m) {
@@ -92,6 +140,7 @@ struct gate__slot *gate__foreign_claim(gate_m *m) {
 
 void gate__foreign_leave_slow(gate_m *m) {
     gate_runtime *runtime = m->runtime;
+    check_expectation(m);
     gate__lock(&runtime->lock);
     bool taken = atomic_load(&m->claim) == GATE__CLAIM_TAKEN;
     if (taken)

@@ -367,7 +367,9 @@ struct gate_m {
     struct gate__semaphore wake; /* posted with a slot, or to stop */
     gate_task *left;             /* sched.c's: the task that has just left this M's processor, and why */
     enum gate__leave leave;
-    uint32_t awaits; /* the wakes that it parks for */
+    uint32_t awaits;             /* the wakes that it parks for */
+    struct gate__slot *expected; /* foreign.c's: the slot that was given up for a call that is expected to last, */
+    uint64_t expected_at;        /* and when */
     bool adopted;
     _Atomic bool announced; /* the host's thread_adopt has been called for it */
     pthread_t thread;
@@ -461,10 +463,20 @@ void gate__switch_forget(gate_task *task);
 
 /* What a slot's holder is asked for. It looks when it picks a task, when it enters a call, and when the host polls. */
 enum gate__poll {
-    GATE__POLL_YIELD = 1,  /* its task has run for long and others wait: monitor.c */
-    GATE__POLL_ALARM = 2,  /* its next call is to wake the monitor */
-    GATE__POLL_STOP = 4,   /* the world stops: world.c */
-    GATE__POLL_STOPPER = 8 /* for this slot's task */
+    GATE__POLL_YIELD = 1,   /* its task has run for long and others wait: monitor.c */
+    GATE__POLL_ALARM = 2,   /* its next call is to wake the monitor */
+    GATE__POLL_STOP = 4,    /* the world stops: world.c */
+    GATE__POLL_STOPPER = 8, /* for this slot's task */
+    GATE__POLL_LASTS = 16,  /* a call from it has lasted, and the next of that function is expected to */
+    GATE__POLL_ON_PICK = GATE__POLL_YIELD | GATE__POLL_STOP | GATE__POLL_STOPPER
+};
+
+/* What is known of the calls from a slot: written by its holder, and by the monitor when it takes the slot. */
+struct gate__calls {
+    _Atomic(const char *) lasting; /* the function whose call has lasted; as task->where */
+    _Atomic uint32_t others;       /* calls of other functions from then on */
+    _Atomic uint32_t rang_tick;    /* the call that rang the monitor, and when */
+    _Atomic uint64_t rang_at;
 };
 
 /* What the monitor saw when it last looked at a slot. */
@@ -489,9 +501,16 @@ struct gate__slot {
     gate_m *holder; /* under the runtime's lock */
     struct gate__slot *idle_next;
     struct gate__lock theft;
+    struct gate__calls calls;   /* foreign.c's */
     struct gate__sighting seen; /* monitor.c's */
 } __attribute__((aligned(64)));
 
+/* The slot with which this thread runs interpreter code of runtime; NULL if it doesn't. [any] */
+static inline struct gate__slot *gate__sched_own_slot(const gate_runtime *runtime) {
+    gate_m *m = gate__m();
+    bool runs = m && m->runtime == runtime && atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING;
+    return runs ? m->slot : NULL;
+}
 /* Tasks that wait for a slot. [any] */
 bool gate__sched_work_waits(gate_runtime *runtime);
 /* Queues a LIVE task, and finds it a thread if a slot is idle. [any] */
@@ -585,6 +604,8 @@ static inline void gate__foreign_leave(gate_m *m) {
 
 /* Chooses between membarrier and the exchange, once for the process. [any] */
 void gate__foreign_init(void);
+/* The call for which m has lost slot has lasted. The runtime's lock is held. [monitor] */
+void gate__foreign_learn(gate_m *m, struct gate__slot *slot);
 /* Takes the slot of an M whose call lasts, for the caller to hand on; NULL when the call has ended.
  * The runtime's lock is held. [monitor] */
 struct gate__slot *gate__foreign_claim(gate_m *m);
@@ -638,14 +659,15 @@ struct gate__monitor {
     struct gate__semaphore wake;
     _Atomic uint32_t state; /* of enum gate__monitor_state; whoever makes it AWAKE posts wake */
     _Atomic uint64_t until; /* when its sleep ends by itself */
+    uint64_t look_again;    /* nanoseconds, from a look that saw a new call to the next */
     _Atomic bool stop;
     uint64_t started, next_trace;
 };
 
 int gate__monitor_start(gate_runtime *runtime);
 void gate__monitor_stop(gate_runtime *runtime);
-/* Work waits and no slot is idle. [any] */
-void gate__monitor_notice(gate_runtime *runtime);
+/* Work waits and no slot is idle. own is the caller's slot, if it has one. [any] */
+void gate__monitor_notice(gate_runtime *runtime, struct gate__slot *own);
 /* Ends its sleep: a call has begun that it wants to hear of. [any] */
 void gate__monitor_ring(gate_runtime *runtime);
 /* There is a timer for deadline. [any] */

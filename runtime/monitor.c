@@ -30,6 +30,13 @@ enum { EMPTY_LOOKS = 10 };
 /* What a slot's holder does, the least urgent first. */
 enum sight { NO_CALL, SHORT_CALLS, NEW_CALL, LASTING_CALL };
 
+/* For how long the call that was seen has lasted at least: known of one that rang. */
+static uint64_t age(struct gate__slot *slot, uint64_t now) {
+    uint64_t rang_at = atomic_load_explicit(&slot->calls.rang_at, memory_order_relaxed);
+    bool rang = slot->seen.tick == atomic_load(&slot->calls.rang_tick) && now > rang_at;
+    return rang ? now - rang_at : 0;
+}
+
 /* Compares slot with what the last look saw, and remembers what this one does. The runtime's lock is held. */
 static enum sight sight(struct gate__slot *slot, uint64_t now) {
     struct gate__sighting *seen = &slot->seen;
@@ -41,20 +48,32 @@ static enum sight sight(struct gate__slot *slot, uint64_t now) {
     if (!m || seen->picks != before.picks)
         seen->since = now;
     if (seen->in_call)
-        return before.in_call && before.tick == seen->tick ? LASTING_CALL : NEW_CALL;
+        return (before.in_call && before.tick == seen->tick) || age(slot, now) >= GATE__FIRST_LOOK ? LASTING_CALL
+                                                                                                   : NEW_CALL;
     return before.tick != seen->tick ? SHORT_CALLS : NO_CALL;
+}
+
+static struct gate__slot *claim(struct gate__slot *slot) {
+    gate_m *m = slot->holder;
+    struct gate__slot *claimed = gate__foreign_claim(m);
+    if (claimed)
+        gate__foreign_learn(m, claimed);
+    return claimed;
 }
 
 /* Hands on the slots of calls that last. Returns the most urgent that it saw. */
 static enum sight look(gate_runtime *runtime) {
     enum sight most = NO_CALL;
     uint64_t now = gate__os_now();
+    runtime->monitor.look_again = GATE__FIRST_LOOK;
     for (uint32_t i = 0; i < runtime->slot_count; i++) {
         struct gate__slot *slot = &runtime->slots[i], *claimed = NULL;
         gate__lock(&runtime->lock);
         enum sight seen = runtime->world.stopper ? NO_CALL : sight(slot, now);
         if (seen == LASTING_CALL)
-            claimed = gate__foreign_claim(slot->holder);
+            claimed = claim(slot);
+        else if (seen == NEW_CALL && GATE__FIRST_LOOK - age(slot, now) < runtime->monitor.look_again)
+            runtime->monitor.look_again = GATE__FIRST_LOOK - age(slot, now);
         else if (now > slot->seen.since + GATE__RUNS_LONG)
             atomic_fetch_or(&slot->poll, GATE__POLL_YIELD);
         gate__unlock(&runtime->lock);
@@ -126,7 +145,7 @@ static void *run(void *data) {
         else if (period > GATE__LOOK_AT_CALLS)
             sleep_for(runtime, GATE__MONITOR_DOZING, period);
         else
-            sleep_for(runtime, GATE__MONITOR_NAPPING, looks_again ? GATE__FIRST_LOOK : period);
+            sleep_for(runtime, GATE__MONITOR_NAPPING, looks_again ? runtime->monitor.look_again : period);
     }
     return NULL;
 }
@@ -154,9 +173,13 @@ static void wake(struct gate__monitor *monitor, uint32_t state) {
         gate__semaphore_post(&monitor->wake);
 }
 
-void gate__monitor_notice(gate_runtime *runtime) {
-    if (atomic_load_explicit(&runtime->monitor.state, memory_order_relaxed) == GATE__MONITOR_PARKED)
-        wake(&runtime->monitor, GATE__MONITOR_PARKED);
+void gate__monitor_notice(gate_runtime *runtime, struct gate__slot *own) {
+    if (atomic_load_explicit(&runtime->monitor.state, memory_order_relaxed) != GATE__MONITOR_PARKED)
+        return;
+    if (own)
+        atomic_fetch_or(&own->poll,
+                        GATE__POLL_ALARM); /* a call that begins before it is awake tells since when it lasts */
+    wake(&runtime->monitor, GATE__MONITOR_PARKED);
 }
 
 void gate__monitor_ring(gate_runtime *runtime) {

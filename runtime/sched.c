@@ -173,6 +173,10 @@ static __attribute__((noinline)) bool answer_poll(struct gate__slot *slot) {
     return asked & GATE__POLL_STOP;
 }
 
+static inline bool is_asked(struct gate__slot *slot) {
+    return atomic_load_explicit(&slot->poll, memory_order_relaxed) & GATE__POLL_ON_PICK;
+}
+
 static inline bool stops(struct gate__slot *slot) {
     return atomic_load_explicit(&slot->poll, memory_order_relaxed) & GATE__POLL_STOP;
 }
@@ -183,7 +187,7 @@ static inline gate_task *pick(struct gate__slot *slot, bool far) {
     gate_task *task = NULL;
     uint32_t picks = atomic_load_explicit(&slot->picks, memory_order_relaxed) + 1;
     atomic_store_explicit(&slot->picks, picks, memory_order_relaxed);
-    if (__builtin_expect(atomic_load_explicit(&slot->poll, memory_order_relaxed) != 0, 0) && answer_poll(slot))
+    if (__builtin_expect(is_asked(slot), 0) && answer_poll(slot))
         return NULL;
     if (__builtin_expect(picks % GATE__LOOK_AT_RUNTIME_EVERY == 0, 0))
         task = pop_global(slot->runtime);
@@ -367,27 +371,27 @@ static __attribute__((noinline)) void wake_one(gate_runtime *runtime) {
     if (slot)
         gate__sched_hand_on(slot);
     else
-        gate__monitor_notice(runtime);
+        gate__monitor_notice(runtime, NULL);
 }
 
-/* Finds the work that has just been queued a thread, if a slot is idle and nobody searches. */
-static inline void wake(gate_runtime *runtime) {
+/* Finds the work that has just been queued a thread, if a slot is idle and nobody searches. own is the caller's slot, if it
+ * has one. */
+static inline void wake(gate_runtime *runtime, struct gate__slot *own) {
     gate__foreign_light_barrier();
     if (atomic_load_explicit(&runtime->idle_slot_count, memory_order_relaxed) == 0)
-        gate__monitor_notice(runtime);
+        gate__monitor_notice(runtime, own);
     else if (atomic_load_explicit(&runtime->searching, memory_order_relaxed) == 0)
         wake_one(runtime);
 }
 
 void gate__sched_ready(gate_task *task) {
     gate_runtime *runtime = task->runtime;
-    gate_m *m = gate__m();
-    bool runs = m && m->runtime == runtime && atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING;
-    if (runs && m->slot)
-        push_own(m->slot, task);
+    struct gate__slot *slot = gate__sched_own_slot(runtime);
+    if (slot)
+        push_own(slot, task);
     else
         push_global(runtime, task);
-    wake(runtime);
+    wake(runtime, slot);
 }
 
 /* Tasks that leave their M's processor */
@@ -420,11 +424,11 @@ static inline void settle(gate_m *m) {
     case GATE__LEAVE_YIELD:
         push_own(m->slot, task);
         if (atomic_load_explicit(&m->runtime->idle_slot_count, memory_order_relaxed))
-            wake(m->runtime);
+            wake(m->runtime, m->slot);
         break;
     case GATE__LEAVE_CALL:
         push_global(m->runtime, task);
-        wake(m->runtime);
+        wake(m->runtime, NULL);
         break;
     case GATE__LEAVE_PARK:
         if (!enter_park(task, m->awaits))
@@ -495,7 +499,7 @@ static struct gate__slot *begin_wait(gate_m *m) {
     gate__unlock(&m->runtime->lock);
     for (gate_task *task; (task = remove_first(&later)) != NULL;) {
         push_global(m->runtime, task);
-        wake(m->runtime);
+        wake(m->runtime, NULL);
     }
     return slot;
 }
@@ -542,7 +546,7 @@ static void yield_here(gate_m *m) {
     struct gate__slot *slot = begin_wait(m);
     push_own(slot, m->task);
     gate__sched_hand_on(slot);
-    gate__monitor_notice(m->runtime);
+    gate__monitor_notice(m->runtime, NULL);
     wait_here(m);
 }
 
@@ -572,7 +576,7 @@ void gate__sched_park(gate_m *m, uint32_t wakes, const char *why) {
 
 /* Settles what was asked of the running task, which keeps its M. Whether it is to give its slot away. */
 static bool gives_way(struct gate__slot *slot) {
-    bool stop = atomic_load_explicit(&slot->poll, memory_order_relaxed) && answer_poll(slot);
+    bool stop = is_asked(slot) && answer_poll(slot);
     return stop || atomic_load(&slot->ready.count) || atomic_load(&slot->runtime->ready.count);
 }
 
@@ -607,7 +611,7 @@ void gate__sched_wait_for_slot(gate_m *m) {
     if (keeps_m(m)) {
         begin_wait(m);
         push_global(m->runtime, m->task);
-        wake(m->runtime);
+        wake(m->runtime, NULL);
         wait_here(m);
     } else {
         leave(m, GATE__LEAVE_CALL, NULL);
@@ -634,7 +638,7 @@ static gate_task *search(gate_m *m) {
     /* Whoever has queued a second task meanwhile has left that to this M. */
     gate__foreign_heavy_barrier();
     if (task && gate__sched_work_waits(runtime))
-        wake(runtime);
+        wake(runtime, NULL);
     return task ? task : pick(m->slot, true);
 }
 

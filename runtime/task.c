@@ -25,13 +25,6 @@ static void set_name(gate_task *task, const char *name) {
 
 /* Tasks that have ended are kept for the next spawns: some with each slot, for whoever has it, and the rest,
  * by their stacks, in the runtime's pools. A slot also has some numbers in advance. */
-/* The slot with which this thread runs interpreter code of runtime; NULL if it doesn't. */
-static struct gate__slot *slot_in(gate_runtime *runtime) {
-    gate_m *m = gate__m();
-    bool runs = m && m->runtime == runtime && atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING;
-    return runs ? m->slot : NULL;
-}
-
 static uint64_t take_number(gate_runtime *runtime, struct gate__slot *slot) {
     if (!slot)
         return atomic_fetch_add(&runtime->last_number, 1) + 1;
@@ -63,7 +56,7 @@ static int take(gate_runtime *runtime, struct gate__slot *slot, unsigned class, 
 
 static void give_back(gate_task *task) {
     gate_runtime *runtime = task->runtime;
-    struct gate__slot *slot = slot_in(runtime);
+    struct gate__slot *slot = gate__sched_own_slot(runtime);
     struct gate__stack stack = task->stack;
     unsigned class = gate__stack_class(stack.size);
     atomic_store_explicit(&task->state, GATE__FREE, memory_order_release);
@@ -132,13 +125,13 @@ int gate_task_spawn(gate_runtime *runtime, const struct gate_task_config *config
     if (!config->main || (config->stack_size && config->stack_size < GATE__STACK_LEAST))
         return -EINVAL;
     runtime = runtime ? runtime : m->runtime;
-    struct gate__slot *slot = slot_in(runtime);
+    struct gate__slot *slot = gate__sched_own_slot(runtime);
     unsigned class = config->stack_size ? gate__stack_class(config->stack_size) : runtime->usual_class;
     int failed = take(runtime, slot, class, &task);
     if (failed)
         return failed;
     set_up(task, runtime, config);
-    atomic_store_explicit(&task->number, take_number(runtime, slot_in(runtime)), memory_order_relaxed);
+    atomic_store_explicit(&task->number, take_number(runtime, gate__sched_own_slot(runtime)), memory_order_relaxed);
     atomic_store_explicit(&task->end, result ? NULL : &detached, memory_order_relaxed);
     atomic_store_explicit(&task->state, GATE__LIVE, memory_order_release);
     if (result)

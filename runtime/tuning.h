@@ -29,6 +29,9 @@ enum {
     GATE__MOST_STOLEN = GATE__TUNED(64, 1),
     GATE__SEARCHES = GATE__TUNED(400, 1),
 
+    /* foreign.c: for how many calls of others it is remembered that one has lasted */
+    GATE__OTHER_CALLS = GATE__TUNED(16, 1),
+
     /* monitor.c, nanoseconds: its periods, and how long a task may hold its slot */
     GATE__FIRST_LOOK = GATE__TUNED(20 * 1000, 1000),
     GATE__LOOK_AT_CALLS = GATE__TUNED(200 * 1000, 2000),

@@ -28,6 +28,8 @@ Test(foreign, a_call_outside_any_task_runs_in_place) {
     cr_assert(called < here && here - called < 4096);
 }
 
+static _Atomic bool race_is_over;
+
 struct race {
     _Atomic bool over;
     uint64_t longest_pause;
@@ -183,4 +185,90 @@ static void *recurse(void *depth) {
 
 Test(foreign, crossings_nest_both_ways_and_keep_their_frames) {
     run_task(recurse, (void *)100);
+}
+
+/* What is expected of a function's next call after one has lasted. Two tasks: one calls, the other is always ready. */
+
+static void *yield_until_over(void *unused) {
+    while (!atomic_load(&race_is_over))
+        gate_task_yield();
+    return unused;
+}
+
+static void note_whether_slot_is_gone(void *gone) {
+    gate_m *m = gate__m();
+    gate__lock(&m->runtime->lock);
+    *(bool *)gone = m->slot == NULL;
+    gate__unlock(&m->runtime->lock);
+    usleep(1000);
+}
+
+static bool gives_slot_up_at_once(const char *function) {
+    bool gone = false;
+    atomic_store(&gate_task_current()->where, function);
+    gate__foreign_call(note_whether_slot_is_gone, &gone);
+    return gone;
+}
+
+static bool is_any_expected_to_last(void) {
+    return atomic_load(&gate__m()->slot->poll) & GATE__POLL_LASTS;
+}
+
+static void lose_slot(const char *function) {
+    atomic_store(&gate_task_current()->where, function);
+    block_ms(20);
+}
+
+static void *expect(void *unused) {
+    lose_slot("sleep");
+    cr_assert(is_any_expected_to_last());
+    cr_assert(gives_slot_up_at_once("sleep"));
+    cr_assert(GATE_HOSTILE || !gives_slot_up_at_once("another"), "one of another function keeps it at first");
+    return unused;
+}
+
+static void *call_others(void *unused) {
+    lose_slot("sleep");
+    atomic_store(&gate_task_current()->where, "another");
+    for (int i = 0; i < GATE__OTHER_CALLS; i++)
+        gate__foreign_call(nothing, NULL);
+    cr_assert_not(is_any_expected_to_last());
+    return unused;
+}
+
+static void run_beside_a_ready_one(gate_task_main body) {
+    gate_runtime *runtime = start(1);
+    atomic_store(&race_is_over, false);
+    gate_task *ready = spawn("ready", yield_until_over, NULL);
+    join(spawn("calls", body, NULL));
+    atomic_store(&race_is_over, true);
+    join(ready);
+    stop(runtime);
+}
+
+Test(foreign, a_call_of_a_function_that_has_lasted_gives_its_slot_up_at_once) {
+    run_beside_a_ready_one(expect);
+}
+
+#if !GATE_HOSTILE /* there, what is back within a microsecond is soon */
+
+static void *be_wrong(void *unused) {
+    bool forgot = false;
+    for (int tries = 0; !forgot && tries < 100; tries++) { /* on a busy machine the short call may take long, too */
+        lose_slot("sleep");
+        gate__foreign_call(nothing, NULL);
+        forgot = !is_any_expected_to_last();
+    }
+    cr_assert(forgot);
+    return unused;
+}
+
+Test(foreign, a_call_that_is_back_at_once_ends_what_was_expected) {
+    run_beside_a_ready_one(be_wrong);
+}
+
+#endif
+
+Test(foreign, calls_of_other_functions_end_it_too) {
+    run_beside_a_ready_one(call_others);
 }
