@@ -68,17 +68,32 @@ static bool has_frame_of(void *const frames[], int count, const void *function) 
 }
 
 struct trace {
+    void (*take)(void *trace);
     void *frames[64];
     int count;
 };
 
-static __attribute__((noinline)) void take_trace(void *data) {
+static __attribute__((noinline)) void take_backtrace(void *data) {
     struct trace *trace = data;
     trace->count = backtrace(trace->frames, 64);
 }
 
+/* MemorySanitizer doesn't see who writes a frame's first words. */
+__attribute__((weak)) void __msan_unpoison(const volatile void *base, size_t length);
+
+/* As a profiler does: a frame begins with the caller's frame pointer and the return address. */
+static __attribute__((noinline)) void follow_frame_pointers(void *data) {
+    struct trace *trace = data;
+    for (void **frame = __builtin_frame_address(0); frame && trace->count < 64; frame = *frame) {
+        if (__msan_unpoison)
+            __msan_unpoison(frame, 2 * sizeof *frame);
+        trace->frames[trace->count++] = frame[1];
+    }
+}
+
 static __attribute__((noinline)) void call_back_for_trace(void *data) {
-    gate__switch_call_back(gate__m(), take_trace, data);
+    struct trace *trace = data;
+    gate__switch_call_back(gate__m(), trace->take, trace);
     __asm__ volatile(""); /* no tail call: its frame is to be seen */
 }
 
@@ -94,11 +109,21 @@ static const void *address_of(void (*function)(void)) {
     return (const void *)(uintptr_t)function;
 }
 
+static void require_frames_of_both_stacks(const struct trace *trace) {
+    cr_assert(has_frame_of(trace->frames, trace->count, address_of((void (*)(void))call_back_for_trace)));
+    cr_assert(has_frame_of(trace->frames, trace->count, address_of((void (*)(void))trace_from_task)));
+    cr_assert_lt(trace->count, 40, "the trace does not end at the task's first frame");
+}
+
 Test(switch, a_backtrace_crosses_to_the_system_stack_and_back) {
-    struct trace trace = {{NULL}, 0};
+    struct trace trace = {.take = take_backtrace};
     run_task(trace_from_task, &trace);
-    cr_assert(has_frame_of(trace.frames, trace.count, address_of((void (*)(void))take_trace)));
-    cr_assert(has_frame_of(trace.frames, trace.count, address_of((void (*)(void))call_back_for_trace)));
-    cr_assert(has_frame_of(trace.frames, trace.count, address_of((void (*)(void))trace_from_task)));
-    cr_assert_lt(trace.count, 40, "the trace does not end at the task's first frame");
+    cr_assert(has_frame_of(trace.frames, trace.count, address_of((void (*)(void))take_backtrace)));
+    require_frames_of_both_stacks(&trace);
+}
+
+Test(switch, frame_pointers_lead_to_the_system_stack_and_back) {
+    struct trace trace = {.take = follow_frame_pointers};
+    run_task(trace_from_task, &trace);
+    require_frames_of_both_stacks(&trace);
 }

@@ -101,7 +101,8 @@ GATE__END(gate__arch_cross_back)
  *                                       | rbp rbx r12 .. r15 |
  *                                       | mxcsr, x87 control | <- saved pointer, 16-byte aligned
  *                                       +--------------------+
- */
+ *
+ * callgate-gdb.py reads this, too. */
 GATE__ROUTINE(gate__arch_swap)
     .cfi_signal_frame
     endbr64
