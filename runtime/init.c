@@ -22,6 +22,7 @@ static const struct {
     {"membarrier", &gate__settings.membarrier},   {"guardpages", &gate__settings.guardpages},
     {"annotations", &gate__settings.annotations}, {"schedtrace", &gate__settings.schedtrace},
     {"calltrace", &gate__settings.calltrace},     {"leaf", &gate__settings.leaf},
+    {"stackpoison", &gate__settings.stackpoison},
 };
 
 /* Takes one "name=value" of length bytes. */

@@ -244,6 +244,11 @@ void gate__stack_put(struct gate__stack_pool *pool, struct gate__stack stack);
 /* Calls fn for each stack that was ever in use, and perhaps others, which are zero. [any] */
 void gate__stack_visit(struct gate__stack_pool *pool, void (*fn)(void *argument, struct gate__stack stack),
                        void *argument);
+/* Fills a stack that nothing runs on with a pattern, from its base up to end, for gate__stack_used. [any] */
+void gate__stack_poison(const struct gate__stack *stack, const void *end);
+/* Bytes from the upper end down to the lowest that was touched: since the stack was poisoned, if stackpoison is
+ * set, else ever, in pages. Its user goes on. [any] */
+size_t gate__stack_used(const struct gate__stack *stack);
 /* Whether address lies in the guard below stack. [signal] */
 bool gate__stack_guards(const struct gate__stack *stack, const void *address);
 
@@ -714,6 +719,7 @@ struct gate__settings {
     int schedtrace;  /* milliseconds from one line about the scheduler to the next; 0: none */
     int calltrace;   /* 1: each foreign call is shown, with the time it took */
     int leaf;        /* microseconds from which on a call of class leaf is reported; 0: none is */
+    int stackpoison; /* 1: a task starts on a stack that is full of a pattern */
 };
 extern struct gate__settings gate__settings;
 /* Reads them; a start does that once for the process. [any] */

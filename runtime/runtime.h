@@ -226,6 +226,16 @@ uint64_t gate_task_number(const gate_task *task);
 void *gate_task_host(const gate_task *task);
 void gate_task_set_host(gate_task *task, void *host);
 
+/* How many bytes of its stack the task has used, from the stack's upper end down to the lowest byte that was ever
+ * touched: at most its stack_size. A few hundred are the runtime's own. 0 for a root task.
+ *
+ * It is an upper bound, in whole pages: what earlier tasks on the same stack touched counts, unless the system has
+ * had those pages back (a page that was swapped out does not count). With GATE_DEBUG=stackpoison=1 it is this task's
+ * own, exact to a word but for frames whose lower end was never written.
+ * Not in gate_runtime_list, since it costs a system call, and one more for each MiB; with stackpoison, a read of what
+ * is unused. Never waits for a slot. Any thread, while the handle is alive. */
+size_t gate_task_stack_used(const gate_task *task);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

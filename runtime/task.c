@@ -122,6 +122,8 @@ static void set_up(gate_task *task, gate_runtime *runtime, const struct gate_tas
     atomic_store_explicit(&task->on, NULL, memory_order_relaxed);
     atomic_store_explicit(&task->where, NULL, memory_order_relaxed);
     set_name(task, config->name ? config->name : "task");
+    if (__builtin_expect(gate__settings.stackpoison, 0))
+        gate__stack_poison(&task->stack, task);
     gate__switch_prepare(task, live);
 }
 
@@ -404,4 +406,8 @@ void *gate_task_host(const gate_task *task) {
 
 void gate_task_set_host(gate_task *task, void *host) {
     atomic_store_explicit(&task->host, host, memory_order_relaxed);
+}
+
+size_t gate_task_stack_used(const gate_task *task) {
+    return task->stack.base ? gate__stack_used(&task->stack) : 0;
 }

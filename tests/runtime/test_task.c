@@ -1,6 +1,7 @@
 /* Tasks: their making, their end, the wakes between them, and what can be seen of them. */
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/support/runtime.h"
@@ -423,4 +424,105 @@ Test(task, each_is_listed_as_one_thing_while_others_come_and_go) {
     pthread_join(thread, NULL);
     wait_until((block_ms(1), gate_runtime_list(runtime, NULL, 0) == 1)); /* the detached ones */
     stop(runtime);
+}
+
+/* How much of its stack a task has used */
+
+enum { FRAME = 1024, DEPTH = 20, PAGE = 4096, LITTLE = 2048 };
+
+static void use_setting(const char *setting) {
+    setenv("GATE_DEBUG", setting, 1);
+    gate__init_read_settings();
+}
+
+/* Goes down depth frames and back, and stores where the lowest one ends. AddressSanitizer would put room elsewhere. */
+static __attribute__((noinline, no_sanitize("address"))) int go_down(int depth, const volatile char **lowest) {
+    volatile char room[FRAME];
+    for (size_t i = 0; i < sizeof room; i++)
+        room[i] = (char)depth;
+    *lowest = room;
+    return depth > 1 ? go_down(depth - 1, lowest) + room[0] : room[0];
+}
+
+static void *park_go_down_and_park(void *lowest) {
+    gate_task_park("the first look");
+    go_down(DEPTH, lowest);
+    gate_task_park("the second look");
+    return NULL;
+}
+
+/* What is used of the stack of a task, before it goes down and after. The second is no less than bytes down to
+ * *lowest. */
+struct use {
+    size_t before, after, depth;
+};
+
+static struct use use_stack(void) {
+    const volatile char *lowest = NULL;
+    gate_task *task = spawn("deep", park_go_down_and_park, &lowest);
+    struct use use = {0, 0, 0};
+    wait_for_state(task, GATE__PARKED);
+    use.before = gate_task_stack_used(task);
+    gate_task_ready(task);
+    wait_until((block_ms(1), lowest != NULL));
+    wait_for_state(task, GATE__PARKED);
+    use.after = gate_task_stack_used(task);
+    use.depth = (size_t)(task->stack.base + task->stack.size - lowest);
+    gate_task_ready(task);
+    join(task);
+    return use;
+}
+
+Test(task, its_use_of_the_stack_is_known_in_pages_and_what_was_there_before_counts) {
+    gate_runtime *runtime = start(1);
+    struct use first = use_stack(), second = use_stack();
+    cr_assert_leq(first.before, (size_t)PAGE);
+    cr_assert_geq(first.depth, (size_t)DEPTH * FRAME);
+    cr_assert(first.after >= first.depth && first.after < first.depth + 2 * PAGE);
+    cr_assert_eq(second.before, first.after, "the same stack");
+    cr_assert_eq(gate_task_stack_used(gate_task_current()), 0u);
+    stop(runtime);
+}
+
+Test(task, its_use_of_a_poisoned_stack_is_its_own_and_exact_but_for_a_frame) {
+    use_setting("stackpoison=1");
+    gate_runtime *runtime = start(1);
+    for (int i = 0; i < 2; i++) {
+        struct use use = use_stack();
+        cr_assert_lt(use.before, (size_t)LITTLE);
+        cr_assert_geq(use.depth, (size_t)DEPTH * FRAME);
+        cr_assert(use.after >= use.depth && use.after < use.depth + FRAME, "%zu bytes down to %zu", use.after,
+                  use.depth);
+    }
+    stop(runtime);
+    use_setting("stackpoison=0");
+}
+
+static void *go_down_often(void *depth) {
+    while (!atomic_load(&enough))
+        go_down(DEPTH, depth);
+    return NULL;
+}
+
+static void measure_while_it_runs(void) {
+    gate_runtime *runtime = start(2);
+    const volatile char *lowest = NULL;
+    size_t most = 0;
+    atomic_store(&enough, false);
+    gate_task *task = spawn("busy", go_down_often, &lowest);
+    for (int i = 0; i < 1000 || most < (size_t)DEPTH * FRAME; i++) {
+        size_t used = gate_task_stack_used(task);
+        cr_assert(used >= most && used < (size_t)(DEPTH + 8) * FRAME);
+        most = used;
+    }
+    atomic_store(&enough, true);
+    join(task);
+    stop(runtime);
+}
+
+Test(task, its_use_of_the_stack_can_be_asked_for_while_it_runs) {
+    measure_while_it_runs();
+    use_setting("stackpoison=1");
+    measure_while_it_runs();
+    use_setting("stackpoison=0");
 }
