@@ -97,7 +97,8 @@ enum gate_call_class {
 typedef struct gate_function {
     const gate_signature *signature;
     void (*address)(void);
-    const char *name; /* shown when tasks are listed; NULL is "a function" */
+    const char *name; /* where gate_runtime_list says that the task is, NULL is "a function": text that lives as long as
+                         whoever lists tasks may look at it */
     enum gate_call_class call_class;
 } gate_function;
 

@@ -76,7 +76,9 @@ static void cross(gate_m *m, struct gate__call *call) {
     void (*fn)(void *) = __builtin_expect(gate__trace_is_on(), 0) ? gate__trace_run : gate__call_run;
     switch (call->function->call_class) {
     case GATE_CALL_LEAF:
+        atomic_store_explicit(&m->task->in_leaf, true, memory_order_relaxed);
         gate__switch_call(m, fn, call);
+        atomic_store_explicit(&m->task->in_leaf, false, memory_order_relaxed);
         break;
     case GATE_CALL_BLOCKING:
         gate__foreign_call_blocking(m, fn, call);

@@ -1,4 +1,4 @@
-/* Runtimes: their start and stop, who still uses one, and the settings from the environment.
+/* Runtimes: their start and stop, who still uses one, which tasks are in one, and the settings from the environment.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
@@ -22,6 +22,7 @@ static const struct {
     {"membarrier", &gate__settings.membarrier},   {"guardpages", &gate__settings.guardpages},
     {"annotations", &gate__settings.annotations}, {"schedtrace", &gate__settings.schedtrace},
     {"calltrace", &gate__settings.calltrace},     {"leaf", &gate__settings.leaf},
+    {"stackpoison", &gate__settings.stackpoison},
 };
 
 /* Takes one "name=value" of length bytes. */
@@ -225,20 +226,18 @@ struct leftovers {
 };
 
 /* Every one but the caller, those that have ended and belong to nobody, and threads that are outside. */
-static bool is_left(const gate_runtime *runtime, gate_task *task) {
-    if (task == runtime->starter->root)
+static bool is_left(const gate_runtime *runtime, gate_task *task, enum gate_task_state state) {
+    if (task == runtime->starter->root || state == GATE_TASK_OUTSIDE)
         return false;
-    if (!task->main)
-        return atomic_load(&task->bound->status) != GATE__M_OUTSIDE;
-    return !gate__task_is_detached(task) || (atomic_load(&task->state) & GATE__STATES) != GATE__DONE;
+    return state != GATE_TASK_ENDED || !gate__task_is_detached(task);
 }
 
-static void note_leftover(void *argument, gate_task *task) {
+static void note_leftover(void *argument, gate_task *task, const struct gate_task_info *info) {
     struct leftovers *left = argument;
     char place[120];
-    if (!is_left(left->runtime, task))
+    if (!is_left(left->runtime, task, info->state))
         return;
-    gate__task_describe(task, place, sizeof place);
+    gate__task_describe(info, place, sizeof place);
     if (left->used + strlen(place) + 40 < sizeof left->places)
         left->used += (size_t)snprintf(left->places + left->used, sizeof left->places - left->used, "%s%s",
                                        left->count ? ", " : "", place);
@@ -303,4 +302,25 @@ int gate_runtime_stop(gate_runtime *runtime, gate_error *error) {
     gate__m_drop_root(m);
     gate__init_release(runtime);
     return 0;
+}
+
+struct list {
+    struct gate_task_info *infos;
+    size_t room, count;
+};
+
+static void list_one(void *argument, gate_task *task, const struct gate_task_info *info) {
+    struct list *list = argument;
+    (void)task;
+    if (list->count < list->room)
+        list->infos[list->count] = *info;
+    list->count++;
+}
+
+size_t gate_runtime_list(gate_runtime *runtime, struct gate_task_info *infos, size_t room) {
+    struct list list = {infos, room, 0};
+    gate__lock(&runtime->lock);
+    gate__task_visit(runtime, list_one, &list);
+    gate__unlock(&runtime->lock);
+    return list.count;
 }

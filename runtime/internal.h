@@ -244,6 +244,11 @@ void gate__stack_put(struct gate__stack_pool *pool, struct gate__stack stack);
 /* Calls fn for each stack that was ever in use, and perhaps others, which are zero. [any] */
 void gate__stack_visit(struct gate__stack_pool *pool, void (*fn)(void *argument, struct gate__stack stack),
                        void *argument);
+/* Fills a stack that nothing runs on with a pattern, from its base up to end, for gate__stack_used. [any] */
+void gate__stack_poison(const struct gate__stack *stack, const void *end);
+/* Bytes from the upper end down to the lowest that was touched: since the stack was poisoned, if stackpoison is
+ * set, else ever, in pages. Its user goes on. [any] */
+size_t gate__stack_used(const struct gate__stack *stack);
 /* Whether address lies in the guard below stack. [signal] */
 bool gate__stack_guards(const struct gate__stack *stack, const void *address);
 
@@ -293,7 +298,8 @@ struct gate_task {
     _Atomic(const char *) where; /* what it is parked for, or the function it is calling */
     void *call;                  /* the bridge's: its innermost foreign call */
     int call_errno;              /* the bridge's: errno of its last foreign call */
-    void *host;
+    _Atomic bool in_leaf;        /* the bridge's: it is in a call that its M's status doesn't tell of */
+    _Atomic(void *) host;
     gate_task_main main; /* NULL for a root task */
     void *argument;
     void *result;
@@ -322,13 +328,14 @@ int gate__task_wake(gate_task *task, uint32_t wake);
 int gate__task_give_wake(gate_task *task, uint32_t wake, bool *waits);
 /* The calling thread's M, which runs interpreter code: function demands it, and is named if not. [any] */
 gate_m *gate__task_running(const char *function);
-/* Calls fn for each task that is not FREE, the roots first. What they do meanwhile goes on. The runtime's lock is
- * held. [any] */
-void gate__task_visit(gate_runtime *runtime, void (*fn)(void *argument, gate_task *task), void *argument);
+/* Calls fn with what is seen of each task that is not FREE, the roots first. They go on meanwhile: of the task itself
+ * fn may use what is atomic. The runtime's lock is held. [any] */
+typedef void gate__task_visitor(void *argument, gate_task *task, const struct gate_task_info *info);
+void gate__task_visit(gate_runtime *runtime, gate__task_visitor *fn, void *argument);
 /* Whether nobody will ask for it any more once it has ended. [any] */
 bool gate__task_is_detached(gate_task *task);
-/* Writes "'name' (#1), parked: why". [any] */
-void gate__task_describe(gate_task *task, char *buffer, size_t size);
+/* Writes "'name' (#1) parked: why". [any] */
+void gate__task_describe(const struct gate_task_info *info, char *buffer, size_t size);
 
 /* m.c: threads */
 
@@ -734,6 +741,7 @@ struct gate__settings {
     int schedtrace;  /* milliseconds from one line about the scheduler to the next; 0: none */
     int calltrace;   /* 1: each foreign call is shown, with the time it took */
     int leaf;        /* microseconds from which on a call of class leaf is reported; 0: none is */
+    int stackpoison; /* 1: a task starts on a stack that is full of a pattern */
 };
 extern struct gate__settings gate__settings;
 /* Reads them; a start does that once for the process. [any] */

@@ -86,6 +86,37 @@ int gate_runtime_start(const struct gate_runtime_config *config, gate_runtime **
  * then nothing changes. -EPERM on another thread than the one that started the runtime. */
 int gate_runtime_stop(gate_runtime *runtime, gate_error *error);
 
+/* What a task is doing. */
+enum gate_task_state {
+    GATE_TASK_READY,   /* it could go on, and waits for a slot */
+    GATE_TASK_RUNNING, /* its interpreter code, a callback's handler too */
+    GATE_TASK_IN_CALL, /* C that it called */
+    GATE_TASK_PARKED,  /* it waits for a wake, or for the end of a task that it joins */
+    GATE_TASK_OUTSIDE, /* an adopted thread's root task between callbacks: C that the runtime did not call */
+    GATE_TASK_ENDED    /* it is to be joined, detached or freed */
+};
+
+/* What is known of a task without asking it. */
+struct gate_task_info {
+    uint64_t number;
+    char name[32];
+    enum gate_task_state state;
+    const char *where; /* PARKED: why; IN_CALL: the function's name, if it has one. NULL in other states */
+    uint64_t thread;   /* the number (gate_m_number) of the thread that runs it or has it in C; 0 if none does */
+    size_t stack_size; /* bytes; 0 for a root task */
+    void *host;        /* gate_task_host */
+};
+
+/* Lists the runtime's tasks, the roots first, in no other order: fills at most room entries of infos, and
+ * returns how many tasks there are, as snprintf does. infos may be NULL if room is 0.
+ *
+ * Tasks go on meanwhile. Each entry is true of its task at some moment of the call, and two of them perhaps of
+ * no moment in common: one that is made or ends meanwhile may be there or not. Ownership: where is the pointer that
+ * the host gave, and not a copy. What host points to may be gone.
+ * Never waits for a slot, but keeps others from getting or giving up one: some 0.1 us for each task.
+ * Threads: any, inside the runtime or not, as long as the runtime is not being stopped. */
+size_t gate_runtime_list(gate_runtime *runtime, struct gate_task_info *infos, size_t room);
+
 /* Returns the calling thread's handle, and pins the running task to this thread until the matching
  * gate_m_release. Calls nest. A thread that no runtime knows is adopted into the runtime that was
  * started first, without a slot, and dropped when it ends.
@@ -135,8 +166,9 @@ void gate_task_detach(gate_task *task);
 void gate_task_yield(void);
 
 /* Suspends the calling task until gate_task_ready is called for it; returns at once if it was called
- * since the last park, so a ready that comes first is not lost. why is a constant string that
- * says what the task waits for, shown by whoever lists tasks. Threads: only tasks with a slot. */
+ * since the last park, so a ready that comes first is not lost. why says what the task waits for, and
+ * is the where of gate_runtime_list: a constant string, or one that lives as long as whoever lists tasks may
+ * look at it. Threads: only tasks with a slot. */
 void gate_task_park(const char *why);
 
 /* Whether the calling task is to yield: it has held its slot for 10 ms while others wait for one. For
@@ -193,6 +225,16 @@ uint64_t gate_task_number(const gate_task *task);
  * it can't run. */
 void *gate_task_host(const gate_task *task);
 void gate_task_set_host(gate_task *task, void *host);
+
+/* How many bytes of its stack the task has used, from the stack's upper end down to the lowest byte that was ever
+ * touched: at most its stack_size. A few hundred are the runtime's own. 0 for a root task.
+ *
+ * It is an upper bound, in whole pages: what earlier tasks on the same stack touched counts, unless the system has
+ * had those pages back (a page that was swapped out does not count). With GATE_DEBUG=stackpoison=1 it is this task's
+ * own, exact to a word but for frames whose lower end was never written.
+ * Not in gate_runtime_list, since it costs a system call, and one more for each MiB; with stackpoison, a read of what
+ * is unused. Never waits for a slot. Any thread, while the handle is alive. */
+size_t gate_task_stack_used(const gate_task *task);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

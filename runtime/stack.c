@@ -17,6 +17,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "runtime/internal.h"
@@ -249,6 +250,38 @@ void gate__stack_visit(struct gate__stack_pool *pool, void (*fn)(void *argument,
         for (size_t i = 0, end = chunk->handed; i < end; i++)
             fn(argument, (struct gate__stack){stack_of(pool, chunk, i), pool->size, chunk});
     }
+}
+
+/* Poison: what a stack is filled with, so that its use leaves traces */
+
+enum { POISON = 0xb5 };
+
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+#define READS_UNSEEN __attribute__((no_sanitize("memory")))
+#endif
+#endif
+#ifndef READS_UNSEEN
+#define READS_UNSEEN __attribute__((no_sanitize("address", "thread")))
+#endif
+
+/* The lowest word without poison; end if there is none. They are words of frames that may be in use by now. */
+static READS_UNSEEN const char *first_clean(const char *base, const char *end) {
+    const uintptr_t poison = UINTPTR_MAX / 0xff * POISON;
+    while (base < end && *(const volatile uintptr_t *)(const void *)base == poison)
+        base += sizeof poison;
+    return base;
+}
+
+void gate__stack_poison(const struct gate__stack *stack, const void *end) {
+    memset(stack->base, POISON, (size_t)((const char *)end - stack->base));
+}
+
+size_t gate__stack_used(const struct gate__stack *stack) {
+    const char *end = stack->base + stack->size;
+    const char *lowest =
+        gate__settings.stackpoison ? first_clean(stack->base, end) : gate__os_first_resident(stack->base, end);
+    return (size_t)(end - lowest);
 }
 
 bool gate__stack_guards(const struct gate__stack *stack, const void *address) {

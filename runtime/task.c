@@ -1,4 +1,5 @@
-/* Tasks: their making and their end, and the wakes between them. internal.h draws their states.
+/* Tasks: their making and their end, the wakes between them, and what can be seen of them. internal.h draws their
+ * states.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
@@ -107,13 +108,15 @@ static void set_up(gate_task *task, gate_runtime *runtime, const struct gate_tas
     task->call = NULL;
     task->call_errno = 0;
     task->timer_link = NULL;
-    task->host = config->host;
+    atomic_store_explicit(&task->host, config->host, memory_order_relaxed);
     task->main = config->main;
     task->argument = config->argument;
     task->result = NULL;
     atomic_store_explicit(&task->on, NULL, memory_order_relaxed);
     atomic_store_explicit(&task->where, NULL, memory_order_relaxed);
     set_name(task, config->name ? config->name : "task");
+    if (__builtin_expect(gate__settings.stackpoison, 0))
+        gate__stack_poison(&task->stack, task);
     gate__switch_prepare(task, live);
 }
 
@@ -157,28 +160,98 @@ bool gate__task_is_detached(gate_task *task) {
     return atomic_load(&task->end) == &detached;
 }
 
-/* Visiting: a task that is freed and made anew meanwhile is seen as one of the two. */
+/* Looking at tasks, which go on meanwhile: one that is freed and made anew is seen as one of the two. */
+
+/* What one look finds, in whole words, so that two looks can be compared. */
+struct look {
+    uint64_t state, in_leaf;
+    gate_m *on;
+    uint64_t status; /* of that M */
+    const char *where;
+    void *host;
+    uint64_t number, name[4];
+};
+
+static void look_at(gate_task *task, struct look *look) {
+    look->state = atomic_load(&task->state) & GATE__STATES;
+    look->in_leaf = atomic_load(&task->in_leaf);
+    look->on = atomic_load(&task->on);
+    look->status = look->on ? atomic_load(&look->on->status) : GATE__M_RUNNING;
+    look->where = atomic_load(&task->where);
+    look->host = atomic_load(&task->host);
+    look->number = atomic_load(&task->number);
+    for (int i = 0; i < 4; i++)
+        look->name[i] = atomic_load(&task->name[i]);
+}
+
+/* Looks until it finds the same twice: the parts of one look can be of different moments. */
+static void look_twice(gate_task *task, struct look *look) {
+    struct look before;
+    look_at(task, look);
+    do {
+        before = *look;
+        look_at(task, look);
+    } while (memcmp(&before, look, sizeof before) != 0);
+}
+
+static enum gate_task_state state_in(const struct look *look) {
+    if (look->state == GATE__PARKED)
+        return GATE_TASK_PARKED;
+    if (look->state == GATE__DONE)
+        return GATE_TASK_ENDED;
+    if (!look->on)
+        return GATE_TASK_READY;
+    if (look->status == GATE__M_OUTSIDE)
+        return GATE_TASK_OUTSIDE;
+    return look->status == GATE__M_IN_CALL || look->in_leaf ? GATE_TASK_IN_CALL : GATE_TASK_RUNNING;
+}
 
 struct visit {
-    void (*fn)(void *argument, gate_task *task);
+    gate__task_visitor *fn;
     void *argument;
 };
 
-static void visit_stack(void *argument, struct gate__stack stack) {
-    struct visit *visit = argument;
-    gate_task *task = task_in(stack);
-    if ((atomic_load_explicit(&task->state, memory_order_acquire) & GATE__STATES) != GATE__FREE)
-        visit->fn(visit->argument, task);
+/* An M that a task is on lives as long as the runtime's lock is held. */
+static void visit_task(const struct visit *visit, gate_task *task, size_t stack_size) {
+    struct look look;
+    look_twice(task, &look);
+    if (look.state == GATE__FREE)
+        return;
+    struct gate_task_info info = {
+        .number = look.number,
+        .state = state_in(&look),
+        .thread = look.on ? look.on->number : 0,
+        .stack_size = stack_size,
+        .host = look.host,
+    };
+    if (info.state == GATE_TASK_PARKED || info.state == GATE_TASK_IN_CALL)
+        info.where = look.where;
+    memcpy(info.name, look.name, sizeof info.name);
+    visit->fn(visit->argument, task, &info);
 }
 
-void gate__task_visit(gate_runtime *runtime, void (*fn)(void *argument, gate_task *task), void *argument) {
+static void visit_stack(void *visit, struct gate__stack stack) {
+    visit_task(visit, task_in(stack), stack.size);
+}
+
+void gate__task_visit(gate_runtime *runtime, gate__task_visitor *fn, void *argument) {
     struct visit visit = {fn, argument};
     for (gate_m *m = runtime->roots; m; m = m->all_next) {
         if (m->root)
-            fn(argument, m->root);
+            visit_task(&visit, m->root, 0);
     }
     for (unsigned class = 0; class < GATE__STACK_CLASSES; class ++)
         gate__stack_visit(&runtime->stacks[class], visit_stack, &visit);
+}
+
+void gate__task_describe(const struct gate_task_info *info, char *buffer, size_t size) {
+    static const char *const words[] = {
+        [GATE_TASK_READY] = "ready",   [GATE_TASK_RUNNING] = "running", [GATE_TASK_IN_CALL] = "in a call",
+        [GATE_TASK_PARKED] = "parked", [GATE_TASK_OUTSIDE] = "outside", [GATE_TASK_ENDED] = "ended, not joined",
+    };
+    const char *joint = info->state == GATE_TASK_PARKED ? ": " : " of ";
+    snprintf(buffer, size, "'%s' (#%llu) %s%s%s", info->name, (unsigned long long)info->number, words[info->state],
+             info->where ? joint : "", info->where ? info->where : "");
 }
 
 gate_m *gate__task_running(const char *function) {
@@ -321,35 +394,13 @@ uint64_t gate_task_number(const gate_task *task) {
 }
 
 void *gate_task_host(const gate_task *task) {
-    return task->host;
+    return atomic_load_explicit(&task->host, memory_order_relaxed);
 }
 
 void gate_task_set_host(gate_task *task, void *host) {
-    task->host = host;
+    atomic_store_explicit(&task->host, host, memory_order_relaxed);
 }
 
-/* What the task is doing; *where is set to NULL if it has no part in that. */
-static const char *describe_state(gate_task *task, const char **where) {
-    switch (atomic_load(&task->state) & GATE__STATES) {
-    case GATE__PARKED:
-        return "parked: ";
-    case GATE__LIVE:
-        if (atomic_load(&task->on))
-            return *where ? "in a call of " : "running";
-        *where = NULL;
-        return "ready";
-    default:
-        *where = NULL;
-        return "ended, not joined";
-    }
-}
-
-void gate__task_describe(gate_task *task, char *buffer, size_t size) {
-    const char *where = atomic_load_explicit(&task->where, memory_order_relaxed);
-    const char *what = describe_state(task, &where);
-    uint64_t name[4];
-    for (int i = 0; i < 4; i++)
-        name[i] = atomic_load_explicit(&task->name[i], memory_order_relaxed);
-    snprintf(buffer, size, "'%s' (#%llu) %s%s", (char *)name, (unsigned long long)task->number, what,
-             where ? where : "");
+size_t gate_task_stack_used(const gate_task *task) {
+    return task->stack.base ? gate__stack_used(&task->stack) : 0;
 }

@@ -42,6 +42,9 @@ static inline size_t gate__os_in_pages(size_t length) {
 
 /* Whether something is mapped at address. */
 bool gate__os_is_mapped(void *address);
+/* The first page from base on that is in memory, so far as that can be known; end if there is none before it. Both are
+ * page-aligned, and what lies between them is mapped. */
+const void *gate__os_first_resident(const void *base, const void *end);
 /* Calls before in a thread that forks, and after in it and in the child; does nothing where no process forks. */
 void gate__os_at_fork(void (*before)(void), void (*after)(void));
 

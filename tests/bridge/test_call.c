@@ -249,6 +249,39 @@ Test(call, of_class_leaf_keeps_its_slot_however_long_it_takes) {
     cr_assert_not(had_slot, "one of class default loses it");
 }
 
+static struct gate_task_info seen;
+
+static void see_self(void) {
+    gate_task *self = gate_task_current();
+    struct gate_task_info infos[2];
+    cr_assert_eq(gate_runtime_list(self->runtime, infos, 2), 2u);
+    seen = infos[infos[0].number == gate_task_number(self) ? 0 : 1];
+}
+
+static int see_self_in_c(void) {
+    see_self();
+    return 0;
+}
+
+static void *see_self_in_a_call(void *class) {
+    gate_function function = make_function("int (void)", address_of(see_self_in_c), "see_self_in_c");
+    function.call_class = (enum gate_call_class)(uintptr_t) class;
+    gate_call(&function, NULL, NULL);
+    cr_assert_eq(seen.state, GATE_TASK_IN_CALL);
+    cr_assert_str_eq(seen.where, "see_self_in_c");
+    see_self();
+    cr_assert_eq(seen.state, GATE_TASK_RUNNING);
+    cr_assert_null(seen.where);
+    free_function(function);
+    return NULL;
+}
+
+Test(call, of_any_class_is_where_its_task_is_listed_and_no_longer_than_it_lasts) {
+    run_task(see_self_in_a_call, (void *)GATE_CALL_DEFAULT);
+    run_task(see_self_in_a_call, (void *)GATE_CALL_LEAF);
+    run_task(see_self_in_a_call, (void *)GATE_CALL_BLOCKING);
+}
+
 static int wait_2_ms(void) {
     usleep(2000);
     return 0;

@@ -193,6 +193,24 @@ Test(callback, leaves_c_its_errno) {
     tear_down();
 }
 
+static int see_self(void *unused, void *result, void *const arguments[]) {
+    struct gate_task_info info;
+    (void)unused, (void)arguments;
+    cr_assert_eq(gate_runtime_list(host, &info, 1), 1u);
+    *(int *)result = (int)info.state;
+    return 0;
+}
+
+Test(callback, the_handlers_task_is_listed_as_running) {
+    set_up(1);
+    gate_callback *callback = make_callback(host, int_int, see_self, NULL);
+    int result = 0;
+    cr_assert_eq(through_c(callback, 0, &result), 0);
+    cr_assert_eq(result, GATE_TASK_RUNNING + 1);
+    gate_callback_free(callback);
+    tear_down();
+}
+
 /* Blocking in handlers, and other tasks meanwhile */
 
 static int park_in_handler(void *unused, void *result, void *const arguments[]) {

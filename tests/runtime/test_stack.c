@@ -145,3 +145,36 @@ Test(stack, a_visit_sees_each_that_was_ever_in_use_once) {
         cr_assert_eq(*(uint32_t *)(void *)(stacks[i].base + SIZE / 2), 1u);
     gate__stack_pool_destroy(&pool);
 }
+
+Test(stack, the_use_of_a_poisoned_one_is_known_to_a_word) {
+    struct gate__stack_pool pool;
+    struct gate__stack stack;
+    gate__stack_pool_init(&pool, SIZE, NULL);
+    gate__stack_get(&pool, &stack);
+    gate__settings.stackpoison = 1;
+    memset(stack.base, 1, SIZE - 512); /* by its last user */
+    gate__stack_poison(&stack, stack.base + SIZE - 512);
+    cr_assert_eq(gate__stack_used(&stack), 512u);
+    stack.base[20003] = 1; /* in the word from 20000 on */
+    cr_assert_eq(gate__stack_used(&stack), (size_t)SIZE - 20000);
+    stack.base[30000] = 1;
+    cr_assert_eq(gate__stack_used(&stack), (size_t)SIZE - 20000, "the lowest counts");
+    stack.base[0] = 1;
+    cr_assert_eq(gate__stack_used(&stack), (size_t)SIZE);
+    gate__settings.stackpoison = 0;
+    gate__stack_pool_destroy(&pool);
+}
+
+Test(stack, the_use_of_another_is_known_in_pages_and_outlives_its_users) {
+    struct gate__stack_pool pool;
+    struct gate__stack stack;
+    gate__stack_pool_init(&pool, SIZE, NULL);
+    gate__stack_get(&pool, &stack);
+    cr_assert_eq(gate__stack_used(&stack), (size_t)PAGE);
+    stack.base[SIZE - 2 * PAGE - 1] = 1;
+    cr_assert_eq(gate__stack_used(&stack), (size_t)3 * PAGE);
+    gate__stack_put(&pool, stack);
+    gate__stack_get(&pool, &stack);
+    cr_assert_eq(gate__stack_used(&stack), (size_t)3 * PAGE);
+    gate__stack_pool_destroy(&pool);
+}

@@ -1,5 +1,7 @@
-/* Tasks: their making, their end, and the wakes between them. */
+/* Tasks: their making, their end, the wakes between them, and what can be seen of them. */
 #include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/support/runtime.h"
@@ -229,4 +231,298 @@ Test(task, wakes_pass_between_slots_without_one_lost) {
     join(spawn("first", serve, &pair));
     join(pair.second);
     stop(runtime);
+}
+
+/* Lists */
+
+enum { ROOM = 64 };
+
+/* What the list has of the task with that name, which must be in it once. */
+static struct gate_task_info info_of(gate_runtime *runtime, const char *name) {
+    struct gate_task_info infos[ROOM], found = {.number = 0};
+    size_t count = gate_runtime_list(runtime, infos, ROOM);
+    cr_assert_leq(count, (size_t)ROOM);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(infos[i].name, name) == 0) {
+            cr_assert_eq(found.number, 0u, "'%s' is listed twice", name);
+            found = infos[i];
+        }
+    }
+    cr_assert_neq(found.number, 0u, "'%s' is not listed", name);
+    return found;
+}
+
+static const char *words_of(struct gate_task_info info) {
+    static char words[120];
+    gate__task_describe(&info, words, sizeof words);
+    return strchr(words, ')') + 2;
+}
+
+static _Atomic bool may_return;
+
+static int wait_here(void) {
+    while (!atomic_load(&may_return))
+        usleep(200);
+    return 0;
+}
+
+static void *call_and_wait(void *function) {
+    gate_call(function, NULL, NULL);
+    return NULL;
+}
+
+static void *stay_outside(void *stage) {
+    gate_m_release(gate_m_acquire());
+    atomic_store((_Atomic int *)stage, 1);
+    wait_until(atomic_load((_Atomic int *)stage) == 2);
+    return NULL;
+}
+
+Test(task, each_is_listed_with_what_it_does_and_where) {
+    gate_runtime *runtime = start(1);
+    _Atomic int stage = 0;
+    pthread_t thread;
+    gate_function function = {.address = (void (*)(void))wait_here, .name = "wait_here"};
+    cr_assert_eq(gate_signature_parse("int (void)", (gate_signature **)(uintptr_t)&function.signature, NULL), 0);
+    atomic_store(&may_return, false);
+    gate_task *caller = spawn("caller", call_and_wait, &function), *parked = spawn("parked", park_once, NULL);
+    gate_task *joiner = spawn("joiner", join_other, parked), *finished = spawn("finished", give_back, NULL);
+    pthread_create(&thread, NULL, stay_outside, &stage);
+    wait_until((block_ms(1), atomic_load(&stage) == 1));
+    wait_for_state(finished, GATE__DONE);
+    gate_task *ready = spawn("ready", give_back, NULL); /* this task has the slot from here on */
+
+    cr_assert_str_eq(words_of(info_of(runtime, "main")), "running");
+    cr_assert_str_eq(words_of(info_of(runtime, "ready")), "ready");
+    cr_assert_str_eq(words_of(info_of(runtime, "caller")), "in a call of wait_here");
+    cr_assert_str_eq(words_of(info_of(runtime, "parked")), "parked: a wake");
+    cr_assert_str_eq(words_of(info_of(runtime, "joiner")), "parked: join");
+    cr_assert_str_eq(words_of(info_of(runtime, "thread")), "outside");
+    cr_assert_str_eq(words_of(info_of(runtime, "finished")), "ended, not joined");
+
+    atomic_store(&may_return, true);
+    atomic_store(&stage, 2);
+    gate_task_ready(parked);
+    gate_task *tasks[] = {caller, joiner, finished, ready};
+    for (int i = 0; i < 4; i++)
+        join(tasks[i]);
+    pthread_join(thread, NULL);
+    stop(runtime);
+    gate_signature_free((gate_signature *)(uintptr_t)function.signature);
+}
+
+Test(task, is_listed_with_its_number_stack_thread_and_host_pointer) {
+    gate_runtime *runtime = start(1);
+    gate_task *task;
+    struct gate_task_config config = {.main = park_once, .name = "one", .stack_size = 20000, .host = &config};
+    cr_assert_eq(gate_task_spawn(runtime, &config, &task), 0);
+    gate_task_set_host(gate_task_current(), &task);
+    struct gate_task_info root = info_of(runtime, "main"), one = info_of(runtime, "one");
+    cr_assert_eq(root.number, 1u);
+    cr_assert_eq(root.stack_size, 0u);
+    cr_assert_eq(root.thread, gate_m_number(gate__m()));
+    cr_assert_eq(root.host, &task);
+    cr_assert_eq(one.number, gate_task_number(task));
+    cr_assert_eq(one.stack_size, 32768u);
+    cr_assert_eq(one.thread, 0u);
+    cr_assert_eq(one.host, &config);
+    gate_task_ready(task);
+    join(task);
+    stop(runtime);
+}
+
+Test(task, a_list_takes_no_more_than_it_has_room_for_and_says_how_many_there_are) {
+    gate_runtime *runtime = start(1);
+    struct gate_task_info infos[4] = {[3] = {.number = 12345}};
+    gate_task *tasks[10];
+    cr_assert_eq(gate_runtime_list(runtime, NULL, 0), 1u);
+    for (int i = 0; i < 10; i++)
+        tasks[i] = spawn("one of ten", give_back, NULL);
+    cr_assert_eq(gate_runtime_list(runtime, infos, 3), 11u);
+    cr_assert_str_eq(infos[0].name, "main");
+    cr_assert_str_eq(infos[2].name, "one of ten");
+    cr_assert_eq(infos[3].number, 12345u);
+    for (int i = 0; i < 10; i++)
+        join(tasks[i]);
+    cr_assert_eq(gate_runtime_list(runtime, infos, 4), 1u);
+    stop(runtime);
+}
+
+/* Tasks that come and go while they are listed, each with its name as its host pointer, so that one which is seen
+ * half as one task and half as the next is found out. */
+
+enum { CHURNERS = 4, LISTING_MS = 700 };
+
+static char a_name[] = "short", another_name[] = "one with a longer name";
+static _Atomic bool enough;
+
+static void spawn_and_join(char *name) {
+    gate_task *task;
+    struct gate_task_config config = {.main = park_once, .name = name, .host = name};
+    cr_assert_eq(gate_task_spawn(NULL, &config, &task), 0);
+    gate_task_yield();
+    gate_task_ready(task);
+    join(task);
+}
+
+static void *churn(void *unused) {
+    struct gate_task_config detached = {.main = give_back, .name = another_name, .host = another_name};
+    while (!atomic_load(&enough)) {
+        spawn_and_join(a_name);
+        spawn_and_join(another_name);
+        cr_assert_eq(gate_task_spawn(NULL, &detached, NULL), 0);
+        gate_task_yield();
+    }
+    return unused;
+}
+
+static void check_info(const struct gate_task_info *info) {
+    if (info->host)
+        cr_assert_str_eq(info->name, info->host);
+    switch (info->state) {
+    case GATE_TASK_PARKED:
+        cr_assert(strcmp(info->where, info->host ? "a wake" : "join") == 0, "%s waits for %s", info->name, info->where);
+        break;
+    case GATE_TASK_RUNNING:
+        cr_assert_neq(info->thread, 0u);
+        cr_assert_null(info->where);
+        break;
+    default:
+        cr_assert(info->state == GATE_TASK_READY || info->state == GATE_TASK_ENDED);
+        cr_assert_eq(info->thread, 0u);
+        cr_assert_null(info->where);
+        break;
+    }
+}
+
+static void *list_often(void *runtime) {
+    struct gate_task_info infos[ROOM];
+    for (uint64_t end = gate__os_now() + LISTING_MS * 1000 * 1000ull; gate__os_now() < end;) {
+        size_t count = gate_runtime_list(runtime, infos, ROOM), churners = 0;
+        for (size_t k = 0; k < count; k++) {
+            check_info(&infos[k]);
+            churners += strcmp(infos[k].name, "churner") == 0;
+            for (size_t other = 0; other < k; other++)
+                cr_assert_neq(infos[other].number, infos[k].number, "a task is listed twice");
+        }
+        cr_assert_eq(churners, (size_t)CHURNERS);
+    }
+    atomic_store(&enough, true);
+    return NULL;
+}
+
+Test(task, each_is_listed_as_one_thing_while_others_come_and_go) {
+    gate_runtime *runtime = start(2);
+    gate_task *churners[CHURNERS];
+    pthread_t thread;
+    atomic_store(&enough, false);
+    for (int i = 0; i < CHURNERS; i++)
+        churners[i] = spawn("churner", churn, NULL);
+    pthread_create(&thread, NULL, list_often, runtime);
+    for (int i = 0; i < CHURNERS; i++)
+        join(churners[i]);
+    pthread_join(thread, NULL);
+    wait_until((block_ms(1), gate_runtime_list(runtime, NULL, 0) == 1)); /* the detached ones */
+    stop(runtime);
+}
+
+/* How much of its stack a task has used */
+
+enum { FRAME = 1024, DEPTH = 20, PAGE = 4096, LITTLE = 2048 };
+
+static void use_setting(const char *setting) {
+    setenv("GATE_DEBUG", setting, 1);
+    gate__init_read_settings();
+}
+
+/* Goes down depth frames and back, and stores where the lowest one ends. AddressSanitizer would put room elsewhere. */
+static __attribute__((noinline, no_sanitize("address"))) int go_down(int depth, const volatile char **lowest) {
+    volatile char room[FRAME];
+    for (size_t i = 0; i < sizeof room; i++)
+        room[i] = (char)depth;
+    *lowest = room;
+    return depth > 1 ? go_down(depth - 1, lowest) + room[0] : room[0];
+}
+
+static void *park_go_down_and_park(void *lowest) {
+    gate_task_park("the first look");
+    go_down(DEPTH, lowest);
+    gate_task_park("the second look");
+    return NULL;
+}
+
+/* What is used of the stack of a task, before it goes down and after. The second is no less than bytes down to
+ * *lowest. */
+struct use {
+    size_t before, after, depth;
+};
+
+static struct use use_stack(void) {
+    const volatile char *lowest = NULL;
+    gate_task *task = spawn("deep", park_go_down_and_park, &lowest);
+    struct use use = {0, 0, 0};
+    wait_for_state(task, GATE__PARKED);
+    use.before = gate_task_stack_used(task);
+    gate_task_ready(task);
+    wait_until((block_ms(1), lowest != NULL));
+    wait_for_state(task, GATE__PARKED);
+    use.after = gate_task_stack_used(task);
+    use.depth = (size_t)(task->stack.base + task->stack.size - lowest);
+    gate_task_ready(task);
+    join(task);
+    return use;
+}
+
+Test(task, its_use_of_the_stack_is_known_in_pages_and_what_was_there_before_counts) {
+    gate_runtime *runtime = start(1);
+    struct use first = use_stack(), second = use_stack();
+    cr_assert_leq(first.before, (size_t)PAGE);
+    cr_assert_geq(first.depth, (size_t)DEPTH * FRAME);
+    cr_assert(first.after >= first.depth && first.after < first.depth + 2 * PAGE);
+    cr_assert_eq(second.before, first.after, "the same stack");
+    cr_assert_eq(gate_task_stack_used(gate_task_current()), 0u);
+    stop(runtime);
+}
+
+Test(task, its_use_of_a_poisoned_stack_is_its_own_and_exact_but_for_a_frame) {
+    use_setting("stackpoison=1");
+    gate_runtime *runtime = start(1);
+    for (int i = 0; i < 2; i++) {
+        struct use use = use_stack();
+        cr_assert_lt(use.before, (size_t)LITTLE);
+        cr_assert_geq(use.depth, (size_t)DEPTH * FRAME);
+        cr_assert(use.after >= use.depth && use.after < use.depth + FRAME, "%zu bytes down to %zu", use.after,
+                  use.depth);
+    }
+    stop(runtime);
+    use_setting("stackpoison=0");
+}
+
+static void *go_down_often(void *depth) {
+    while (!atomic_load(&enough))
+        go_down(DEPTH, depth);
+    return NULL;
+}
+
+static void measure_while_it_runs(void) {
+    gate_runtime *runtime = start(2);
+    const volatile char *lowest = NULL;
+    size_t most = 0;
+    atomic_store(&enough, false);
+    gate_task *task = spawn("busy", go_down_often, &lowest);
+    for (int i = 0; i < 1000 || most < (size_t)DEPTH * FRAME; i++) {
+        size_t used = gate_task_stack_used(task);
+        cr_assert(used >= most && used < (size_t)(DEPTH + 8) * FRAME);
+        most = used;
+    }
+    atomic_store(&enough, true);
+    join(task);
+    stop(runtime);
+}
+
+Test(task, its_use_of_the_stack_can_be_asked_for_while_it_runs) {
+    measure_while_it_runs();
+    use_setting("stackpoison=1");
+    measure_while_it_runs();
+    use_setting("stackpoison=0");
 }

@@ -80,6 +80,22 @@ bool gate__os_is_mapped(void *address) {
     return gate__syscall(SYS_mincore, (long)page, 1, (long)&resident, 0, 0, 0) == 0;
 }
 
+const void *gate__os_first_resident(const void *base, const void *end) {
+    unsigned char resident[256] = {0};
+    size_t page = gate__os_page_size();
+    for (const char *at = base; at < (const char *)end; at += sizeof resident * page) {
+        size_t pages = (size_t)((const char *)end - at) / page;
+        pages = pages < sizeof resident ? pages : sizeof resident;
+        if (gate__syscall(SYS_mincore, (long)at, (long)(pages * page), (long)resident, 0, 0, 0))
+            return at;
+        for (size_t i = 0; i < pages; i++) {
+            if (resident[i] & 1)
+                return at + i * page;
+        }
+    }
+    return end;
+}
+
 void gate__os_at_fork(void (*before)(void), void (*after)(void)) {
     pthread_atfork(before, after, after);
 }

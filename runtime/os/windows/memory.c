@@ -14,6 +14,7 @@
 #include <io.h>
 #include <sys/mman.h>
 #include <windows.h>
+#include <psapi.h>
 
 #include "runtime/os/os.h"
 
@@ -28,6 +29,23 @@ enum {
 bool gate__os_is_mapped(void *address) {
     (void)address;
     return true;
+}
+
+const void *gate__os_first_resident(const void *base, const void *end) {
+    PSAPI_WORKING_SET_EX_INFORMATION pages[64];
+    size_t page = gate__os_page_size();
+    for (const char *at = base; at < (const char *)end;) {
+        DWORD count = 0;
+        for (; count < sizeof pages / sizeof *pages && at < (const char *)end; at += page)
+            pages[count++].VirtualAddress = (void *)(uintptr_t)at;
+        if (!QueryWorkingSetEx(GetCurrentProcess(), pages, count * sizeof *pages))
+            return pages[0].VirtualAddress;
+        for (DWORD i = 0; i < count; i++) {
+            if (pages[i].VirtualAttributes.Valid)
+                return pages[i].VirtualAddress;
+        }
+    }
+    return end;
 }
 
 const bool gate__os_unmaps_parts = false;

@@ -160,3 +160,15 @@ Test(os, a_child_maps_though_it_was_forked_while_other_threads_did) {
     for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
 }
+
+Test(os, the_first_resident_page_is_the_lowest_that_was_touched) {
+    enum { COUNT = 700 };
+    char *at = map((size_t)COUNT * PAGE), *end = at + (size_t)COUNT * PAGE;
+    gate_madvise(at, (size_t)COUNT * PAGE, MADV_NOHUGEPAGE);
+    cr_assert_eq(gate__os_first_resident(at, end), end);
+    at[600 * PAGE] = 1;
+    at[650 * PAGE] = 1;
+    cr_assert_eq(gate__os_first_resident(at, end), at + 600 * PAGE);
+    cr_assert_eq(gate__os_first_resident(at, at + 600 * PAGE), at + 600 * PAGE);
+    gate_munmap(at, (size_t)COUNT * PAGE);
+}

@@ -282,3 +282,14 @@ Test(os, has_a_barrier_and_no_signals) {
     cr_assert_eq(gate__os_sigaction(11, NULL, NULL), -ENOTSUP);
     cr_assert_eq(gate__os_page_size(), (size_t)PAGE);
 }
+
+Test(memory, the_first_resident_page_is_the_lowest_that_was_touched) {
+    enum { COUNT = 200 };
+    char *at = map(COUNT * PAGE, READ_WRITE), *end = at + COUNT * PAGE;
+    cr_assert_eq(gate__os_first_resident(at, end), end);
+    at[150 * PAGE] = 1;
+    at[170 * PAGE] = 1;
+    cr_assert_eq(gate__os_first_resident(at, end), at + 150 * PAGE);
+    cr_assert_eq(gate__os_first_resident(at, at + 150 * PAGE), at + 150 * PAGE);
+    gate_munmap(at, COUNT * PAGE);
+}
