@@ -42,8 +42,8 @@ static inline size_t gate__os_in_pages(size_t length) {
 
 /* Whether something is mapped at address. */
 bool gate__os_is_mapped(void *address);
-/* Calls before in a thread that forks, and after in it and in the child; does nothing where no process forks. */
-void gate__os_at_fork(void (*before)(void), void (*after)(void));
+/* Calls before in a thread that forks, then after, and in the child after_in_child; does nothing where no process forks. */
+void gate__os_at_fork(void (*before)(void), void (*after)(void), void (*after_in_child)(void));
 
 /* Whether a part of a mapping can be taken away, and the rest stays. */
 extern const bool gate__os_unmaps_parts;

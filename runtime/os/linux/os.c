@@ -80,8 +80,8 @@ bool gate__os_is_mapped(void *address) {
     return gate__syscall(SYS_mincore, (long)page, 1, (long)&resident, 0, 0, 0) == 0;
 }
 
-void gate__os_at_fork(void (*before)(void), void (*after)(void)) {
-    pthread_atfork(before, after, after);
+void gate__os_at_fork(void (*before)(void), void (*after)(void), void (*after_in_child)(void)) {
+    pthread_atfork(before, after, after_in_child);
 }
 
 const bool gate__os_unmaps_parts = true;
