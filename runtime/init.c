@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/internal.h"
+#include "runtime/os/os.h"
 
 enum { MOST_SLOTS = 1024, DEFAULT_MOST_THREADS = 10000 };
 
@@ -102,6 +103,46 @@ static void delist(gate_runtime *runtime) {
         link = &(*link)->next;
     *link = runtime->next;
     gate__unlock(&runtimes_lock);
+}
+
+static bool is_started(const gate_runtime *runtime) {
+    gate_runtime *each = runtimes;
+    while (each && each != runtime)
+        each = each->next;
+    return each != NULL;
+}
+
+/* Whoever forks may belong to a runtime that is being stopped. */
+void gate__init_hold(gate_runtime *own) {
+    gate__lock_hold(&runtimes_lock);
+    for (gate_runtime *runtime = runtimes; runtime; runtime = runtime->next)
+        gate__lock_hold(&runtime->lock);
+    if (own && !is_started(own))
+        gate__lock_hold(&own->lock);
+}
+
+void gate__init_let_go(gate_runtime *own) {
+    if (own && !is_started(own))
+        gate__lock_let_go(&own->lock);
+    for (gate_runtime *runtime = runtimes; runtime; runtime = runtime->next)
+        gate__lock_let_go(&runtime->lock);
+    gate__lock_let_go(&runtimes_lock);
+}
+
+gate_runtime *gate__init_forsake(gate_runtime *own) {
+    bool keep = own && is_started(own);
+    if (keep)
+        delist(own);
+    gate_runtime *others = runtimes;
+    runtimes = keep ? own : NULL;
+    if (keep)
+        own->next = NULL;
+    return others;
+}
+
+/* The memory entry points alone need it, too: this file is in every program that uses one. */
+__attribute__((constructor)) static void attend_forks(void) {
+    gate__os_at_fork(gate__fork_before, gate__fork_after, gate__fork_after_in_child);
 }
 
 /* Memory and slots of a runtime, all slots idle. */
@@ -287,7 +328,7 @@ static void drop_adopted(gate_runtime *runtime) {
 
 int gate_runtime_stop(gate_runtime *runtime, gate_error *error) {
     gate_m *m = gate__m();
-    if (m != runtime->starter)
+    if (!m || m != runtime->starter)
         return gate__fail(error, -EPERM, "a runtime is stopped by the thread that started it");
     if (m->pins)
         gate__fatal("gate_runtime_stop", "called from a callback, or with the M held");

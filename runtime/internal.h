@@ -3,7 +3,7 @@
  * Tags say where a function may run:
  *   [any]           any thread, any stack          [task, slot]     interpreter code
  *   [task, no slot] its call returned, or begins   [system stack]   no stackful task's stack
- *   [signal]        a signal handler
+ *   [signal]        a signal handler               [fork]           a handler of a fork: no hook, no allocation
  *
  * Locks, in the order in which they may be taken (lock.c asserts it in debug builds):
  *   runtimes -> runtime -> queue, timers, stacks, regions
@@ -62,6 +62,9 @@ struct gate__lock {
 void gate__lock_init(struct gate__lock *lock, enum gate__rank rank); /* [any] */
 void gate__lock(struct gate__lock *lock);                            /* [any] */
 void gate__unlock(struct gate__lock *lock);                          /* [any] */
+/* The same over a fork, which holds several of a rank. [fork] */
+void gate__lock_hold(struct gate__lock *lock);
+void gate__lock_let_go(struct gate__lock *lock);
 
 /* A latch is a lock of one word, of the leaves' rank, for code that holds it for some tens of instructions
  * and has to be fast just behind a system call.
@@ -178,7 +181,7 @@ bool gate__region_next_part(const void **at, const void *end, struct gate_region
 /* An account for a new M, and its end. -ENOMEM. [any] */
 int gate__region_open_account(uint64_t number, struct gate__account **account);
 void gate__region_close_account(struct gate__account *account);
-/* No thread changes anything between the two. [any] */
+/* No thread changes anything between the two. [any, fork] */
 void gate__region_hold(void);
 void gate__region_let_go(void);
 /* Asserts that index, records and counters agree. [any] */
@@ -194,6 +197,9 @@ int gate__mem_map(size_t length, const char *tag, void **base);
 int gate__mem_map_as(size_t length, const struct gate__region_origin *origin, void **base);
 /* The region table's own memory, which is not in the table. [any] */
 int gate__mem_map_unlisted(size_t length, void **base);
+/* Makes these pages read as zero, and gives their memory back, past the hooks: to all who list mappings they stay what they
+ * are, private pages that may be read and written. [fork] */
+void gate__mem_renew(void *base, size_t length);
 /* Advice on several ranges at once, at most 64: by one system call where the system takes that and no hook is
  * registered. An error may leave some of them done. [any] */
 struct gate__os_range;
@@ -226,15 +232,18 @@ struct gate__stack_pool {
     const struct gate_runtime_config *config;
     struct gate__stack warm; /* linked through their last words; base NULL ends the list */
     size_t warm_count;
-    size_t batch;                     /* how many the next refill makes warm */
-    struct gate__stack_chunk *chunks; /* the reservations that they are carved from, the newest first */
-    struct gate__stack_chunk *open;   /* those that have stacks to hand out */
+    size_t batch;                               /* how many the next refill makes warm */
+    _Atomic(struct gate__stack_chunk *) chunks; /* what they are carved from, the newest first; read without the lock */
+    struct gate__stack_chunk *open;             /* those that have stacks to hand out */
 };
 
 /* config, which may be NULL, says how to allocate what is not a stack. [any] */
 void gate__stack_pool_init(struct gate__stack_pool *pool, size_t size, const struct gate_runtime_config *config);
 /* Unmaps every stack, whose tasks are gone. [system stack] */
 void gate__stack_pool_destroy(struct gate__stack_pool *pool);
+/* No stack is in use any more but kept, which may be NULL or another pool's. The others read as zero, and are not handed
+ * out again. [fork] */
+void gate__stack_pool_forget(struct gate__stack_pool *pool, const struct gate__stack *kept);
 /* The class of the smallest stacks with at least size bytes; GATE__STACK_CLASSES if there are none. [any] */
 unsigned gate__stack_class(size_t size);
 /* Gets a stack. Its content is what its last user left, or zero. -ENOMEM. [any] */
@@ -669,6 +678,7 @@ struct gate__monitor {
     uint64_t look_again;    /* nanoseconds, from a look that saw a new call to the next */
     _Atomic bool stop;
     uint64_t started, next_trace;
+    bool is_absent; /* a fork has left its thread behind; whoever makes it AWAKE starts one */
 };
 
 int gate__monitor_start(gate_runtime *runtime);
@@ -684,6 +694,8 @@ void gate__monitor_expect(gate_runtime *runtime, uint64_t deadline);
 
 /* Shows a line if it is time for one. When the next is due; GATE__TIMER_NEVER for never. [monitor] */
 uint64_t gate__trace_sched(gate_runtime *runtime);
+/* Its thread is gone: whoever wakes it starts one. [fork] */
+void gate__monitor_forget(gate_runtime *runtime);
 
 /* trap.c: faults on task stacks */
 
@@ -694,6 +706,12 @@ void gate__trap_forget_thread(gate_m *m);
 /* Uses it on the calling thread, unless that has one of its own; stops that. [system stack] */
 void gate__trap_enter_thread(gate_m *m);
 void gate__trap_leave_thread(gate_m *m);
+
+/* fork.c: what is done around a fork, and makes a child's runtime work. [fork] */
+
+void gate__fork_before(void);
+void gate__fork_after(void);
+void gate__fork_after_in_child(void);
 
 /* init.c: runtimes */
 
@@ -712,7 +730,8 @@ struct gate_runtime {
     gate_m *workers; /* linked by all_next, as the next */
     gate_m *roots;
     gate_m *idle_workers;
-    gate_m *starter;
+    gate_m *starter;              /* NULL in the child of another thread's fork */
+    gate_task *main_task;         /* in the child of a stackful task's fork that task, else NULL: fork.c */
     _Atomic uint64_t last_number; /* of its tasks */
     _Atomic bool stopping;        /* no task is left and none comes any more */
     struct gate__stack_pool stacks[GATE__STACK_CLASSES];
@@ -733,6 +752,11 @@ void gate__init_retain(gate_runtime *runtime);
 void gate__init_release(gate_runtime *runtime);
 /* The runtime that was started first, retained; NULL if none is. [any] */
 gate_runtime *gate__init_first(void);
+/* No runtime starts or stops between the two, and no lock of one is taken; own is the calling thread's, if any. [fork] */
+void gate__init_hold(gate_runtime *own);
+void gate__init_let_go(gate_runtime *own);
+/* Takes the runtimes but own off the list, and returns the first of them. [fork] */
+gate_runtime *gate__init_forsake(gate_runtime *own);
 /* Settings for debugging, from the environment's GATE_DEBUG ("name=value,..."); HACKING.md lists them. */
 struct gate__settings {
     int membarrier;  /* 0: leaves are exchanges, as where the kernel has none */

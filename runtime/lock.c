@@ -37,15 +37,23 @@ void gate__lock_init(struct gate__lock *lock, enum gate__rank rank) {
     lock->rank = rank;
 }
 
-void gate__lock(struct gate__lock *lock) {
-    gate__lock_note(lock->rank);
+void gate__lock_hold(struct gate__lock *lock) {
     if (pthread_mutex_lock(&lock->mutex))
         gate__throw("pthread_mutex_lock");
 }
 
-void gate__unlock(struct gate__lock *lock) {
+void gate__lock_let_go(struct gate__lock *lock) {
     if (pthread_mutex_unlock(&lock->mutex))
         gate__throw("pthread_mutex_unlock");
+}
+
+void gate__lock(struct gate__lock *lock) {
+    gate__lock_note(lock->rank);
+    gate__lock_hold(lock);
+}
+
+void gate__unlock(struct gate__lock *lock) {
+    gate__lock_let_go(lock);
     gate__lock_note_unlock(lock->rank);
 }
 

@@ -138,11 +138,6 @@ static __attribute__((noinline)) void freeze_now(void) {
     fill(linked_hooks());
 }
 
-/* A fork waits for what other threads are changing here and in the region table: the child has nobody to end it. */
-__attribute__((constructor)) static void attend_forks(void) {
-    gate__os_at_fork(gate__region_hold, gate__region_let_go);
-}
-
 static inline void freeze(void) {
     if (__builtin_expect(atomic_load_explicit(&table_state, memory_order_acquire) != FROZEN, 0))
         freeze_now();
@@ -333,6 +328,12 @@ int gate__mem_map_as(size_t length, const struct gate__region_origin *origin, vo
 int gate__mem_map(size_t length, const char *tag, void **base) {
     struct gate__region_origin origin = {tag, __builtin_return_address(0), GATE_REGION_MAPPED, PROT_READ | PROT_WRITE};
     return gate__mem_map_as(length, &origin, base);
+}
+
+void gate__mem_renew(void *base, size_t length) {
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+    if (gate__os_mmap(base, length, PROT_READ | PROT_WRITE, flags, -1, 0, &base))
+        gate__throw("memory that a fork has left can't be given back");
 }
 
 int gate__mem_map_unlisted(size_t length, void **base) {

@@ -150,43 +150,75 @@ static void *run(void *data) {
     return NULL;
 }
 
-int gate__monitor_start(gate_runtime *runtime) {
+struct creation {
+    gate_runtime *runtime;
+    int failed;
+};
+
+static void create(void *data) {
+    struct creation *c = data;
     sigset_t all, old;
-    gate__semaphore_init(&runtime->monitor.wake);
-    runtime->monitor.started = gate__os_now();
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    int failed = pthread_create(&runtime->monitor.thread, NULL, run, runtime);
+    c->failed = pthread_create(&c->runtime->monitor.thread, NULL, run, c->runtime);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return -failed;
+}
+
+int gate__monitor_start(gate_runtime *runtime) {
+    struct creation creation = {runtime, 0};
+    gate__semaphore_init(&runtime->monitor.wake);
+    runtime->monitor.started = gate__os_now();
+    gate__switch_call(gate__m(), create, &creation);
+    return -creation.failed;
 }
 
 void gate__monitor_stop(gate_runtime *runtime) {
+    if (runtime->monitor.is_absent)
+        return;
     atomic_store(&runtime->monitor.stop, true);
     gate__semaphore_post(&runtime->monitor.wake);
     pthread_join(runtime->monitor.thread, NULL);
     gate__semaphore_destroy(&runtime->monitor.wake);
 }
 
-static void wake(struct gate__monitor *monitor, uint32_t state) {
-    if (state != GATE__MONITOR_AWAKE && atomic_compare_exchange_strong(&monitor->state, &state, GATE__MONITOR_AWAKE))
+/* Without a thread, as a fork has left it, the monitor counts as parked. */
+static __attribute__((noinline)) void come_back(gate_runtime *runtime) {
+    runtime->monitor.is_absent = false;
+    if (gate__monitor_start(runtime))
+        gate__throw("a forked process can't create its runtime's threads");
+}
+
+static void wake(gate_runtime *runtime, uint32_t state) {
+    struct gate__monitor *monitor = &runtime->monitor;
+    if (state == GATE__MONITOR_AWAKE || !atomic_compare_exchange_strong(&monitor->state, &state, GATE__MONITOR_AWAKE))
+        return;
+    if (monitor->is_absent)
+        come_back(runtime);
+    else
         gate__semaphore_post(&monitor->wake);
 }
 
 void gate__monitor_notice(gate_runtime *runtime, struct gate__slot *own) {
     if (atomic_load_explicit(&runtime->monitor.state, memory_order_relaxed) != GATE__MONITOR_PARKED)
         return;
+    /* A call that begins before it is awake tells since when it lasts. */
     if (own)
-        atomic_fetch_or(&own->poll,
-                        GATE__POLL_ALARM); /* a call that begins before it is awake tells since when it lasts */
-    wake(&runtime->monitor, GATE__MONITOR_PARKED);
+        atomic_fetch_or(&own->poll, GATE__POLL_ALARM);
+    wake(runtime, GATE__MONITOR_PARKED);
 }
 
 void gate__monitor_ring(gate_runtime *runtime) {
-    wake(&runtime->monitor, atomic_load(&runtime->monitor.state));
+    wake(runtime, atomic_load(&runtime->monitor.state));
 }
 
 void gate__monitor_expect(gate_runtime *runtime, uint64_t deadline) {
     if (deadline < atomic_load(&runtime->monitor.until))
         gate__monitor_ring(runtime);
+}
+
+void gate__monitor_forget(gate_runtime *runtime) {
+    struct gate__monitor *monitor = &runtime->monitor;
+    monitor->is_absent = true;
+    atomic_store(&monitor->state, GATE__MONITOR_PARKED);
+    atomic_store(&monitor->until, GATE__TIMER_NEVER);
 }

@@ -330,14 +330,17 @@ static bool retire(struct gate__slot *slot) {
 }
 
 /* There is a task and no thread for it. Makes slot idle, for the next worker that has nothing to do; false when there
- * is one by now. */
+ * is one by now. A runtime has a worker from its start, but for the child of a fork. */
 static bool leave_idle(struct gate__slot *slot) {
     gate_runtime *runtime = slot->runtime;
     gate__lock(&runtime->lock);
     bool idle = !runtime->idle_workers;
     if (idle)
         push_idle(slot);
+    bool nobody = !runtime->workers && atomic_load(&runtime->idle_slot_count) == runtime->slot_count;
     gate__unlock(&runtime->lock);
+    if (nobody)
+        gate__throw("a forked process can't create its runtime's threads");
     return idle;
 }
 

@@ -54,11 +54,13 @@ static void free_chunk(struct gate__stack_pool *pool, struct gate__stack_chunk *
 }
 
 void gate__stack_pool_destroy(struct gate__stack_pool *pool) {
-    while (pool->chunks) {
-        struct gate__stack_chunk *chunk = pool->chunks;
-        pool->chunks = chunk->next;
+    struct gate__stack_chunk *chunk = pool->chunks;
+    pool->chunks = NULL;
+    while (chunk) {
+        struct gate__stack_chunk *next = chunk->next;
         gate_munmap(chunk->base, chunk->count * stride_of(pool));
         free_chunk(pool, chunk);
+        chunk = next;
     }
 }
 
@@ -69,13 +71,15 @@ unsigned gate__stack_class(size_t size) {
     return class;
 }
 
+static struct gate__stack_chunk *newest(struct gate__stack_pool *pool) {
+    return atomic_load_explicit(&pool->chunks, memory_order_acquire);
+}
+
 /* How many stacks the next chunk has. */
 static size_t next_count(struct gate__stack_pool *pool) {
     size_t stride = stride_of(pool), bytes = LEAST_CHUNK;
-    gate__lock(&pool->lock);
-    for (struct gate__stack_chunk *chunk = pool->chunks; chunk && bytes < LARGEST_CHUNK; chunk = chunk->next)
+    for (struct gate__stack_chunk *chunk = newest(pool); chunk && bytes < LARGEST_CHUNK; chunk = chunk->next)
         bytes += chunk->count * stride;
-    gate__unlock(&pool->lock);
     bytes = bytes < LARGEST_CHUNK ? bytes : LARGEST_CHUNK;
     return bytes > stride ? bytes / stride : 1;
 }
@@ -105,7 +109,7 @@ static int grow(struct gate__stack_pool *pool) {
     chunk->base = base;
     gate__lock(&pool->lock);
     chunk->next = pool->chunks;
-    pool->chunks = chunk;
+    atomic_store_explicit(&pool->chunks, chunk, memory_order_release);
     open_up(pool, chunk);
     gate__unlock(&pool->lock);
     return 0;
@@ -243,10 +247,7 @@ void gate__stack_put(struct gate__stack_pool *pool, struct gate__stack stack) {
 
 void gate__stack_visit(struct gate__stack_pool *pool, void (*fn)(void *argument, struct gate__stack stack),
                        void *argument) {
-    gate__lock(&pool->lock);
-    struct gate__stack_chunk *chunk = pool->chunks;
-    gate__unlock(&pool->lock);
-    for (; chunk; chunk = chunk->next) {
+    for (struct gate__stack_chunk *chunk = newest(pool); chunk; chunk = chunk->next) {
         for (size_t i = 0, end = chunk->handed; i < end; i++)
             fn(argument, (struct gate__stack){stack_of(pool, chunk, i), pool->size, chunk});
     }
@@ -282,6 +283,36 @@ size_t gate__stack_used(const struct gate__stack *stack) {
     const char *lowest =
         gate__settings.stackpoison ? first_clean(stack->base, end) : gate__os_first_resident(stack->base, end);
     return (size_t)(end - lowest);
+}
+
+/* Forks */
+
+/* No stack of the chunk is handed out any more. Only the one that kept has, if it has that, keeps its content. */
+static void forget(const struct gate__stack_pool *pool, struct gate__stack_chunk *chunk,
+                   const struct gate__stack *kept) {
+    char *end = chunk->base + chunk->count * stride_of(pool);
+    chunk->cold_count = 0;
+    chunk->is_open = false;
+    if (!kept || kept->chunk != chunk) {
+        chunk->handed = 0;
+        gate__mem_renew(chunk->base, (size_t)(end - chunk->base));
+        return;
+    }
+    char *guard = kept->base - gate__os_page_size(), *above = kept->base + kept->size;
+    if (guard > chunk->base)
+        gate__mem_renew(chunk->base, (size_t)(guard - chunk->base));
+    if (end > above)
+        gate__mem_renew(above, (size_t)(end - above));
+}
+
+void gate__stack_pool_forget(struct gate__stack_pool *pool, const struct gate__stack *kept) {
+    gate__lock_init(&pool->lock, GATE__RANK_LEAF);
+    pool->warm = (struct gate__stack){NULL, 0, NULL};
+    pool->warm_count = 0;
+    pool->batch = GATE__FIRST_BATCH;
+    pool->open = NULL;
+    for (struct gate__stack_chunk *chunk = newest(pool); chunk; chunk = chunk->next)
+        forget(pool, chunk, kept);
 }
 
 bool gate__stack_guards(const struct gate__stack *stack, const void *address) {

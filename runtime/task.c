@@ -87,6 +87,12 @@ void gate__task_free_root(gate_task *task) {
     gate__init_deallocate(&task->runtime->config, task, sizeof *task);
 }
 
+/* [system stack] */
+static void end_process(void *unused) {
+    (void)unused;
+    exit(0);
+}
+
 /* The whole life of a stackful task on its stack. */
 static void live(gate_task *task) {
     gate__sched_arrive();
@@ -95,6 +101,8 @@ static void live(gate_task *task) {
     if (m->pins)
         gate__fatal("gate_m_acquire", "task '%s' (#%llu) ended while it held its M", gate_task_name(task),
                     (unsigned long long)task->number);
+    if (__builtin_expect(task == task->runtime->main_task, 0))
+        gate__foreign_call(end_process, NULL);
     gate__sched_exit(m);
 }
 
@@ -261,11 +269,18 @@ gate_m *gate__task_running(const char *function) {
     return m;
 }
 
+/* What a fork has left of a task is zero. */
+static bool is_gone(gate_task *task) {
+    return (atomic_load_explicit(&task->state, memory_order_relaxed) & GATE__STATES) == GATE__FREE;
+}
+
 int gate_task_join(gate_task *task, void **result) {
     gate_m *m = gate__task_running("gate_task_join");
     gate_task *nobody = NULL;
     if (task == m->task)
         return -EDEADLK;
+    if (is_gone(task))
+        return -ESRCH;
     if (atomic_compare_exchange_strong(&task->end, &nobody, m->task))
         gate__sched_park(m, GATE__WAKE_JOIN, "join");
     else if (nobody != &ended)
@@ -279,7 +294,7 @@ int gate_task_join(gate_task *task, void **result) {
 
 void gate_task_detach(gate_task *task) {
     gate_task *nobody = NULL;
-    if (atomic_compare_exchange_strong(&task->end, &nobody, &detached))
+    if (is_gone(task) || atomic_compare_exchange_strong(&task->end, &nobody, &detached))
         return;
     if (nobody != &ended)
         gate__fatal("gate_task_detach", "the task is being joined, or is detached");
@@ -290,12 +305,20 @@ void gate_task_yield(void) {
     gate__sched_yield(gate__task_running("gate_task_yield"));
 }
 
+/* Whether it is the root task of the thread that started its runtime, which a fork may have left behind. */
+static bool is_mains(const gate_task *task) {
+    const gate_m *main = task->runtime->starter;
+    return main && task == main->root;
+}
+
 void gate_task_enter_main(void) {
     gate_m *m = gate__task_running("gate_task_enter_main");
     gate_m *main = m->runtime->starter;
     gate_task *task = m->task;
-    if (task == main->root || task->home)
+    if (task->home || is_mains(task))
         return;
+    if (!main)
+        gate__fatal("gate_task_enter_main", "the thread that started the runtime is not in this forked process");
     if (m->pins || task == m->root)
         gate__fatal("gate_task_enter_main",
                     "the task has to stay on its thread: it is pinned, in a callback, or a thread's own");
@@ -306,7 +329,7 @@ void gate_task_enter_main(void) {
 void gate_task_leave_main(void) {
     gate_m *m = gate__task_running("gate_task_leave_main");
     gate_task *task = m->task;
-    if (task == m->runtime->starter->root)
+    if (is_mains(task))
         return;
     if (m->pins || !task->home)
         gate__fatal("gate_task_leave_main", "the task is pinned, or has not asked for the main thread");
@@ -363,7 +386,7 @@ int gate__task_give_wake(gate_task *task, uint32_t wake, bool *waits) {
     for (;;) {
         if (word & wake)
             return -EALREADY;
-        if ((word & GATE__STATES) == GATE__DONE)
+        if ((word & GATE__STATES) == GATE__DONE || (word & GATE__STATES) == GATE__FREE)
             return -ESRCH;
         *waits = (word & GATE__STATES) == GATE__PARKED && (word & wake << GATE__AWAITS);
         uint32_t next = *waits ? GATE__LIVE | (word & GATE__WAKES) : word | wake;

@@ -207,7 +207,7 @@ int gate_hooks_sanitizer(struct gate_mem_hooks *table) {
     if (in_use)
         return -EBUSY;
     in_use = true;
-    gate__os_at_fork(before_fork, after_fork);
+    gate__os_at_fork(before_fork, after_fork, after_fork);
     *table = (struct gate_mem_hooks){sizeof *table, hook_mmap,  hook_munmap,   hook_mprotect,
                                      hook_madvise,  hook_msync, hook_sigaction};
     return 0;

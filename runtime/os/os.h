@@ -45,8 +45,8 @@ bool gate__os_is_mapped(void *address);
 /* The first page from base on that is in memory, so far as that can be known; end if there is none before it. Both are
  * page-aligned, and what lies between them is mapped. */
 const void *gate__os_first_resident(const void *base, const void *end);
-/* Calls before in a thread that forks, and after in it and in the child; does nothing where no process forks. */
-void gate__os_at_fork(void (*before)(void), void (*after)(void));
+/* Calls before in a thread that forks, then after, and in the child after_in_child; does nothing where no process forks. */
+void gate__os_at_fork(void (*before)(void), void (*after)(void), void (*after_in_child)(void));
 
 /* Whether a part of a mapping can be taken away, and the rest stays. */
 extern const bool gate__os_unmaps_parts;

@@ -96,8 +96,8 @@ const void *gate__os_first_resident(const void *base, const void *end) {
     return end;
 }
 
-void gate__os_at_fork(void (*before)(void), void (*after)(void)) {
-    pthread_atfork(before, after, after);
+void gate__os_at_fork(void (*before)(void), void (*after)(void), void (*after_in_child)(void)) {
+    pthread_atfork(before, after, after_in_child);
 }
 
 const bool gate__os_unmaps_parts = true;

@@ -43,9 +43,10 @@ size_t gate__os_describe_code(const void *code, char *buffer, size_t size) {
     return (size_t)length < size ? (size_t)length : size - 1;
 }
 
-void gate__os_at_fork(void (*before)(void), void (*after)(void)) {
+void gate__os_at_fork(void (*before)(void), void (*after)(void), void (*after_in_child)(void)) {
     (void)before;
     (void)after;
+    (void)after_in_child;
 }
 
 void gate__os_relax(void) {
