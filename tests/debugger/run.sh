@@ -20,7 +20,7 @@ gdb -nx -q -batch -ex 'set width 0' -ex 'set debuginfod enabled off' -ex 'set ba
 frames=$(sed -n 's/^gate\./gate__/; s/^\([A-Za-z_][A-Za-z0-9_]*\)\( + [0-9]*\)\{0,1\} in section .*/\1/p' "$trace")
 
 expected='stop_here
-run
+gate__call_run
 gate__arch_cross
 gate__switch_call
 gate_call
@@ -31,7 +31,7 @@ gate__switch_call_back
 handle_below_call
 arrive
 c_function
-run
+gate__call_run
 gate__arch_cross
 gate__switch_call
 gate_call

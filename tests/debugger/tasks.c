@@ -123,7 +123,7 @@ static void *visit(void *semaphore) {
 static gate_function make_function(const char *text, void (*address)(void), const char *name) {
     gate_signature *signature;
     require(gate_signature_parse(text, &signature, NULL) == 0, text);
-    return (gate_function){signature, address, name};
+    return (gate_function){.signature = signature, .address = address, .name = name};
 }
 
 static gate_task *spawn(const char *name, gate_task_main start, void *argument) {
