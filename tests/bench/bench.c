@@ -124,7 +124,7 @@ static double ratio_of(const struct measured *m) {
 static void write_row(FILE *tsv, const struct measured *m) {
     const struct bench_row *row = m->row;
     double low = m->ns[0], middle = m->median, high = m->ns[rounds_of(row) - 1], ratio = ratio_of(m);
-    printf("%-9s %-26s %-16s %9.2f %9.2f %9.2f %-5s  ", row->what, row->kase, row->who, low, middle, high,
+    printf("%-9s %-26s %-17s %9.2f %9.2f %9.2f %-5s  ", row->what, row->kase, row->who, low, middle, high,
            row->unit ? row->unit : "ns");
     if (ratio > 0)
         printf("%8.*f", ratio < 0.1 ? 5 : 2, ratio);
@@ -142,7 +142,7 @@ static int write_results(const char *path) {
         perror(path);
         return 1;
     }
-    printf("%-9s %-26s %-16s %9s %9s %9s %-5s  %8s\n", "what", "case", "who", "min", "median", "max", "", "x direct");
+    printf("%-9s %-26s %-17s %9s %9s %9s %-5s  %8s\n", "what", "case", "who", "min", "median", "max", "", "x direct");
     fputs("what\twho\tcase\tmin\tmedian\tmax\tunit\tratio\n", tsv);
     for (size_t i = 0; i < count; i++)
         write_row(tsv, &measured[i]);

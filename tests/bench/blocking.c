@@ -10,6 +10,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "callgate.h"
@@ -142,6 +143,25 @@ static double turns_of_threads(long count) {
     sem_post(&to_next);
     pthread_join(next, NULL);
     return bench_median(delays, (size_t)count);
+}
+
+/* What a monitor can do that looks after 20 us: such a sleep, where the timer may be as precise as it can. */
+static void *sleep_precisely(void *argument) {
+    long count = *(long *)argument;
+    double sleeps[TURNS_MOST];
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    for (long i = 0; i < count; i++) {
+        double before = bench_now();
+        usleep(20);
+        sleeps[i] = (bench_now() - before) / US;
+    }
+    delay = bench_median(sleeps, (size_t)count);
+    return NULL;
+}
+
+static double precise_sleeps(long count) {
+    pthread_join(start(sleep_precisely, &count), NULL);
+    return delay;
 }
 
 static const struct turn hot = {0, 0, 1000, &sleep_function};
@@ -325,6 +345,7 @@ void bench_blocking_prepare(void) {
 
 const struct bench_row bench_blocking[] = {
     {"blocking", "direct", "next runs", thread_next_hot, 30, WAIT("us")},
+    {"blocking", "sleep of 20 us", "next runs", precise_sleeps, 30, WAIT("us")},
     {"blocking", "callgate", "next runs", task_next_hot, 30, WAIT("us")},
     {"blocking", "callgate-blocking", "next runs", task_next_hot_blocking, 30, WAIT("us")},
     {"blocking", "go", "next runs", .count = 30, BENCH_GO("next-hot"), WAIT("us")},
