@@ -1,8 +1,9 @@
-/* Runs every row, prints a table, and writes build/bench.tsv for programs to read.
+/* Runs every row, or those of one what, prints a table, and writes build/bench.tsv for programs to read.
  *
  * The rows of a round are run one after another, and the rounds repeat: whatever else the machine does
  * meets all rows alike. A ratio is that of the minima, to the row of the same what and case whose who
- * is "direct": on a shared machine the minimum is what a quiet core does, the median is not.
+ * is "direct": on a shared machine the minimum is what a quiet core does, the median is not. What is
+ * waited depends on more than the core, and its least is luck: there a ratio is that of the medians.
  *
  * SPDX-License-Identifier: MIT */
 #include "tests/bench/bench.h"
@@ -19,6 +20,7 @@ enum { ROUNDS = 11, ROWS_MAX = 256 };
 struct measured {
     const struct bench_row *row;
     double ns[ROUNDS]; /* or another unit, per operation; sorted at the end */
+    double median;
 };
 
 static struct measured measured[ROWS_MAX];
@@ -42,20 +44,26 @@ static void *run_loop(void *argument) {
     return NULL;
 }
 
-double bench_in_task(double (*run)(long), long times) {
+double bench_in_slots(uint32_t slots, double (*run)(long), long times) {
     gate_runtime *runtime;
     gate_task *task;
     struct loop loop = {run, times, 0};
+    struct gate_runtime_config runtime_config = {.slots = slots};
     struct gate_task_config config = {.main = run_loop, .argument = &loop, .name = "bench"};
-    if (gate_runtime_start(NULL, &runtime, NULL) || gate_task_spawn(runtime, &config, &task) ||
+    if (gate_runtime_start(&runtime_config, &runtime, NULL) || gate_task_spawn(runtime, &config, &task) ||
         gate_task_join(task, NULL) || gate_runtime_stop(runtime, NULL))
         abort();
     return loop.elapsed;
 }
 
-static void add_rows(const struct bench_row *rows) {
+double bench_in_task(double (*run)(long), long times) {
+    return bench_in_slots(1, run, times);
+}
+
+/* what is NULL for all. */
+static void add_rows(const struct bench_row *rows, const char *what) {
     for (; rows->what; rows++) {
-        if (rows->is_there && !rows->is_there())
+        if ((what && strcmp(what, rows->what) != 0) || (rows->is_there && !rows->is_there()))
             continue;
         if (count == ROWS_MAX)
             abort();
@@ -68,19 +76,39 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+double bench_median(double *values, size_t n) {
+    qsort(values, n, sizeof *values, compare);
+    return values[n / 2];
+}
+
+static int rounds_of(const struct bench_row *row) {
+    return row->rounds ? row->rounds : ROUNDS;
+}
+
+static double run_row(const struct bench_row *row, long times) {
+    double figure = row->peer ? bench_ask_peer(row->peer, times) : row->run(times);
+    return row->figure ? figure : figure / (double)times;
+}
+
 static void measure(void) {
     for (size_t i = 0; i < count; i++) {
-        if (!measured[i].row->once)
-            measured[i].row->run(measured[i].row->count / 10 + 1); /* warms caches and branches up */
+        const struct bench_row *row = measured[i].row;
+        if (!row->rounds)
+            run_row(row, row->count / 10 + 1); /* warms caches and branches up */
     }
     for (int round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < count; i++) {
-            const struct bench_row *row = measured[i].row;
-            measured[i].ns[round] = round && row->once ? measured[i].ns[0] : row->run(row->count) / (double)row->count;
+            if (round < rounds_of(measured[i].row))
+                measured[i].ns[round] = run_row(measured[i].row, measured[i].row->count);
         }
     }
     for (size_t i = 0; i < count; i++)
-        qsort(measured[i].ns, ROUNDS, sizeof measured[i].ns[0], compare);
+        measured[i].median = bench_median(measured[i].ns, (size_t)rounds_of(measured[i].row));
+}
+
+/* What a row is compared by. */
+static double figure_of(const struct measured *m) {
+    return m->row->figure ? m->median : m->ns[0];
 }
 
 /* 0 where the case has no direct row. */
@@ -88,23 +116,23 @@ static double ratio_of(const struct measured *m) {
     for (size_t i = 0; i < count; i++) {
         const struct bench_row *row = measured[i].row;
         if (!strcmp(row->who, "direct") && !strcmp(row->what, m->row->what) && !strcmp(row->kase, m->row->kase))
-            return m->ns[0] / measured[i].ns[0];
+            return figure_of(m) / figure_of(&measured[i]);
     }
     return 0;
 }
 
 static void write_row(FILE *tsv, const struct measured *m) {
     const struct bench_row *row = m->row;
-    double low = m->ns[0], middle = m->ns[ROUNDS / 2], high = m->ns[ROUNDS - 1], ratio = ratio_of(m);
-    printf("%-9s %-26s %-16s %9.2f %9.2f %9.2f %-5s  ", row->what, row->kase, row->who, low, middle, high,
+    double low = m->ns[0], middle = m->median, high = m->ns[rounds_of(row) - 1], ratio = ratio_of(m);
+    printf("%-9s %-26s %-17s %9.2f %9.2f %9.2f %-5s  ", row->what, row->kase, row->who, low, middle, high,
            row->unit ? row->unit : "ns");
     if (ratio > 0)
-        printf("%8.2f", ratio);
+        printf("%8.*f", ratio < 0.1 ? 5 : 2, ratio);
     putchar('\n');
     fprintf(tsv, "%s\t%s\t%s\t%.3f\t%.3f\t%.3f\t%s\t", row->what, row->who, row->kase, low, middle, high,
             row->unit ? row->unit : "ns");
     if (ratio > 0)
-        fprintf(tsv, "%.3f", ratio);
+        fprintf(tsv, "%.5f", ratio);
     fputc('\n', tsv);
 }
 
@@ -114,7 +142,7 @@ static int write_results(const char *path) {
         perror(path);
         return 1;
     }
-    printf("%-9s %-26s %-16s %9s %9s %9s %-5s  %8s\n", "what", "case", "who", "min", "median", "max", "", "x direct");
+    printf("%-9s %-26s %-17s %9s %9s %9s %-5s  %8s\n", "what", "case", "who", "min", "median", "max", "", "x direct");
     fputs("what\twho\tcase\tmin\tmedian\tmax\tunit\tratio\n", tsv);
     for (size_t i = 0; i < count; i++)
         write_row(tsv, &measured[i]);
@@ -126,16 +154,20 @@ static int write_results(const char *path) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 2) {
-        fprintf(stderr, "usage: %s FILE.tsv\n", argv[0]);
+    if (argc != 2 && argc != 3) {
+        fprintf(stderr, "usage: %s FILE.tsv [WHAT]\n", argv[0]);
         return 2;
     }
+    const char *what = argv[2];
     bench_mem_prepare();
     bench_calls_prepare();
     bench_tasks_prepare();
-    add_rows(bench_calls);
-    add_rows(bench_mem);
-    add_rows(bench_tasks);
+    bench_blocking_prepare();
+    bench_peers_prepare();
+    add_rows(bench_calls, what);
+    add_rows(bench_mem, what);
+    add_rows(bench_tasks, what);
+    add_rows(bench_blocking, what);
     measure();
     return write_results(argv[1]);
 }

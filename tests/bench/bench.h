@@ -5,6 +5,8 @@
 #define CALLGATE_TESTS_BENCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* One thing to measure. run does it count times and returns the nanoseconds that passed. */
 struct bench_row {
@@ -13,16 +15,30 @@ struct bench_row {
     const char *kase; /* which function, which size: rows are compared within a case */
     double (*run)(long count);
     long count;             /* so many that a round takes some milliseconds */
+    const char *peer;       /* a command in place of run: the count added, it prints what run would return */
     bool (*is_there)(void); /* whether the peer is installed; NULL: it always is */
-    bool once;              /* one round, since it takes seconds */
+    bool figure;            /* run returns the figure itself, a wait or a factor: these are compared by medians */
+    int rounds;             /* fewer than others, since one takes seconds; 0: as many */
     const char *unit;       /* what run returns instead of nanoseconds; NULL: "ns" */
 };
 
 /* Nanoseconds on a clock that never goes back. */
 double bench_now(void);
 
-/* Runs a loop as the only task of a runtime that lives as long as it. */
+/* Sorts, and returns the middle one. */
+double bench_median(double *values, size_t count);
+
+/* Runs a loop as the only task of a runtime that lives as long as it, and has one slot, or some. */
 double bench_in_task(double (*run)(long count), long count);
+double bench_in_slots(uint32_t slots, double (*run)(long count), long count);
+
+/* peers.c: programs of their own. In a row, one takes the place of run and is_there. */
+#define BENCH_GO(figure) .peer = "build/bench-go " figure, .is_there = bench_has_go
+#define BENCH_PYTHON(figure) .peer = "python3 tests/bench/peers/threads.py " figure, .is_there = bench_has_python
+void bench_peers_prepare(void);
+bool bench_has_go(void);
+bool bench_has_python(void);
+double bench_ask_peer(const char *command, long count);
 
 /* calls.c */
 extern const struct bench_row bench_calls[];
@@ -35,5 +51,9 @@ void bench_mem_prepare(void);
 /* tasks.c */
 extern const struct bench_row bench_tasks[];
 void bench_tasks_prepare(void);
+
+/* blocking.c */
+extern const struct bench_row bench_blocking[];
+void bench_blocking_prepare(void);
 
 #endif

@@ -2,6 +2,8 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <ffi.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "callgate.h"
@@ -21,22 +23,28 @@ static __attribute__((noinline)) double scale(double a, double b) {
 static int (*volatile add_pointer)(int, int) = add;
 static double (*volatile scale_pointer)(double, double) = scale;
 
-static volatile int int_sink;
-static volatile double double_sink;
+/* Stores a result, as its user might; in a place of the caller's own. */
+static inline void keep_int(int result) {
+    __asm__ volatile("" : : "m"(result));
+}
+
+static inline void keep_double(double result) {
+    __asm__ volatile("" : : "m"(result));
+}
 
 /* Direct */
 
 static double direct_int(long count) {
     double before = bench_now();
     for (long i = 0; i < count; i++)
-        int_sink = add_pointer((int)i, 1);
+        keep_int(add_pointer((int)i, 1));
     return bench_now() - before;
 }
 
 static double direct_double(long count) {
     double before = bench_now();
     for (long i = 0; i < count; i++)
-        double_sink = scale_pointer((double)i, 2.0);
+        keep_double(scale_pointer((double)i, 2.0));
     return bench_now() - before;
 }
 
@@ -51,7 +59,7 @@ static double libffi_int(long count) {
         void *arguments[] = {&a, &b};
         ffi_arg result;
         ffi_call(&int_cif, (void (*)(void))add_pointer, &result, arguments);
-        int_sink = (int)result;
+        keep_int((int)result);
     }
     return bench_now() - before;
 }
@@ -62,24 +70,32 @@ static double libffi_double(long count) {
         double a = (double)i, b = 2.0, result;
         void *arguments[] = {&a, &b};
         ffi_call(&double_cif, (void (*)(void))scale_pointer, &result, arguments);
-        double_sink = result;
+        keep_double(result);
     }
     return bench_now() - before;
 }
 
 /* Callgate: on a thread that no runtime knows, and from a task with its stack switch */
 
-static gate_function int_function, double_function;
+static gate_function int_function, leaf_function, double_function;
 
-static double gate_int(long count) {
+static inline double gate_ints(const gate_function *function, long count) {
     double before = bench_now();
     for (long i = 0; i < count; i++) {
         int a = (int)i, b = 1, result;
         void *arguments[] = {&a, &b};
-        gate_call(&int_function, &result, arguments);
-        int_sink = result;
+        gate_call(function, &result, arguments);
+        keep_int(result);
     }
     return bench_now() - before;
+}
+
+static double gate_int(long count) {
+    return gate_ints(&int_function, count);
+}
+
+static double gate_leaf(long count) {
+    return gate_ints(&leaf_function, count);
 }
 
 static double gate_double(long count) {
@@ -88,7 +104,7 @@ static double gate_double(long count) {
         double a = (double)i, b = 2.0, result;
         void *arguments[] = {&a, &b};
         gate_call(&double_function, &result, arguments);
-        double_sink = result;
+        keep_double(result);
     }
     return bench_now() - before;
 }
@@ -99,6 +115,67 @@ static double task_int(long count) {
 
 static double task_double(long count) {
     return bench_in_task(gate_double, count);
+}
+
+static double task_leaf(long count) {
+    return bench_in_task(gate_leaf, count);
+}
+
+/* How much more two call at once than one does: 2 where they share nothing */
+
+struct caller {
+    double (*run)(long count);
+    long count;
+    double before, after;
+};
+
+static atomic_int callers;
+
+static void *call_at_once(void *argument) {
+    struct caller *caller = argument;
+    atomic_fetch_add(&callers, 1);
+    while (atomic_load(&callers) < 2)
+        continue;
+    caller->before = bench_now();
+    caller->run(caller->count);
+    caller->after = bench_now();
+    return NULL;
+}
+
+static double elapsed_of_both(const struct caller *a, const struct caller *b) {
+    return (a->after > b->after ? a->after : b->after) - (a->before < b->before ? a->before : b->before);
+}
+
+static double direct_at_once(long count) {
+    struct caller one = {direct_int, count, 0, 0}, other = one;
+    pthread_t thread;
+    atomic_store(&callers, 0);
+    if (pthread_create(&thread, NULL, call_at_once, &one))
+        abort();
+    call_at_once(&other);
+    pthread_join(thread, NULL);
+    return elapsed_of_both(&one, &other);
+}
+
+static double gate_at_once(long count) {
+    struct caller one = {gate_int, count, 0, 0}, other = one;
+    struct gate_task_config config = {.main = call_at_once, .argument = &one};
+    gate_task *task;
+    atomic_store(&callers, 0);
+    if (gate_task_spawn(NULL, &config, &task))
+        abort();
+    call_at_once(&other);
+    if (gate_task_join(task, NULL))
+        abort();
+    return elapsed_of_both(&one, &other);
+}
+
+static double direct_two_to_one(long count) {
+    return 2 * direct_int(count) / direct_at_once(count);
+}
+
+static double task_two_to_one(long count) {
+    return 2 * bench_in_slots(1, gate_int, count) / bench_in_slots(2, gate_at_once, count);
 }
 
 static gate_function make_function(const char *text, void (*address)(void)) {
@@ -115,17 +192,26 @@ void bench_calls_prepare(void) {
         ffi_prep_cif(&double_cif, FFI_DEFAULT_ABI, 2, &ffi_type_double, doubles))
         abort();
     int_function = make_function("int (int, int)", (void (*)(void))add_pointer);
+    leaf_function = int_function;
+    leaf_function.call_class = GATE_CALL_LEAF;
     double_function = make_function("double (double, double)", (void (*)(void))scale_pointer);
 }
+
+#define FACTOR .figure = true, .unit = "x"
 
 const struct bench_row bench_calls[] = {
     {"call", "direct", "int(int,int)", direct_int, .count = CALLS},
     {"call", "libffi", "int(int,int)", libffi_int, .count = CALLS},
     {"call", "callgate-thread", "int(int,int)", gate_int, .count = CALLS},
     {"call", "callgate-task", "int(int,int)", task_int, .count = CALLS},
+    {"call", "callgate-leaf", "int(int,int)", task_leaf, .count = CALLS},
+    {"call", "go", "int(int,int)", .count = CALLS, BENCH_GO("call")},
     {"call", "direct", "double(double,double)", direct_double, .count = CALLS},
     {"call", "libffi", "double(double,double)", libffi_double, .count = CALLS},
     {"call", "callgate-thread", "double(double,double)", gate_double, .count = CALLS},
     {"call", "callgate-task", "double(double,double)", task_double, .count = CALLS},
+    {"call", "direct", "2 at once to 1", direct_two_to_one, .count = CALLS, FACTOR},
+    {"call", "callgate-task", "2 at once to 1", task_two_to_one, .count = CALLS, FACTOR},
+    {"call", "go", "2 at once to 1", .count = CALLS, BENCH_GO("two-to-one"), FACTOR},
     {0},
 };

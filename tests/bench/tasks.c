@@ -1,10 +1,11 @@
-/* What tasks cost: a yield, a life, a wake; against a bare jump from one stack to another.
+/* What tasks cost: a yield, a life, a wake; against a bare jump from one stack to another, and plain threads.
  *
  * The jump is Boost.Context's, found at run time where it is installed; it stands for what no scheduler can do
  * without.
  *
  * SPDX-License-Identifier: MIT */
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,8 @@
 #include "callgate.h"
 #include "tests/bench/bench.h"
 
-enum { MILLION = 1000 * 1000, PAGE = 4096, SWITCHES = 1000 * 1000, LIVES = 100 * 1000, BATCH = 32, STACK = 64 * 1024 };
+enum { MILLION = 1000 * 1000, MANY = 100 * 1000, PAGE = 4096, STACK = 64 * 1024 };
+enum { SWITCHES = 1000 * 1000, LIVES = 100 * 1000, BATCH = 32, THREADS = 10 * BATCH };
 
 /* Boost.Context's bare jump */
 
@@ -39,6 +41,39 @@ static double jumps(long count) {
     double elapsed = bench_now() - before;
     free(stack);
     return elapsed;
+}
+
+/* Plain threads */
+
+static void *end_at_once(void *unused) {
+    return unused;
+}
+
+static void start(pthread_t *thread) {
+    if (pthread_create(thread, NULL, end_at_once, NULL))
+        abort();
+}
+
+static double thread_lives(long count) {
+    pthread_t threads[BATCH];
+    double before = bench_now();
+    for (long i = 0; i < count; i += BATCH) {
+        for (int k = 0; k < BATCH; k++)
+            start(&threads[k]);
+        for (int k = 0; k < BATCH; k++)
+            pthread_join(threads[k], NULL);
+    }
+    return bench_now() - before;
+}
+
+static double joined_thread_lives(long count) {
+    pthread_t thread;
+    double before = bench_now();
+    for (long i = 0; i < count; i++) {
+        start(&thread);
+        pthread_join(thread, NULL);
+    }
+    return bench_now() - before;
 }
 
 /* Ours, as tasks of a runtime with one slot */
@@ -71,10 +106,6 @@ static double yields(long count) {
     return bench_now() - before;
 }
 
-static void *end_at_once(void *unused) {
-    return unused;
-}
-
 static double lives(long count) {
     struct gate_task_config config = {.main = end_at_once};
     double before = bench_now();
@@ -95,7 +126,7 @@ static double joined_lives(long count) {
     return bench_now() - before;
 }
 
-/* A million parked tasks, and, beside them, a page touched for the first time for each */
+/* Many parked tasks, and, beside them, a page touched for the first time for each */
 
 static long resident_bytes(void) {
     long pages = 0;
@@ -183,10 +214,19 @@ static bool has_boost(void) {
 const struct bench_row bench_tasks[] = {
     {"task", "direct", "switch", jumps, .count = SWITCHES, .is_there = has_boost},
     {"task", "callgate", "switch", task_yields, .count = SWITCHES},
+    {"task", "go", "switch", .count = SWITCHES, BENCH_GO("yield")},
+    {"task", "direct", "spawn, run, finish", thread_lives, .count = THREADS},
     {"task", "callgate", "spawn, run, finish", task_lives, .count = LIVES},
+    {"task", "go", "spawn, run, finish", .count = LIVES, BENCH_GO("spawn")},
+    {"task", "direct", "spawn, run, join", joined_thread_lives, .count = THREADS},
     {"task", "callgate", "spawn, run, join", task_joined_lives, .count = LIVES},
-    {"task", "direct", "touch a page, 1000000 times", touches, .count = MILLION, .once = true},
-    {"task", "callgate", "park one of 1000000", task_parks, .count = MILLION, .once = true},
-    {"task", "callgate", "memory of one of 1000000", bytes_of_parked, .count = MILLION, .once = true, .unit = "bytes"},
+    {"task", "go", "spawn, run, join", .count = LIVES, BENCH_GO("join")},
+    {"task", "callgate", "park one of 100000", task_parks, .count = MANY, .rounds = 1},
+    {"task", "go", "park one of 100000", .count = MANY, BENCH_GO("park"), .rounds = 1},
+    {"task", "callgate", "memory of one of 100000", bytes_of_parked, .count = MANY, .rounds = 1, .unit = "bytes"},
+    {"task", "go", "memory of one of 100000", .count = MANY, BENCH_GO("memory"), .rounds = 1, .unit = "bytes"},
+    {"task", "direct", "touch a page, 1000000 times", touches, .count = MILLION, .rounds = 1},
+    {"task", "callgate", "park one of 1000000", task_parks, .count = MILLION, .rounds = 1},
+    {"task", "callgate", "memory of one of 1000000", bytes_of_parked, .count = MILLION, .rounds = 1, .unit = "bytes"},
     {0},
 };
