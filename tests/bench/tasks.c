@@ -199,6 +199,37 @@ static double task_joined_lives(long count) {
     return bench_in_task(joined_lives, count);
 }
 
+/* The world stopped and started beside tasks that compute and poll, one for each other slot */
+
+static volatile bool stops_are_over;
+
+static void *compute_and_poll(void *unused) {
+    while (!stops_are_over) {
+        if (gate_task_should_yield())
+            gate_task_yield();
+    }
+    return unused;
+}
+
+static double stops(long count) {
+    stops_are_over = false;
+    gate_task *other = spawn(compute_and_poll, NULL);
+    gate_task_sleep(10 * 1000 * 1000); /* it has the other slot by then */
+    double before = bench_now();
+    for (long i = 0; i < count; i++) {
+        gate_world_stop();
+        gate_world_start();
+    }
+    double elapsed = bench_now() - before;
+    stops_are_over = true;
+    join(other);
+    return elapsed;
+}
+
+static double world_stops(long count) {
+    return bench_in_slots(2, stops, count);
+}
+
 void bench_tasks_prepare(void) {
     void *library = dlopen("libboost_context.so.1.74.0", RTLD_NOW);
     if (!library)
@@ -228,5 +259,7 @@ const struct bench_row bench_tasks[] = {
     {"task", "direct", "touch a page, 1000000 times", touches, .count = MILLION, .rounds = 1},
     {"task", "callgate", "park one of 1000000", task_parks, .count = MILLION, .rounds = 1},
     {"task", "callgate", "memory of one of 1000000", bytes_of_parked, .count = MILLION, .rounds = 1, .unit = "bytes"},
+    {"task", "callgate", "stop the world and start it", world_stops, .count = 1000},
+    {"task", "go", "stop the world and start it", .count = 1000, BENCH_GO("stops")},
     {0},
 };

@@ -20,6 +20,7 @@ var figures = map[string]func(count int) float64{
 	"join":        joinedLives,
 	"park":        parks,
 	"memory":      bytesOfParked,
+	"stops":       stops,
 	"next-hot":    nextHot,
 	"next-idle":   nextIdle,
 	"next-busy":   nextBusy,

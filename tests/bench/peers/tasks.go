@@ -139,3 +139,21 @@ func bytesOfParked(count int) float64 {
 	_, bytes := park(count)
 	return bytes
 }
+
+// The world stopped, for statistics, beside a goroutine that computes.
+func stops(count int) float64 {
+	runtime.GOMAXPROCS(2)
+	var over int32
+	var statistics runtime.MemStats
+	go func() {
+		for atomic.LoadInt32(&over) == 0 {
+		}
+	}()
+	before := now()
+	for i := 0; i < count; i++ {
+		runtime.ReadMemStats(&statistics)
+	}
+	elapsed := now() - before
+	atomic.StoreInt32(&over, 1)
+	return float64(elapsed)
+}
