@@ -55,38 +55,35 @@ def pools(runtime):
     return (runtime["stacks"][i] for i in range(constant("GATE__STACK_CLASSES")))
 
 
-def type_of_tasks(runtime):
-    return runtime["starter"]["task"].type.target().strip_typedefs()
-
-
-def task_in(base, size, task_type):
+def task_in(base, size):
     """task.c's: where the task lies in a stack."""
-    end = base + size - gdb.lookup_type("struct gate__stack").sizeof
+    task_type, link_type = gdb.lookup_type("struct gate_task"), gdb.lookup_type("struct gate__stack")
+    end = base + size - link_type.sizeof
     return gdb.Value((end - task_type.sizeof) & ~63).cast(task_type.pointer()).dereference()
 
 
-def tasks_of_pool(pool, task_type):
+def tasks_in_chunk(pool, chunk):
     """gate__stack_visit's walk."""
     size, page = int(pool["size"]), constant("gate__os_known_page_size")
-    for chunk in linked(pool["chunks"], "next"):
-        for i in range(int(chunk["handed"])):
-            yield task_in(int(chunk["base"]) + i * (size + page) + page, size, task_type)
+    for i in range(int(chunk["handed"])):
+        yield task_in(int(chunk["base"]) + i * (size + page) + page, size)
 
 
 def stackful_tasks(runtime):
     states, free = constant("GATE__STATES"), constant("GATE__FREE")
     for pool in pools(runtime):
-        for task in tasks_of_pool(pool, type_of_tasks(runtime)):
-            if int(task["state"]) & states != free:
-                yield task
+        for chunk in linked(pool["chunks"], "next"):
+            yield from (task for task in tasks_in_chunk(pool, chunk) if int(task["state"]) & states != free)
 
 
 def lacks_stacks(runtime):
-    """Whether stacks that tasks have taken read as zeros."""
+    """Whether chunks of stacks, some of which tasks have taken, read as zeros."""
     for pool in pools(runtime):
-        chunks = linked(pool["chunks"], "next")
-        taken = sum(int(chunk["handed"] - chunk["cold_count"]) for chunk in chunks) - int(pool["warm_count"])
-        if sum(task["number"] != 0 for task in tasks_of_pool(pool, type_of_tasks(runtime))) < taken:
+        taken = -int(pool["warm_count"])
+        for chunk in linked(pool["chunks"], "next"):
+            if not any(task["number"] for task in tasks_in_chunk(pool, chunk)):
+                taken += int(chunk["handed"]) - int(chunk["cold_count"])
+        if taken > 0:
             return True
     return False
 
@@ -101,6 +98,10 @@ def text_at(pointer):
         return pointer.string(errors="replace") if pointer else ""
     except gdb.MemoryError:
         return "?"
+
+
+def words_at(pointer):
+    return pointer.cast(gdb.lookup_type("unsigned long").pointer())
 
 
 class Task:
@@ -121,6 +122,17 @@ class Task:
             self.stack, self.stack_size = int(value["stack"]["base"]), int(value["stack"]["size"])
         self.thread = None
 
+    def saved_sp(self):
+        """Where gate__arch_swap saved its registers. A root task's, while its thread runs another, lie below what
+        gate__arch_cross_back has pushed for the callbacks of that one."""
+        if not self.is_root:
+            return words_at(self.value["sp"])
+        m = self.value["bound"]
+        sp = words_at(m["system_sp"])
+        while sp[0] == int(m["task"]) and sp[1] == int(m):
+            sp = words_at(sp[3])
+        return sp
+
     def id(self):
         return "%d.%d" % (self.runtime_number, self.number) if self.runtime_number else str(self.number)
 
@@ -128,17 +140,19 @@ class Task:
         return self.state == constant("GATE__DONE")
 
     def describe(self):
-        """gate__task_describe's words; and outside, for a thread that is not in a callback."""
-        where = text_at(self.value["where"])
+        """What task.c's state_in and gate__task_describe say."""
+        on, where = self.value["on"], text_at(self.value["where"])
         if self.state == constant("GATE__PARKED"):
-            return "parked: " + where
+            return "parked: " + where if where else "parked"
         if self.has_ended():
             return "ended, not joined"
-        if self.is_root and int(self.value["bound"]["status"]) == constant("GATE__M_OUTSIDE"):
-            return "outside"
-        if not self.value["on"]:
+        if not on:
             return "ready"
-        return "in a call of " + where if where else "running"
+        if on["status"] == constant("GATE__M_OUTSIDE"):
+            return "outside"
+        if on["status"] == constant("GATE__M_IN_CALL") or self.value["in_leaf"]:
+            return "in a call of " + where if where else "in a call"
+        return "running"
 
 
 def all_tasks():
@@ -169,49 +183,54 @@ def selection_kept():
             frame.select()
 
 
+def task_on_system_stack(m):
+    """The address of the task that a thread on its system stack has its frames of: one that is in a call there, or its
+    root task; 0 in a worker's scheduler. What m->task names may be on its way to its stack, or from there."""
+    task = m["task"]
+    in_call = task and task != m["left"] and (task["on"] == m.address or m["pins"])
+    return int(task if in_call else m["root"])
+
+
 class Stacks:
-    """Tells whose stack an address is in: a task's, or an M's, which is its thread's."""
+    """Tells of an address whose stack it is in, by the address of the task that has its frames there."""
 
     def __init__(self, runtimes, tasks):
-        owners = [(task.stack, task.stack_size, task.address) for task in tasks if not task.is_root]
+        stacks = [(task.stack, task.stack_size, task.address) for task in tasks if not task.is_root]
         for m in (m for runtime in runtimes for m in all_ms(runtime)):
-            owners.append((int(m["stack_bottom"]), int(m["stack_size"]), int(m.address)))
-        self.owners = sorted(owners)
-        self.bases = [base for base, _, _ in self.owners]
+            stacks.append((int(m["stack_bottom"]), int(m["stack_size"]), task_on_system_stack(m)))
+        self.stacks = sorted(stacks)
+        self.bases = [base for base, _, _ in self.stacks]
 
-    def owner(self, address):
+    def task_at(self, address):
+        """None if the stack is nobody's."""
         at = bisect.bisect_right(self.bases, address) - 1
         if at < 0:
             return None
-        base, size, owner = self.owners[at]
-        return owner if address < base + size else None
+        base, size, task = self.stacks[at]
+        return task if address < base + size else None
 
-    def owner_for_thread(self):
+    def task_of_thread(self):
         """By the selected thread's newest frame, or the first below those on a signal handler's stack."""
         frame = gdb.newest_frame()
         while frame:
-            owner = self.owner(int(frame.read_register("rsp")))
-            if owner:
-                return owner
+            task = self.task_at(int(frame.read_register("rsp")))
+            if task is not None:
+                return task
             frame = frame.older()
         return None
 
 
 def find_threads(runtimes, tasks):
-    """Tells each task its thread: the one that stands on its stack; or on the system stack of its M, unless the task
-    has just left that, and is on its way to be parked or queued."""
+    """Tells each task its thread."""
     stacks = Stacks(runtimes, tasks)
     threads = {}
     with selection_kept():
         for thread in gdb.selected_inferior().threads():
             thread.switch()
             with contextlib.suppress(gdb.error):  # frames that can't be unwound, or a thread that runs
-                threads[stacks.owner_for_thread()] = thread
+                threads[stacks.task_of_thread()] = thread
     for task in tasks:
         task.thread = threads.get(task.address)
-        for m in (task.value["bound"], task.value["on"]):
-            if not task.thread and m and m["task"] == task.value.address and m["left"] != task.value.address:
-                task.thread = threads.get(int(m))
 
 
 # Frames of a task that is on no thread
@@ -234,7 +253,7 @@ class Swapped(Unwinder):
         self.borrowed = None  # the thread's own stack pointer, while it stands for a task
 
     def enter(self, task):
-        words = task.value["sp"].cast(gdb.lookup_type("unsigned long").pointer())
+        words = task.saved_sp()
         caller = {name: int(words[i]) for i, name in enumerate(self.WORDS)}
         caller["rsp"] = int(words + len(self.WORDS))
         del caller["mxcsr"]

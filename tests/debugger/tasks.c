@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,18 +13,23 @@
 #include <unistd.h>
 
 #include "callgate.h"
+#include "runtime/internal.h"
 
-static gate_function read_function, ask_function;
-static gate_callback *answer_callback;
-static int bytes[2]; /* a pipe */
+static gate_function read_function, ask_function, ask_late_function;
+static gate_callback *answer_callback, *main_callback;
+static int bytes[2], late_bytes[2]; /* pipes */
 static int in_place;
+static _Atomic int reads;
 static bool done;
 
 __attribute__((noinline)) int stop_here(int x);
+__attribute__((noinline)) int stop_on_main(int x);
 __attribute__((noinline)) int stop_in_second(int x);
 __attribute__((noinline)) int read_byte(int fd);
 __attribute__((noinline)) int ask(int (*callback)(int), int x);
+__attribute__((noinline)) int ask_late(int (*callback)(int), int fd);
 __attribute__((noinline)) int answer(void *host, void *result, void *const arguments[]);
+__attribute__((noinline)) int answer_on_main(void *host, void *result, void *const arguments[]);
 __attribute__((noinline)) int wait_for_letter(int x);
 
 static void require(bool condition, const char *what) {
@@ -48,6 +54,7 @@ int stop_in_second(int x) {
 /* C that blocks */
 int read_byte(int fd) {
     char byte = 0;
+    reads++;
     return read(fd, &byte, 1) == 1 ? byte : -1;
 }
 
@@ -83,6 +90,11 @@ int ask(int (*callback)(int), int x) {
     return callback(x) + 1;
 }
 
+/* C that blocks, and then calls back */
+int ask_late(int (*callback)(int), int fd) {
+    return callback(read_byte(fd)) + 1;
+}
+
 int answer(void *host, void *result, void *const arguments[]) {
     (void)host;
     in_place++;
@@ -91,13 +103,23 @@ int answer(void *host, void *result, void *const arguments[]) {
     return 0;
 }
 
-static void *asking(void *unused) {
-    void (*address)(void) = gate_callback_address(answer_callback);
-    int x = 40, result = 0;
+static void *ask_with(const gate_function *function, gate_callback *callback, int x) {
+    void (*address)(void) = gate_callback_address(callback);
+    int result = 0;
     void *arguments[] = {&address, &x};
-    (void)unused;
-    require(gate_call(&ask_function, &result, arguments) == 0, "the call of ask");
+    require(gate_call(function, &result, arguments) == 0, function->name);
     return (void *)(intptr_t)result;
+}
+
+static void *asking(void *unused) {
+    (void)unused;
+    return ask_with(&ask_function, answer_callback, 40);
+}
+
+static void *asking_late(void *unused) {
+    (void)unused;
+    in_place++;
+    return ask_with(&ask_late_function, answer_callback, late_bytes[0]);
 }
 
 static void *ending(void *argument) {
@@ -112,6 +134,26 @@ static void *yielding(void *argument) {
     return argument;
 }
 
+int stop_on_main(int x) {
+    printf("stopped on the main thread with %d\n", x);
+    return x + 1;
+}
+
+int answer_on_main(void *host, void *result, void *const arguments[]) {
+    (void)host;
+    *(int *)result = stop_on_main(*(int *)arguments[0]);
+    return 0;
+}
+
+/* On the main thread, whose own task waits meanwhile. */
+static void *asking_on_main(void *unused) {
+    (void)unused;
+    gate_task_enter_main();
+    void *result = ask_with(&ask_function, main_callback, 3);
+    gate_task_leave_main();
+    return result;
+}
+
 /* A thread that the runtime knows, and that is not in it. */
 static void *visit(void *semaphore) {
     gate_m_release(gate_m_acquire());
@@ -124,6 +166,12 @@ static gate_function make_function(const char *text, void (*address)(void), cons
     gate_signature *signature;
     require(gate_signature_parse(text, &signature, NULL) == 0, text);
     return (gate_function){.signature = signature, .address = address, .name = name};
+}
+
+static gate_callback *make_callback(gate_runtime *runtime, gate_handler handler) {
+    gate_callback *callback;
+    require(gate_callback_make(runtime, read_function.signature, handler, NULL, &callback, NULL) == 0, "a callback");
+    return callback;
 }
 
 static gate_task *spawn(const char *name, gate_task_main start, void *argument) {
@@ -153,7 +201,7 @@ static void *run_second(void *unused) {
     return unused;
 }
 
-static gate_task *reader, *correspondent, *joiner, *asker, *ended, *yielder, *fresh;
+static gate_task *reader, *correspondent, *joiner, *asker, *ended, *yielder, *late, *fresh;
 
 static void spawn_tasks(void) {
     reader = spawn("reader", reading, NULL);
@@ -162,21 +210,30 @@ static void spawn_tasks(void) {
     asker = spawn("asker", asking, NULL);
     ended = spawn("ended", ending, (void *)7);
     yielder = spawn("yielder", yielding, (void *)8);
-    while (in_place < 6)
+    late = spawn("late", asking_late, NULL);
+    while (in_place < 7)
         gate_task_yield();
+    gate_task_yield(); /* to the yielder, which yields back: by way of the scheduler, since it is on another thread */
+    while (reads < 2)
+        sched_yield();
+    require(write(late_bytes[1], "(", 1) == 1, "a pipe");
+    while (atomic_load(&late->on)) /* until it waits for the slot that this task has */
+        sched_yield();
     fresh = spawn("fresh", ending, (void *)9);
 }
 
 static void join_tasks(void) {
     done = true;
-    require(write(bytes[1], "!", 1) == 1, "the pipe");
+    require(write(bytes[1], "!", 1) == 1, "a pipe");
     gate_task_ready(correspondent);
     gate_task_ready(asker);
+    gate_task_ready(late);
     join(reader, '!');
     join(joiner, 42);
     join(asker, 42);
     join(ended, 7);
     join(yielder, 8);
+    join(late, '(' + 2);
     join(fresh, 9);
 }
 
@@ -184,12 +241,13 @@ int main(void) {
     gate_runtime *runtime;
     pthread_t visitor, second;
     sem_t semaphores[2];
-    require(pipe(bytes) == 0, "a pipe");
+    require(pipe(bytes) == 0 && pipe(late_bytes) == 0, "pipes");
     require(gate_runtime_start(NULL, &runtime, NULL) == 0, "the runtime");
     read_function = make_function("int (int)", (void (*)(void))read_byte, "read_byte");
     ask_function = make_function("int (int (*)(int), int)", (void (*)(void))ask, "ask");
-    require(gate_callback_make(runtime, read_function.signature, answer, NULL, &answer_callback, NULL) == 0,
-            "a callback");
+    ask_late_function = make_function("int (int (*)(int), int)", (void (*)(void))ask_late, "ask_late");
+    answer_callback = make_callback(runtime, answer);
+    main_callback = make_callback(runtime, answer_on_main);
     sem_init(&semaphores[0], 0, 0);
     sem_init(&semaphores[1], 0, 0);
     pthread_create(&visitor, NULL, visit, semaphores);
@@ -197,10 +255,11 @@ int main(void) {
     spawn_tasks();
     stop_here(1);
     join_tasks();
+    join(spawn("guest", asking_on_main, NULL), 5);
     pthread_create(&second, NULL, run_second, NULL);
     pthread_join(second, NULL);
     sem_post(&semaphores[1]);
     pthread_join(visitor, NULL);
-    require(gate_callback_free(answer_callback) == 0, "the callback's end");
+    require(gate_callback_free(answer_callback) == 0 && gate_callback_free(main_callback) == 0, "the callbacks' end");
     return gate_runtime_stop(runtime, NULL) != 0;
 }

@@ -70,7 +70,8 @@ tasks=' task thread stack name state
  6 on 64 KiB asker parked: an answer
  7 - 64 KiB ended ended, not joined
  8 - 64 KiB yielder ready
- 9 - 64 KiB fresh ready'
+ 9 on 64 KiB late ready
+ 10 - 64 KiB fresh ready'
 
 correspondent='gate__arch_swap
 gate__sched_park
@@ -125,6 +126,7 @@ task 5 bt
 task 6 bt
 task 8 bt
 task 9 bt
+task 10 bt
 task 3 task 4 bt
 task 4 info registers $registers
 task 4 frame function wait_for_letter
@@ -140,6 +142,11 @@ generate-core-file $dir/core
 down
 finish
 task 4 bt
+break stop_on_main
+continue
+info tasks
+task 1 bt
+task 11 bt
 break stop_in_second
 continue
 info tasks
@@ -154,7 +161,6 @@ lists 'info tasks' 3 "$tasks"
 has_frames 'task 1 bt' 'stop_here
 main'
 has_frames 'task 3 bt' 'read_byte
-run
 gate__arch_cross
 gate_call
 reading
@@ -172,16 +178,23 @@ gate__sched_yield
 yielding
 live
 start'
-has_frames 'task 9 bt' 'gate__arch_swap
+has_frames 'task 9 bt' 'wait_here
+ask_late
+gate__arch_cross
+gate_call
+asking_late
+live
+start'
+has_frames 'task 10 bt' 'gate__arch_swap
 start'
 has_frames 'task 3 task 4 bt' "$correspondent"
 [ "$(said 'task 3 task 4 bt' | grep -c gate__arch_swap)" = 1 ] || fail 'frames of the borrowed thread are left'
 [ "$(said "info registers $registers")" = "$(said "task 4 info registers $registers")" ] ||
     fail 'the registers are not those that task 4 left its thread with'
 has_frames 'task 4 frame function wait_for_letter' 'wait_for_letter'
-all_end_well 8
-all_end_well 8 2
-all_end_well 9 3
+all_end_well 9
+all_end_well 9 2
+all_end_well 10 3
 says 'task 7 bt' 'Task 7 has ended: it has no frames.'
 says 'task 77 bt' "There is no task 77: 'info tasks' lists them."
 says 'task 4' 'Which task, and which command? task NUMBER COMMAND'
@@ -191,13 +204,29 @@ for command in frame 'info registers' thread; do
 done
 has_frames 'task 4 bt' "$correspondent" 2
 lists 'info tasks' 4 ' task thread stack name state
+ 1 - 256 KiB main parked: join
+ 2 on 256 KiB thread outside
+* 11 on 64 KiB guest running'
+has_frames 'task 1 bt' 'gate__arch_swap
+gate__sched_park
+main
+_start' 2
+has_frames 'task 11 bt' 'stop_on_main
+answer_on_main
+gate__arch_cross_back
+ask
+gate__arch_cross
+asking_on_main
+live
+start'
+lists 'info tasks' 5 ' task thread stack name state
  1.1 on 256 KiB main running
  1.2 on 256 KiB thread outside
 * 2.1 on 256 KiB main running
  2.2 - 64 KiB lonely parked: a letter'
 says 'task 2 bt' 'Several runtimes have a task 2: 1.2, 2.2.'
 has_frames 'task 2.2 bt' "$correspondent"
-said continue 6 | grep -q 'exited normally' || fail 'the program did not end well'
+said continue 7 | grep -q 'exited normally' || fail 'the program did not end well'
 
 # Its core file
 

@@ -61,7 +61,8 @@ GATE__END(gate__arch_cross)
  *   | m                  |
  *   | task               | <- m->system_sp
  *   +--------------------+
- */
+ *
+ * callgate-gdb.py reads this, too. */
 GATE__ROUTINE(gate__arch_cross_back)
     .cfi_signal_frame
     endbr64
