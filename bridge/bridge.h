@@ -145,7 +145,8 @@ int gate_callback_make(gate_runtime *runtime, const gate_signature *signature, g
  * called after its runtime was stopped it is fatal. */
 void (*gate_callback_address(const gate_callback *callback))(void);
 
-/* Frees a callback. Errors: -EBUSY while it runs, and nothing is freed. NULL is fine.
+/* Frees a callback. Errors: -EBUSY while it runs, and nothing is freed; a fork while another thread runs it leaves it so
+ * in the child. NULL is fine.
  * Never blocks. Any thread. */
 int gate_callback_free(gate_callback *callback);
 

@@ -6,6 +6,14 @@
  * thread holds a slot; a foreign call that lasts loses the slot to another thread, and waits for one
  * when it returns.
  *
+ * A process may fork, anywhere. In the child only the task goes on that forked, in a runtime that works: it may spawn tasks
+ * and call, and stop the runtime if its thread has started it. All other tasks are gone, and a handle of one is that of a
+ * task that isn't there (-ESRCH); what they were doing is left as it was, and no host function hears of it. Threads are
+ * created when the first is needed; if that fails, the process ends with a message. If the task that forked is one with
+ * a stack of its own, the child is without the thread that started the runtime: it can't be stopped (-EPERM), and the
+ * process exits with 0 when that task ends. Runtimes that the forking thread does not belong to are as if they had been
+ * stopped. vfork and _Fork tell nobody: exec alone may follow.
+ *
  * Functions return 0 or a negative errno unless they say otherwise. A gate_error, where one is
  * taken, may be NULL. Misuse (a yield outside any task, a handle released twice) ends the process
  * with a message that names the function. All since 0.1.
@@ -83,7 +91,7 @@ int gate_runtime_start(const struct gate_runtime_config *config, gate_runtime **
  *
  * Blocks until the runtime's own threads have ended. Not to be called from a callback.
  * Errors: -EBUSY when tasks are left, and the message says how many and where the first ones are;
- * then nothing changes. -EPERM on another thread than the one that started the runtime. */
+ * then nothing changes. -EPERM on another thread than the one that started the runtime, also in a child. */
 int gate_runtime_stop(gate_runtime *runtime, gate_error *error);
 
 /* What a task is doing. */
@@ -154,11 +162,13 @@ int gate_task_spawn(gate_runtime *runtime, const struct gate_task_config *config
 
 /* Waits until task ends, stores what its main returned in *result (which may be NULL), and frees it.
  *
- * Errors: -EDEADLK for the calling task itself; -EBUSY when another task is joining it.
+ * Errors: -EDEADLK for the calling task itself; -EBUSY when another task is joining it; -ESRCH when a fork has left it
+ * behind.
  * Blocks the calling task, not its slot. Threads: only tasks with a slot. */
 int gate_task_join(gate_task *task, void **result);
 
-/* Gives the handle up: the task is freed when it ends. Fatal when a task is joining it.
+/* Gives the handle up: the task is freed when it ends. Fatal when a task is joining it. Does nothing when a fork has left it
+ * behind.
  * Never blocks. Any thread. */
 void gate_task_detach(gate_task *task);
 
@@ -196,7 +206,7 @@ void gate_task_leave_main(void);
 /* Wakes a parked task, or lets its next park return at once.
  *
  * The handle must be alive. Errors: -EALREADY when that has been asked for before and the task has
- * not parked since; -ESRCH when it has ended. Never blocks. Any thread, from inside a foreign call
+ * not parked since; -ESRCH when it has ended, or a fork has left it behind. Never blocks. Any thread, from inside a foreign call
  * too, but no signal handler. */
 int gate_task_ready(gate_task *task);
 

@@ -88,9 +88,11 @@ static int task_join(lua_State *L) {
     if (task->joining)
         return luaL_error(L, "another task is joining this one");
     task->joining = true;
-    gate_task_join(task->handle, NULL);
+    int gone = gate_task_join(task->handle, NULL);
     task->joining = false;
     task->handle = NULL;
+    if (gone)
+        return luaL_error(L, "the task is not in this process, which was forked");
     lua_State *coroutine = task->coroutine;
     int left = lua_gettop(coroutine) - 1, results = task->status == LUA_OK ? left : 1;
     if (left < results || left < 0)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tests/support/bridge.h"
+#include "tests/support/fork.h"
 
 typedef int (*int_to_int)(int);
 
@@ -328,6 +329,44 @@ Test(callback, a_failure_on_a_thread_of_cs_own_goes_to_the_host_and_c_gets_zero)
     cr_assert_eq(gate_call(&function, &result, arguments), 0);
     cr_assert_eq(result, 0);
     cr_assert_eq(reported, 23);
+    gate_callback_free(callback);
+    free_function(function);
+    tear_down();
+}
+
+/* Forks */
+
+static pid_t child;
+
+/* In the child handlers run, and the one that forked makes calls that call back. */
+static int fork_here(void *unused, void *result, void *const arguments[]) {
+    (void)unused, (void)arguments;
+    child = fork_guarded();
+    if (child == 0) {
+        call_back_once(NULL);
+        _exit(WELL);
+    }
+    *(int *)result = 0;
+    return 0;
+}
+
+static void *fork_in_handler(void *callback) {
+    cr_assert_eq(through_c(callback, 0, NULL), 0);
+    assert_well(child);
+    return NULL;
+}
+
+Test(callback, run_in_the_child_of_a_handler_that_forks) {
+    set_up(1);
+    gate_callback *callback = make_callback(host, int_int, fork_here, NULL);
+    call_back_once(NULL);
+    join(spawn("calls back", call_back_once, NULL));
+    wait_until_quiet(host);
+    fork_in_handler(callback);
+    join(spawn("forks", fork_in_handler, callback));
+    gate_function function = make_function("int (void *)", address_of(run_one_thread), "run_one_thread");
+    gate_call(&function, NULL, (void *[]){&callback});
+    assert_well(child);
     gate_callback_free(callback);
     free_function(function);
     tear_down();

@@ -1,5 +1,8 @@
 /* Thunks: many at once, used again, and a call of a freed one. */
+#include <pthread.h>
+
 #include "tests/support/bridge.h"
+#include "tests/support/fork.h"
 
 struct record {
     void (*target)(void);
@@ -53,4 +56,36 @@ static void call_freed(void *unused) {
 
 Test(thunk, a_call_of_a_freed_one_is_fatal) {
     cr_assert_dies_with(call_freed, NULL, "gate_callback: C called a callback that has been freed");
+}
+
+static _Atomic bool over;
+
+static void *make_and_free(void *record) {
+    while (!atomic_load(&over)) {
+        void (*thunk)(void);
+        gate__thunk_make(record, &thunk);
+        gate__thunk_free(thunk);
+    }
+    return NULL;
+}
+
+Test(thunk, one_is_made_in_a_child_though_it_was_forked_while_another_thread_made_some) {
+    struct record record = {hit_first};
+    pthread_t thread;
+    void (*thunk)(void);
+    gate__thunk_make(&record, &thunk);
+    atomic_store(&over, false);
+    cr_assert_eq(pthread_create(&thread, NULL, make_and_free, &record), 0);
+    for (int i = 0; i < 100; i++) {
+        pid_t child = fork_guarded();
+        if (child == 0) {
+            gate__thunk_make(&record, &thunk);
+            thunk();
+            _exit(WELL);
+        }
+        assert_well(child);
+    }
+    atomic_store(&over, true);
+    pthread_join(thread, NULL);
+    gate__thunk_free(thunk);
 }

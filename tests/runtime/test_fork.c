@@ -4,46 +4,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 
-#include "tests/support/runtime.h"
+#include "tests/support/fork.h"
 
-enum { WELL = 42, CHILD_SECONDS = 20 }; /* a child that hangs is ended by SIGALRM */
-
-/* What sanitizers can't follow. AddressSanitizer and MemorySanitizer hold no locks of their own over a fork: a child hangs
- * if another thread was allocating or starting. ThreadSanitizer does, but hears nothing of the thread that forked from
- * then on, and of all others: what they do is a race to it. */
-#ifndef __has_feature
-#define __has_feature(name) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
-enum { MAY_USE_TASKS = 1, MAY_FORK_BUSY = 0 };
-#elif __has_feature(thread_sanitizer)
-enum { MAY_USE_TASKS = 0, MAY_FORK_BUSY = 0 };
-#else
-enum { MAY_USE_TASKS = 1, MAY_FORK_BUSY = 1 };
-#endif
-enum { BUSY_FORKS = MAY_FORK_BUSY ? 200 : 20 };
-
-/* Waits for a child; returns its status as waitpid gives it. */
-static int wait_for(pid_t child) {
-    int status = -1;
-    cr_assert_gt(child, 0);
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    return status;
-}
-
-static void assert_well(pid_t child) {
-    int status = wait_for(child);
-    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == WELL, "the child's status is %#x", status);
-}
-
-static pid_t fork_guarded(void) {
-    pid_t child = fork();
-    if (child == 0)
-        alarm(CHILD_SECONDS);
-    return child;
-}
+enum { MS = 1000 * 1000, BUSY_FORKS = MAY_FORK_BUSY ? 200 : 10 };
+#define HOUR (3600 * 1000ull * MS)
 
 static unsigned count_entries(const char *folder) {
     unsigned count = 0;
@@ -73,6 +38,7 @@ static void *take_turns(void *argument) {
         gate_task_yield();
     }
     block_ms(1);
+    gate_task_sleep(MS);
     return argument;
 }
 
@@ -105,7 +71,7 @@ static void go_on(void) {
 static gate_runtime *start_quiet(uint32_t slots) {
     gate_runtime *runtime = start(slots);
     use_tasks();
-    wait_until(atomic_load(&runtime->monitor.state) == GATE__MONITOR_PARKED);
+    wait_until_quiet(runtime);
     return runtime;
 }
 
@@ -120,6 +86,12 @@ static void fork_in_call(void *child) {
 static pid_t by_call(void) {
     pid_t child = -1;
     gate__foreign_call(fork_in_call, &child);
+    return child;
+}
+
+static pid_t by_blocking_call(void) {
+    pid_t child = -1;
+    gate__foreign_call_blocking(gate__m(), fork_in_call, &child);
     return child;
 }
 
@@ -200,9 +172,11 @@ Test(fork, it_may_be_in_a_call) {
     fork_from_task(by_call, 4);
 }
 
-Test(fork, it_may_be_in_a_call_that_has_lost_its_slot) {
+Test(fork, it_may_be_in_a_call_that_has_no_slot) {
     fork_from_root(by_lasting_call, 1);
     fork_from_task(by_lasting_call, 1);
+    fork_from_root(by_blocking_call, 2);
+    fork_from_task(by_blocking_call, 1);
 }
 
 /* Runs body in the child of a root task's fork in a call. */
@@ -240,6 +214,96 @@ Test(fork, a_child_forks_too) {
     stop(runtime);
 }
 
+/* The main thread, and the world */
+
+static void *fork_as_guest(void *unused) {
+    gate_task_enter_main();
+    pid_t child = by_call();
+    if (child == 0) {
+        go_on();
+        if (MAY_USE_TASKS) /* on another thread, and back */
+            gate_task_leave_main(), gate_task_enter_main();
+        go_on();
+        _exit(WELL);
+    }
+    assert_well(child);
+    return unused;
+}
+
+Test(fork, a_guest_of_the_main_thread_goes_on_there) {
+    gate_runtime *runtime = start_quiet(1);
+    join(spawn("guest", fork_as_guest, NULL));
+    use_tasks();
+    stop(runtime);
+}
+
+static void *enter_main_in_child(void *unused) {
+    pid_t child = by_call();
+    if (child == 0)
+        gate_task_enter_main();
+    wait_for(child);
+    abort();
+    return unused;
+}
+
+static void enter_main_that_is_gone(void *unused) {
+    (void)unused;
+    start(1);
+    join(spawn("forking", enter_main_in_child, NULL));
+}
+
+Test(fork, a_main_thread_that_is_gone_is_not_entered) {
+    cr_assert_dies_with(enter_main_that_is_gone, NULL, "gate_task_enter_main: the thread that started the runtime");
+}
+
+Test(fork, a_task_that_has_stopped_the_world_starts_it_in_the_child) {
+    gate_runtime *runtime = start_quiet(2);
+    gate_world_stop();
+    pid_t child = by_call();
+    gate_world_start();
+    if (child == 0) {
+        go_on();
+        stop(runtime);
+        _exit(WELL);
+    }
+    assert_well(child);
+    use_tasks();
+    stop(runtime);
+}
+
+static _Atomic bool stopped, forked;
+
+static void *stop_the_world(void *unused) {
+    gate_world_stop();
+    atomic_store(&stopped, true);
+    wait_until(atomic_load(&forked));
+    gate_world_start();
+    return unused;
+}
+
+static void fork_in_stopped_world(void *child) {
+    wait_until(atomic_load(&stopped));
+    *(pid_t *)child = fork_guarded();
+    atomic_store(&forked, true);
+}
+
+Test(fork, the_world_is_not_stopped_in_the_child_by_a_task_that_is_gone) {
+    gate_runtime *runtime = start_quiet(2);
+    pid_t child = -1;
+    atomic_store(&stopped, false);
+    atomic_store(&forked, false);
+    gate_task *stopping = spawn("stopping", stop_the_world, NULL);
+    gate__foreign_call(fork_in_stopped_world, &child);
+    if (child == 0) {
+        go_on();
+        stop(runtime);
+        _exit(WELL);
+    }
+    assert_well(child);
+    join(stopping);
+    stop(runtime);
+}
+
 /* The other tasks */
 
 enum { PARKED = 1000 };
@@ -248,6 +312,11 @@ static gate_task *parked[PARKED];
 
 static void *park(void *unused) {
     gate_task_park("the test's word");
+    return unused;
+}
+
+static void *park_for_an_hour(void *unused) {
+    cr_assert_eq(gate_task_park_for("the test's word", HOUR), 0);
     return unused;
 }
 
@@ -279,7 +348,7 @@ static void look_for_parked(void *runtime) {
 Test(fork, the_other_tasks_are_gone_and_so_is_their_memory) {
     gate_runtime *runtime = start_quiet(1);
     for (int i = 0; i < PARKED; i++)
-        parked[i] = spawn("parked", park, NULL);
+        parked[i] = spawn("parked", i % 2 ? park : park_for_an_hour, NULL);
     wait_for_state(parked[PARKED - 1], GATE__PARKED); /* and so are those before it */
     in_child(look_for_parked, runtime);
     for (int i = 0; i < PARKED; i++)
@@ -560,14 +629,14 @@ static void use_runtime(gate_runtime *runtime) {
     take_every_lock(runtime);
     if (!MAY_FORK_BUSY)
         return;
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 3; i++)
         join(spawn("in turns", take_turns, NULL));
     stop(runtime);
 }
 
 Test(fork, the_child_waits_for_no_thread_that_is_gone) {
-    gate_runtime *runtime = start(3);
-    void *(*bodies[])(void *) = {spawn_and_join, call_and_yield, park_often, spawn_and_join, call_and_yield};
+    gate_runtime *runtime = start(2);
+    void *(*bodies[])(void *) = {spawn_and_join, call_and_yield, park_often};
     enum { BODIES = sizeof bodies / sizeof *bodies };
     gate_task *tasks[BODIES];
     pthread_t threads[2];

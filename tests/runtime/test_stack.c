@@ -40,6 +40,33 @@ Test(stack, each_has_its_own_memory_and_a_guard_below) {
     use_stacks();
 }
 
+Test(stack, forgotten_ones_read_as_zero_and_are_not_handed_out_again) {
+    struct gate__stack_pool pool;
+    struct gate__stack stacks[100], kept, again;
+    gate__stack_pool_init(&pool, SIZE, NULL);
+    for (int i = 0; i < 100; i++) {
+        cr_assert_eq(gate__stack_get(&pool, &stacks[i]), 0);
+        memset(stacks[i].base, 1, SIZE);
+    }
+    kept = stacks[50];
+    gate__stack_put(&pool, stacks[10]);
+    gate__stack_pool_forget(&pool, &kept);
+    for (int i = 0; i < 100; i++) {
+        char expected = i == 50;
+        for (int at = 0; at < SIZE; at += 512)
+            cr_assert_eq(stacks[i].base[at], expected, "stack %d at %d", i, at);
+    }
+    cr_assert_not(can_touch(kept.base - 1), "the guard is gone");
+    for (int i = 0; i < 100; i++) {
+        cr_assert_eq(gate__stack_get(&pool, &again), 0);
+        for (int j = 0; j < 100; j++)
+            cr_assert_neq(again.base, stacks[j].base);
+    }
+    gate__stack_pool_destroy(&pool);
+    cr_assert_not(is_mapped(kept.base));
+    cr_assert_not(is_mapped(stacks[0].base));
+}
+
 static void use_stacks_in_a_child(void *unused) {
     (void)unused;
     gate__settings.guardpages = 0;
