@@ -1,5 +1,5 @@
-/* Everything at once, at random: tasks that spawn, park, sleep, call, are called back, pin, move and stop the world, beside
- * threads of C's own. What has to hold all the while is asserted here and, at the highest debug level, in the library.
+/* Everything at once, at random: tasks that spawn, park, sleep, call, are called back, pin, move, list each other, fork and
+ * stop the world, beside threads of C's own. What has to hold all the while is asserted here and, at the highest debug level, in the library.
  *
  *   stress SECONDS SLOTS [SEED]
  *
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "callgate.h"
@@ -24,6 +25,7 @@ enum { TASKS = 48, DEEPEST = 3, THREADS = 4 };
 static uint64_t seed;
 static gate_runtime *runtime;
 static _Atomic bool over;
+static bool is_child; /* of a fork */
 
 static _Noreturn void fail(const char *what, int line) {
     fprintf(stderr, "stress: line %d, seed %llu: %s\n", line, (unsigned long long)seed, what);
@@ -62,10 +64,17 @@ static void end_interpreting(void) {
 /* The functions in C */
 
 static struct functions {
-    gate_function nothing, nap, call_back, make_thread;
+    gate_function nothing, nap, call_back, make_thread, wait_for_child;
     gate_signature *int_int;
     gate_callback *callback;
 } c;
+
+static int wait_for_child(int pid) {
+    int status;
+    require(waitpid(pid, &status, 0) == pid);
+    require(status == 0);
+    return pid + 1;
+}
 
 static int do_nothing(int x) {
     return x + 1;
@@ -204,7 +213,7 @@ static void stop_the_world(struct life *life) {
 }
 
 static void visit_main(struct life *life) {
-    if (gate__m()->pins || !gate_task_current()->main || gate_task_current()->home)
+    if (is_child || gate__m()->pins || !gate_task_current()->main || gate_task_current()->home)
         return;
     end_interpreting();
     gate_task_enter_main();
@@ -225,6 +234,32 @@ static void map(struct life *life) {
     gate_munmap(base, length);
 }
 
+static void list(struct life *life) {
+    struct gate_task_info infos[20];
+    size_t room = draw(life, 20), count = gate_runtime_list(runtime, infos, room);
+    require(count > 0);
+    for (size_t i = 0; i < count && i < room; i++)
+        require(infos[i].number > 0);
+}
+
+/* The child does a few things, too, in a runtime that has only this task at first. */
+static void fork_and_wait(struct life *life) {
+    if (is_child)
+        return;
+    pid_t pid = fork();
+    require(pid >= 0);
+    if (pid > 0) {
+        call(&c.wait_for_child, NULL, pid);
+        return;
+    }
+    alarm(60);
+    is_child = true;
+    atomic_store(&inside, 1);
+    for (int i = 0; i < 5; i++)
+        act(life);
+    _exit(0);
+}
+
 static void validate(struct life *life) {
     (void)life;
     gate__lock(&runtime->lock);
@@ -233,13 +268,15 @@ static void validate(struct life *life) {
 }
 
 static void act(struct life *life) {
-    static void (*const acts[])(struct life *) = {yield, nap_as_task, call_nothing, call_by_class, map, validate};
+    static void (*const acts[])(struct life *) = {yield, nap_as_task, call_nothing, call_by_class, map, list, validate};
     static void (*const deep[])(struct life *) = {spawn, be_called_back, pin, visit_main, spawn, be_called_back};
     life->depth++;
     if (life->depth < DEEPEST && draw(life, 2))
         deep[draw(life, sizeof deep / sizeof *deep)](life);
     else if (draw(life, 300) == 0)
         stop_the_world(life);
+    else if (draw(life, 500) == 0)
+        fork_and_wait(life);
     else if (draw(life, 100) == 0)
         have_threads_call_back(life);
     else
@@ -290,6 +327,8 @@ static void prepare(void) {
         (gate_function){.signature = with_callback, .address = (void (*)(void))call_back, .name = "call_back"};
     c.make_thread =
         (gate_function){.signature = with_callback, .address = (void (*)(void))make_thread, .name = "make_thread"};
+    c.wait_for_child =
+        (gate_function){.signature = int_int, .address = (void (*)(void))wait_for_child, .name = "wait_for_child"};
     require(gate_callback_make(runtime, int_int, handle, NULL, &c.callback, NULL) == 0);
 }
 
