@@ -465,3 +465,80 @@ static void break_a_leafs_promise(void *unused) {
 Test(callback, below_a_call_of_class_leaf_is_fatal_and_names_the_function) {
     cr_assert_dies_with(break_a_leafs_promise, NULL, "gate_call: 'call_it', of class leaf, called back");
 }
+
+/* Many threads at once */
+
+enum { CROWD = 64, CROWD_CALLS = 60, CROWD_SLOTS = 2 };
+
+/* How often a runtime's host has heard of a thread, and of its end. */
+struct heard {
+    _Atomic unsigned adopted, dropped;
+};
+
+static void count_adopted(void *heard, gate_task *root) {
+    cr_assert_null(gate_task_host(root), "adopted twice");
+    cr_assert_eq(root, gate_task_current());
+    gate_task_set_host(root, heard);
+    atomic_fetch_add(&((struct heard *)heard)->adopted, 1);
+}
+
+static void count_dropped(void *heard, gate_task *root) {
+    cr_assert_eq(gate_task_host(root), heard, "dropped twice");
+    gate_task_set_host(root, NULL);
+    atomic_fetch_add(&((struct heard *)heard)->dropped, 1);
+}
+
+static const struct gate_runtime_hooks counting = {.thread_adopt = count_adopted, .thread_drop = count_dropped};
+
+static _Atomic unsigned inside;
+
+static int yield_sometimes(void *unused, void *result, void *const arguments[]) {
+    int x = *(int *)arguments[0];
+    gate_task *self = gate_task_current();
+    (void)unused;
+    cr_assert_leq(atomic_fetch_add(&inside, 1) + 1, CROWD_SLOTS);
+    atomic_fetch_sub(&inside, 1);
+    if (x % 3 == 0)
+        gate_task_yield();
+    if (x % 20 == 0)
+        block_ms(1);
+    cr_assert_eq(gate_task_current(), self);
+    *(int *)result = 3 * x;
+    return 0;
+}
+
+struct crowd {
+    gate_callback *callback;
+    pthread_barrier_t start;
+};
+
+static void *call_in_a_crowd(void *data) {
+    struct crowd *crowd = data;
+    int_to_int function = (int_to_int)gate_callback_address(crowd->callback);
+    pthread_barrier_wait(&crowd->start);
+    for (int i = 0; i < CROWD_CALLS; i++)
+        cr_assert_eq(function(i), 3 * i);
+    return NULL;
+}
+
+static void run_crowd(void *crowd) {
+    pthread_t threads[CROWD];
+    for (int i = 0; i < CROWD; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, call_in_a_crowd, crowd), 0);
+    for (int i = 0; i < CROWD; i++)
+        pthread_join(threads[i], NULL);
+}
+
+Test(callback, from_a_crowd_of_threads_are_all_answered_and_each_thread_is_adopted_and_dropped_once) {
+    struct heard heard = {0, 0};
+    struct crowd crowd;
+    set_up_with(&(struct gate_runtime_config){.slots = CROWD_SLOTS, .hooks = counting, .host = &heard});
+    pthread_barrier_init(&crowd.start, NULL, CROWD);
+    crowd.callback = make_callback(host, int_int, yield_sometimes, NULL);
+    gate__foreign_call(run_crowd, &crowd);
+    cr_assert_eq(heard.adopted, CROWD);
+    cr_assert_eq(heard.dropped, CROWD);
+    cr_assert_eq(gate_callback_free(crowd.callback), 0);
+    pthread_barrier_destroy(&crowd.start);
+    tear_down();
+}
