@@ -123,12 +123,15 @@ int gate_errno(void);
 
 typedef struct gate_callback gate_callback;
 
-/* What a callback does. It runs as interpreter code, with a slot held: on the stack of the task that
- * is in the call, or, on a thread that the runtime did not create, as that thread's root task.
+/* What a callback does. It runs as interpreter code of the callback's runtime, with a slot held: on the
+ * stack of the task that is in the call, or, on a thread that is in no call of that runtime, as the
+ * thread's root task there. In the latter case a call of another runtime that led here, if there is
+ * one, gives its slot up, as one of class blocking.
  * arguments[i] points to parameter i; result to room for the result, zeroed. It must return, not
  * jump.
  *
- * Returns 0; or a positive status of the host's choosing, which the gate_call that led here returns.
+ * Returns 0; or a positive status of the host's choosing, which the gate_call of this runtime that led
+ * here returns; without one it goes to the hook callback_failed.
  * C then gets a zero result, and further callbacks below the same call return zero without running
  * the handler. */
 typedef int (*gate_handler)(void *host, void *result, void *const arguments[]);
@@ -136,7 +139,8 @@ typedef int (*gate_handler)(void *host, void *result, void *const arguments[]);
 /* Makes a C function pointer of that signature that calls handler.
  *
  * host is passed to the handler. Ownership: *callback is the caller's until gate_callback_free;
- * signature must live as long. A thread that no runtime knows is adopted into runtime.
+ * signature must live as long. A thread that runtime does not know is adopted into it, and dropped when
+ * it ends, even if it is another runtime's.
  * Errors: -EINVAL without a handler; -ENOMEM. Never blocks. Any thread. */
 int gate_callback_make(gate_runtime *runtime, const gate_signature *signature, gate_handler handler, void *host,
                        gate_callback **callback, gate_error *error);

@@ -35,7 +35,9 @@
  *   Then cross_back returns to the system stack, the thread is IN_CALL again, and C goes on.
  *
  * On a thread that C made itself, arrive adopts the thread: it gets an M and a root task, takes a
- * slot for the length of the handler, and the handler runs on the thread's own stack.
+ * slot for the length of the handler, and the handler runs on the thread's own stack. So it does on a thread
+ * that is in a call of another runtime: its M there is the current one until the handler is done
+ * (gate__m_go_to, runtime/m.c).
  *
  * A handler that fails must not jump over C's frames. Its status is kept in the call that it arrived
  * below; C gets a zero; further callbacks below that call do nothing; and when C has returned,

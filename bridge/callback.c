@@ -31,7 +31,7 @@ static void report_failure(gate_m *m, int status) {
     if (runtime->config.hooks.callback_failed)
         runtime->config.hooks.callback_failed(runtime->config.host, m->task, status);
     else
-        fprintf(stderr, "callgate: a callback handler failed with status %d on a thread that C made\n", status);
+        fprintf(stderr, "callgate: a callback handler failed with status %d that no gate_call led to\n", status);
 }
 
 /* Runs the handler, unless one has failed below the same call. [task, slot] */
@@ -61,6 +61,25 @@ static void handle_below_call(gate_m *m, struct arrival *a) {
     gate__m_unpin(m);
 }
 
+/* A thread of C's own, or of another runtime: it holds a slot for the length of the handler. */
+static void handle_from_outside(gate_m *m, struct arrival *a) {
+    if (!gate__foreign_come_in(m))
+        gate__fatal("gate_callback", "called after its runtime was stopped");
+    handle(a);
+    gate__foreign_go_out(m);
+}
+
+/* C called, on whatever thread: the callback's runtime has it for the length of the handler. [C's stack] */
+static void handle_for_c(void *data) {
+    struct arrival *a = data;
+    gate_m *outer = gate__m_go_to(a->callback->runtime), *m = gate__m();
+    if (atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_OUTSIDE)
+        handle_from_outside(m, a);
+    else
+        handle_below_call(m, a);
+    gate__m_go_back(outer);
+}
+
 /* C below a call of class leaf has the slot, and the stack is none for a handler. */
 static void refuse_leaf(gate_m *m) {
     const struct gate__call *call = m->task->call;
@@ -69,37 +88,43 @@ static void refuse_leaf(gate_m *m) {
                     call->function->name ? call->function->name : "a function");
 }
 
-/* A thread of C's own: it holds a slot for the length of the handler. */
-static void handle_from_outside(gate_m *m, struct arrival *a) {
-    if (!gate__foreign_come_in(m))
-        gate__fatal("gate_callback", "called after its runtime was stopped");
-    handle(a);
-    gate__foreign_go_out(m);
+/* Interpreter code called the thunk itself. In another runtime than the callback's it is a foreign call, as those of C
+ * are. [task, slot] */
+static void handle_for_task(gate_m *m, struct arrival *a) {
+    gate_task *task = m->task;
+    refuse_leaf(m);
+    if (m->runtime == a->callback->runtime) {
+        handle(a);
+        return;
+    }
+    const char *outer_name = atomic_load_explicit(&task->where, memory_order_relaxed);
+    atomic_store_explicit(&task->where, "another runtime's callback", memory_order_relaxed);
+    gate__foreign_call_from(m, handle_for_c, a);
+    atomic_store_explicit(&task->where, outer_name, memory_order_relaxed);
 }
 
-/* Where every thunk leads. C must not see what errno becomes in between. [C's stack] */
+/* Never inlined: in a task that called the thunk itself, the thread may be another one after the handler. */
+static __attribute__((noinline)) int get_errno(void) {
+    return errno;
+}
+
+static __attribute__((noinline)) void set_errno(int number) {
+    errno = number;
+}
+
+/* Where every thunk leads. Who calls it must not see what errno becomes in between. [C's stack, or task, slot] */
 static void arrive(void *data, void *result, void *const arguments[]) {
-    int saved_errno = errno;
+    int saved_errno = get_errno();
     gate_callback *callback = data;
     struct arrival a = {callback, result, arguments};
-    gate_m *m = gate__m_in(callback->runtime, "gate_callback");
-    if (!m)
-        gate__throw("no memory to adopt a thread that calls back");
+    gate_m *m = gate__m();
     atomic_fetch_add(&callback->running, 1);
-    switch (atomic_load_explicit(&m->status, memory_order_relaxed)) {
-    case GATE__M_IN_CALL:
-        handle_below_call(m, &a);
-        break;
-    case GATE__M_OUTSIDE:
-        handle_from_outside(m, &a);
-        break;
-    default: /* interpreter code called the thunk itself */
-        refuse_leaf(m);
-        handle(&a);
-        break;
-    }
+    if (m && atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING)
+        handle_for_task(m, &a);
+    else
+        handle_for_c(&a);
     atomic_fetch_sub(&callback->running, 1);
-    errno = saved_errno;
+    set_errno(saved_errno);
 }
 
 int gate_callback_make(gate_runtime *runtime, const gate_signature *signature, gate_handler handler, void *host,

@@ -45,10 +45,10 @@ void gate__foreign_heavy_barrier(void) {
         gate__os_barrier();
 }
 
-/* The M of a call that has begun lets go of its slot itself, unless it has been taken by now. */
-static void give_up(gate_m *m, struct gate__slot *slot) {
+void gate__foreign_give_up(gate_m *m) {
     gate__lock(&m->runtime->lock);
-    bool mine = m->slot == slot && !(atomic_load(&slot->poll) & GATE__POLL_STOPPER);
+    struct gate__slot *slot = m->slot;
+    bool mine = slot && !(atomic_load(&slot->poll) & GATE__POLL_STOPPER);
     if (mine) {
         atomic_store(&m->claim, GATE__CLAIM_TAKEN);
         gate__sched_detach(m);
@@ -92,11 +92,11 @@ static void ring(gate_m *m, struct gate__slot *slot) {
 void gate__foreign_enter_slow(gate_m *m, struct gate__slot *slot) {
     uint32_t asked = atomic_load(&slot->poll);
     if (asked & (GATE__POLL_YIELD | GATE__POLL_STOP)) {
-        give_up(m, slot);
+        gate__foreign_give_up(m);
     } else if (asked & GATE__POLL_LASTS && is_expected_to_last(m, slot)) {
         m->expected = slot;
         m->expected_at = gate__os_now();
-        give_up(m, slot);
+        gate__foreign_give_up(m);
     } else if (asked & GATE__POLL_ALARM) {
         ring(m, slot);
     }
@@ -110,9 +110,8 @@ static void check_expectation(gate_m *m) {
 }
 
 void gate__foreign_enter_blocking(gate_m *m) {
-    struct gate__slot *slot = m->slot;
     gate__foreign_enter(m);
-    give_up(m, slot);
+    gate__foreign_give_up(m);
 }
 
 void gate__foreign_call_blocking(gate_m *m, void (*fn)(void *), void *arg) {

@@ -19,7 +19,8 @@
  *   threads     gone; what they had mapped or allocated stays, as their stacks do. Neither worker nor monitor is
  *               started here: most children call exec at once. The first that is needed is (gate__m_start_worker,
  *               gate__monitor_notice).
- *   runtimes    all that the forking thread does not belong to are as if they had been stopped.
+ *   runtimes    all that the forking thread has no M in are as if they had been stopped. The others work, whichever
+ *               of them the fork came from.
  *
  * Nothing here allocates, nor calls a hook: a handler that is yet to run may have to unlock what that needs.
  *
@@ -123,28 +124,25 @@ static void lose(gate_runtime *runtime) {
     }
 }
 
-static gate_runtime *own_runtime(void) {
-    gate_m *m = gate__m();
-    return m ? m->runtime : NULL;
-}
-
 void gate__fork_before(void) {
-    gate__init_hold(own_runtime());
+    gate__init_hold(gate__m_of_thread());
     gate__region_hold();
 }
 
 void gate__fork_after(void) {
     gate__region_let_go();
-    gate__init_let_go(own_runtime());
+    gate__init_let_go(gate__m_of_thread());
 }
 
 void gate__fork_after_in_child(void) {
-    gate_m *m = gate__m();
+    gate_m *own = gate__m_of_thread();
     gate__fork_after();
-    lose(gate__init_forsake(own_runtime()));
-    if (!m)
-        return;
-    reset(m->runtime, m);
-    if (GATE_DEBUG_LEVEL > 1)
-        gate__sched_validate(m->runtime);
+    lose(gate__init_forsake(own));
+    for (gate_m *m = own; m; m = m->thread_next) {
+        if (m != gate__m() && m->runtime->stopping)
+            continue; /* there is nothing left of it but the M, which the thread will drop */
+        reset(m->runtime, m);
+        if (GATE_DEBUG_LEVEL > 1)
+            gate__sched_validate(m->runtime);
+    }
 }

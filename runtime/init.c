@@ -113,30 +113,44 @@ static bool is_started(const gate_runtime *runtime) {
 }
 
 /* Whoever forks may belong to a runtime that is being stopped. */
-void gate__init_hold(gate_runtime *own) {
+void gate__init_hold(const gate_m *own) {
     gate__lock_hold(&runtimes_lock);
     for (gate_runtime *runtime = runtimes; runtime; runtime = runtime->next)
         gate__lock_hold(&runtime->lock);
-    if (own && !is_started(own))
-        gate__lock_hold(&own->lock);
+    for (const gate_m *m = own; m; m = m->thread_next) {
+        if (!is_started(m->runtime))
+            gate__lock_hold(&m->runtime->lock);
+    }
 }
 
-void gate__init_let_go(gate_runtime *own) {
-    if (own && !is_started(own))
-        gate__lock_let_go(&own->lock);
+void gate__init_let_go(const gate_m *own) {
+    for (const gate_m *m = own; m; m = m->thread_next) {
+        if (!is_started(m->runtime))
+            gate__lock_let_go(&m->runtime->lock);
+    }
     for (gate_runtime *runtime = runtimes; runtime; runtime = runtime->next)
         gate__lock_let_go(&runtime->lock);
     gate__lock_let_go(&runtimes_lock);
 }
 
-gate_runtime *gate__init_forsake(gate_runtime *own) {
-    bool keep = own && is_started(own);
-    if (keep)
-        delist(own);
-    gate_runtime *others = runtimes;
-    runtimes = keep ? own : NULL;
-    if (keep)
-        own->next = NULL;
+static bool has_one_in(const gate_m *own, const gate_runtime *runtime) {
+    while (own && own->runtime != runtime)
+        own = own->thread_next;
+    return own != NULL;
+}
+
+gate_runtime *gate__init_forsake(const gate_m *own) {
+    gate_runtime *others = NULL;
+    for (gate_runtime **link = &runtimes; *link;) {
+        gate_runtime *runtime = *link;
+        if (has_one_in(own, runtime)) {
+            link = &runtime->next;
+            continue;
+        }
+        *link = runtime->next;
+        runtime->next = others;
+        others = runtime;
+    }
     return others;
 }
 
@@ -223,7 +237,7 @@ int gate_runtime_start(const struct gate_runtime_config *given, gate_runtime **r
     config.slots = config.slots ? config.slots : 1;
     config.task_stack_size = config.task_stack_size ? config.task_stack_size : GATE__DEFAULT_STACK;
     config.most_threads = config.most_threads ? config.most_threads : DEFAULT_MOST_THREADS;
-    if (gate__m())
+    if (gate__m_known())
         return gate__fail(error, -EALREADY, "this thread already belongs to a runtime");
     if (config.slots > MOST_SLOTS)
         return gate__fail(error, -EINVAL, "%u slots asked for, at most %d are possible", config.slots, MOST_SLOTS);

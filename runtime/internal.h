@@ -367,6 +367,7 @@ enum gate__m_claim { GATE__CLAIM_NONE, GATE__CLAIM_ASKED, GATE__CLAIM_TAKEN };
 /* Why a task left its stack: what has to be done with it by whoever comes next. */
 enum gate__leave { GATE__LEAVE_YIELD, GATE__LEAVE_PARK, GATE__LEAVE_CALL, GATE__LEAVE_EXIT };
 
+/* One thread in one runtime. A thread has at most one M in each, and one of them is current. */
 struct gate_m {
     void *system_sp;         /* where calls from a stackful task start; see switch.S */
     gate_task *task;         /* the running one; NULL in the scheduler */
@@ -391,7 +392,9 @@ struct gate_m {
     pthread_t thread;
     gate_m *idle_next; /* workers without a slot */
     gate_m *all_next;
-    void *stack_bottom; /* the system stack: lowest address and size */
+    gate_m *thread_next; /* the same thread's, in other runtimes: m.c */
+    uint32_t aside;      /* handlers of other runtimes after which it is its thread's current one again */
+    void *stack_bottom;  /* the system stack: lowest address and size */
     size_t stack_size;
     uint64_t number;               /* from 1, never used twice in a process */
     struct gate__account *account; /* region.c's: what it has mapped */
@@ -404,9 +407,13 @@ struct gate_m {
 _Static_assert(offsetof(gate_m, system_sp) == GATE__M_SYSTEM_SP, "layout.h");
 _Static_assert(offsetof(gate_m, task) == GATE__M_TASK, "layout.h");
 
-/* The calling thread's M, or NULL: one thread-local load, never inlined, since a task's code may
- * go on on another thread. [any, signal] */
+/* The calling thread's current M, or NULL if it has none: one thread-local load, never inlined, since a task's code
+ * may go on on another thread. [any, signal] */
 gate_m *gate__m(void);
+/* The same, once the thread's Ms of runtimes that have stopped are dropped. [any] */
+gate_m *gate__m_known(void);
+/* The first of the thread's Ms, linked by thread_next; NULL if it has none. [any] */
+gate_m *gate__m_of_thread(void);
 /* Makes an M with a root task for the calling thread. -ENOMEM. [any] */
 int gate__m_make_root(gate_runtime *runtime, bool adopted, gate_m **m);
 /* Undoes gate__m_make_root. The thread holds no slot. [system stack] */
@@ -418,9 +425,10 @@ void gate__m_join_worker(gate_m *m);
 /* Keeps the running task on m, and undoes that. [task] */
 void gate__m_pin(gate_m *m);
 void gate__m_unpin(gate_m *m);
-/* The calling thread's M in runtime, adopting the thread if no runtime has it; NULL without memory.
- * caller is the public function to name if it belongs to another runtime. [any] */
-gate_m *gate__m_in(gate_runtime *runtime, const char *caller);
+/* Makes the calling thread's M in runtime the current one, adopting the thread if it has none there. Returns what was
+ * current, for gate__m_go_back. [system stack] */
+gate_m *gate__m_go_to(gate_runtime *runtime);
+void gate__m_go_back(gate_m *outer);
 
 /* switch.c: leaving a stack, with what sanitizers have to be told */
 
@@ -604,6 +612,9 @@ static inline void gate__foreign_enter(gate_m *m) {
 
 /* The same for a call that is known to block: the slot is given up at once. */
 void gate__foreign_enter_blocking(gate_m *m);
+/* The M of a call lets go of its slot itself, unless it has been taken by now, or has stopped the world.
+ * [task, no slot] */
+void gate__foreign_give_up(gate_m *m);
 
 /* C returns to interpreter code, which has a slot when this returns, perhaps on another thread: the
  * caller's m may be another one's by then. [task, no slot] */
@@ -752,11 +763,11 @@ void gate__init_retain(gate_runtime *runtime);
 void gate__init_release(gate_runtime *runtime);
 /* The runtime that was started first, retained; NULL if none is. [any] */
 gate_runtime *gate__init_first(void);
-/* No runtime starts or stops between the two, and no lock of one is taken; own is the calling thread's, if any. [fork] */
-void gate__init_hold(gate_runtime *own);
-void gate__init_let_go(gate_runtime *own);
-/* Takes the runtimes but own off the list, and returns the first of them. [fork] */
-gate_runtime *gate__init_forsake(gate_runtime *own);
+/* No runtime starts or stops between the two, and no lock of one is taken; own is gate__m_of_thread. [fork] */
+void gate__init_hold(const gate_m *own);
+void gate__init_let_go(const gate_m *own);
+/* Takes the runtimes that the thread has no M in off the list, and returns the first of them. [fork] */
+gate_runtime *gate__init_forsake(const gate_m *own);
 /* Settings for debugging, from the environment's GATE_DEBUG ("name=value,..."); HACKING.md lists them. */
 struct gate__settings {
     int membarrier;  /* 0: leaves are exchanges, as where the kernel has none */

@@ -4,6 +4,20 @@
  *   worker:   gate__m_start_worker [any] -> gate_runtime_stop joins it
  *   adopted:  the thread's first callback or gate_m_acquire -> its exit
  *
+ * A thread has an M for each runtime that it was started by, or called back into. The first may be a starter's or a
+ * worker's, the others are adopted. Whose code runs, or has called the C that runs, is the current one:
+ *
+ *   thread's stack     | scheduler    | C | handler, call, C |       | C |
+ *   a task's of R1              | call |                      | handler, call |
+ *   current M          | R1 ...............| R2 .............| R1 ............|
+ *
+ * The calls and handlers of all its Ms wind and unwind in one order. So an M that is called back into is outside, or in
+ * a call, below which it goes on: the stack pointers that the call left are the ends of what is in use. Code runs of
+ * none but the current one; a thread goes from one to another in C alone, on its own stack.
+ *
+ *   of_thread is NULL  <=>  current is NULL
+ *   m->aside           ==   handlers of other runtimes on the thread that go back to m
+ *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,6 +26,7 @@
 #include "runtime/os/os.h"
 
 static _Thread_local gate_m *current __attribute__((tls_model("initial-exec")));
+static _Thread_local gate_m *of_thread __attribute__((tls_model("initial-exec"))); /* all of its Ms */
 
 GATE__HOT_CODE __attribute__((noinline)) gate_m *gate__m(void) {
     return current;
@@ -21,23 +36,40 @@ static __attribute__((noinline)) void set_current(gate_m *m) {
     current = m;
 }
 
-/* An adopted thread's M is the value of a key, whose destructor runs when the thread ends. */
-static pthread_key_t adopted_key;
+gate_m *gate__m_of_thread(void) {
+    return of_thread;
+}
 
-static void thread_ends(void *data) {
-    gate_m *m = data;
+/* Tells the host that an adopted thread ends. */
+static void announce_end(gate_m *m) {
     gate_runtime *runtime = m->runtime;
-    if (atomic_load(&m->status) != GATE__M_OUTSIDE)
-        gate__throw("a thread ended inside a callback");
     if (m->announced && runtime->config.hooks.thread_drop && gate__foreign_come_in(m)) {
+        m->root->call = NULL; /* outside, the thread may have ended in one */
         runtime->config.hooks.thread_drop(runtime->config.host, m->root);
         gate__foreign_go_out(m);
     }
-    gate__m_drop_root(m);
 }
 
+static void thread_ends(void *unused) {
+    (void)unused;
+    if (gate__m()->adopted && atomic_load(&gate__m()->status) != GATE__M_OUTSIDE)
+        gate__throw("a thread ended inside a callback");
+    for (gate_m *m = of_thread, *next; m; m = next) {
+        if (m->adopted) {
+            set_current(m);
+            announce_end(m);
+        }
+        next = m->thread_next;
+        if (m->adopted)
+            gate__m_drop_root(m);
+    }
+}
+
+/* Has a value on each thread with an M, so that its destructor runs when the thread ends. */
+static pthread_key_t end_key;
+
 static void make_key(void) {
-    if (pthread_key_create(&adopted_key, thread_ends))
+    if (pthread_key_create(&end_key, thread_ends))
         gate__throw("pthread_key_create");
 }
 
@@ -77,18 +109,36 @@ static void unmake(gate_m *m) {
     gate__init_release(runtime);
 }
 
+static void note_end(void) {
+    if (pthread_setspecific(end_key, of_thread))
+        gate__throw("pthread_setspecific");
+}
+
 /* What a thread needs before it may run tasks or be called back. */
 static void enter_thread(gate_m *m) {
+    gate_m **link = &of_thread;
     if (gate__os_stack_bounds(&m->stack_bottom, &m->stack_size))
         gate__throw("the thread's stack is not known");
     gate__switch_enter_thread(m);
     gate__trap_enter_thread(m);
+    while (*link)
+        link = &(*link)->thread_next;
+    *link = m;
+    note_end();
     set_current(m);
 }
 
 static void leave_thread(gate_m *m) {
+    gate_m **link = &of_thread;
+    while (*link != m)
+        link = &(*link)->thread_next;
+    *link = m->thread_next;
+    note_end();
     gate__trap_leave_thread(m);
-    set_current(NULL);
+    if (of_thread)
+        gate__trap_enter_thread(of_thread);
+    if (gate__m() == m)
+        set_current(of_thread);
 }
 
 int gate__m_make_root(gate_runtime *runtime, bool adopted, gate_m **result) {
@@ -110,8 +160,6 @@ int gate__m_make_root(gate_runtime *runtime, bool adopted, gate_m **result) {
     runtime->roots = m;
     gate__unlock(&runtime->lock);
     enter_thread(m);
-    if (adopted)
-        pthread_setspecific(adopted_key, m);
     *result = m;
     return 0;
 }
@@ -119,8 +167,6 @@ int gate__m_make_root(gate_runtime *runtime, bool adopted, gate_m **result) {
 void gate__m_drop_root(gate_m *m) {
     gate_runtime *runtime = m->runtime;
     leave_thread(m);
-    if (m->adopted)
-        pthread_setspecific(adopted_key, NULL);
     gate__lock(&runtime->lock);
     gate_m **link = &runtime->roots;
     while (*link != m)
@@ -198,23 +244,69 @@ void gate__m_join_worker(gate_m *m) {
     unmake(m);
 }
 
-/* The calling thread's M, unless it was adopted by a runtime that has stopped since. */
-static gate_m *known(void) {
-    gate_m *m = gate__m();
-    if (m && m->adopted && atomic_load(&m->runtime->stopping)) {
-        gate__m_drop_root(m);
-        m = NULL;
+/* Drops the thread's Ms of runtimes that have stopped since, but for one that the thread is to go back to. */
+static void drop_stopped(void) {
+    for (gate_m *m = of_thread, *next; m; m = next) {
+        next = m->thread_next;
+        if (m->adopted && m->aside == 0 && atomic_load(&m->runtime->stopping))
+            gate__m_drop_root(m);
     }
+}
+
+gate_m *gate__m_known(void) {
+    gate_m *m = gate__m();
+    if (m && m->adopted && atomic_load(&m->runtime->stopping))
+        drop_stopped();
+    return gate__m();
+}
+
+/* The thread's M in runtime. */
+static gate_m *find_or_make(gate_runtime *runtime) {
+    gate_m *m = of_thread;
+    while (m && m->runtime != runtime)
+        m = m->thread_next;
+    if (m)
+        return m;
+    drop_stopped();
+    if (gate__m_make_root(runtime, true, &m))
+        gate__throw("no memory to adopt a thread that calls back");
     return m;
 }
 
-gate_m *gate__m_in(gate_runtime *runtime, const char *caller) {
-    gate_m *m = known();
-    if (m && m->runtime != runtime)
-        gate__fatal(caller, "this thread belongs to another runtime");
-    if (!m && gate__m_make_root(runtime, true, &m))
-        return NULL;
-    return m;
+/* Other code than m's will run, or has run, on the thread: m's is to hear of that before it goes on. It does when it
+ * gets a slot, so one that is in a call gives its own up; and one that keeps it, for it has stopped the world, is told
+ * at once when it is current again. */
+
+static void set_aside(gate_m *m) {
+    if (atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_IN_CALL)
+        gate__foreign_give_up(m);
+}
+
+static void take_up(gate_m *m) {
+    set_current(m);
+    if (m->slot)
+        gate__sched_resume(m);
+}
+
+gate_m *gate__m_go_to(gate_runtime *runtime) {
+    gate_m *outer = gate__m_known();
+    if (outer && outer->runtime == runtime)
+        return outer;
+    if (outer) {
+        set_aside(outer);
+        outer->aside++;
+    }
+    take_up(find_or_make(runtime));
+    return outer;
+}
+
+void gate__m_go_back(gate_m *outer) {
+    gate_m *m = gate__m();
+    if (!outer || outer == m)
+        return;
+    set_aside(m);
+    outer->aside--;
+    take_up(outer);
 }
 
 void gate__m_pin(gate_m *m) {
@@ -232,12 +324,11 @@ uint64_t gate_m_number(const gate_m *m) {
 }
 
 gate_m *gate_m_acquire(void) {
-    gate_m *m = known();
-    if (!m) {
-        gate_runtime *runtime = gate__init_first();
-        if (!runtime)
-            return NULL;
-        m = gate__m_in(runtime, "gate_m_acquire");
+    gate_m *m = gate__m_known();
+    gate_runtime *runtime = m ? NULL : gate__init_first();
+    if (runtime) {
+        if (gate__m_make_root(runtime, true, &m))
+            m = NULL;
         gate__init_release(runtime);
     }
     if (m)

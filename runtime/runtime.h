@@ -48,8 +48,8 @@ struct gate_runtime_hooks {
     /* That thread ends, and has waited for a slot to say so; or the runtime stops (then on the stopping
      * thread). NULL: nothing to do. */
     void (*thread_drop)(void *host, gate_task *root);
-    /* A callback handler failed with status, and there is no gate_call to return it to, because C
-     * called from a thread of its own. NULL: a line on standard error. */
+    /* A callback handler failed with status, and there is no gate_call to return it to: C called from a thread
+     * of its own, or from a call that another runtime made. NULL: a line on standard error. */
     void (*callback_failed)(void *host, gate_task *root, int status);
     /* task goes on: it begins, or another task may have run on its thread, or with its slot, since it last did. What
      * an interpreter keeps in thread-locals, or for its one state, is to be made task's. A thread's first comes
@@ -91,7 +91,9 @@ int gate_runtime_start(const struct gate_runtime_config *config, gate_runtime **
  *
  * Blocks until the runtime's own threads have ended. Not to be called from a callback.
  * Errors: -EBUSY when tasks are left, and the message says how many and where the first ones are;
- * then nothing changes. -EPERM on another thread than the one that started the runtime, also in a child. */
+ * then nothing changes. -EPERM on another thread than the one that started the runtime, also in a child, and in
+ * a handler of another runtime.
+ * Threads: the one that started it. If that ends without, the runtime can't be stopped any more. */
 int gate_runtime_stop(gate_runtime *runtime, gate_error *error);
 
 /* What a task is doing. */
@@ -127,7 +129,8 @@ size_t gate_runtime_list(gate_runtime *runtime, struct gate_task_info *infos, si
 
 /* Returns the calling thread's handle, and pins the running task to this thread until the matching
  * gate_m_release. Calls nest. A thread that no runtime knows is adopted into the runtime that was
- * started first, without a slot, and dropped when it ends.
+ * started first, without a slot, and dropped when it ends. A thread that several know has a handle in
+ * each: in a callback's handler it is that of the callback's runtime.
  *
  * Returns NULL when no runtime is started, or there is no memory to adopt the thread. Never blocks.
  * Any thread. */
@@ -154,7 +157,7 @@ struct gate_task_config {
 
 /* Makes a task on a stack of its own and lets it run when a slot is free.
  *
- * runtime may be NULL for that of the calling thread. Ownership: *task is the caller's until it is
+ * runtime may be NULL for that of the calling task. Ownership: *task is the caller's until it is
  * joined or detached; with task NULL it is detached from the start. Never waits for a slot.
  * Errors: -EINVAL for no main, or a stack below 16 KiB; -ENOMEM. Fatal without a runtime.
  * Threads: any, inside the runtime or not. */
@@ -223,7 +226,8 @@ void gate_world_stop(void);
  * Threads: only tasks with a slot. */
 void gate_world_start(void);
 
-/* The calling thread's task; NULL on a thread that no runtime knows. Never blocks. */
+/* The calling thread's task, in a handler that of the callback's runtime; NULL on a thread that no runtime
+ * knows. Never blocks. */
 gate_task *gate_task_current(void);
 
 /* The task's name and its number, from 1, never used again in this runtime. Valid while the handle

@@ -1,6 +1,7 @@
 /* Callbacks: on the task in the call, from threads of C's own, nested, failing, and freed. */
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -541,4 +542,475 @@ Test(callback, from_a_crowd_of_threads_are_all_answered_and_each_thread_is_adopt
     cr_assert_eq(gate_callback_free(crowd.callback), 0);
     pthread_barrier_destroy(&crowd.start);
     tear_down();
+}
+
+/* Several runtimes: host, and others that threads of their own have started. Those are in a call until the test ends
+ * it. */
+
+struct other {
+    gate_runtime *runtime;
+    struct gate_runtime_config config;
+    struct heard heard;
+    _Atomic int failure; /* the last that came to no call */
+    _Atomic bool started, ends;
+    pthread_t thread;
+};
+
+/* What hosts keep in a thread-local: whose code runs. */
+static _Thread_local gate_task *resumed;
+
+static __attribute__((noinline)) void note_resumed(void *unused, gate_task *task) {
+    (void)unused;
+    resumed = task;
+}
+
+static void note_other_failure(void *heard, gate_task *root, int status) {
+    struct other *other = (struct other *)((char *)heard - offsetof(struct other, heard));
+    cr_assert_eq(root, gate_task_current());
+    atomic_store(&other->failure, status);
+}
+
+static void wait_for_end(void *data) {
+    struct other *other = data;
+    while (!atomic_load(&other->ends))
+        usleep(200);
+}
+
+static void *keep_other(void *data) {
+    struct other *other = data;
+    cr_assert_eq(gate_runtime_start(&other->config, &other->runtime, NULL), 0);
+    atomic_store(&other->started, true);
+    gate__foreign_call_blocking(gate__m(), wait_for_end, other);
+    stop(other->runtime);
+    return NULL;
+}
+
+static void start_other(struct other *other) {
+    *other = (struct other){.runtime = NULL};
+    other->config = (struct gate_runtime_config){.slots = 1, .hooks = counting, .host = &other->heard};
+    other->config.hooks.callback_failed = note_other_failure;
+    other->config.hooks.task_resume = note_resumed;
+    pthread_create(&other->thread, NULL, keep_other, other);
+    wait_until(atomic_load(&other->started));
+}
+
+static void stop_other(struct other *other) {
+    atomic_store(&other->ends, true);
+    pthread_join(other->thread, NULL);
+}
+
+/* What one of the two runtimes has in a nest of calls. */
+struct side {
+    gate_runtime *runtime;
+    gate_callback *callback;
+    gate_m *m; /* which all of its handlers in one nest have */
+};
+
+static struct side sides[2];
+static struct other second;
+
+static int call_and_leave_errno(int_to_int callback, int x) {
+    int result = callback(x) + 1;
+    errno = 1000 + x;
+    return result;
+}
+
+/* While one runtime's handler runs, the call of the other's that led to it has no slot, unless its world is stopped. */
+static void check_in_turn(const struct side *side, const struct side *waiting) {
+    cr_assert_eq(resumed, gate_task_current(), "the host has not heard that this task goes on");
+    cr_assert_not_null(side->m->slot);
+    if (waiting->m && !waiting->runtime->world.stopper)
+        cr_assert_null(waiting->m->slot);
+}
+
+static int nest_across(void *data, void *result, void *const arguments[]) {
+    struct side *side = data, *other = side == &sides[0] ? &sides[1] : &sides[0];
+    int left = *(int *)arguments[0], below = 0;
+    gate_m *m = gate_m_acquire();
+    gate_task *task = gate_task_current();
+    side->m = side->m ? side->m : m;
+    check_in_turn(side, other);
+    cr_assert_eq(m, side->m, "a second M in one runtime");
+    cr_assert(m->runtime == side->runtime && task->runtime == side->runtime);
+    if (left > 0) {
+        cr_assert_eq(through_c(other->callback, left - 1, &below), 0);
+        cr_assert_eq(gate_errno(), 1000 + left - 1);
+        check_in_turn(side, other);
+    }
+    cr_assert_eq(gate_task_current(), task);
+    gate_m_release(m);
+    *(int *)result = below + 1;
+    return 0;
+}
+
+static void set_up_two(uint32_t slots) {
+    set_up_with(&(struct gate_runtime_config){
+        .slots = slots, .task_stack_size = 256 * 1024, .hooks = {.task_resume = note_resumed}});
+    caller.address = address_of(call_and_leave_errno);
+    start_other(&second);
+    sides[0] = (struct side){.runtime = host};
+    sides[1] = (struct side){.runtime = second.runtime};
+    for (int i = 0; i < 2; i++)
+        sides[i].callback = make_callback(sides[i].runtime, int_int, nest_across, &sides[i]);
+}
+
+static void tear_down_two(void) {
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(gate_callback_free(sides[i].callback), 0);
+    stop_other(&second);
+    tear_down();
+}
+
+enum { DEEP = 50 };
+
+static void *nest_from_a_task(void *unused) {
+    int result = 0;
+    gate_m *m = gate_m_acquire();
+    sides[0].m = m;
+    sides[1].m = NULL;
+    cr_assert_eq(through_c(sides[1].callback, DEEP, &result), 0);
+    cr_assert_eq(result, 2 * (DEEP + 1));
+    cr_assert_eq(gate_errno(), 1000 + DEEP);
+    check_in_turn(&sides[0], &sides[1]);
+    cr_assert_eq(gate__m(), m);
+    gate_m_release(m);
+    return unused;
+}
+
+Test(callback, of_two_runtimes_nest_on_one_thread_which_has_one_m_in_each) {
+    set_up_two(1);
+    join(spawn("nests", nest_from_a_task, NULL));
+    cr_assert_eq(second.heard.adopted, 1);
+    nest_from_a_task(NULL);
+    cr_assert_eq(second.heard.adopted, 2);
+    tear_down_two();
+    cr_assert_eq(second.heard.dropped, 2);
+}
+
+static void *nest_in_a_stopped_world(void *unused) {
+    gate_world_stop();
+    nest_from_a_task(unused);
+    gate_world_start();
+    return unused;
+}
+
+Test(callback, of_two_runtimes_nest_while_one_of_them_has_stopped_its_world) {
+    set_up_two(2);
+    join(spawn("stops the world", nest_in_a_stopped_world, NULL));
+    tear_down_two();
+}
+
+static void wait_for_thread(void *thread) {
+    pthread_join(*(pthread_t *)thread, NULL);
+}
+
+/* On a thread of C's own: the first M is the current one between callbacks. */
+static void *nest_from_outside(void *unused) {
+    int_to_int of_host = (int_to_int)gate_callback_address(sides[0].callback);
+    int_to_int of_second = (int_to_int)gate_callback_address(sides[1].callback);
+    sides[0].m = sides[1].m = NULL;
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(of_host(DEEP), 2 * DEEP + 1);
+        cr_assert_eq(of_second(DEEP), 2 * DEEP + 1);
+        cr_assert_eq(gate__m(), sides[0].m);
+    }
+    return unused;
+}
+
+Test(callback, of_two_runtimes_nest_on_a_thread_of_cs_own_and_both_drop_it_at_its_end) {
+    pthread_t thread;
+    set_up_two(1);
+    pthread_create(&thread, NULL, nest_from_outside, NULL);
+    gate__foreign_call_blocking(gate__m(), wait_for_thread, &thread);
+    cr_assert_eq(second.heard.adopted, 1);
+    cr_assert_eq(second.heard.dropped, 1);
+    tear_down_two();
+}
+
+/* Blocking in a nest */
+
+static _Atomic bool ran_in[2];
+
+static void *note_run(void *ran) {
+    atomic_store((_Atomic bool *)ran, true);
+    return NULL;
+}
+
+static void wait_for_both(void *unused) {
+    (void)unused;
+    wait_until(atomic_load(&ran_in[0]) && atomic_load(&ran_in[1]));
+}
+
+/* In host, below a call of second's, below a call of host's. */
+static int block_in_a_nest(void *unused, void *result, void *const arguments[]) {
+    gate_task *tasks[2];
+    (void)unused, (void)arguments;
+    for (int i = 0; i < 2; i++) {
+        struct gate_task_config config = {.main = note_run, .argument = (void *)(uintptr_t)&ran_in[i]};
+        atomic_store(&ran_in[i], false);
+        cr_assert_eq(gate_task_spawn(sides[i].runtime, &config, &tasks[i]), 0);
+    }
+    gate__foreign_call(wait_for_both, NULL);
+    join(tasks[0]);
+    join(tasks[1]);
+    *(int *)result = 1;
+    return 0;
+}
+
+static int pass_on(void *callback, void *result, void *const arguments[]) {
+    return through_c(callback, *(int *)arguments[0], result);
+}
+
+static void *call_through_both(void *unused) {
+    gate_callback *inner = make_callback(host, int_int, block_in_a_nest, NULL);
+    gate_callback *outer = make_callback(second.runtime, int_int, pass_on, inner);
+    int result = 0;
+    cr_assert_eq(through_c(outer, 0, &result), 0);
+    cr_assert_eq(result, 3);
+    gate_callback_free(outer);
+    gate_callback_free(inner);
+    return unused;
+}
+
+Test(callback, that_blocks_in_a_nest_of_runtimes_leaves_each_of_them_its_slot) {
+    set_up_two(1);
+    join(spawn("blocks", call_through_both, NULL));
+    call_through_both(NULL);
+    tear_down_two();
+}
+
+/* Forks in a nest */
+
+static int fork_in_a_nest(void *unused, void *result, void *const arguments[]) {
+    (void)unused, (void)arguments;
+    child = fork_guarded();
+    *(int *)result = 1;
+    return 0;
+}
+
+/* The child of a task in both runtimes goes on in both. */
+static void *fork_below_another(void *callback) {
+    int result = 0;
+    cr_assert_eq(through_c(callback, 0, &result), 0);
+    cr_assert_eq(result, 2);
+    if (child == 0) {
+        nest_from_a_task(NULL);
+        if (MAY_FORK_BUSY)
+            call_through_both(NULL);
+        _exit(WELL);
+    }
+    assert_well(child);
+    return NULL;
+}
+
+Test(callback, whose_handler_forks_leaves_the_child_all_runtimes_that_its_thread_is_in) {
+    set_up_two(1);
+    gate_callback *forks = make_callback(second.runtime, int_int, fork_in_a_nest, NULL);
+    fork_below_another(forks);
+    join(spawn("forks", fork_below_another, forks));
+    nest_from_a_task(NULL);
+    gate_callback_free(forks);
+    tear_down_two();
+}
+
+/* Failing in a nest */
+
+static void *fail_in_a_nest(void *unused) {
+    int result = -1;
+    gate_callback *host_fails = make_callback(host, int_int, fail, (void *)7);
+    gate_callback *second_fails = make_callback(second.runtime, int_int, fail, (void *)8);
+    gate_callback *second_passes = make_callback(second.runtime, int_int, pass_on, host_fails);
+    gate_callback *host_passes = make_callback(host, int_int, pass_on, second_fails);
+    gate_callback *second_passes_to_itself = make_callback(second.runtime, int_int, pass_on, host_passes);
+    atomic_store(&second.failure, 0);
+    cr_assert_eq(through_c(second_passes, 0, &result), 7, "the outer call is of the runtime whose handler failed");
+    cr_assert_eq(second.failure, 0);
+    cr_assert_eq(through_c(second_fails, 0, &result), 0, "the call is another runtime's");
+    cr_assert_eq(result, 1, "C got no zero");
+    cr_assert_eq(atomic_exchange(&second.failure, 0), 8);
+    /* host's call -> second: a call -> host: a call -> second, which fails: its own call below returns that, and its
+     * handler passes it on to where no call of second's is. */
+    cr_assert_eq(through_c(second_passes_to_itself, 0, &result), 0);
+    cr_assert_eq(result, 1);
+    cr_assert_eq(second.failure, 8);
+    gate_callback *all[] = {host_fails, second_fails, second_passes, host_passes, second_passes_to_itself};
+    for (int i = 0; i < 5; i++)
+        cr_assert_eq(gate_callback_free(all[i]), 0);
+    return unused;
+}
+
+Test(callback, a_failure_in_a_nest_of_runtimes_comes_back_from_the_call_of_the_same_runtime) {
+    set_up_two(1);
+    join(spawn("fails", fail_in_a_nest, NULL));
+    fail_in_a_nest(NULL);
+    tear_down_two();
+}
+
+/* Interpreter code of one runtime calls the thunk of another itself */
+
+static int note_place_and_wait(void *frame, void *result, void *const arguments[]) {
+    struct gate_task_config config = {.main = note_run, .argument = (void *)(uintptr_t)&ran_in[0]};
+    (void)arguments;
+    *(const char **)frame = __builtin_frame_address(0);
+    atomic_store(&ran_in[0], false);
+    cr_assert_eq(gate_task_spawn(host, &config, NULL), 0);
+    wait_until(atomic_load(&ran_in[0]));
+    *(int *)result = 11;
+    return 0;
+}
+
+static void *call_thunk(void *unused) {
+    const char *frame = NULL;
+    gate_task *self = gate_task_current();
+    gate_callback *callback = make_callback(second.runtime, int_int, note_place_and_wait, &frame);
+    cr_assert_eq(((int_to_int)gate_callback_address(callback))(1), 11);
+    cr_assert_eq(gate_task_current(), self);
+    cr_assert_not_null(frame);
+    cr_assert(frame < self->stack.base || frame >= self->stack.base + self->stack.size);
+    gate_callback_free(callback);
+    return unused;
+}
+
+Test(callback, called_by_interpreter_code_of_another_runtime_is_a_foreign_call_of_that) {
+    set_up_two(1);
+    join(spawn("calls a thunk", call_thunk, NULL));
+    tear_down_two();
+}
+
+static void break_a_leafs_promise_to_another(void *unused) {
+    (void)unused;
+    set_up_two(1);
+    join(spawn("only", call_back_from_a_leaf, sides[1].callback));
+}
+
+Test(callback, of_another_runtime_below_a_call_of_class_leaf_is_fatal) {
+    cr_assert_dies_with(break_a_leafs_promise_to_another, NULL, "gate_call: 'call_it', of class leaf, called back");
+}
+
+/* Runtimes that stop while threads of others have an M in them */
+
+static void *nest_and_count(void *ms) {
+    int result = 0;
+    unsigned count = 0;
+    gate_m *m = gate_m_acquire();
+    sides[1].m = NULL;
+    cr_assert_eq(through_c(sides[1].callback, 0, &result), 0);
+    for (gate_m *each = m; each; each = each->thread_next)
+        count++;
+    gate_m_release(m);
+    cr_assert_eq(count, *(unsigned *)ms);
+    return NULL;
+}
+
+Test(callback, a_runtime_that_stops_drops_threads_of_others_which_forget_it_when_the_next_adopts_them) {
+    unsigned two = 2;
+    set_up_two(1);
+    for (int i = 0; i < 3; i++) {
+        nest_and_count(&two);
+        cr_assert_eq(gate_callback_free(sides[1].callback), 0);
+        stop_other(&second);
+        cr_assert_eq(second.heard.adopted, 1);
+        cr_assert_eq(second.heard.dropped, 1);
+        start_other(&second);
+        sides[1].callback = make_callback(second.runtime, int_int, nest_across, &sides[1]);
+        sides[1].runtime = second.runtime;
+    }
+    tear_down_two();
+}
+
+/* host stops while a thread that it has adopted is in a handler of second's, which comes to be adopted by third. */
+static struct other third;
+static _Atomic int step;
+
+static int stop_host_meanwhile(void *of_third, void *result, void *const arguments[]) {
+    (void)arguments;
+    atomic_store(&step, 1);
+    while (atomic_load(&step) != 2)
+        block_ms(1);
+    return through_c(of_third, 1, result);
+}
+
+static void *be_adopted_by_three(void *unused) {
+    const char *frame;
+    stack_t signals;
+    gate_callback *of_third = make_callback(third.runtime, int_int, twice, &frame);
+    gate_callback *of_second = make_callback(second.runtime, int_int, stop_host_meanwhile, of_third);
+    cr_assert_eq(((int_to_int)gate_callback_address(sides[0].callback))(0), 1);
+    gate_m *first = gate__m();
+    cr_assert_eq(((int_to_int)gate_callback_address(of_second))(0), 3);
+    cr_assert_eq(gate__m(), first, "what a thread goes back to is kept");
+    cr_assert_eq(((int_to_int)gate_callback_address(of_third))(4), 8);
+    cr_assert_neq(gate__m(), first);
+    cr_assert_eq(sigaltstack(NULL, &signals), 0);
+    cr_assert_not(signals.ss_flags & SS_DISABLE, "signal handlers have lost their stack with the first M");
+    gate_callback_free(of_second);
+    gate_callback_free(of_third);
+    return unused;
+}
+
+Test(callback, a_runtime_may_stop_while_its_thread_is_in_a_handler_of_another) {
+    pthread_t thread;
+    set_up_two(1);
+    start_other(&third);
+    atomic_store(&step, 0);
+    pthread_create(&thread, NULL, be_adopted_by_three, NULL);
+    while (atomic_load(&step) != 1)
+        block_ms(1);
+    stop(host);
+    atomic_store(&step, 2);
+    pthread_join(thread, NULL);
+    cr_assert_eq(second.heard.dropped, 1);
+    cr_assert_eq(third.heard.dropped, 1);
+    stop_other(&third);
+    stop_other(&second);
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(gate_callback_free(sides[i].callback), 0);
+    gate_signature_free(int_int);
+    gate_signature_free(takes_callback);
+}
+
+/* host adopts a thread that has started a runtime, and leaves that for ever. */
+static void *leave_own_runtime(void *callback_of_host) {
+    int result = 0;
+    start(1);
+    cr_assert_eq(through_c(callback_of_host, 1, &result), 0);
+    return NULL;
+}
+
+static void note_drop_on_its_thread(void *unused, gate_task *root) {
+    (void)unused;
+    cr_assert_eq(gate_task_current(), root);
+    fprintf(stderr, "dropped\n");
+}
+
+static void leave_a_runtime(void *unused) {
+    const char *frame;
+    pthread_t thread;
+    (void)unused;
+    set_up_with(&(struct gate_runtime_config){.hooks = {.thread_drop = note_drop_on_its_thread}});
+    pthread_create(&thread, NULL, leave_own_runtime, make_callback(host, int_int, twice, &frame));
+    gate__foreign_call_blocking(gate__m(), wait_for_thread, &thread);
+}
+
+Test(callback, a_thread_that_leaves_its_own_runtime_is_dropped_by_others) {
+    char output[1024];
+    cr_assert_eq(dies(leave_a_runtime, NULL, output, sizeof output), 0, "%s", output);
+    cr_assert_str_eq(output, "dropped\n");
+}
+
+static int start_a_third(void *unused, void *result, void *const arguments[]) {
+    gate_runtime *runtime;
+    (void)unused, (void)arguments;
+    *(int *)result = gate_runtime_start(NULL, &runtime, NULL);
+    return 0;
+}
+
+Test(callback, a_handler_on_a_thread_of_another_runtime_can_start_none) {
+    set_up_two(1);
+    int result = 0;
+    gate_callback *starts = make_callback(second.runtime, int_int, start_a_third, NULL);
+    cr_assert_eq(through_c(starts, 0, &result), 0);
+    cr_assert_eq(result, -EALREADY + 1);
+    gate_callback_free(starts);
+    tear_down_two();
 }

@@ -222,3 +222,24 @@ Test(m, a_stop_drops_threads_that_live_on_and_another_runtime_may_adopt_them) {
     cr_assert_eq(count_roots(runtime), 1);
     stop(runtime);
 }
+
+static void *start_another(void *unused) {
+    cr_assert_null(come_in_twice(unused));
+    atomic_store(&step, 1);
+    wait_until(atomic_load(&step) == 2);
+    gate_runtime *own = start(1);
+    cr_assert_eq(count_roots(own), 1);
+    stop(own);
+    return unused;
+}
+
+Test(m, a_thread_that_a_stopped_runtime_had_adopted_may_start_one) {
+    pthread_t thread;
+    atomic_store(&step, 0);
+    gate_runtime *runtime = start(1);
+    pthread_create(&thread, NULL, start_another, NULL);
+    wait_until((block_ms(1), atomic_load(&step) == 1));
+    stop(runtime);
+    atomic_store(&step, 2);
+    pthread_join(thread, NULL);
+}
