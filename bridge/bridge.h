@@ -113,7 +113,8 @@ typedef struct gate_function {
  * host's to keep alive.
  *
  * Returns 0; or the positive status with which a callback handler failed below this call: the result
- * is then not to be used. Blocks as long as the function does.
+ * is then not to be used. Blocks as long as the function does. Fatal when the function ends its thread
+ * (pthread_exit, a cancellation) instead of returning.
  * Threads: any. Without a runtime it is a plain call. */
 int gate_call(const gate_function *function, void *result, void *const arguments[]);
 

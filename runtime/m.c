@@ -40,6 +40,25 @@ gate_m *gate__m_of_thread(void) {
     return of_thread;
 }
 
+/* Ends the process if the thread has ended inside a call, a handler or a task: the frames below are gone, and the rest
+ * of the process would wait for them. The thread that started a runtime may leave it for ever, outside all calls. */
+static void check_end(gate_m *m) {
+    uint32_t status = atomic_load(&m->status);
+    gate_task *task = m->task;
+    bool may_leave = task && task == m->root && !m->adopted && status == GATE__M_RUNNING && !task->call;
+    if (status == GATE__M_OUTSIDE || may_leave)
+        return;
+    if (!task)
+        gate__throw("a thread of the runtime ended between tasks");
+    const char *where = atomic_load_explicit(&task->where, memory_order_relaxed);
+    unsigned long long number = gate_task_number(task);
+    if (where || status == GATE__M_IN_CALL)
+        gate__fatal("gate_call", "the thread of task '%s' (#%llu) ended in a call of '%s'", gate_task_name(task),
+                    number, where ? where : "a function");
+    gate__fatal(task->main ? "gate_task_spawn" : "gate_callback",
+                "the thread of task '%s' (#%llu) ended in interpreter code", gate_task_name(task), number);
+}
+
 /* Tells the host that an adopted thread ends. */
 static void announce_end(gate_m *m) {
     gate_runtime *runtime = m->runtime;
@@ -52,8 +71,7 @@ static void announce_end(gate_m *m) {
 
 static void thread_ends(void *unused) {
     (void)unused;
-    if (gate__m()->adopted && atomic_load(&gate__m()->status) != GATE__M_OUTSIDE)
-        gate__throw("a thread ended inside a callback");
+    check_end(gate__m());
     for (gate_m *m = of_thread, *next; m; m = next) {
         if (m->adopted) {
             set_current(m);

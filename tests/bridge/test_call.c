@@ -1,6 +1,7 @@
 /* gate_call: on a thread, in a root task and in a stackful task alike. */
 #include <errno.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -328,4 +329,83 @@ Test(call, is_shown_with_its_time_if_a_setting_asks) {
     cr_assert_neq(dies(run_with_setting, (void *)(uintptr_t) "calltrace=1", output, sizeof output), 0);
     cr_assert_geq(reported(output, "task 'only' (#2): wait_2_ms took ", &rest), 2000);
     cr_assert_geq(reported(rest, "task 'only' (#2): wait_2_ms took ", &rest), 2000);
+}
+
+/* C that ends its thread */
+
+static void end_thread(void) {
+    pthread_exit(NULL);
+}
+
+static void let_go(void *unused) {
+    fprintf(stderr, "cleaned up\n");
+    (void)unused;
+}
+
+static void end_thread_that_cleans_up(void) {
+    pthread_cleanup_push(let_go, NULL);
+    pthread_exit(NULL);
+    pthread_cleanup_pop(0);
+}
+
+static void cancel_thread(void) {
+    pthread_cancel(pthread_self());
+    pthread_testcancel();
+}
+
+static void *call_and_end(void *function) {
+    gate_call(function, NULL, NULL);
+    return NULL;
+}
+
+struct ending {
+    void (*address)(void);
+    enum gate_call_class call_class;
+};
+
+static gate_function make_ending(const struct ending *ending) {
+    gate_function function = make_function("void (void)", ending->address, "f");
+    function.call_class = ending->call_class;
+    return function;
+}
+
+static void end_a_worker(void *ending) {
+    gate_function function = make_ending(ending);
+    start(1);
+    join(spawn("x", call_and_end, &function));
+}
+
+static void end_the_starter(void *ending) {
+    gate_function function = make_ending(ending);
+    start(1);
+    call_and_end(&function);
+}
+
+static void *start_and_call(void *ending) {
+    end_the_starter(ending);
+    return NULL;
+}
+
+static void end_a_starter_that_is_not_main(void *ending) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, start_and_call, ending);
+    pthread_join(thread, NULL);
+}
+
+Test(call, of_a_function_that_ends_its_thread_is_fatal_and_names_task_and_function) {
+    enum gate_call_class classes[] = {GATE_CALL_DEFAULT, GATE_CALL_LEAF, GATE_CALL_BLOCKING};
+    const char *of_task = "gate_call: the thread of task 'x' (#2) ended in a call of 'f'";
+    const char *of_main = "gate_call: the thread of task 'main' (#1) ended in a call of 'f'";
+    for (int i = 0; i < 3; i++) {
+        struct ending exits = {end_thread, classes[i]}, is_cancelled = {cancel_thread, classes[i]};
+        cr_assert_dies_with(end_a_worker, &exits, unless_on_a_fibre(of_task));
+        cr_assert_dies_with(end_a_worker, &is_cancelled, of_task);
+        cr_assert_dies_with(end_the_starter, &exits, of_main);
+        cr_assert_dies_with(end_a_starter_that_is_not_main, &is_cancelled, of_main);
+    }
+}
+
+Test(call, that_ends_its_thread_has_cs_frames_clean_up_before_that_is_reported) {
+    struct ending ending = {end_thread_that_cleans_up, GATE_CALL_DEFAULT};
+    cr_assert_dies_with(end_the_starter, &ending, "cleaned up\ncallgate: fatal: gate_call: ");
 }

@@ -1014,3 +1014,58 @@ Test(callback, a_handler_on_a_thread_of_another_runtime_can_start_none) {
     gate_callback_free(starts);
     tear_down_two();
 }
+
+/* Threads that end in a handler */
+
+static int exit_in_handler(void *unused, void *result, void *const arguments[]) {
+    (void)result, (void)arguments;
+    pthread_exit(unused);
+}
+
+static int call_to_exit(void *function, void *result, void *const arguments[]) {
+    (void)arguments;
+    return gate_call(function, result, NULL);
+}
+
+static void exit_thread(void) {
+    pthread_exit(NULL);
+}
+
+static void *call_once_from_outside_void(void *callback) {
+    ((int_to_int)gate_callback_address(callback))(1);
+    return NULL;
+}
+
+static void end_in_a_handler_on_a_thread_of_cs_own(void *handler) {
+    pthread_t thread;
+    gate_function ends = make_function("void (void)", address_of(exit_thread), "exit_thread");
+    set_up(1);
+    gate_callback *callback = make_callback(host, int_int, *(gate_handler *)handler, &ends);
+    pthread_create(&thread, NULL, call_once_from_outside_void, callback);
+    gate__foreign_call_blocking(gate__m(), wait_for_thread, &thread);
+}
+
+static void *call_a_handler_of_second_that_exits(void *ends) {
+    int result = 0;
+    gate_callback *callback = make_callback(second.runtime, int_int, call_to_exit, ends);
+    through_c(callback, 0, &result);
+    return NULL;
+}
+
+static void end_in_a_nest(void *unused) {
+    gate_function ends = make_function("void (void)", address_of(exit_thread), "exit_thread");
+    (void)unused;
+    set_up_two(1);
+    join(spawn("only", call_a_handler_of_second_that_exits, &ends));
+}
+
+Test(callback, a_thread_that_ends_in_its_handler_is_reported) {
+    gate_handler exits = exit_in_handler, calls = call_to_exit;
+    cr_assert_dies_with(end_in_a_handler_on_a_thread_of_cs_own, &exits,
+                        "gate_callback: the thread of task 'thread' (#2) ended in interpreter code");
+    cr_assert_dies_with(end_in_a_handler_on_a_thread_of_cs_own, &calls,
+                        "gate_call: the thread of task 'thread' (#2) ended in a call of 'exit_thread'");
+    cr_assert_dies_with(
+        end_in_a_nest, NULL,
+        unless_on_a_fibre("gate_call: the thread of task 'thread' (#2) ended in a call of 'exit_thread'"));
+}

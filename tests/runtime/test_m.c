@@ -243,3 +243,62 @@ Test(m, a_thread_that_a_stopped_runtime_had_adopted_may_start_one) {
     atomic_store(&step, 2);
     pthread_join(thread, NULL);
 }
+
+/* Threads that end where they should not */
+
+static void *end_thread(void *unused) {
+    pthread_exit(unused);
+}
+
+static void end_in_a_task(void *unused) {
+    start(1);
+    join(spawn("x", end_thread, unused));
+}
+
+static void *end_the_main_thread(void *unused) {
+    gate_task_enter_main();
+    pthread_exit(unused);
+}
+
+static void end_in_a_guest(void *unused) {
+    start(1);
+    join(spawn("x", end_the_main_thread, unused));
+}
+
+static void end_thread_in_place(void *unused) {
+    pthread_exit(unused);
+}
+
+static void *end_in_a_call(void *unused) {
+    gate__foreign_call(end_thread_in_place, unused);
+    return unused;
+}
+
+static void end_in_a_call_without_a_name(void *unused) {
+    start(1);
+    join(spawn("x", end_in_a_call, unused));
+}
+
+Test(m, a_thread_that_a_task_ends_is_reported) {
+    const char *in_task = "gate_task_spawn: the thread of task 'x' (#2) ended in interpreter code";
+    cr_assert_dies_with(end_in_a_task, NULL, unless_on_a_fibre(in_task));
+    cr_assert_dies_with(end_in_a_guest, NULL, unless_on_a_fibre(in_task));
+    cr_assert_dies_with(end_in_a_call_without_a_name, NULL,
+                        unless_on_a_fibre("gate_call: the thread of task 'x' (#2) ended in a call of 'a function'"));
+}
+
+static void *leave_a_runtime(void *unused) {
+    start(1);
+    return unused;
+}
+
+static void leave_a_runtime_for_ever(void *unused) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, leave_a_runtime, unused);
+    pthread_join(thread, NULL);
+}
+
+Test(m, the_thread_that_started_a_runtime_may_end_outside_calls) {
+    char output[1024];
+    cr_assert_eq(dies(leave_a_runtime_for_ever, NULL, output, sizeof output), 0, "%s", output);
+}

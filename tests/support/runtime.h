@@ -75,6 +75,13 @@ static inline void wait_for_state(gate_task *task, uint32_t state) {
     wait_until((block_ms(1), (atomic_load(&task->state) & GATE__STATES) == state));
 }
 
+/* The last words of a program whose thread ends in a stackful task: under ThreadSanitizer they are its own, for it lets
+ * no thread end on a fibre. */
+static inline const char *unless_on_a_fibre(const char *words) {
+    gate__switch_init();
+    return gate__switch_notices.switch_fibre ? "pthread_exit" : words;
+}
+
 /* How many mappings the process has. */
 static inline unsigned count_mappings(void) {
     FILE *maps = fopen("/proc/self/maps", "r");
