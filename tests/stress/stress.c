@@ -1,5 +1,6 @@
 /* Everything at once, at random: tasks that spawn, park, sleep, call, are called back, pin, move, list each other, fork and
- * stop the world, beside threads of C's own. What has to hold all the while is asserted here and, at the highest debug level, in the library.
+ * stop the world, beside threads of C's own and another runtime. What has to hold all the while is asserted here and, at
+ * the highest debug level, in the library.
  *
  *   stress SECONDS SLOTS [SEED]
  *
@@ -24,6 +25,7 @@ enum { TASKS = 48, DEEPEST = 3, THREADS = 4 };
 
 static uint64_t seed;
 static gate_runtime *runtime;
+static gate_runtime *_Atomic other; /* which a thread of its own has started */
 static _Atomic bool over;
 static bool is_child; /* of a fork */
 
@@ -76,7 +78,7 @@ static void end_interpreting(void) {
 static struct functions {
     gate_function nothing, nap, call_back, make_thread, wait_for_child;
     gate_signature *int_int;
-    gate_callback *callback;
+    gate_callback *callback, *of_other;
 } c;
 
 static int wait_for_child(int pid) {
@@ -193,6 +195,16 @@ static void be_called_back(struct life *life) {
     call(&c.call_back, address, (int)draw(life, 1000));
 }
 
+/* The other runtime's handler calls back into this one, or blocks. */
+static void be_called_back_by_other(struct life *life) {
+    void *address;
+    void (*callback)(void) = gate_callback_address(c.of_other);
+    if (is_child)
+        return;
+    memcpy(&address, &callback, sizeof address);
+    call(&c.call_back, address, (int)draw(life, 1000));
+}
+
 static void have_threads_call_back(struct life *life) {
     void *address;
     int (*callback)(int) = callback_address();
@@ -279,7 +291,8 @@ static void validate(struct life *life) {
 
 static void act(struct life *life) {
     static void (*const acts[])(struct life *) = {yield, nap_as_task, call_nothing, call_by_class, map, list, validate};
-    static void (*const deep[])(struct life *) = {spawn, be_called_back, pin, visit_main, spawn, be_called_back};
+    static void (*const deep[])(struct life *) = {spawn,      be_called_back, pin,
+                                                  visit_main, spawn,          be_called_back_by_other};
     life->depth++;
     if (life->depth < DEEPEST && draw(life, 2))
         deep[draw(life, sizeof deep / sizeof *deep)](life);
@@ -303,6 +316,20 @@ static int handle(void *host, void *result, void *const arguments[]) {
     act(&life);
     end_interpreting();
     *(int *)result = *(int *)arguments[0] + 1;
+    return 0;
+}
+
+static int handle_in_other(void *host, void *result, void *const arguments[]) {
+    int x = *(int *)arguments[0], below = 0;
+    int (*callback)(int) = callback_address();
+    (void)host;
+    require(gate__m()->runtime == other);
+    if (x % 3)
+        require(gate_call(&c.call_back, &below, (void *[]){&callback, &x}) == 0 && below == x + 2);
+    else
+        require(gate_call(&c.nap, &below, (void *[]){&x}) == 0 && below == x + 1);
+    require(gate__m()->runtime == other);
+    *(int *)result = x + 1;
     return 0;
 }
 
@@ -340,6 +367,7 @@ static void prepare(void) {
     c.wait_for_child =
         (gate_function){.signature = int_int, .address = (void (*)(void))wait_for_child, .name = "wait_for_child"};
     require(gate_callback_make(runtime, int_int, handle, NULL, &c.callback, NULL) == 0);
+    require(gate_callback_make(other, int_int, handle_in_other, NULL, &c.of_other, NULL) == 0);
 }
 
 static void run(uint64_t nanoseconds) {
@@ -370,6 +398,23 @@ static void finish(void) {
     gate_callback_free(c.callback);
 }
 
+static _Atomic bool other_may_stop;
+
+static void wait_for_the_end(void *unused) {
+    (void)unused;
+    while (!atomic_load(&other_may_stop))
+        usleep(1000);
+}
+
+static void *keep_other(void *unused) {
+    gate_runtime *started;
+    require(gate_runtime_start(NULL, &started, NULL) == 0);
+    atomic_store(&other, started);
+    gate__foreign_call_blocking(gate__m(), wait_for_the_end, unused);
+    require(gate_runtime_stop(started, NULL) == 0);
+    return unused;
+}
+
 int main(int count, char **words) {
     if (count < 3) {
         fprintf(stderr, "usage: stress SECONDS SLOTS [SEED]\n");
@@ -377,9 +422,16 @@ int main(int count, char **words) {
     }
     struct gate_runtime_config config = {.slots = (uint32_t)atoi(words[2]), .most_threads = 64};
     seed = count > 3 ? strtoull(words[3], NULL, 10) : gate__os_now();
+    pthread_t keeper;
+    require(pthread_create(&keeper, NULL, keep_other, NULL) == 0);
+    while (!atomic_load(&other))
+        usleep(1000);
     require(gate_runtime_start(&config, &runtime, NULL) == 0);
     run((uint64_t)atoi(words[1]) * 1000 * 1000 * 1000);
     finish();
+    atomic_store(&other_may_stop, true);
+    pthread_join(keeper, NULL);
+    gate_callback_free(c.of_other);
     printf("stress: seed %llu\n1 passed, 0 failed\n", (unsigned long long)seed);
     return 0;
 }
