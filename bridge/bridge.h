@@ -87,10 +87,14 @@ size_t gate_type_print(const gate_type *type, char *buffer, size_t size);
 
 /* What a host knows of a function, and what becomes of the calling task's slot for that. */
 enum gate_call_class {
-    GATE_CALL_DEFAULT, /* nothing: it is kept, and taken away if the call lasts while other tasks wait */
-    GATE_CALL_LEAF,    /* it takes microseconds and does not call back: the slot is kept for sure. A callback is fatal;
+    GATE_CALL_DEFAULT,  /* nothing: it is kept, and taken away if the call lasts while other tasks wait */
+    GATE_CALL_LEAF,     /* it takes microseconds and does not call back: the slot is kept for sure. A callback is fatal;
                           GATE_DEBUG=leaf=N reports calls of more than N microseconds */
-    GATE_CALL_BLOCKING /* it is likely to block: the slot is given up before the call */
+    GATE_CALL_BLOCKING, /* it is likely to block: the slot is given up before the call */
+    GATE_CALL_GUARDED   /* it may fault (SIGSEGV, SIGBUS, SIGFPE, SIGILL, or an overflow of the system stack), and that
+                           is to be an error, -EFAULT; else as the default. C's frames are dropped, without unwinding:
+                           locks that it held stay held, what it allocated leaks, what it was changing is half changed.
+                           To be asked for by a host whose users had better be told than die */
 };
 
 /* A C function that a host may call: filled in by the host, which owns it and what it points to. */
@@ -113,8 +117,13 @@ typedef struct gate_function {
  * host's to keep alive.
  *
  * Returns 0; or the positive status with which a callback handler failed below this call: the result
- * is then not to be used. Blocks as long as the function does. Fatal when the function ends its thread
- * (pthread_exit, a cancellation) instead of returning.
+ * is then not to be used. In class guarded: -EFAULT when a fault has ended the function, whatever its callbacks'
+ * handlers returned, and gate_trap_last says more; -ENOMEM, without the call, when there is no room for that;
+ * -ENOTSUP, without the call, on a thread that no runtime knows (gate_m_acquire makes it known). Guards hold as
+ * long as nobody blocks these signals, or installs other handlers that don't pass on what is not theirs. A fault in a callback's
+ * handler, in a call that it makes unguarded, or on a thread that C made, is not caught by the guard of the call above.
+ * Blocks as long as the function does. Fatal when the function ends its thread (pthread_exit, a cancellation) instead
+ * of returning.
  * Threads: any. Without a runtime it is a plain call. */
 int gate_call(const gate_function *function, void *result, void *const arguments[]);
 

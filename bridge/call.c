@@ -23,7 +23,8 @@
  *
  * Meanwhile the slot that was taken runs other tasks on other threads (runtime/sched.c). A function of class blocking
  * gives its slot up before the call, and takes the second way back; one of class leaf keeps it, and is no call to the
- * hand-off at all.
+ * hand-off at all. One of class guarded comes back from a fault, too: to gate__guard_call (runtime/guard.c), which stands
+ * between the crossing and gate__call_run.
  *
  * A callback walks this in reverse. C calls a thunk (bridge/thunk.c), which has libffi gather the arguments
  * (bridge/ffi.c) and leads to
@@ -73,6 +74,29 @@ static void list_call(gate_task *task, struct gate__call *call, const char *name
     atomic_store_explicit(&task->where, name, memory_order_relaxed);
 }
 
+/* A call of class guarded, with the function that is to run it there. */
+struct guarded {
+    gate_trap *trap;
+    void (*fn)(void *);
+    struct gate__call *call;
+};
+
+static void run_guarded(void *data) {
+    const struct guarded *g = data;
+    if (gate__guard_call(g->trap, g->fn, g->call) == 0)
+        return;
+    g->call->error_number = EFAULT;
+    g->call->status = -EFAULT;
+    atomic_store_explicit(&gate__m()->task->in_leaf, false, memory_order_relaxed); /* C may have been in one */
+}
+
+static void cross_guarded(gate_m *m, void (*fn)(void *), struct gate__call *call) {
+    struct guarded guarded = {NULL, fn, call};
+    call->status = gate__guard_prepare(m->task, &guarded.trap);
+    if (call->status == 0)
+        gate__foreign_call_from(m, run_guarded, &guarded);
+}
+
 /* Runs the call on the system stack; its class says what becomes of the slot meanwhile. */
 static void cross(gate_m *m, struct gate__call *call) {
     void (*fn)(void *) = __builtin_expect(gate__trace_is_on(), 0) ? gate__trace_run : gate__call_run;
@@ -85,6 +109,9 @@ static void cross(gate_m *m, struct gate__call *call) {
     case GATE_CALL_BLOCKING:
         gate__foreign_call_blocking(m, fn, call);
         break;
+    case GATE_CALL_GUARDED:
+        cross_guarded(m, fn, call);
+        break;
     default:
         gate__foreign_call_from(m, fn, call);
         break;
@@ -96,6 +123,8 @@ int gate_call(const gate_function *function, void *result, void *const arguments
     gate_m *m = gate__m();
     gate_task *task = m ? m->task : NULL;
     if (!task) {
+        if (function->call_class == GATE_CALL_GUARDED)
+            return -ENOTSUP;
         gate__call_run(&call);
         set_thread_errno(call.error_number);
         return 0;

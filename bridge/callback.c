@@ -73,10 +73,12 @@ static void handle_from_outside(gate_m *m, struct arrival *a) {
 static void handle_for_c(void *data) {
     struct arrival *a = data;
     gate_m *outer = gate__m_go_to(a->callback->runtime), *m = gate__m();
+    struct gate__guard *guard = gate__guard_suspend(m);
     if (atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_OUTSIDE)
         handle_from_outside(m, a);
     else
         handle_below_call(m, a);
+    gate__guard_resume(m, guard);
     gate__m_go_back(outer);
 }
 

@@ -88,6 +88,8 @@ static void reset_slots(gate_runtime *runtime, gate_m *m) {
 /* What m itself has of other tasks. */
 static void reset_m(gate_m *m) {
     gate__semaphore_init(&m->wake);
+    m->thread_id = gate__os_thread_id();
+    m->interrupt.active = false;
     m->later = (struct gate__queue){NULL, NULL, 0};
     if (m->root && m->task != m->root)
         m->root->state = GATE__FREE; /* its guest has forked */
@@ -100,6 +102,7 @@ static void reset(gate_runtime *runtime, gate_m *m) {
     runtime->ready = (struct gate__queue){NULL, NULL, 0};
     gate__lock_init(&runtime->timers.lock, GATE__RANK_LEAF);
     runtime->timers.first = NULL;
+    runtime->interrupted = NULL;
     gate__semaphore_init(&runtime->world.changed);
     if (runtime->world.stopper != task)
         runtime->world.stopper = NULL;

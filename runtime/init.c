@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,6 +175,7 @@ static gate_runtime *make(const struct gate_runtime_config *config) {
     runtime->config = *config;
     runtime->slots = slots;
     runtime->slot_count = config->slots;
+    runtime->signal_mask = gate__os_signal_mask();
     gate__lock_init(&runtime->lock, GATE__RANK_RUNTIME);
     gate__lock_init(&runtime->ready_lock, GATE__RANK_LEAF);
     gate__lock_init(&runtime->timers.lock, GATE__RANK_LEAF);
@@ -237,6 +239,7 @@ int gate_runtime_start(const struct gate_runtime_config *given, gate_runtime **r
     config.slots = config.slots ? config.slots : 1;
     config.task_stack_size = config.task_stack_size ? config.task_stack_size : GATE__DEFAULT_STACK;
     config.most_threads = config.most_threads ? config.most_threads : DEFAULT_MOST_THREADS;
+    config.interrupt_signal = config.interrupt_signal ? config.interrupt_signal : SIGURG;
     if (gate__m_known())
         return gate__fail(error, -EALREADY, "this thread already belongs to a runtime");
     if (config.slots > MOST_SLOTS)
@@ -246,6 +249,8 @@ int gate_runtime_start(const struct gate_runtime_config *given, gate_runtime **r
     if (config.task_stack_size < GATE__STACK_LEAST)
         return gate__fail(error, -EINVAL, "task stacks of %zu bytes asked for, the least is %d", config.task_stack_size,
                           GATE__STACK_LEAST);
+    if (!gate__interrupt_may_use(config.interrupt_signal))
+        return gate__fail(error, -EINVAL, "signal %d can't be the one for interrupts", config.interrupt_signal);
     gate_runtime *runtime = make(&config);
     if (!runtime)
         return gate__fail(error, -ENOMEM, "no memory for a runtime of %u slots", config.slots);

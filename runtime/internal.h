@@ -308,6 +308,7 @@ struct gate_task {
     void *call;                  /* the bridge's: its innermost foreign call */
     int call_errno;              /* the bridge's: errno of its last foreign call */
     _Atomic bool in_leaf;        /* the bridge's: it is in a call that its M's status doesn't tell of */
+    gate_trap *trap;             /* guard.c's: the last in its guarded calls; NULL until it makes one */
     _Atomic(void *) host;
     gate_task_main main; /* NULL for a root task */
     void *argument;
@@ -367,6 +368,20 @@ enum gate__m_claim { GATE__CLAIM_NONE, GATE__CLAIM_ASKED, GATE__CLAIM_TAKEN };
 /* Why a task left its stack: what has to be done with it by whoever comes next. */
 enum gate__leave { GATE__LEAVE_YIELD, GATE__LEAVE_PARK, GATE__LEAVE_CALL, GATE__LEAVE_EXIT };
 
+/* Where handlers run on a thread; base NULL for none. */
+struct gate__signal_stack {
+    void *base;
+    size_t size;
+};
+
+/* The call that a thread is interrupted in; under the runtime's lock. */
+struct gate__interrupt {
+    bool active;
+    uint32_t tick;        /* the M's, in that call */
+    uint64_t due, period; /* when the signal is sent again, and the time to the one after */
+    gate_m *next;         /* another M with one */
+};
+
 /* One thread in one runtime. A thread has at most one M in each, and one of them is current. */
 struct gate_m {
     void *system_sp;         /* where calls from a stackful task start; see switch.S */
@@ -398,9 +413,12 @@ struct gate_m {
     size_t stack_size;
     uint64_t number;               /* from 1, never used twice in a process */
     struct gate__account *account; /* region.c's: what it has mapped */
-    void *alternate_stack;         /* trap.c's: where signal handlers run, if this thread uses it */
-    bool uses_alternate_stack;
-    void *tsan_fiber; /* switch.c's, as the next */
+    int thread_id;                 /* the system's number for its thread */
+    void *alternate_stack;         /* trap.c's, as the next: memory for signal handlers */
+    struct gate__signal_stack signal_stack, outer_signal_stack;
+    struct gate__guard *guard;        /* guard.c's: the guarded call that C is in, with no callback below it */
+    struct gate__interrupt interrupt; /* interrupt.c's */
+    void *tsan_fiber;                 /* switch.c's, as the next */
     void *asan_fake_stack;
 };
 
@@ -473,9 +491,11 @@ void gate__switch_to_scheduler(gate_m *m);
 void gate__switch_between(gate_m *m, gate_task *next);
 /* Makes the first switch to task call fn(task) on its stack. [any] */
 void gate__switch_prepare(gate_task *task, void (*fn)(gate_task *));
-/* Tells the sanitizers of a thread that will run tasks, and of stacks that will run no more. */
+/* Tells the sanitizers of a thread that will run tasks, of stacks that will run no more, and of frames on this
+ * stack that were dropped. */
 void gate__switch_enter_thread(gate_m *m);
 void gate__switch_forget(gate_task *task);
+void gate__switch_drop(uintptr_t lowest, uintptr_t end);
 
 /* sched.c: slots and the tasks that are ready for them
  *
@@ -708,15 +728,68 @@ uint64_t gate__trace_sched(gate_runtime *runtime);
 /* Its thread is gone: whoever wakes it starts one. [fork] */
 void gate__monitor_forget(gate_runtime *runtime);
 
-/* trap.c: faults on task stacks */
+/* trap.c: signals and the stacks of their handlers */
+
+struct gate__signal; /* trap.h */
 
 void gate__trap_init(void);
+/* Installs handler for a signal; what was there before is kept. -EINVAL for a signal that can't be caught. [any] */
+int gate__trap_install(int number, void (*handler)(const struct gate__signal *signal));
+/* Calls what was there before; false if that was no handler. [signal] */
+bool gate__trap_pass_on(const struct gate__signal *signal);
+/* Unblocks faults in the handler of one, for code that is guarded; returns the mask to be put back. [signal] */
+uint64_t gate__trap_let_faults_come(void);
 /* Memory for a thread's alternate signal stack, and its end. -ENOMEM. [any] */
 int gate__trap_prepare_thread(gate_m *m);
 void gate__trap_forget_thread(gate_m *m);
-/* Uses it on the calling thread, unless that has one of its own; stops that. [system stack] */
+/* Uses it on the calling thread, unless that has one of its own that is large enough; stops that. [system stack] */
 void gate__trap_enter_thread(gate_m *m);
 void gate__trap_leave_thread(gate_m *m);
+/* Whether the caller runs on the stack of m's signal handlers. [any, signal] */
+static inline bool gate__trap_on_signal_stack(const gate_m *m) {
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    return here - (uintptr_t)m->signal_stack.base < m->signal_stack.size;
+}
+
+/* report.c: the last words */
+
+/* m's thread dies of a fault. [signal] */
+void gate__report_fault(const gate_m *m, const struct gate__signal *signal);
+/* The running task has used its stack up. [signal] */
+void gate__report_overflow(const gate_task *task);
+/* Writes "SIGSEGV at 0x10 (nothing is mapped there)", cut to size; returns how long that is. [any, signal] */
+size_t gate__report_describe(const gate_trap *trap, char *buffer, size_t size);
+
+/* guard.c: calls in which a fault is an error */
+
+/* Makes room for what is noted of task's faults, and stores where it is. -ENOMEM. [task] */
+int gate__guard_prepare(gate_task *task, gate_trap **trap);
+void gate__guard_forget(gate_task *task);
+/* Calls fn(arg) on this stack. -EFAULT when a fault has ended that, which is noted in *trap unless that is NULL.
+ * [system stack, signal] */
+int gate__guard_call(gate_trap *trap, void (*fn)(void *), void *arg);
+/* gate__os_backtrace, which finds less where the stack is damaged. [signal] */
+size_t gate__guard_backtrace(const struct gate__signal *signal, void **frames, size_t most);
+/* Has the thread go on behind its guarded call; false if it is in none. [signal] */
+bool gate__guard_catch(gate_m *m, const struct gate__signal *signal);
+/* A callback leaves the guarded call that it comes from, if it does, and comes back to it. [system stack] */
+static inline struct gate__guard *gate__guard_suspend(gate_m *m) {
+    struct gate__guard *guard = m->guard;
+    m->guard = NULL;
+    return guard;
+}
+static inline void gate__guard_resume(gate_m *m, struct gate__guard *guard) {
+    m->guard = guard;
+}
+
+/* interrupt.c: signals for the sake of system calls */
+
+/* Whether interrupts may be made with that signal. [any] */
+bool gate__interrupt_may_use(int number);
+/* Sends those signals again that are due, and returns when the next is; GATE__TIMER_NEVER for none. [monitor] */
+uint64_t gate__interrupt_next(gate_runtime *runtime);
+/* m goes. Its runtime's lock is held. [any] */
+void gate__interrupt_forget(gate_m *m);
 
 /* fork.c: what is done around a fork, and makes a child's runtime work. [fork] */
 
@@ -743,6 +816,8 @@ struct gate_runtime {
     gate_m *idle_workers;
     gate_m *starter;              /* NULL in the child of another thread's fork */
     gate_task *main_task;         /* in the child of a stackful task's fork that task, else NULL: fork.c */
+    uint64_t signal_mask;         /* of the threads that it creates: that of the starter, at the start */
+    gate_m *interrupted;          /* linked by interrupt.next: interrupt.c */
     _Atomic uint64_t last_number; /* of its tasks */
     _Atomic bool stopping;        /* no task is left and none comes any more */
     struct gate__stack_pool stacks[GATE__STACK_CLASSES];

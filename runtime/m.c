@@ -119,6 +119,9 @@ static int make(gate_runtime *runtime, gate_m **result) {
 }
 
 static void unmake(gate_m *m) {
+    gate__lock(&m->runtime->lock);
+    gate__interrupt_forget(m);
+    gate__unlock(&m->runtime->lock);
     gate__trap_forget_thread(m);
     gate__region_close_account(m->account);
     gate__semaphore_destroy(&m->wake);
@@ -137,6 +140,7 @@ static void enter_thread(gate_m *m) {
     gate_m **link = &of_thread;
     if (gate__os_stack_bounds(&m->stack_bottom, &m->stack_size))
         gate__throw("the thread's stack is not known");
+    m->thread_id = gate__os_thread_id();
     gate__switch_enter_thread(m);
     gate__trap_enter_thread(m);
     while (*link)
@@ -153,8 +157,8 @@ static void leave_thread(gate_m *m) {
     *link = m->thread_next;
     note_end();
     gate__trap_leave_thread(m);
-    if (of_thread)
-        gate__trap_enter_thread(of_thread);
+    for (gate_m *other = of_thread; other; other = other->thread_next)
+        gate__trap_enter_thread(other); /* handlers may have had the stack of m */
     if (gate__m() == m)
         set_current(of_thread);
 }
@@ -199,6 +203,7 @@ void gate__m_drop_root(gate_m *m) {
 static void *work(void *data) {
     gate_m *m = data;
     enter_thread(m);
+    gate__os_set_signal_mask(m->runtime->signal_mask);
     gate__sched_work(m);
     leave_thread(m);
     return NULL;
@@ -209,9 +214,12 @@ struct creation {
     int failed;
 };
 
+/* The worker lets signals come when it has a stack for their handlers; which ones, this thread doesn't say. */
 static void create(void *data) {
     struct creation *c = data;
+    uint64_t mask = gate__os_set_signal_mask(GATE__OS_ALL_SIGNALS);
     c->failed = pthread_create(&c->m->thread, NULL, work, c->m);
+    gate__os_set_signal_mask(mask);
 }
 
 /* Counts one more worker, if there may be one. */

@@ -121,7 +121,9 @@ static void sleep_for(gate_runtime *runtime, enum gate__monitor_state state, uin
         until = gate__sched_work_waits(runtime) ? now : until;
     }
     uint64_t timer = gate__timer_next(runtime), trace = gate__trace_sched(runtime);
+    uint64_t interrupt = gate__interrupt_next(runtime);
     until = timer < until ? timer : until;
+    until = interrupt < until ? interrupt : until;
     gate__semaphore_wait_until(&monitor->wake, trace < until ? trace : until);
     atomic_store(&monitor->state, GATE__MONITOR_AWAKE);
 }

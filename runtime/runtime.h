@@ -73,6 +73,7 @@ struct gate_runtime_config {
     size_t task_stack_size; /* bytes for each task, rounded up to a power of two; 0 is 64 KiB, the least 16 KiB */
     uint32_t most_threads;  /* that it may create to run tasks; 0 is 10 000. Beyond them, ready tasks wait for a call to
                                 end */
+    int interrupt_signal;   /* which gate_task_interrupt uses; 0 is SIGURG */
     int allow_writable_code; /* not 0: gate_mmap and gate_mprotect may make pages writable and executable */
     struct gate_runtime_hooks hooks;
     void *host; /* passed to the hooks */
@@ -82,6 +83,9 @@ struct gate_runtime_config {
  *
  * config may be NULL for the defaults; it is copied. Blocks only to create two threads.
  * Ownership: the caller's, until gate_runtime_stop. Several runtimes may exist in a process.
+ * Signals: its threads begin with the calling thread's mask. The first start installs handlers for SIGSEGV, SIGBUS,
+ * SIGFPE and SIGILL. A fault of a task in C or in interpreter code goes to the handler that was there before, or is
+ * reported, if there was none, and kills as ever; signals that are sent, and other threads' faults, find what was there.
  * Errors: -EALREADY when this thread belongs to a runtime; -EINVAL for a configuration out of
  * range; -ENOMEM or -EAGAIN when memory or a thread is not to be had.
  * Threads: any that no runtime knows. */
@@ -213,6 +217,17 @@ void gate_task_leave_main(void);
  * too, but no signal handler. */
 int gate_task_ready(gate_task *task);
 
+/* Makes a system call that the task's foreign function waits in end with EINTR.
+ *
+ * The thread that has the task in a call gets a signal whose handler does nothing, installed without SA_RESTART at
+ * the first interrupt; a handler that was there before runs as well. The signal is sent again, after 1 ms and up to
+ * 100 ms later each time, until that very call has returned, or called back: none is lost between two system calls. A function
+ * that goes on after EINTR is not stopped, nor one whose thread blocks the signal; and a call that begins on
+ * that thread right after may meet one EINTR more.
+ * Returns 0; -ESRCH when the task is in no foreign call, or in one of class leaf. The handle must be alive.
+ * Never blocks. Any thread, from inside a foreign call too, but no signal handler. */
+int gate_task_interrupt(gate_task *task);
+
 /* Stops the world, for a collector: returns when the calling task alone of its runtime runs interpreter code, and
  * none else does until gate_world_start. Foreign calls go on, and wait on their return; callbacks wait.
  *
@@ -249,6 +264,27 @@ void gate_task_set_host(gate_task *task, void *host);
  * Not in gate_runtime_list, since it costs a system call, and one more for each MiB; with stackpoison, a read of what
  * is unused. Never waits for a slot. Any thread, while the handle is alive. */
 size_t gate_task_stack_used(const gate_task *task);
+
+/* A fault in C that a guarded call (bridge.h: GATE_CALL_GUARDED) has made an error of. */
+enum { GATE_TRAP_FRAMES = 32 };
+typedef struct gate_trap {
+    int signal;                     /* SIGSEGV, SIGBUS, SIGFPE or SIGILL */
+    int code;                       /* the signal's si_code: SEGV_MAPERR ... */
+    const void *address;            /* that was touched; for SIGFPE and SIGILL, of the instruction */
+    const void *pc;                 /* the instruction */
+    char function[48];              /* the name of the function that was called, cut */
+    size_t depth;                   /* how many frames there are */
+    void *frames[GATE_TRAP_FRAMES]; /* pc, and the return addresses from there to the call, as far as they go */
+} gate_trap;
+
+/* The last fault in the calling task's guarded calls; NULL if there was none. It is the task's, valid until the next
+ * one, or the task's end. Never blocks. Any thread. */
+const gate_trap *gate_trap_last(void);
+
+/* Writes what happened, for a person: the signal, the address and the function called, and a line for each frame,
+ * with names as far as the loader knows them. Cut to size bytes with its ending NUL; returns the
+ * length that the whole text has, as snprintf does. Blocks while the loader loads. Any thread. */
+size_t gate_trap_print(const gate_trap *trap, char *buffer, size_t size);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -90,8 +90,17 @@ static void announced_on_system_stack(void *data) {
     leave_stack(&a->m->asan_fake_stack, task->stack.base, task->stack.size);
 }
 
+/* A handler runs on a stack of its own, from which nothing is to be crossed. */
+static _Noreturn GATE__COLD_CODE void refuse_handler(void) {
+    gate__fatal("gate_call", "called from a signal handler, or a memory entry point was");
+}
+
 GATE__HOT_CODE void gate__switch_call(gate_m *m, void (*fn)(void *), void *arg) {
-    if (!m || !m->task || !on_stack_of(m->task)) {
+    if (!m || !m->task) {
+        fn(arg);
+    } else if (!on_stack_of(m->task)) {
+        if (__builtin_expect(gate__trap_on_signal_stack(m), 0))
+            refuse_handler();
         fn(arg);
     } else if (!tell.start_switch) {
         gate__arch_cross(m, fn, arg);
@@ -191,4 +200,9 @@ void gate__switch_forget(gate_task *task) {
         tell.destroy_fibre(task->tsan_fiber);
     if (tell.unpoison)
         tell.unpoison(task->stack.base, task->stack.size);
+}
+
+void gate__switch_drop(uintptr_t lowest, uintptr_t end) {
+    if (tell.unpoison)
+        tell.unpoison((void *)lowest, end - lowest);
 }

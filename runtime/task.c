@@ -84,6 +84,7 @@ gate_task *gate__task_make_root(gate_m *m) {
 }
 
 void gate__task_free_root(gate_task *task) {
+    gate__guard_forget(task);
     gate__init_deallocate(&task->runtime->config, task, sizeof *task);
 }
 
@@ -101,6 +102,7 @@ static void live(gate_task *task) {
     if (m->pins)
         gate__fatal("gate_m_acquire", "task '%s' (#%llu) ended while it held its M", gate_task_name(task),
                     (unsigned long long)task->number);
+    gate__guard_forget(task);
     if (__builtin_expect(task == task->runtime->main_task, 0))
         gate__foreign_call(end_process, NULL);
     gate__sched_exit(m);
@@ -115,6 +117,7 @@ static void set_up(gate_task *task, gate_runtime *runtime, const struct gate_tas
     task->runtime = runtime;
     task->call = NULL;
     task->call_errno = 0;
+    task->trap = NULL;
     task->timer_link = NULL;
     atomic_store_explicit(&task->host, config->host, memory_order_relaxed);
     task->main = config->main;
@@ -264,6 +267,8 @@ void gate__task_describe(const struct gate_task_info *info, char *buffer, size_t
 
 gate_m *gate__task_running(const char *function) {
     gate_m *m = gate__m();
+    if (m && __builtin_expect(gate__trap_on_signal_stack(m), 0))
+        gate__fatal(function, "called from a signal handler");
     if (!m || !m->task || atomic_load_explicit(&m->status, memory_order_relaxed) != GATE__M_RUNNING)
         gate__fatal(function, "called outside a task, or from a foreign call, without a slot");
     return m;

@@ -1,76 +1,181 @@
-/* Faults: a touched guard page is reported as the overflow that it is, anything else goes to the
- * handler that was there before.
+/* Signals: the handlers of faults, what was there before them, and the stacks that handlers run on.
  *
- * The handler runs on an alternate stack, since the task's is used up. When it has reported, it puts
- * the default action back and returns: the instruction faults again and the process dies of it, with
- * a core that shows the task.
+ * A fault (SIGSEGV, SIGBUS, SIGFPE, SIGILL) on a thread that a runtime knows goes the first of these ways:
+ *
+ *   C in a guarded call made it:      the call ends with an error (guard.c)
+ *   it touched a task's guard page:   reported as the overflow that it is (report.c), and the process dies
+ *   there was a handler before ours:  that gets it, and no word is said: it may know what to do, and return
+ *   else:                             reported, with the task, the call and both stacks, and the process dies
+ *
+ * It dies of the signal itself: the default action is put back and the instruction faults again, so that a core
+ * shows the task. A fault on any other thread, one in C that the runtime did not call, and a signal that somebody sent
+ * go where they would have gone without us.
+ *
+ * Go's runtime does likewise: what it doesn't know of it forwards to the handler that was there. A report before that
+ * handler was considered: a fault that it mends, as an interpreter's write barrier does by mprotect, would read
+ * like a death.
  *
  * SPDX-License-Identifier: MIT */
-#include <execinfo.h>
-#include <signal.h>
-#include <stdio.h>
-#include <string.h>
+#include "runtime/trap.h"
+
+#include <errno.h>
 #include <unistd.h>
 
 #include "runtime/internal.h"
+#include "runtime/os/os.h"
 
-enum { ALTERNATE_SIZE = 64 * 1024 };
+/* A handler of ours takes a few KiB, and the unwinder a few more; one that was there before may want as much. */
+enum { ALTERNATE_SIZE = 64 * 1024, LEAST_SIZE = 16 * 1024, SIGNALS = 65 };
 
-static struct sigaction previous;
+static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
 
-static void report(const gate_task *task) {
-    char text[160];
-    void *frames[64];
-    int length = snprintf(text, sizeof text, "callgate: fatal: task %s (#%llu) overflowed its %zu KiB stack\n",
-                          gate_task_name(task), (unsigned long long)task->number, task->stack.size / 1024);
-    if (write(STDERR_FILENO, text, (size_t)length) < 0)
-        return;
-    backtrace_symbols_fd(frames, backtrace(frames, 64), STDERR_FILENO);
+static struct installation {
+    void (*handler)(const struct gate__signal *signal);
+    struct sigaction previous;
+} installed[SIGNALS];
+
+static void on_signal(int number, siginfo_t *info, void *context) {
+    int saved_errno = errno;
+    installed[number].handler(&(struct gate__signal){number, info, context});
+    errno = saved_errno;
 }
 
-static void on_fault(int number, siginfo_t *info, void *context) {
-    gate_m *m = gate__m();
-    gate_task *task = m ? m->task : NULL;
-    bool overflow = task && task->stack.base && gate__stack_guards(&task->stack, info->si_addr);
-    if (overflow)
-        report(task);
-    if (!overflow && previous.sa_flags & SA_SIGINFO)
-        previous.sa_sigaction(number, info, context);
-    else if (!overflow && previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN)
-        previous.sa_handler(number);
+static bool has_handler(const struct sigaction *action) {
+    return action->sa_flags & SA_SIGINFO || (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN);
+}
+
+/* Handlers of faults exclude each other: a fault in one that isn't guarded kills. */
+static void block_faults(sigset_t *mask) {
+    sigemptyset(mask);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        sigaddset(mask, faults[i]);
+}
+
+int gate__trap_install(int number, void (*handler)(const struct gate__signal *signal)) {
+    struct sigaction *previous = &installed[number].previous;
+    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
+    block_faults(&action.sa_mask);
+    action.sa_sigaction = on_signal;
+    installed[number].handler = handler;
+    int failed = gate__mem_sigaction(number, NULL, previous);
+    return failed ? failed : gate__mem_sigaction(number, &action, NULL);
+}
+
+uint64_t gate__trap_let_faults_come(void) {
+    uint64_t mask = gate__os_signal_mask(), bits = 0;
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        bits |= (uint64_t)1 << (faults[i] - 1);
+    gate__os_set_signal_mask(mask & ~bits);
+    return mask;
+}
+
+static void call(const struct sigaction *action, const struct gate__signal *signal) {
+    if (action->sa_flags & SA_SIGINFO)
+        action->sa_sigaction(signal->number, signal->info, signal->context);
     else
-        signal(number, SIG_DFL);
+        action->sa_handler(signal->number);
+}
+
+/* It finds the mask that it asked for, and a second signal finds the default if it asked for that. */
+bool gate__trap_pass_on(const struct gate__signal *signal) {
+    struct sigaction *kept = &installed[signal->number].previous, previous = *kept;
+    if (!has_handler(&previous))
+        return false;
+    if (previous.sa_flags & SA_RESETHAND)
+        *kept = (struct sigaction){.sa_handler = SIG_DFL};
+    uint64_t mask = gate__trap_let_faults_come();
+    if (!(previous.sa_flags & SA_NODEFER))
+        sigaddset(&previous.sa_mask, signal->number);
+    pthread_sigmask(SIG_BLOCK, &previous.sa_mask, NULL);
+    call(&previous, signal);
+    gate__os_set_signal_mask(mask);
+    return true;
+}
+
+/* Does what the system would have done. A fault comes again when the handler returns; what was sent is sent again. */
+static void take_default(const struct gate__signal *signal, bool sent) {
+    if (sent && installed[signal->number].previous.sa_handler == SIG_IGN)
+        return;
+    gate__os_sigaction(signal->number, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    if (sent)
+        raise(signal->number);
+}
+
+/* One thread has the last word: the others wait until the process is dead. */
+static void begin_report(void) {
+    static atomic_flag begun = ATOMIC_FLAG_INIT;
+    while (atomic_flag_test_and_set(&begun))
+        pause();
+}
+
+/* An adopted thread is between callbacks, in code that has nothing to do with us. */
+static bool is_outside(const gate_m *m) {
+    return atomic_load(&m->status) == GATE__M_OUTSIDE && !atomic_load(&m->task->where);
+}
+
+static void on_fault(const struct gate__signal *signal) {
+    bool sent = signal->info->si_code <= 0;
+    gate_m *m = sent ? NULL : gate__m();
+    gate_task *task = m ? m->task : NULL;
+    if (m && gate__guard_catch(m, signal))
+        return;
+    if (task && task->stack.base && gate__stack_guards(&task->stack, signal->info->si_addr)) {
+        begin_report();
+        gate__report_overflow(task);
+    } else if (gate__trap_pass_on(signal)) {
+        return;
+    } else if (m && !(task && is_outside(m))) {
+        begin_report();
+        gate__report_fault(m, signal);
+    }
+    take_default(signal, sent);
 }
 
 void gate__trap_init(void) {
-    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-    void *frame;
-    backtrace(&frame, 1); /* loads the unwinder now: a handler must not */
-    action.sa_sigaction = on_fault;
-    sigemptyset(&action.sa_mask);
-    if (gate__mem_sigaction(SIGSEGV, &action, &previous))
-        gate__throw("the handler of SIGSEGV can't be installed");
+    gate__os_load_unwinder(); /* a handler must not */
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        if (gate__trap_install(faults[i], on_fault))
+            gate__throw("a fault's handler can't be installed");
+    }
+}
+
+/* The stacks of handlers */
+
+static size_t alternate_size(void) {
+    return gate__os_in_pages(ALTERNATE_SIZE + gate__os_signal_frame_size());
 }
 
 int gate__trap_prepare_thread(gate_m *m) {
-    return gate__mem_map(ALTERNATE_SIZE, "signal stack", &m->alternate_stack);
+    return gate__mem_map(alternate_size(), "signal stack", &m->alternate_stack);
 }
 
 void gate__trap_forget_thread(gate_m *m) {
-    gate_munmap(m->alternate_stack, ALTERNATE_SIZE);
+    gate_munmap(m->alternate_stack, alternate_size());
 }
 
+static void use_stack(struct gate__signal_stack stack) {
+    stack_t use = {.ss_sp = stack.base, .ss_size = stack.size, .ss_flags = stack.base ? 0 : SS_DISABLE};
+    if (sigaltstack(&use, NULL))
+        gate__throw("sigaltstack");
+}
+
+/* A runtime of another language may have given the thread a stack that is just enough for that one's own handler. */
 void gate__trap_enter_thread(gate_m *m) {
     stack_t stack;
-    if (sigaltstack(NULL, &stack) || !(stack.ss_flags & SS_DISABLE))
+    if (sigaltstack(NULL, &stack))
+        gate__throw("sigaltstack");
+    bool has_own = !(stack.ss_flags & SS_DISABLE);
+    if (has_own && stack.ss_sp == m->alternate_stack)
+        return; /* another M of the thread has gone, and this one's is in use */
+    m->outer_signal_stack = (struct gate__signal_stack){has_own ? stack.ss_sp : NULL, has_own ? stack.ss_size : 0};
+    m->signal_stack = m->outer_signal_stack;
+    if (stack.ss_flags & SS_ONSTACK || m->signal_stack.size >= LEAST_SIZE + gate__os_signal_frame_size())
         return;
-    stack = (stack_t){.ss_sp = m->alternate_stack, .ss_size = ALTERNATE_SIZE};
-    m->uses_alternate_stack = sigaltstack(&stack, NULL) == 0;
+    m->signal_stack = (struct gate__signal_stack){m->alternate_stack, alternate_size()};
+    use_stack(m->signal_stack);
 }
 
 void gate__trap_leave_thread(gate_m *m) {
-    stack_t none = {.ss_flags = SS_DISABLE};
-    if (m->uses_alternate_stack)
-        sigaltstack(&none, NULL);
-    m->uses_alternate_stack = false;
+    if (m->signal_stack.base == m->alternate_stack)
+        use_stack(m->outer_signal_stack);
 }

@@ -67,6 +67,41 @@ struct sigaction;
 
 /* Installs a handler, as libc does; -ENOTSUP on a system without signals. */
 int gate__os_sigaction(int number, const struct sigaction *action, struct sigaction *old);
+
+/* A thread's signal mask, a bit for each signal from 1 on. */
+#define GATE__OS_ALL_SIGNALS UINT64_MAX
+uint64_t gate__os_signal_mask(void);
+/* Sets it, and returns the old one. */
+uint64_t gate__os_set_signal_mask(uint64_t mask);
+/* How many bytes the system puts on the stack of a signal handler, at most. */
+size_t gate__os_signal_frame_size(void);
+/* The calling thread's number, and a signal for the thread of this process that has one. */
+int gate__os_thread_id(void);
+void gate__os_signal_thread(int thread, int number);
+
+/* Where a thread was when a signal came, in the context that the handler is given; where it goes on, and with which
+ * mask, when the handler returns. */
+struct gate__os_place {
+    uintptr_t pc, sp;
+};
+struct gate__os_place gate__os_context_place(void *context);
+void gate__os_context_move(void *context, struct gate__os_place place);
+void gate__os_context_set_mask(void *context, uint64_t mask);
+/* Where it would go on after a return, at the first instruction of a function; pc 0 if that can't be read. */
+struct gate__os_place gate__os_caller_of(struct gate__os_place place);
+
+/* Stores where the thread was, and which addresses it would have returned to from there, the innermost first; returns
+ * how many of them. Called in a signal handler, which has loaded the unwinder before. */
+size_t gate__os_backtrace(void *context, void **frames, size_t most);
+/* Loads it. */
+void gate__os_load_unwinder(void);
+/* The same, from a frame record on, which is a frame pointer and a return address: as far as records are linked. */
+size_t gate__os_follow_frames(uintptr_t record, void **frames, size_t most);
+/* Writes frames to standard error, one line each. */
+void gate__os_print_frames(void *const *frames, size_t count);
+/* Reads a word that may not be there; false if it isn't. */
+bool gate__os_read_word(uintptr_t address, uintptr_t *word);
+
 /* Writes to a file descriptor, as much as it takes at once. */
 void gate__os_write(int fd, const char *text, size_t length);
 /* Writes the stack of the caller to standard error. */

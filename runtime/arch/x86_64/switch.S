@@ -3,10 +3,10 @@
  * cross goes from a task's stack to the system stack for one call, cross_back from the system stack
  * to the task's for one callback; both keep the old stack pointer in rbp, so that the frame address
  * is rbp+16 on either stack and unwinding needs nothing more. swap leaves one stack for another
- * until somebody swaps back.
+ * until somebody swaps back. guard leaves none: it is where a call that ends in a fault comes back to.
  *
- * All are marked as signal frames: a debugger then accepts that the caller's frame lies on another
- * stack, at a lower or a higher address.
+ * Those that leave a stack are marked as signal frames: a debugger then accepts that the caller's frame lies on
+ * another stack, at a lower or a higher address.
  *
  * SPDX-License-Identifier: MIT */
 #include "runtime/arch/asm.h"
@@ -90,6 +90,43 @@ GATE__ROUTINE(gate__arch_cross_back)
     ret
 GATE__END(gate__arch_cross_back)
 
+/* What a call preserves, as swap and guard keep it on the stack: the registers, then mxcsr and the x87 control word. */
+    .macro push_one register
+    pushq \register
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset \register, 0
+    .endm
+
+    .macro pop_one register
+    popq \register
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore \register
+    .endm
+
+    .macro push_saved
+    push_one %rbp
+    push_one %rbx
+    push_one %r12
+    push_one %r13
+    push_one %r14
+    push_one %r15
+    subq $8, %rsp
+    .cfi_adjust_cfa_offset 8
+    stmxcsr (%rsp)
+    fnstcw 4(%rsp)
+    .endm
+
+    .macro pop_saved
+    addq $8, %rsp
+    .cfi_adjust_cfa_offset -8
+    pop_one %r15
+    pop_one %r14
+    pop_one %r13
+    pop_one %r12
+    pop_one %rbx
+    pop_one %rbp
+    .endm
+
 /* void gate__arch_swap(void **save, void *load)
  *
  * Saves the registers that a call preserves on this stack and its pointer in *save, and goes on where
@@ -107,54 +144,47 @@ GATE__END(gate__arch_cross_back)
 GATE__ROUTINE(gate__arch_swap)
     .cfi_signal_frame
     endbr64
-    pushq %rbp
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %rbp, 0
-    pushq %rbx
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %rbx, 0
-    pushq %r12
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r12, 0
-    pushq %r13
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r13, 0
-    pushq %r14
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r14, 0
-    pushq %r15
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r15, 0
-    subq $8, %rsp
-    .cfi_adjust_cfa_offset 8
-    stmxcsr (%rsp)
-    fnstcw 4(%rsp)
+    push_saved
     movq %rsp, (%rdi)
     movq %rsi, %rsp
     ldmxcsr (%rsp)
     fldcw 4(%rsp)
-    addq $8, %rsp
-    .cfi_adjust_cfa_offset -8
-    popq %r15
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore %r15
-    popq %r14
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore %r14
-    popq %r13
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore %r13
-    popq %r12
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore %r12
-    popq %rbx
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore %rbx
-    popq %rbp
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore %rbp
+    pop_saved
     ret
 GATE__END(gate__arch_swap)
+
+/* void gate__arch_guard(void **landing, void (*fn)(void *), void *arg)
+ *
+ * Calls fn(arg), on this stack. A signal handler may end that call: it has the thread go on at
+ * gate__arch_guard_landing, with *landing as its stack pointer. Then this returns with what a call preserves
+ * as it was, the floating-point modes too, and what fn had on the stack is gone.
+ *
+ *   in: rdi landing, rsi fn, rdx arg   clobbers: what a call does
+ *
+ *   the stack                           +--------------------+
+ *                                       | return address     |
+ *                                       | rbp rbx r12 .. r15 |
+ *                                       | mxcsr, x87 control | <- *landing, 16-byte aligned
+ *                                       +--------------------+
+ *                                       | fn's frames        |
+ */
+    .globl gate__arch_guard_landing
+    .hidden gate__arch_guard_landing
+GATE__ROUTINE(gate__arch_guard)
+    endbr64
+    push_saved
+    movq %rsp, (%rdi)
+    movq %rdx, %rdi
+    call *%rsi
+    jmp 1f
+gate__arch_guard_landing:
+    cld
+    fninit /* the x87 stack may be full, and an exception pending */
+    ldmxcsr (%rsp)
+    fldcw 4(%rsp)
+1:  pop_saved
+    ret
+GATE__END(gate__arch_guard)
 
 /* void *gate__arch_prepare(void *top, void (*fn)(void *), void *arg)
  *

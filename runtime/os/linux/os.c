@@ -12,6 +12,8 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -108,6 +110,89 @@ int gate__os_sigaction(int number, const struct sigaction *action, struct sigact
     int saved_errno = errno, failed = sigaction(number, action, old) ? -errno : 0;
     errno = saved_errno;
     return failed;
+}
+
+uint64_t gate__os_set_signal_mask(uint64_t mask) {
+    uint64_t old = 0;
+    gate__syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, (long)&old, sizeof mask, 0, 0);
+    return old;
+}
+
+uint64_t gate__os_signal_mask(void) {
+    uint64_t mask = 0;
+    gate__syscall(SYS_rt_sigprocmask, SIG_SETMASK, 0, (long)&mask, sizeof mask, 0, 0);
+    return mask;
+}
+
+size_t gate__os_signal_frame_size(void) {
+    size_t size = getauxval(AT_MINSIGSTKSZ); /* since Linux 5.14 */
+    return size ? size : 4096;               /* enough for AVX-512 */
+}
+
+int gate__os_thread_id(void) {
+    return (int)gate__syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+}
+
+void gate__os_signal_thread(int thread, int number) {
+    gate__syscall(SYS_tgkill, getpid(), thread, number, 0, 0, 0);
+}
+
+bool gate__os_read_word(uintptr_t address, uintptr_t *word) {
+    struct iovec to = {word, sizeof *word}, from = {(void *)address, sizeof *word};
+    return gate__syscall(SYS_process_vm_readv, getpid(), (long)&to, 1, (long)&from, 1, 0) == sizeof *word;
+}
+
+enum { MOST_FRAMES = 64, HANDLER_FRAMES = 16 };
+
+void gate__os_load_unwinder(void) {
+    void *frame;
+    backtrace(&frame, 1);
+}
+
+/* The stack of a signal handler from pc on, where the signal came. */
+static size_t backtrace_from(uintptr_t pc, void **frames, size_t most) {
+    void *all[HANDLER_FRAMES + MOST_FRAMES];
+    size_t count = (size_t)backtrace(all, HANDLER_FRAMES + MOST_FRAMES), first = 0;
+    while (first < count && (uintptr_t)all[first] != pc)
+        first++;
+    count = count - first < most ? count - first : most;
+    memcpy(frames, all + first, count * sizeof *frames);
+    return count;
+}
+
+/* A jump to where no code is has no frame of its own, and its caller's can be found as if it had returned. The unwinder
+ * must not see such a pc: it looks for what code is there. */
+size_t gate__os_backtrace(void *context, void **frames, size_t most) {
+    struct gate__os_place place = gate__os_context_place(context);
+    uintptr_t code;
+    size_t count = gate__os_read_word(place.pc, &code) ? backtrace_from(place.pc, frames, most) : 0;
+    if (count > 1)
+        return count;
+    struct gate__os_place caller = gate__os_caller_of(place);
+    frames[0] = (void *)place.pc;
+    if (!gate__os_read_word(caller.pc, &code))
+        return 1;
+    gate__os_context_move(context, caller);
+    count = backtrace_from(caller.pc, frames + 1, most - 1) + 1;
+    gate__os_context_move(context, place);
+    return count;
+}
+
+size_t gate__os_follow_frames(uintptr_t record, void **frames, size_t most) {
+    size_t count = 0;
+    uintptr_t next = 0, address = 0;
+    for (; count < most && record % sizeof record == 0; record = next) {
+        if (!gate__os_read_word(record, &next) || !gate__os_read_word(record + sizeof record, &address) || !address)
+            break;
+        frames[count++] = (void *)address;
+        if (next <= record)
+            break;
+    }
+    return count;
+}
+
+void gate__os_print_frames(void *const *frames, size_t count) {
+    backtrace_symbols_fd(frames, (int)count, STDERR_FILENO);
 }
 
 void gate__os_write(int fd, const char *text, size_t length) {

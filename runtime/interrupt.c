@@ -1,0 +1,127 @@
+/* Interrupts: a signal makes the system call that a foreign function waits in end with EINTR.
+ *
+ * A signal that comes just before the system call is lost to it. So the M is listed, with the tick of the call, and
+ * the monitor sends the signal again until that call has been left:
+ *
+ *   gate_task_interrupt [any]: list, send, and let the monitor know
+ *   gate__interrupt_next [monitor]: send again while status is IN_CALL and tick the same; else unlist
+ *
+ * Under the runtime's lock an M that is listed, or has a task, stays. Its thread may leave the call meanwhile, and get
+ * the signal in what it does next: nothing of ours minds EINTR.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "runtime/internal.h"
+#include "runtime/os/os.h"
+#include "runtime/trap.h"
+
+enum { MS = 1000 * 1000, FIRST_PERIOD = MS, LAST_PERIOD = 100 * MS };
+
+static void on_interrupt(const struct gate__signal *signal) {
+    gate__trap_pass_on(signal);
+}
+
+bool gate__interrupt_may_use(int number) {
+    return number > 0 && number <= SIGRTMAX && number != SIGKILL && number != SIGSTOP && number != SIGSEGV &&
+           number != SIGBUS && number != SIGFPE && number != SIGILL && (number < 32 || number >= SIGRTMIN);
+}
+
+/* Once, and late: ours is then above what the host has installed. It may go by a hook, so no lock is held. */
+static void install(int number) {
+    static _Atomic uint64_t begun, done;
+    uint64_t bit = (uint64_t)1 << (number - 1);
+    if (!(atomic_fetch_or(&begun, bit) & bit)) {
+        if (gate__trap_install(number, on_interrupt))
+            gate__throw("the handler for interrupts can't be installed");
+        atomic_fetch_or(&done, bit);
+    }
+    while (!(atomic_load(&done) & bit))
+        gate__os_relax();
+}
+
+/* Whether task is in a foreign call on m, and which. It may be another by the time that this returns. */
+static bool sees_call(gate_m *m, gate_task *task, uint32_t *tick) {
+    uint32_t before;
+    do {
+        before = atomic_load(&m->tick);
+        if (atomic_load(&m->status) != GATE__M_IN_CALL)
+            return false;
+        *tick = atomic_load(&m->tick);
+    } while (*tick != before);
+    return atomic_load(&task->on) == m;
+}
+
+static void list(gate_m *m, uint32_t tick) {
+    gate_runtime *runtime = m->runtime;
+    if (!m->interrupt.active) {
+        m->interrupt.active = true;
+        m->interrupt.next = runtime->interrupted;
+        runtime->interrupted = m;
+    }
+    m->interrupt.tick = tick;
+    m->interrupt.period = FIRST_PERIOD;
+    m->interrupt.due = gate__os_now() + FIRST_PERIOD;
+}
+
+static void send(gate_m *m) {
+    gate__os_signal_thread(m->thread_id, m->runtime->config.interrupt_signal);
+}
+
+int gate_task_interrupt(gate_task *task) {
+    gate_runtime *runtime = task->runtime;
+    uint32_t tick;
+    uint64_t due = 0;
+    install(runtime->config.interrupt_signal);
+    gate__lock(&runtime->lock);
+    gate_m *m = atomic_load(&task->on);
+    bool calls = m && sees_call(m, task, &tick);
+    if (calls) {
+        list(m, tick);
+        due = m->interrupt.due;
+        send(m);
+    }
+    gate__unlock(&runtime->lock);
+    if (!calls)
+        return -ESRCH;
+    gate__monitor_expect(runtime, due);
+    return 0;
+}
+
+/* Sends m's signal again if it is due; false when the call is over. */
+static bool goes_on(gate_m *m, uint64_t now) {
+    struct gate__interrupt *interrupt = &m->interrupt;
+    if (atomic_load(&m->status) != GATE__M_IN_CALL || atomic_load(&m->tick) != interrupt->tick)
+        return false;
+    if (interrupt->due <= now) {
+        send(m);
+        interrupt->period = interrupt->period * 2 < LAST_PERIOD ? interrupt->period * 2 : LAST_PERIOD;
+        interrupt->due = now + interrupt->period;
+    }
+    return true;
+}
+
+uint64_t gate__interrupt_next(gate_runtime *runtime) {
+    uint64_t next = GATE__TIMER_NEVER, now = gate__os_now();
+    gate__lock(&runtime->lock);
+    for (gate_m **link = &runtime->interrupted; *link;) {
+        gate_m *m = *link;
+        if (goes_on(m, now)) {
+            next = m->interrupt.due < next ? m->interrupt.due : next;
+            link = &m->interrupt.next;
+        } else {
+            m->interrupt.active = false;
+            *link = m->interrupt.next;
+        }
+    }
+    gate__unlock(&runtime->lock);
+    return next;
+}
+
+void gate__interrupt_forget(gate_m *m) {
+    gate_m **link = &m->runtime->interrupted;
+    while (*link && *link != m)
+        link = &(*link)->interrupt.next;
+    if (*link)
+        *link = m->interrupt.next;
+}

@@ -1,0 +1,278 @@
+/* Interrupts: a foreign function's system call ends with EINTR, whenever the interrupt comes. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "tests/support/bridge.h"
+
+static int pipe_ends[2];
+
+static int read_pipe(void) {
+    char byte;
+    return (int)read(pipe_ends[0], &byte, 1);
+}
+
+static int sleep_for_long(void) {
+    return nanosleep(&(struct timespec){1000, 0}, NULL);
+}
+
+static int poll_pipe(void) {
+    return poll(&(struct pollfd){pipe_ends[0], POLLIN, 0}, 1, 1000 * 1000);
+}
+
+/* Calls function for ever; returns errno. */
+static int call(int (*address)(void)) {
+    gate_function function = make_function("int (void)", address_of(address), "waiting");
+    int result = 0;
+    cr_assert_eq(gate_call(&function, &result, NULL), 0);
+    cr_assert_eq(result, -1);
+    free_function(function);
+    return gate_errno();
+}
+
+static void *wait_in(void *address) {
+    return (void *)(intptr_t)call((int (*)(void))address);
+}
+
+static void *wait_pinned(void *address) {
+    gate_m *m = gate_m_acquire();
+    int number = call((int (*)(void))address);
+    gate_m_release(m);
+    return (void *)(intptr_t)number;
+}
+
+static void interrupt(gate_task *task) {
+    bool done = false;
+    wait_until((block_ms(1), done = done || gate_task_interrupt(task) == 0));
+}
+
+static void open_pipe(void) {
+    cr_assert_eq(pipe(pipe_ends), 0);
+}
+
+static void interrupt_in(gate_task_main body, int (*address)(void)) {
+    gate_task *task = spawn("waits", body, (void *)address);
+    interrupt(task);
+    cr_assert_eq((intptr_t)join(task), EINTR);
+}
+
+Test(interrupt, ends_read_nanosleep_and_poll) {
+    open_pipe();
+    gate_runtime *runtime = start(1);
+    interrupt_in(wait_in, read_pipe);
+    interrupt_in(wait_in, sleep_for_long);
+    interrupt_in(wait_in, poll_pipe);
+    interrupt_in(wait_pinned, read_pipe);
+    stop(runtime);
+}
+
+/* Root tasks and adopted threads are interrupted by a task, which has their slot meanwhile. */
+
+static void *interrupt_task(void *task) {
+    interrupt(task);
+    return NULL;
+}
+
+Test(interrupt, ends_a_root_tasks_call) {
+    open_pipe();
+    gate_runtime *runtime = start(1);
+    gate_task *interrupter = spawn("interrupts", interrupt_task, gate_task_current());
+    cr_assert_eq(call(read_pipe), EINTR);
+    join(interrupter);
+    stop(runtime);
+}
+
+static gate_task *_Atomic adopted;
+static _Atomic int adopted_got;
+
+static int wait_in_callback(void *unused, void *result, void *const arguments[]) {
+    (void)unused, (void)result, (void)arguments;
+    atomic_store(&adopted, gate_task_current());
+    atomic_store(&adopted_got, call(read_pipe));
+    return 0;
+}
+
+static void *call_callback(void *address) {
+    ((int (*)(void))address)();
+    return NULL;
+}
+
+static void wait_for_thread(void *thread) {
+    pthread_join(*(pthread_t *)thread, NULL);
+}
+
+static void join_thread(pthread_t thread) {
+    gate__foreign_call(wait_for_thread, &thread);
+}
+
+Test(interrupt, ends_a_call_of_an_adopted_thread) {
+    open_pipe();
+    gate_runtime *runtime = start(1);
+    gate_signature *signature = parse("int (void)");
+    gate_callback *callback = make_callback(runtime, signature, wait_in_callback, NULL);
+    pthread_t thread;
+    atomic_store(&adopted, NULL);
+    cr_assert_eq(pthread_create(&thread, NULL, call_callback, (void *)gate_callback_address(callback)), 0);
+    wait_until((block_ms(1), atomic_load(&adopted) != NULL));
+    interrupt(atomic_load(&adopted));
+    join_thread(thread);
+    cr_assert_eq(atomic_load(&adopted_got), EINTR);
+    gate_callback_free(callback);
+    gate_signature_free(signature);
+    stop(runtime);
+}
+
+static void *park_once(void *unused) {
+    gate_task_park("test");
+    return unused;
+}
+
+Test(interrupt, of_a_task_that_is_in_no_call_is_esrch) {
+    gate_runtime *runtime = start(1);
+    cr_assert_eq(gate_task_interrupt(gate_task_current()), -ESRCH);
+    gate_task *task = spawn("parks", park_once, NULL);
+    cr_assert_eq(gate_task_interrupt(task), -ESRCH);
+    gate_task_yield();
+    cr_assert_eq(gate_task_interrupt(task), -ESRCH);
+    gate_task_ready(task);
+    join(task);
+    stop(runtime);
+}
+
+/* The signal may come before the system call has begun: it is sent again. */
+
+static _Atomic unsigned delay;
+
+static int read_late(void) {
+    for (unsigned i = atomic_load(&delay); i > 0; i--)
+        __asm__ volatile("");
+    return read_pipe();
+}
+
+static void *read_again_and_again(void *rounds) {
+    gate_function function = make_function("int (void)", address_of(read_late), "read_late");
+    for (intptr_t i = 0; i < (intptr_t)rounds; i++) {
+        int result = 0;
+        atomic_store(&delay, (unsigned)(i * 997 % 20000));
+        cr_assert_eq(gate_call(&function, &result, NULL), 0);
+        cr_assert_eq(result, -1);
+        cr_assert_eq(gate_errno(), EINTR);
+    }
+    free_function(function);
+    return NULL;
+}
+
+Test(interrupt, comes_through_at_any_time_around_the_beginning_of_a_call) {
+    enum { ROUNDS = 500 };
+    open_pipe();
+    gate_runtime *runtime = start(2);
+    uint64_t begin = gate__os_now();
+    gate_task *task = spawn("reads", read_again_and_again, (void *)ROUNDS);
+    /* Each 0 ends at least one round in time; -ESRCH tells that none has begun, or that all have ended. */
+    while ((atomic_load(&task->state) & GATE__STATES) != GATE__DONE) {
+        if (gate_task_interrupt(task) == 0)
+            usleep(300);
+        cr_assert_lt(gate__os_now() - begin, 100 * 1000000000ull);
+    }
+    join(task);
+    stop(runtime);
+}
+
+/* One interrupt, sent before the read, is enough. */
+static _Atomic bool sent;
+
+static int read_once_interrupted(void) {
+    while (!atomic_load(&sent))
+        ;
+    for (uint64_t end = gate__os_now() + 500 * 1000; gate__os_now() < end;)
+        ;
+    return read_pipe();
+}
+
+Test(interrupt, is_sent_again_until_the_call_has_returned) {
+    open_pipe();
+    gate_runtime *runtime = start(1);
+    for (int i = 0; i < 5; i++) {
+        atomic_store(&sent, false);
+        gate_task *task = spawn("reads late", wait_in, (void *)read_once_interrupted);
+        interrupt(task);
+        atomic_store(&sent, true);
+        cr_assert_eq((intptr_t)join(task), EINTR);
+    }
+    stop(runtime);
+}
+
+static _Atomic int older_handler_ran, signals_after;
+
+static void older_handler(int number) {
+    (void)number;
+    atomic_fetch_add(&older_handler_ran, 1);
+}
+
+Test(interrupt, calls_the_handler_that_was_there_and_takes_another_signal_if_told) {
+    open_pipe();
+    signal(SIGUSR1, older_handler); /* with SA_RESTART, which is not asked for by ours */
+    gate_runtime *runtime;
+    struct gate_runtime_config config = {.interrupt_signal = SIGUSR1};
+    cr_assert_eq(gate_runtime_start(&config, &runtime, NULL), 0);
+    interrupt_in(wait_in, read_pipe);
+    cr_assert_geq(atomic_load(&older_handler_ran), 1);
+    signals_after = atomic_load(&older_handler_ran);
+    block_ms(20);
+    cr_assert_eq(atomic_load(&older_handler_ran), signals_after, "the call is over: none is sent any more");
+    stop(runtime);
+}
+
+Test(interrupt, takes_no_signal_that_others_need) {
+    gate_runtime *runtime;
+    gate_error error = {0, ""};
+    static const int wrong[] = {SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL, -1, 32, 65};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct gate_runtime_config config = {.interrupt_signal = wrong[i]};
+        cr_assert_eq(gate_runtime_start(&config, &runtime, &error), -EINVAL, "%d", wrong[i]);
+    }
+    cr_assert_str_eq(error.message, "signal 65 can't be the one for interrupts");
+}
+
+/* A thread that ends, or a runtime that stops, while it is listed. */
+
+Test(interrupt, forgets_threads_that_end) {
+    open_pipe();
+    gate_runtime *runtime = start(1);
+    gate_signature *signature = parse("int (void)");
+    gate_callback *callback = make_callback(runtime, signature, wait_in_callback, NULL);
+    for (int i = 0; i < 20; i++) {
+        pthread_t thread;
+        atomic_store(&adopted, NULL);
+        cr_assert_eq(pthread_create(&thread, NULL, call_callback, (void *)gate_callback_address(callback)), 0);
+        wait_until((block_ms(1), atomic_load(&adopted) != NULL));
+        interrupt(atomic_load(&adopted));
+        join_thread(thread);
+        cr_assert_null(runtime->interrupted);
+    }
+    gate_callback_free(callback);
+    gate_signature_free(signature);
+    stop(runtime);
+}
+
+/* A fork gives the thread another number. */
+
+static void be_interrupted(void *unused) {
+    gate_task *interrupter = spawn("interrupts", interrupt_task, gate_task_current());
+    (void)unused;
+    if (call(read_pipe) != EINTR)
+        _exit(1);
+    join(interrupter);
+}
+
+Test(interrupt, ends_a_call_in_the_child_of_a_fork) {
+    char output[4096];
+    open_pipe();
+    gate_runtime *runtime = start(1);
+    int status = dies(be_interrupted, NULL, output, sizeof output);
+    cr_assert_eq(status, 0, "status %d: %s", status, output);
+    stop(runtime);
+}

@@ -1,0 +1,230 @@
+/* Last words: a fault that nobody catches names the task, the call and both stacks. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/bridge.h"
+
+#define WRONG __attribute__((noinline, no_sanitize("undefined")))
+
+static WRONG int peek(const volatile int *address) {
+    return *address;
+}
+
+static WRONG int divide(int a, int b) {
+    return a / b;
+}
+
+static WRONG int use_stack(volatile char *above, int depth) {
+    volatile char room[16 * 1024];
+    room[0] = above ? *above : 1;
+    return depth ? use_stack(room, depth - 1) + room[0] : 0;
+}
+
+static int use_up_stack(void) {
+    return use_stack(NULL, 1000 * 1000);
+}
+
+/* Frames that the unwinder can't pass: there are no rules for this code, nor a frame pointer. */
+int without_rules(const int *address);
+__asm__(".text\n"
+        ".type without_rules, %function\n"
+        "without_rules:\n"
+        "pushq %rbp\n"
+        "subq $64, %rsp\n"
+        "xorl %ebp, %ebp\n"
+        "movl (%rdi), %eax\n"
+        "addq $64, %rsp\n"
+        "popq %rbp\n"
+        "ret\n"
+        ".size without_rules, . - without_rules\n");
+
+static int call_back(int (*callback)(void)) {
+    return callback();
+}
+
+static void *interpret_peek(void *unused) {
+    gate_function function = make_function("int (const int *)", address_of(peek), "peek");
+    const int *address = (const int *)0x40;
+    gate_call(&function, NULL, (void *[]){&address});
+    return unused;
+}
+
+static void *interpret_peek_as_leaf(void *unused) {
+    gate_function function = make_function("int (const int *)", address_of(peek), "peek");
+    function.call_class = GATE_CALL_LEAF;
+    const int *address = (const int *)0x40;
+    gate_call(&function, NULL, (void *[]){&address});
+    return unused;
+}
+
+static void *interpret_divide(void *unused) {
+    gate_function function = make_function("int (int, int)", address_of(divide), "divide");
+    int one = 1, zero = 0;
+    gate_call(&function, NULL, (void *[]){&one, &zero});
+    return unused;
+}
+
+static void *interpret_use_up_stack(void *unused) {
+    gate_function function = make_function("int (void)", address_of(use_up_stack), "use_up_stack");
+    gate_call(&function, NULL, NULL);
+    return unused;
+}
+
+static void *interpret_without_rules(void *unused) {
+    gate_function function = make_function("int (const int *)", address_of(without_rules), "without_rules");
+    const int *address = (const int *)0x40;
+    gate_call(&function, NULL, (void *[]){&address});
+    return unused;
+}
+
+static void *interpret_itself(void *unused) {
+    peek((const int *)0x40);
+    return unused;
+}
+
+static int handle_by_peeking(void *unused, void *result, void *const arguments[]) {
+    (void)unused, (void)result, (void)arguments;
+    return peek((const int *)0x40);
+}
+
+static void *interpret_callback(void *unused) {
+    gate_signature *signature = parse("int (void)");
+    gate_callback *callback = make_callback(gate__m()->runtime, signature, handle_by_peeking, NULL);
+    gate_function function = make_function("int (int (*)(void))", address_of(call_back), "call_back");
+    void (*address)(void) = gate_callback_address(callback);
+    gate_call(&function, NULL, (void *[]){&address});
+    return unused;
+}
+
+static void put_defaults(void) {
+    signal(SIGSEGV, SIG_DFL);
+    signal(SIGFPE, SIG_DFL);
+}
+
+static void die_in_task(void *body) {
+    put_defaults();
+    start(1);
+    join(spawn("faulty", (gate_task_main)body, NULL));
+}
+
+static void die_in_root(void *body) {
+    put_defaults();
+    start(1);
+    ((gate_task_main)body)(NULL);
+}
+
+static void *be_adopted(void *body) {
+    gate_m *m = gate_m_acquire();
+    ((gate_task_main)body)(NULL);
+    gate_m_release(m);
+    return NULL;
+}
+
+static void die_adopted(void *body) {
+    pthread_t thread;
+    put_defaults();
+    start(1);
+    pthread_create(&thread, NULL, be_adopted, body);
+    pthread_join(thread, NULL);
+}
+
+/* What the process says before it dies of number. */
+static const char *last_words(void (*fn)(void *), gate_task_main body, int number) {
+    static char output[64 * 1024];
+    int status = dies(fn, (void *)body, output, sizeof output);
+    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == number, "status %d: %s", status, output);
+    return output;
+}
+
+#define assert_says(output, words) \
+    cr_assert_not_null(strstr((output), (words)), "'%s' is not in: %s", (words), (output))
+#define assert_says_not(output, words) cr_assert_null(strstr((output), (words)), "'%s' is in: %s", (words), (output))
+
+Test(report, of_a_fault_in_a_call_names_task_function_and_stacks) {
+    const char *output = last_words(die_in_task, interpret_peek, SIGSEGV);
+    assert_says(output, "callgate: fatal: SIGSEGV at 0x40 (nothing is mapped there) in a call of peek\n");
+    assert_says(output, "callgate:   task 'faulty' (#2) on M ");
+    assert_says(output, "callgate:   system stack: 0x");
+    assert_says(output, "callgate:   the task's stack: 0x");
+    assert_says(output, "(256 KiB), at 0x");
+    assert_says_not(output, "not on it");
+    assert_says_not(output, "used up");
+    assert_says_not(output, "the task's frames");
+}
+
+Test(report, of_a_fault_in_a_call_goes_across_the_crossing) {
+    const char *output = last_words(die_in_task, interpret_peek, SIGSEGV);
+    unsigned lines = 0;
+    for (const char *at = strstr(output, "(256 KiB)"); at && (at = strchr(at, '\n')) != NULL; at++)
+        lines += at[1] != '\0';
+    cr_assert_geq(lines, 10, "C, libffi, the crossing and the task: %s", output);
+}
+
+Test(report, knows_calls_of_class_leaf_by_their_stack) {
+    assert_says(last_words(die_in_task, interpret_peek_as_leaf, SIGSEGV), "in a call of peek\n");
+    assert_says(last_words(die_in_root, interpret_peek_as_leaf, SIGSEGV), "in a call of peek\n");
+}
+
+Test(report, knows_root_tasks_and_adopted_threads) {
+    const char *output = last_words(die_in_root, interpret_divide, SIGFPE);
+    assert_says(output, "callgate: fatal: SIGFPE at 0x");
+    assert_says(output, " (integer division by zero, or out of range) in a call of divide\n");
+    assert_says(output, "callgate:   task 'main' (#1) on M ");
+    assert_says_not(output, "the task's stack");
+    output = last_words(die_adopted, interpret_peek, SIGSEGV);
+    assert_says(output, "in a call of peek\n");
+    assert_says(output, "callgate:   task 'thread' (#");
+}
+
+Test(report, says_that_the_system_stack_is_used_up_and_shows_the_task_too) {
+    const char *output = last_words(die_in_task, interpret_use_up_stack, SIGSEGV);
+    assert_says(output, "in a call of use_up_stack\n");
+    assert_says(output, "callgate:   the system stack is used up\n");
+    assert_says(strstr(output, "callgate:   the task's frames:\n"), "(");
+}
+
+Test(report, shows_the_task_where_c_cannot_be_unwound) {
+    const char *output = last_words(die_in_task, interpret_without_rules, SIGSEGV);
+    assert_says(output, "in a call of without_rules\n");
+    const char *frames = strstr(output, "callgate:   the task's frames:\n");
+    cr_assert_not_null(frames, "%s", output);
+    unsigned lines = 0;
+    for (const char *at = frames; (at = strchr(at, '\n')) != NULL; at++)
+        lines += at[1] != '\0';
+    cr_assert_geq(lines, 4, "%s", output);
+}
+
+Test(report, of_a_fault_in_interpreter_code_says_so) {
+    const char *output = last_words(die_in_task, interpret_itself, SIGSEGV);
+    assert_says(output, "callgate: fatal: SIGSEGV at 0x40 (nothing is mapped there) in interpreter code\n");
+    assert_says(output, "callgate:   task 'faulty' (#2) on M ");
+    assert_says_not(output, "not on it");
+    output = last_words(die_in_task, interpret_callback, SIGSEGV);
+    assert_says(output, "in interpreter code\n");
+    output = last_words(die_in_root, interpret_callback, SIGSEGV);
+    assert_says(output, "in interpreter code\n");
+}
+
+static void *fault_outside(void *unused) {
+    gate_m_release(gate_m_acquire());
+    return interpret_itself(unused);
+}
+
+static void *fault_apart(void *unused) {
+    return interpret_itself(unused);
+}
+
+static void die_on_thread(void *body) {
+    pthread_t thread;
+    put_defaults();
+    start(1);
+    pthread_create(&thread, NULL, (void *(*)(void *))body, NULL);
+    pthread_join(thread, NULL);
+}
+
+Test(report, is_not_made_of_threads_that_are_none_of_ours) {
+    cr_assert_str_eq(last_words(die_on_thread, fault_apart, SIGSEGV), "");
+    cr_assert_str_eq(last_words(die_on_thread, fault_outside, SIGSEGV), "");
+}
