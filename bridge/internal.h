@@ -8,8 +8,10 @@
 #define CALLGATE_BRIDGE_INTERNAL_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "bridge.h"
+#include "runtime/internal.h"
 
 struct gate__ffi_closure;
 
@@ -22,6 +24,7 @@ struct gate_signature {
     const gate_type **parameters; /* count of them */
     size_t count;
     void *prepared;                 /* ffi.c's; NULL in the signature of a pointer's target */
+    struct gate__plan *plan;        /* plan.c's; NULL where libffi makes the calls */
     struct gate__allocation *owned; /* type.c's; everything above but the shared constants */
 };
 
@@ -70,20 +73,90 @@ void gate__thunk_free(void (*address)(void));
 /* A call in progress, on the stack of the code that makes it; its task points to the innermost. */
 struct gate__call {
     const gate_function *function;
+    struct gate__call *outer; /* the call below whose callback this one is made, or NULL */
     void *result;
     void *const *arguments;
-    int error_number;         /* what errno was on the return */
-    int status;               /* of the first callback handler below this call that failed */
-    struct gate__call *outer; /* the call below whose callback this one is made, or NULL */
+    int error_number; /* what errno was on the return */
+    int status;       /* of the first callback handler below this call that failed */
 };
 
 /* Calls the function, on the stack that it is to have. data is a struct gate__call. [system stack] */
 void gate__call_run(void *data);
 
+/* plan.c: calls in registers, without libffi */
+
+/* How a value becomes a cell of a frame: by its size, and whether it has a sign to extend. */
+enum gate__load {
+    GATE__LOAD_NONE, /* it takes more than a cell */
+    GATE__LOAD_64,
+    GATE__LOAD_S32,
+    GATE__LOAD_U32,
+    GATE__LOAD_S16,
+    GATE__LOAD_U16,
+    GATE__LOAD_S8,
+    GATE__LOAD_U8
+};
+
+/* One argument: how it is loaded, and the cell that it goes to. */
+struct gate__step {
+    uint8_t load;
+    uint8_t cell;
+};
+
+struct gate__plan {
+    enum gate__shape shape;
+    uint32_t stack_count; /* cells for the stack */
+    uint32_t result_size; /* bytes */
+    uint32_t count;       /* of steps */
+    struct gate__step steps[];
+};
+
+/* Finds the signature's plan, if it has one. -ENOMEM. [any] */
+int gate__plan_make(gate_signature *signature, gate_error *error);
+/* The next function for the kinds that are less common. */
+uint64_t gate__plan_load_narrow(enum gate__load load, const void *value);
+
+/* The cell that a value makes. [any] */
+static inline uint64_t gate__plan_load(struct gate__step step, const void *value) {
+    int32_t small;
+    uint64_t word;
+    if (__builtin_expect(step.load == GATE__LOAD_S32, 1)) {
+        memcpy(&small, value, sizeof small);
+        return (uint64_t)(int64_t)small;
+    }
+    if (__builtin_expect(step.load != GATE__LOAD_64, 0))
+        return gate__plan_load_narrow((enum gate__load)step.load, value);
+    memcpy(&word, value, sizeof word);
+    return word;
+}
+
+/* Fills the cells of a call of function, and makes its frame of them. [any] */
+static inline struct gate__frame gate__plan_fill(const struct gate__plan *plan, const gate_function *function,
+                                                 void *const arguments[], uint64_t cells[GATE__CELLS]) {
+    bool keeps_slot = function->call_class == GATE_CALL_LEAF;
+    for (uint32_t i = 0; i < plan->count; i++)
+        cells[plan->steps[i].cell] = gate__plan_load(plan->steps[i], arguments[i]);
+    return (struct gate__frame){function->address, cells, plan->stack_count, plan->shape, keeps_slot};
+}
+
+/* Stores what a call returned as the result's type, unless result is NULL. [any] */
+static inline void gate__plan_store(const struct gate__plan *plan, uint64_t word, void *result) {
+    if (__builtin_expect(!result, 0))
+        return;
+    if (plan->result_size == sizeof(uint32_t))
+        memcpy(result, &word, sizeof(uint32_t));
+    else if (plan->result_size == sizeof word)
+        memcpy(result, &word, sizeof word);
+    else
+        memcpy(result, &word, plan->result_size);
+}
+
 /* trace.c */
 
 /* Whether a setting for debugging asks for what follows. [any] */
-bool gate__trace_is_on(void);
+static inline bool gate__trace_is_on(void) {
+    return gate__settings.calltrace | gate__settings.leaf;
+}
 /* gate__call_run, measured and reported. [system stack] */
 void gate__trace_run(void *data);
 

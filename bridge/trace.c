@@ -10,10 +10,6 @@
 
 enum { REPORTED = 64 };
 
-bool gate__trace_is_on(void) {
-    return gate__settings.calltrace | gate__settings.leaf;
-}
-
 /* Whether this function is to be reported: the first time, unless too many have been. */
 static bool is_new(void (*address)(void)) {
     static _Atomic uintptr_t reported[REPORTED];

@@ -88,6 +88,8 @@ static void parse(void *data) {
     r->failed = gate__decl_parse(r->text, r->signature, r->error);
     if (!r->failed)
         r->failed = gate__ffi_prepare(r->signature, r->error);
+    if (!r->failed)
+        r->failed = gate__plan_make(r->signature, r->error);
 }
 
 int gate_signature_parse(const char *text, gate_signature **result, gate_error *error) {

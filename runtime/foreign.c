@@ -18,6 +18,8 @@
  *
  * Where the kernel has no membarrier, leave is an exchange, which orders its own store and load.
  *
+ * Enter and leave stand in two places: in internal.h, and, for calls in registers, in each arch/<name>/switch.S.
+ *
  * An M that enters a call looks whether something is asked of its slot (its poll word), behind a barrier of
  * the same kind: whoever asks, and then passes a heavy barrier, knows that an M which he does not find in a
  * call will see the question when it enters one. The monitor asks so to be woken by a call that begins while it
@@ -30,6 +32,8 @@
  * are on the slow way meanwhile.
  *
  * SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 #include "runtime/internal.h"
 #include "runtime/os/os.h"
 
@@ -122,6 +126,54 @@ void gate__foreign_call_blocking(gate_m *m, void (*fn)(void *), void *arg) {
     gate__switch_call(m, fn, arg);
     if (interpreter)
         gate__foreign_leave(m);
+}
+
+/* The crossings for calls in registers order nothing but by membarrier, and tell a sanitizer nothing: where that is not
+ * enough, no stack pointer is above a task's floor. */
+void *gate__foreign_floor(void *base) {
+    bool enough = !gate__foreign_exchange && !gate__switch_notices.anybody;
+    return enough ? base : (void *)UINTPTR_MAX;
+}
+
+struct gate__returned gate__foreign_run_registers(const struct gate__frame *frame) {
+    int *error_number = &errno; /* this stack stays on its thread */
+    const uint64_t *cells = frame->cells;
+    uint64_t word;
+    *error_number = 0;
+    if (frame->shape == GATE__SHAPE_PAIR)
+        word = ((uint64_t(*)(uint64_t, uint64_t))frame->function)(cells[0], cells[1]);
+    else if (frame->shape == GATE__SHAPE_VECTOR)
+        word = gate__arch_call_vector(cells, frame->stack_count, frame->function);
+    else
+        word = gate__arch_call(cells, frame->stack_count, frame->function);
+    return (struct gate__returned){word, *error_number};
+}
+
+/* One call in registers, so that it can be made on the system stack with a single argument. */
+struct carried {
+    const struct gate__frame *frame;
+    struct gate__returned returned;
+};
+
+static void run_carried(void *data) {
+    struct carried *c = data;
+    c->returned = gate__foreign_run_registers(c->frame);
+}
+
+struct gate__returned gate__foreign_call_registers_slow(gate_m *m, struct gate__frame frame) {
+    struct carried carried = {.frame = &frame};
+    if (frame.keeps_slot)
+        gate__switch_call(m, run_carried, &carried);
+    else
+        gate__foreign_call_from(m, run_carried, &carried);
+    return carried.returned;
+}
+
+struct gate__returned gate__foreign_call_pair_slow(gate_m *m, void (*function)(void), uint64_t a, uint64_t b,
+                                                   bool keeps_slot) {
+    uint64_t cells[] = {a, b};
+    struct gate__frame frame = {function, cells, 0, GATE__SHAPE_PAIR, keeps_slot};
+    return gate__foreign_call_registers_slow(m, frame);
 }
 
 struct gate__slot *gate__foreign_claim(gate_m *m) {

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arch/arch.h"
 #include "layout.h"
 #include "tuning.h"
 #include "heap.h"
@@ -296,7 +297,8 @@ enum gate__task_state {
 };
 
 struct gate_task {
-    void *sp; /* valid while its M is on the system stack, or the task is off its M */
+    void *sp;    /* valid while its M is on the system stack, or the task is off its M */
+    void *floor; /* from above it, on its own stack, calls in registers may be made: foreign.c */
     _Atomic uint32_t state;
     gate_m *bound;   /* the M that alone may run it, or NULL */
     gate_m *home;    /* the same, when it isn't pinned: it has asked for the main thread, or NULL */
@@ -357,9 +359,9 @@ struct gate__queue {
 
 /* Where a thread's interpreter code stands, written by that thread alone. */
 enum gate__m_status {
-    GATE__M_RUNNING, /* it runs interpreter code, or waits for a slot to do so */
-    GATE__M_IN_CALL, /* a foreign call that may lose the slot to the monitor */
-    GATE__M_OUTSIDE  /* C that the runtime did not call: an adopted thread between callbacks */
+    GATE__M_RUNNING = GATE__STATUS_RUNNING, /* it runs interpreter code, or waits for a slot to do so */
+    GATE__M_IN_CALL = GATE__STATUS_IN_CALL, /* a foreign call that may lose the slot to the monitor */
+    GATE__M_OUTSIDE                         /* C that the runtime did not call: an adopted thread between callbacks */
 };
 
 /* What the monitor did about a thread's slot, written under the runtime's lock. */
@@ -391,6 +393,7 @@ struct gate_m {
     _Atomic uint32_t tick;   /* counts the calls that may lose the slot */
     uint32_t pins;           /* acquires without their release, and callbacks in progress */
     struct gate__slot *slot; /* m->slot == s  <=>  s->holder == m; changes under the runtime's lock */
+    int *error_number;       /* its thread's errno */
     gate_runtime *runtime;
     gate_task *root;             /* NULL for a worker, and once the runtime has stopped */
     gate_task *given;            /* comes with a slot: the task to run */
@@ -424,11 +427,13 @@ struct gate_m {
 
 _Static_assert(offsetof(gate_m, system_sp) == GATE__M_SYSTEM_SP, "layout.h");
 _Static_assert(offsetof(gate_m, task) == GATE__M_TASK, "layout.h");
+_Static_assert(offsetof(gate_m, status) == GATE__M_STATUS, "layout.h");
+_Static_assert(offsetof(gate_m, claim) == GATE__M_CLAIM, "layout.h");
+_Static_assert(offsetof(gate_m, tick) == GATE__M_TICK, "layout.h");
+_Static_assert(offsetof(gate_m, slot) == GATE__M_SLOT, "layout.h");
+_Static_assert(offsetof(gate_m, error_number) == GATE__M_ERROR_NUMBER, "layout.h");
 
-/* The calling thread's current M, or NULL if it has none: one thread-local load, never inlined, since a task's code
- * may go on on another thread. [any, signal] */
-gate_m *gate__m(void);
-/* The same, once the thread's Ms of runtimes that have stopped are dropped. [any] */
+/* The M that gate__m gives, once the thread's Ms of runtimes that have stopped are dropped. [any] */
 gate_m *gate__m_known(void);
 /* The first of the thread's Ms, linked by thread_next; NULL if it has none. [any] */
 gate_m *gate__m_of_thread(void);
@@ -549,6 +554,8 @@ struct gate__slot {
     struct gate__sighting seen; /* monitor.c's */
 } __attribute__((aligned(64)));
 
+_Static_assert(offsetof(struct gate__slot, poll) == GATE__SLOT_POLL, "layout.h");
+
 /* The slot with which this thread runs interpreter code of runtime; NULL if it doesn't. [any] */
 static inline struct gate__slot *gate__sched_own_slot(const gate_runtime *runtime) {
     gate_m *m = gate__m();
@@ -598,7 +605,7 @@ void gate__world_note_idle(gate_runtime *runtime);
 
 /* foreign.c: around a foreign call
  *
- * See the comment in foreign.c for the protocol; these are its fast halves. */
+ * See the comment in foreign.c for the protocol; these are its fast halves. switch.S has them, too. */
 extern bool gate__foreign_exchange; /* no membarrier: leave orders its store and load itself */
 
 /* The two halves of an asymmetric barrier: what a thread stores before the light one is seen behind the heavy one of
@@ -672,6 +679,55 @@ static inline void gate__foreign_call(void (*fn)(void *), void *arg) {
 }
 /* The same for a function that is known to block. [any] */
 void gate__foreign_call_blocking(gate_m *m, void (*fn)(void *), void *arg);
+
+/* What a call in registers is made of. One that keeps its slot for sure is no call to the hand-off. */
+struct gate__frame {
+    void (*function)(void);
+    const uint64_t *cells; /* as the shape needs: arch.h */
+    size_t stack_count;    /* of the cells, those for the stack */
+    enum gate__shape shape;
+    bool keeps_slot;
+};
+
+/* Where the floor of a task whose stack begins at base is. [any] */
+void *gate__foreign_floor(void *base);
+/* Makes a call in registers on this stack, with errno cleared before. [system stack] */
+struct gate__returned gate__foreign_run_registers(const struct gate__frame *frame);
+/* What the two below do where the crossings can't be taken. [task] */
+struct gate__returned gate__foreign_call_registers_slow(gate_m *m, struct gate__frame frame);
+struct gate__returned gate__foreign_call_pair_slow(gate_m *m, void (*function)(void), uint64_t a, uint64_t b,
+                                                   bool keeps_slot);
+
+/* Whether the crossings for calls in registers can be taken from here: on its own stack, which rules root tasks out
+ * and C that calls without leaving its call, and with nothing to be done that they don't do. [task] */
+static inline bool gate__foreign_may_cross(const gate_m *m) {
+    const char *here = __builtin_frame_address(0), *task = (const char *)m->task, *floor = m->task->floor;
+    bool may = __builtin_expect(here < task, 1) && __builtin_expect(here >= floor, 1);
+    gate__assert(!may || (m->slot && atomic_load(&m->status) == GATE__M_RUNNING));
+    return may;
+}
+
+/* Makes a foreign call in registers, with errno cleared before. [task] */
+static inline struct gate__returned gate__foreign_call_registers(gate_m *m, struct gate__frame frame) {
+    static gate__crossing *const crossings[2][GATE__SHAPES] = {
+        {gate__arch_cross_words, gate__arch_cross_words, gate__arch_cross_all, gate__arch_cross_vector},
+        {gate__arch_keep_words, gate__arch_keep_words, gate__arch_keep_all, gate__arch_keep_vector},
+    };
+    gate__lock_assert_none();
+    if (__builtin_expect(!gate__foreign_may_cross(m), 0))
+        return gate__foreign_call_registers_slow(m, frame);
+    return crossings[frame.keeps_slot][frame.shape](frame.cells, frame.stack_count, m, frame.function);
+}
+
+/* The same for a function that takes at most two words, which need no cells then. [task] */
+static inline struct gate__returned gate__foreign_call_pair(gate_m *m, void (*function)(void), uint64_t a, uint64_t b,
+                                                            bool keeps_slot) {
+    gate__lock_assert_none();
+    if (__builtin_expect(!gate__foreign_may_cross(m), 0))
+        return gate__foreign_call_pair_slow(m, function, a, b, keeps_slot);
+    return (keeps_slot ? gate__arch_keep_pair : gate__arch_cross_pair)(a, b, m, function);
+}
+
 /* A thread outside starts interpreter code; false when the runtime has stopped. [task, no slot] */
 bool gate__foreign_come_in(gate_m *m);
 /* It goes back outside. [task, slot] */

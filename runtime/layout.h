@@ -7,7 +7,18 @@
 
 #define GATE__M_SYSTEM_SP 0 /* struct gate_m: where a call made by a stackful task starts */
 #define GATE__M_TASK 8      /* struct gate_m: the running task */
-#define GATE__TASK_SP 0     /* struct gate_task: its stack pointer while its thread is on the system stack */
+#define GATE__M_STATUS 16   /* struct gate_m: 32 bits, of enum gate__m_status; these two of them */
+#define GATE__STATUS_RUNNING 0
+#define GATE__STATUS_IN_CALL 1
+#define GATE__M_CLAIM 20        /* struct gate_m: 32 bits, not 0 when the slot is claimed */
+#define GATE__M_TICK 24         /* struct gate_m: 32 bits, counts the calls */
+#define GATE__M_SLOT 32         /* struct gate_m: the slot */
+#define GATE__M_ERROR_NUMBER 40 /* struct gate_m: where the thread has errno */
+#define GATE__TASK_SP 0         /* struct gate_task: its stack pointer while its thread is on the system stack */
+#define GATE__SLOT_POLL 36      /* struct gate__slot: 32 bits, not 0 when something is asked */
+
+#define GATE__CELLS_WORDS 6   /* cells of a call in registers that are for the word registers, */
+#define GATE__CELLS_VECTORS 8 /* and for the vector registers */
 
 /* After a system call the processor has forgotten where pages lie, and looks up each one that is touched. What
  * the memory entry points run and read lies together, on as few pages as can be. */

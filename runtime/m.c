@@ -25,15 +25,12 @@
 #include "runtime/internal.h"
 #include "runtime/os/os.h"
 
-static _Thread_local gate_m *current __attribute__((tls_model("initial-exec")));
+extern _Thread_local gate_m *gate__m_current __attribute__((tls_model("initial-exec"))); /* read by gate__m */
+_Thread_local gate_m *gate__m_current;
 static _Thread_local gate_m *of_thread __attribute__((tls_model("initial-exec"))); /* all of its Ms */
 
-GATE__HOT_CODE __attribute__((noinline)) gate_m *gate__m(void) {
-    return current;
-}
-
 static __attribute__((noinline)) void set_current(gate_m *m) {
-    current = m;
+    gate__m_current = m;
 }
 
 gate_m *gate__m_of_thread(void) {
@@ -141,6 +138,7 @@ static void enter_thread(gate_m *m) {
     if (gate__os_stack_bounds(&m->stack_bottom, &m->stack_size))
         gate__throw("the thread's stack is not known");
     m->thread_id = gate__os_thread_id();
+    m->error_number = &errno; /* for as long as it is this thread's */
     gate__switch_enter_thread(m);
     gate__trap_enter_thread(m);
     while (*link)

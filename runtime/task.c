@@ -52,6 +52,7 @@ static int take(gate_runtime *runtime, struct gate__slot *slot, unsigned class, 
         return failed;
     *task = task_in(stack);
     (*task)->stack = stack;
+    (*task)->floor = gate__foreign_floor(stack.base);
     return 0;
 }
 
@@ -74,6 +75,7 @@ gate_task *gate__task_make_root(gate_m *m) {
     gate_task *task = gate__init_allocate(&m->runtime->config, sizeof *task);
     if (!task)
         return NULL;
+    task->floor = (void *)UINTPTR_MAX;
     task->runtime = m->runtime;
     task->bound = m;
     atomic_init(&task->on, m);

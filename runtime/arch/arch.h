@@ -5,7 +5,28 @@
 #ifndef CALLGATE_RUNTIME_ARCH_H
 #define CALLGATE_RUNTIME_ARCH_H
 
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/layout.h"
 #include "runtime/runtime.h"
+
+/* The calling thread's M, or NULL. One load, in assembly or in a function that is never inlined: a task's code may
+ * go on on another thread after any call, where the compiler may keep neither the M nor a thread-local's address.
+ * [any, signal] */
+#if defined(__x86_64__) && defined(__ELF__)
+static inline gate_m *gate__m(void) {
+    gate_m *m;
+    __asm__ volatile("movq gate__m_current@gottpoff(%%rip), %0\n\t"
+                     "movq %%fs:(%0), %0"
+                     : "=r"(m)
+                     :
+                     : "memory");
+    return m;
+}
+#else
+gate_m *gate__m(void);
+#endif
 
 long gate__syscall(long number, long a, long b, long c, long d, long e, long f);
 
@@ -16,5 +37,33 @@ void gate__arch_guard(void **landing, void (*fn)(void *), void *arg);
 void gate__arch_guard_landing(void); /* not to be called: an address */
 void gate__arch_pause(void);
 void *gate__arch_prepare(void *top, void (*fn)(void *), void *arg);
+
+/* A call in registers takes its arguments from cells of 8 bytes: first those for the word registers, then those for the
+ * vector registers, all of which are there if only to be loaded in vain; then those that go on the stack. */
+enum { GATE__WORDS = GATE__CELLS_WORDS, GATE__VECTORS = GATE__CELLS_VECTORS, GATE__CELLS = 32 };
+
+/* What it returns in a register, and what it leaves in errno. */
+struct gate__returned {
+    uint64_t word;
+    int error_number;
+};
+
+/* Which of the cells a call takes, and where its result comes from. */
+enum gate__shape {
+    GATE__SHAPE_PAIR,   /* the first two words */
+    GATE__SHAPE_WORDS,  /* the words */
+    GATE__SHAPE_ALL,    /* all */
+    GATE__SHAPE_VECTOR, /* all, and the result is the lower half of a vector register */
+    GATE__SHAPES
+};
+
+typedef struct gate__returned gate__crossing(const uint64_t cells[], size_t stack_count, gate_m *m,
+                                             void (*function)(void));
+typedef struct gate__returned gate__crossing_of_pair(uint64_t a, uint64_t b, gate_m *m, void (*function)(void));
+gate__crossing_of_pair gate__arch_cross_pair, gate__arch_keep_pair;
+gate__crossing gate__arch_cross_words, gate__arch_cross_all, gate__arch_cross_vector;
+gate__crossing gate__arch_keep_words, gate__arch_keep_all, gate__arch_keep_vector;
+uint64_t gate__arch_call(const uint64_t cells[], size_t stack_count, void (*function)(void));
+uint64_t gate__arch_call_vector(const uint64_t cells[], size_t stack_count, void (*function)(void));
 
 #endif

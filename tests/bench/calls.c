@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "callgate.h"
+#include "runtime/internal.h"
 #include "tests/bench/bench.h"
 
 enum { CALLS = 1000 * 1000 };
@@ -178,6 +179,61 @@ static double task_two_to_one(long count) {
     return 2 * bench_in_slots(1, gate_int, count) / bench_in_slots(2, gate_at_once, count);
 }
 
+/* The crossing alone, with two words that need no cells, or all word registers: as a call of class default, and as one
+ * of class leaf, which is the same without the hand-off's protocol. The M is asked for at each call, as whoever calls from
+ * a task has to. */
+
+static inline __attribute__((always_inline)) double cross_pair(long count, bool keeps_slot) {
+    double before = bench_now();
+    for (long i = 0; i < count; i++)
+        keep_int((int)gate__foreign_call_pair(gate__m(), (void (*)(void))add_pointer, (uint64_t)i, 1, keeps_slot).word);
+    return bench_now() - before;
+}
+
+static inline __attribute__((always_inline)) double cross_words(long count, bool keeps_slot) {
+    double before = bench_now();
+    for (long i = 0; i < count; i++) {
+        uint64_t cells[GATE__CELLS];
+        struct gate__frame frame = {(void (*)(void))add_pointer, cells, 0, GATE__SHAPE_WORDS, keeps_slot};
+        cells[0] = (uint64_t)i;
+        cells[1] = 1;
+        keep_int((int)gate__foreign_call_registers(gate__m(), frame).word);
+    }
+    return bench_now() - before;
+}
+
+static double pair(long count) {
+    return cross_pair(count, false);
+}
+
+static double pair_leaf(long count) {
+    return cross_pair(count, true);
+}
+
+static double words(long count) {
+    return cross_words(count, false);
+}
+
+static double words_leaf(long count) {
+    return cross_words(count, true);
+}
+
+static double task_pair(long count) {
+    return bench_in_task(pair, count);
+}
+
+static double task_pair_leaf(long count) {
+    return bench_in_task(pair_leaf, count);
+}
+
+static double task_words(long count) {
+    return bench_in_task(words, count);
+}
+
+static double task_words_leaf(long count) {
+    return bench_in_task(words_leaf, count);
+}
+
 static gate_function make_function(const char *text, void (*address)(void)) {
     gate_signature *signature;
     if (gate_signature_parse(text, &signature, NULL))
@@ -206,6 +262,10 @@ const struct bench_row bench_calls[] = {
     {"call", "callgate-task", "int(int,int)", task_int, .count = CALLS},
     {"call", "callgate-leaf", "int(int,int)", task_leaf, .count = CALLS},
     {"call", "go", "int(int,int)", .count = CALLS, BENCH_GO("call")},
+    {"call", "crossing", "int(int,int)", task_pair, .count = CALLS},
+    {"call", "crossing-leaf", "int(int,int)", task_pair_leaf, .count = CALLS},
+    {"call", "crossing-words", "int(int,int)", task_words, .count = CALLS},
+    {"call", "crossing-words-leaf", "int(int,int)", task_words_leaf, .count = CALLS},
     {"call", "direct", "double(double,double)", direct_double, .count = CALLS},
     {"call", "libffi", "double(double,double)", libffi_double, .count = CALLS},
     {"call", "callgate-thread", "double(double,double)", gate_double, .count = CALLS},

@@ -1,18 +1,21 @@
-/* A program to stop in: an interpreter's task that calls C, which calls back, which calls C.
+/* A program to stop in: an interpreter's task that calls C, which calls back, which calls C, which calls back, which
+ * calls C. The first call goes by libffi, the others in registers.
  *
  * run.sh has gdb print the backtrace in stop_here. The names of the functions are the test.
  *
  * SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "callgate.h"
 
 static gate_runtime *runtime;
-static gate_function outer, inner;
+static gate_function outer, middle, inner;
 
 __attribute__((noinline)) int stop_here(int x);
-__attribute__((noinline)) int c_function(int (*callback)(int), int x);
+__attribute__((noinline)) int c_function(int (*callback)(int), int x, long double unused);
+__attribute__((noinline)) double c_again(int (*callback)(int), double x);
 __attribute__((noinline)) int interpreter_handler(void *host, void *result, void *const arguments[]);
 __attribute__((noinline)) void *interpreter_loop(void *callback);
 
@@ -23,19 +26,33 @@ int stop_here(int x) {
     return x + 1;
 }
 
-int c_function(int (*callback)(int), int x) {
+int c_function(int (*callback)(int), int x, long double unused) {
+    (void)unused;
     return callback(x) + 1;
 }
 
+double c_again(int (*callback)(int), double x) {
+    return callback((int)x) + 0.5;
+}
+
 int interpreter_handler(void *host, void *result, void *const arguments[]) {
-    (void)host;
-    return gate_call(&inner, result, arguments) != 0;
+    int x = *(int *)arguments[0];
+    void (*address)(void) = gate_callback_address(*(gate_callback **)host);
+    double next = x + 1, sum = 0;
+    void *others[] = {&address, &next};
+    if (x != 40)
+        return gate_call(&inner, result, arguments) != 0;
+    int failed = gate_call(&middle, &sum, others);
+    x = (int)sum;
+    memcpy(result, &x, sizeof x);
+    return failed;
 }
 
 void *interpreter_loop(void *callback) {
     void (*address)(void) = gate_callback_address(callback);
     int x = 40, result = 0;
-    void *arguments[] = {&address, &x};
+    long double unused = 0;
+    void *arguments[] = {&address, &x, &unused};
     if (gate_call(&outer, &result, arguments))
         abort();
     return (void *)(intptr_t)result;
@@ -58,12 +75,13 @@ int main(void) {
     if (gate_runtime_start(NULL, &runtime, NULL))
         return 1;
     inner = make_function("int (int)", (void (*)(void))stop_here, "stop_here");
-    outer = make_function("int (int (*)(int), int)", (void (*)(void))c_function, "c_function");
-    if (gate_callback_make(runtime, inner.signature, interpreter_handler, NULL, &callback, NULL))
+    middle = make_function("double (int (*)(int), double)", (void (*)(void))c_again, "c_again");
+    outer = make_function("int (int (*)(int), int, long double)", (void (*)(void))c_function, "c_function");
+    if (gate_callback_make(runtime, inner.signature, interpreter_handler, &callback, &callback, NULL))
         return 1;
     struct gate_task_config config = {.main = interpreter_loop, .argument = callback, .name = "traced"};
     if (gate_task_spawn(runtime, &config, &task) || gate_task_join(task, &result))
         return 1;
     printf("result %d\n", (int)(intptr_t)result);
-    return gate_callback_free(callback) || gate_runtime_stop(runtime, NULL) || (intptr_t)result != 42;
+    return gate_callback_free(callback) || gate_runtime_stop(runtime, NULL) || (intptr_t)result != 43;
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Stops a program in C that a callback called and requires of gdb's backtrace, in this order: the C
 # function, the crossing, the host's handler on the task's stack, the crossing back, the C function that
-# called back, the first crossing, the task's own code, and there the end.
+# called back, the first crossing, the task's own code, and there the end. steps.py then goes through crossings.
 #
 #   run.sh PROGRAM    the built backtrace.c
 #
@@ -20,9 +20,16 @@ gdb -nx -q -batch -ex 'set width 0' -ex 'set debuginfod enabled off' -ex 'set ba
 frames=$(sed -n 's/^gate\./gate__/; s/^\([A-Za-z_][A-Za-z0-9_]*\)\( + [0-9]*\)\{0,1\} in section .*/\1/p' "$trace")
 
 expected='stop_here
-gate__call_run
-gate__arch_cross
-gate__switch_call
+gate__arch_cross_pair
+gate_call
+interpreter_handler
+handle
+gate__arch_cross_back
+gate__switch_call_back
+handle_below_call
+arrive
+c_again
+gate__arch_cross_vector
 gate_call
 interpreter_handler
 handle
@@ -47,4 +54,12 @@ if grep -q 'previous frame' "$trace"; then
     cat "$trace"
     exit 1
 fi
-echo '1 passed, 0 failed'
+
+gdb -nx -q -batch -x "$(dirname "$0")/steps.py" "$program" >"$trace" 2>&1 || true
+if ! grep -q '^gate__arch_cross_vector has 4[0-9] steps' "$trace" ||
+    ! grep -q '^gate__arch_cross_pair has 2[0-9] steps' "$trace"; then
+    echo 'a crossing could not be gone through:'
+    cat "$trace"
+    exit 1
+fi
+echo '2 passed, 0 failed'

@@ -84,7 +84,7 @@ asker='gate__sched_park
 answer
 gate__arch_cross_back
 ask
-gate__arch_cross
+gate__arch_cross_pair
 gate_call
 asking
 live
@@ -161,7 +161,7 @@ lists 'info tasks' 3 "$tasks"
 has_frames 'task 1 bt' 'stop_here
 main'
 has_frames 'task 3 bt' 'read_byte
-gate__arch_cross
+gate__arch_cross_pair
 gate_call
 reading
 live
@@ -180,7 +180,7 @@ live
 start'
 has_frames 'task 9 bt' 'wait_here
 ask_late
-gate__arch_cross
+gate__arch_cross_pair
 gate_call
 asking_late
 live
@@ -215,7 +215,7 @@ has_frames 'task 11 bt' 'stop_on_main
 answer_on_main
 gate__arch_cross_back
 ask
-gate__arch_cross
+gate__arch_cross_pair
 asking_on_main
 live
 start'

@@ -1,5 +1,7 @@
 /* Foreign calls and the hand-off: which stack they run on, and who has the slot meanwhile. */
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/support/runtime.h"
 
@@ -134,12 +136,30 @@ static void *call_often(void *unused) {
     return unused;
 }
 
-Test(foreign, short_calls_race_with_claims_and_lose_nothing) {
+static uint64_t add(uint64_t a, uint64_t b) {
+    return a + b;
+}
+
+/* An integer function's address as the runtime takes it. */
+#define address_of(function) ((void (*)(void))(function))
+
+static void *call_often_in_registers(void *unused) {
+    for (uint64_t i = 0; i < 20000; i++) {
+        struct gate__returned returned = gate__foreign_call_pair(gate__m(), address_of(add), i, 7, false);
+        cr_assert_eq(returned.word, i + 7);
+        atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed);
+        if (i % 16 == 0)
+            gate_task_yield();
+    }
+    return unused;
+}
+
+static void race_with_claims(gate_task_main body) {
     gate_runtime *runtime = start(2);
     gate_task *tasks[8];
     atomic_store(&calls, 0);
     for (int i = 0; i < 8; i++)
-        tasks[i] = spawn("caller", call_often, NULL);
+        tasks[i] = spawn("caller", body, NULL);
     /* Claims at a rate that no monitor reaches, so that leaves and claims meet. */
     for (int round = 0; round < 20000; round++) {
         for (uint32_t i = 0; i < 2; i++) {
@@ -157,6 +177,159 @@ Test(foreign, short_calls_race_with_claims_and_lose_nothing) {
     cr_assert_eq(atomic_load(&calls), 8u * 20000u);
     stop(runtime);
 }
+
+Test(foreign, short_calls_race_with_claims_and_lose_nothing) {
+    race_with_claims(call_often);
+}
+
+Test(foreign, short_calls_in_registers_race_with_claims_and_lose_nothing) {
+    race_with_claims(call_often_in_registers);
+}
+
+/* Calls in registers. Each of the shapes, with what it needs of the cells. */
+
+static uint64_t sleep_and_add(uint64_t a, uint64_t b) {
+    usleep(2000);
+    errno = (int)a;
+    return a + b;
+}
+
+static double sleep_and_scale(uint64_t a, double x) {
+    usleep(2000);
+    errno = (int)a;
+    return (double)a * x;
+}
+
+static uint64_t bits_of(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static _Atomic unsigned moves; /* calls that ended on another thread than they began on */
+
+static void call_all_shapes(uint64_t number) {
+    uint64_t cells[GATE__CELLS] = {number, 5};
+    cells[GATE__WORDS] = bits_of(0.5);
+    for (int shape = GATE__SHAPE_PAIR; shape < GATE__SHAPES; shape++) {
+        bool vector = shape == GATE__SHAPE_VECTOR;
+        void (*function)(void) = vector ? address_of(sleep_and_scale) : address_of(sleep_and_add);
+        struct gate__frame frame = {function, cells, 0, (enum gate__shape)shape, false};
+        uint64_t thread = gate_m_number(gate__m());
+        struct gate__returned returned = shape == GATE__SHAPE_PAIR
+                                             ? gate__foreign_call_pair(gate__m(), function, number, 5, false)
+                                             : gate__foreign_call_registers(gate__m(), frame);
+        cr_assert_eq(returned.word, vector ? bits_of((double)number * 0.5) : number + 5, "shape %d", shape);
+        cr_assert_eq(returned.error_number, (int)number, "shape %d", shape);
+        atomic_fetch_add(&moves, gate_m_number(gate__m()) != thread);
+    }
+}
+
+static void *call_all_shapes_often(void *number) {
+    for (int i = 0; i < 10; i++) {
+        call_all_shapes((uint64_t)(uintptr_t)number);
+        gate_task_yield();
+    }
+    return NULL;
+}
+
+Test(foreign, calls_in_registers_return_what_they_should_from_another_thread_too) {
+    gate_runtime *runtime = start(2);
+    gate_task *tasks[8];
+    atomic_store(&moves, 0);
+    call_all_shapes(1);
+    for (uintptr_t i = 0; i < 8; i++)
+        tasks[i] = spawn("calling", call_all_shapes_often, (void *)(i + 1));
+    for (int i = 0; i < 8; i++)
+        join(tasks[i]);
+    stop(runtime);
+    cr_assert_gt(atomic_load(&moves), 0, "no call lost its slot");
+}
+
+static uint64_t note_errno(uint64_t number, uint64_t unused) {
+    uint64_t before = (uint64_t)errno;
+    (void)unused;
+    errno = (int)number;
+    return before;
+}
+
+static void *call_for_errno(void *unused) {
+    for (int keeps_slot = 0; keeps_slot < 2; keeps_slot++) {
+        errno = EBADF;
+        struct gate__returned returned =
+            gate__foreign_call_pair(gate__m(), address_of(note_errno), EXDEV, 0, keeps_slot);
+        cr_assert_eq(returned.word, 0, "a function starts with errno 0");
+        cr_assert_eq(returned.error_number, EXDEV);
+    }
+    return unused;
+}
+
+Test(foreign, a_call_in_registers_starts_with_errno_0_and_returns_it) {
+    run_task(call_for_errno, NULL);
+}
+
+static bool had_slot;
+
+static uint64_t note_slot(uint64_t a, uint64_t b) {
+    had_slot = gate__m()->slot != NULL;
+    return 10 * a + b;
+}
+
+static void *call_when_asked(void *unused) {
+    for (int shape = GATE__SHAPE_PAIR; shape < GATE__SHAPE_VECTOR; shape++) {
+        uint64_t cells[GATE__CELLS] = {4, 2};
+        struct gate__frame frame = {address_of(note_slot), cells, 0, (enum gate__shape)shape, false};
+        atomic_fetch_or(&gate__m()->slot->poll, GATE__POLL_YIELD);
+        struct gate__returned returned = shape == GATE__SHAPE_PAIR
+                                             ? gate__foreign_call_pair(gate__m(), frame.function, 4, 2, false)
+                                             : gate__foreign_call_registers(gate__m(), frame);
+        cr_assert_eq(returned.word, 42, "shape %d", shape);
+        cr_assert(!had_slot, "shape %d has kept the slot", shape);
+        cr_assert_not_null(gate__m()->slot);
+        atomic_fetch_and(&gate__m()->slot->poll, ~(uint32_t)GATE__POLL_YIELD);
+        gate__foreign_call_pair(gate__m(), address_of(note_slot), 4, 2, true);
+        cr_assert(had_slot, "a call that keeps its slot for sure has lost it");
+    }
+    return unused;
+}
+
+Test(foreign, a_call_in_registers_gives_up_a_slot_that_is_asked_for) {
+    run_task(call_when_asked, NULL);
+}
+
+static bool may_cross(void) {
+    return gate__foreign_may_cross(gate__m());
+}
+
+static uint64_t call_further(uint64_t a, uint64_t b) {
+    cr_assert(!may_cross(), "from the system stack");
+    return gate__foreign_call_pair(gate__m(), address_of(add), a, b, false).word;
+}
+
+static void *call_from_both_stacks(void *unused) {
+    cr_assert_eq(may_cross(), !gate__foreign_exchange && !gate__switch_notices.anybody);
+    for (int keeps_slot = 0; keeps_slot < 2; keeps_slot++)
+        cr_assert_eq(gate__foreign_call_pair(gate__m(), address_of(call_further), 40, 2, keeps_slot).word, 42);
+    return unused;
+}
+
+Test(foreign, calls_in_registers_cross_from_a_tasks_own_stack_only) {
+    gate_runtime *runtime = start(1);
+    cr_assert(!may_cross(), "a root task is on its system stack");
+    cr_assert_eq(gate_task_current()->floor, (void *)UINTPTR_MAX, "wherever the two lie");
+    cr_assert_eq(gate__foreign_call_pair(gate__m(), address_of(call_further), 40, 2, false).word, 42);
+    join(spawn("calling", call_from_both_stacks, NULL));
+    stop(runtime);
+}
+
+#ifndef GATE_TEST_PLAIN
+
+Test(foreign, calls_in_registers_do_not_cross_by_themselves_without_membarrier) {
+    setenv("GATE_DEBUG", "membarrier=0", 1);
+    run_task(call_from_both_stacks, NULL);
+}
+
+#endif
 
 static void recurse_on_both_stacks(void *depth);
 

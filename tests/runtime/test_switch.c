@@ -127,3 +127,64 @@ Test(switch, frame_pointers_lead_to_the_system_stack_and_back) {
     run_task(trace_from_task, &trace);
     require_frames_of_both_stacks(&trace);
 }
+
+static __attribute__((noinline)) uint64_t take_trace_in_registers(struct trace *trace, uint64_t zero) {
+    trace->take(trace);
+    return zero;
+}
+
+static __attribute__((noinline)) void cross_in_registers(const struct gate__frame *frame) {
+    cr_assert_eq(gate__foreign_call_registers(gate__m(), *frame).word, 0);
+}
+
+/* With a word on the stack, and one that aligns it, which lie between the frames. */
+static __attribute__((noinline)) void *trace_call_in_registers(void *frame) {
+    cross_in_registers(frame);
+    return frame;
+}
+
+static void trace_calls_in_registers(void (*take)(void *)) {
+    struct trace trace = {.take = take};
+    uint64_t cells[GATE__CELLS] = {(uint64_t)(uintptr_t)&trace};
+    struct gate__frame frame = {(void (*)(void))take_trace_in_registers, cells, 1, GATE__SHAPE_ALL, false};
+    run_task(trace_call_in_registers, &frame);
+    cr_assert(has_frame_of(trace.frames, trace.count, address_of((void (*)(void))take_trace_in_registers)));
+    cr_assert(has_frame_of(trace.frames, trace.count, address_of((void (*)(void))trace_call_in_registers)));
+    cr_assert_lt(trace.count, 40, "the trace does not end at the task's first frame");
+}
+
+Test(switch, a_backtrace_crosses_a_call_in_registers) {
+    trace_calls_in_registers(take_backtrace);
+}
+
+Test(switch, frame_pointers_lead_across_a_call_in_registers) {
+    trace_calls_in_registers(follow_frame_pointers);
+}
+
+/* Has more values across a call than there are registers that a call keeps, so that it uses all of these. */
+static volatile uint64_t zeroes[6];
+
+static __attribute__((noinline)) uint64_t use_registers(uint64_t a, uint64_t b) {
+    uint64_t c = zeroes[0], d = zeroes[1], e = zeroes[2], f = zeroes[3], g = zeroes[4], h = zeroes[5];
+    return (uint64_t)fegetround() + a + b + c + d + e + f + g + h;
+}
+
+static void *keep_registers(void *unused) {
+    static volatile uint64_t values[6] = {1, 2, 3, 4, 5, 6};
+    uint64_t a = values[0], b = values[1], c = values[2], d = values[3], e = values[4], f = values[5];
+    fesetround(FE_UPWARD);
+    for (int keeps_slot = 0; keeps_slot < 2; keeps_slot++) {
+        struct gate__returned returned =
+            gate__foreign_call_pair(gate__m(), (void (*)(void))use_registers, a, b, keeps_slot);
+        cr_assert_eq(returned.word, (uint64_t)FE_UPWARD + 3, "C has another rounding mode than its caller");
+        cr_assert_eq(fegetround(), FE_UPWARD);
+        cr_assert(a == values[0] && b == values[1] && c == values[2] && d == values[3] && e == values[4] &&
+                  f == values[5]);
+    }
+    fesetround(FE_TONEAREST);
+    return unused;
+}
+
+Test(switch, a_call_in_registers_keeps_those_of_its_caller) {
+    run_task(keep_registers, NULL);
+}

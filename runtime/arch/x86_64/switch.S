@@ -3,7 +3,8 @@
  * cross goes from a task's stack to the system stack for one call, cross_back from the system stack
  * to the task's for one callback; both keep the old stack pointer in rbp, so that the frame address
  * is rbp+16 on either stack and unwinding needs nothing more. swap leaves one stack for another
- * until somebody swaps back. guard leaves none: it is where a call that ends in a fault comes back to.
+ * until somebody swaps back. cross_pair and its kin are cross with all that belongs to a common call. guard leaves no stack:
+ * it is where a call that ends in a fault comes back to.
  *
  * Those that leave a stack are marked as signal frames: a debugger then accepts that the caller's frame lies on
  * another stack, at a lower or a higher address.
@@ -44,6 +45,190 @@ GATE__ROUTINE(gate__arch_cross)
     .cfi_def_cfa %rsp, 8
     ret
 GATE__END(gate__arch_cross)
+
+/* How a call in registers gets its arguments, in the routines below. In: rdi cells, rsi how many of them are for the
+ * stack. Out: the registers, and eax as a variadic function asks for it: no less than the vector registers in use.
+ * Neither touches r11. */
+
+#define WORD(index) 8 * (index)(%rdi)
+#define VECTOR(index) 8 * (GATE__CELLS_WORDS + (index))(%rdi)
+#define STACK 8 * (GATE__CELLS_WORDS + GATE__CELLS_VECTORS)
+
+    .macro load_words
+    movq WORD(5), %r9
+    movq WORD(4), %r8
+    movq WORD(3), %rcx
+    movq WORD(2), %rdx
+    movq WORD(1), %rsi
+    movq WORD(0), %rdi
+    .endm
+
+    .macro load_all /* rsp is 16-byte aligned before, and after */
+    testq %rsi, %rsi
+    jz 3f
+    leaq STACK(%rdi,%rsi,8), %rax
+    testl $1, %esi
+    jz 2f
+    pushq %rax
+2:  subq $8, %rax
+    pushq (%rax)
+    decq %rsi
+    jnz 2b
+3:  movq VECTOR(0), %xmm0
+    movq VECTOR(1), %xmm1
+    movq VECTOR(2), %xmm2
+    movq VECTOR(3), %xmm3
+    movq VECTOR(4), %xmm4
+    movq VECTOR(5), %xmm5
+    movq VECTOR(6), %xmm6
+    movq VECTOR(7), %xmm7
+    movl $GATE__CELLS_VECTORS, %eax
+    load_words
+    .endm
+
+/* struct gate__returned gate__arch_cross_pair(uint64_t a, uint64_t b, gate_m *m, void (*function)(void)), keep_pair
+ * struct gate__returned gate__arch_cross_words(const uint64_t cells[], size_t stack_count, gate_m *m,
+ *                                              void (*function)(void)), and keep_words;
+ * the same: cross_all, keep_all, cross_vector, keep_vector
+ *
+ * Make the whole of a foreign call from the stack of m's task: to the system stack; errno cleared; the arguments of the
+ * shape that the name says; the call; errno read; and back. Those that cross are a call to the hand-off: they hold
+ * gate__foreign_enter and gate__foreign_leave (internal.h) as they are with membarrier and without a sanitizer. Those that
+ * keep are none: m keeps its slot.
+ *
+ *   in: rdi a or cells, rsi b or stack_count, rdx m, rcx function
+ *   out: rax result, or, of vector, the lower half of xmm0; edx errno
+ *   clobbers: what a call does
+ *
+ *   task's stack                        system stack
+ *   +--------------------+              +----------------------------+
+ *   | return address     |              | scheduler's or C's frames  |
+ *   | caller's rbp       | <- rbp,      +----------------------------+ <- m->system_sp
+ *   +--------------------+    task->sp  | arguments on the stack     | 16-byte aligned
+ *                                       +----------------------------+
+ *                                       | function's frames          |
+ *
+ * Behind the call the M is asked for anew, which costs less than to keep it; it is the same (m.c). Behind leave's slow
+ * half it may be another, and nothing of it is used any more.
+ *
+ * What this takes is two calls with their returns, and what doesn't fit beside them: instructions, by their number and by
+ * the lines of 64 bytes that they lie in. So the common way falls through, and each routine begins a line. */
+    .macro crossing name, protocol, shape
+    .p2align 6
+GATE__ROUTINE(\name)
+    .cfi_signal_frame
+    endbr64
+    pushq %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset %rbp, -16
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    movq GATE__M_TASK(%rdx), %r8
+    movq %rsp, GATE__TASK_SP(%r8)
+    .ifc \protocol, enter
+    movq GATE__M_SLOT(%rdx), %r8
+    incl GATE__M_TICK(%rdx)
+    movl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%rdx)
+    cmpl $0, GATE__SLOT_POLL(%r8)
+    jne 8f
+    .endif
+1:  movq GATE__M_SYSTEM_SP(%rdx), %rsp
+    movq GATE__M_ERROR_NUMBER(%rdx), %r8
+    xorl %eax, %eax
+    movl %eax, (%r8)
+    .ifc \shape, pair
+    call *%rcx
+    .else
+    movq %rcx, %r11
+    load_\shape
+    call *%r11
+    .endif
+    movq gate__m_current@gottpoff(%rip), %rcx
+    movq %fs:(%rcx), %rcx
+    .ifc \shape, vector
+    movq %xmm0, %rax
+    .endif
+    movq GATE__M_ERROR_NUMBER(%rcx), %rdx
+    movq %rbp, %rsp
+    movl (%rdx), %edx
+    .ifc \protocol, enter
+    movl $GATE__STATUS_RUNNING, GATE__M_STATUS(%rcx)
+    cmpl $0, GATE__M_CLAIM(%rcx)
+    jne 9f
+    .endif
+    popq %rbp
+    .cfi_remember_state
+    .cfi_def_cfa %rsp, 8
+    ret
+    .cfi_restore_state
+    .ifc \protocol, enter
+8:  pushq %rdi
+    pushq %rsi
+    pushq %rdx
+    pushq %rcx
+    movq %rdx, %rdi
+    movq %r8, %rsi
+    call gate__foreign_enter_slow
+    popq %rcx
+    popq %rdx
+    popq %rsi
+    popq %rdi
+    jmp 1b
+9:  pushq %rax
+    pushq %rdx
+    movq %rcx, %rdi
+    call gate__foreign_leave_slow
+    popq %rdx
+    popq %rax
+    popq %rbp
+    .cfi_def_cfa %rsp, 8
+    ret
+    .endif
+GATE__END(\name)
+    .endm
+
+    .macro load_vector
+    load_all
+    .endm
+
+    crossing gate__arch_cross_pair, enter, pair
+    crossing gate__arch_cross_words, enter, words
+    crossing gate__arch_cross_all, enter, all
+    crossing gate__arch_cross_vector, enter, vector
+    crossing gate__arch_keep_pair, stay, pair
+    crossing gate__arch_keep_words, stay, words
+    crossing gate__arch_keep_all, stay, all
+    crossing gate__arch_keep_vector, stay, vector
+
+/* uint64_t gate__arch_call(const uint64_t cells[], size_t stack_count, void (*function)(void)), and call_vector
+ *
+ * Make a call in registers on this stack. The result is rax, or, of vector, the lower half of xmm0.
+ *
+ *   in: rdi cells, rsi stack_count, rdx function       out: rax       clobbers: what a call does
+ */
+    .macro caller name, shape
+GATE__ROUTINE(\name)
+    endbr64
+    pushq %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset %rbp, -16
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    movq %rdx, %r11
+    load_all
+    call *%r11
+    .ifc \shape, vector
+    movq %xmm0, %rax
+    .endif
+    movq %rbp, %rsp
+    popq %rbp
+    .cfi_def_cfa %rsp, 8
+    ret
+GATE__END(\name)
+    .endm
+
+    caller gate__arch_call, all
+    caller gate__arch_call_vector, vector
 
 /* void gate__arch_cross_back(gate_m *m, void (*fn)(void *), void *arg)
  *
