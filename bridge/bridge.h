@@ -94,7 +94,7 @@ enum gate_call_class {
     GATE_CALL_GUARDED   /* it may fault (SIGSEGV, SIGBUS, SIGFPE, SIGILL, or an overflow of the system stack), and that
                            is to be an error, -EFAULT; else as the default. C's frames are dropped, without unwinding:
                            locks that it held stay held, what it allocated leaks, what it was changing is half changed.
-                           To be asked for by a host whose users had better be told than die */
+                           To be asked for by a host whose users had better be told than die; it costs a system call */
 };
 
 /* A C function that a host may call: filled in by the host, which owns it and what it points to. */

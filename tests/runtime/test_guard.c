@@ -474,3 +474,45 @@ Test(guard, catches_faults_and_no_signals_that_are_sent) {
     cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "status %d: %s", status, output);
     cr_assert_str_eq(output, "");
 }
+
+/* From a guarded call through another runtime's handler back into the first: the guard is not the inner handler's. */
+
+static gate_runtime *_Atomic second;
+
+static void *keep_second(void *unused) {
+    atomic_store(&second, start(2)); /* this thread keeps one */
+    pause();
+    return unused;
+}
+
+static int call_back_first(void *unused, void *result, void *const arguments[]) {
+    gate_signature *signature = parse("int (int)");
+    gate_callback *callback = make_callback(host, signature, fault_in_handler, NULL);
+    gate_function function = make_function("int (int (*)(int), int)", address_of(call_it), "call_it");
+    void (*address)(void) = gate_callback_address(callback);
+    int one = 1;
+    (void)unused, (void)arguments;
+    return gate_call(&function, result, (void *[]){&address, &one});
+}
+
+static void *call_second(void *unused) {
+    gate_callback *callback = make_callback(atomic_load(&second), parse("int (int)"), call_back_first, NULL);
+    gate_function function = guarded("int (int (*)(int), int)", address_of(call_it), "call_it");
+    void (*address)(void) = gate_callback_address(callback);
+    int one = 1;
+    gate_call(&function, NULL, (void *[]){&address, &one});
+    return unused;
+}
+
+static void die_in_nest(void *unused) {
+    pthread_t keeper;
+    pthread_create(&keeper, NULL, keep_second, unused);
+    while (!atomic_load(&second))
+        usleep(100);
+    host = start(1);
+    join(spawn("nests", call_second, NULL));
+}
+
+Test(guard, is_none_of_what_comes_back_through_another_runtime) {
+    cr_assert_dies_with(die_in_nest, NULL, "in interpreter code\ncallgate:   task 'nests'");
+}
