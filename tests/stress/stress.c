@@ -29,8 +29,11 @@ static gate_runtime *_Atomic other; /* which a thread of its own has started */
 static _Atomic bool over;
 static bool is_child; /* of a fork */
 
-/* ThreadSanitizer takes what threads that are gone did before the fork for a race with the child. */
-#if defined(__has_feature)
+/* ThreadSanitizer takes what threads that are gone did before the fork for a race with the child. AddressSanitizer's
+ * allocator may have been locked by one of them. */
+#if defined(__SANITIZE_ADDRESS__)
+#define FORKS false
+#elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define FORKS false
 #endif
