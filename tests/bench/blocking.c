@@ -1,14 +1,16 @@
 /* What calls that block do to other tasks: how soon the next one runs, how long many calls take, and how long a
  * task is away that yields all the time.
  *
- * Direct are plain threads that make the same calls: what the kernel can do. In the first case it is a thread
- * that the caller wakes by hand, just before its call.
+ * Direct are plain threads that make the same calls: what the kernel can do. In the first cases it is a thread
+ * that the caller wakes by hand, just before its call. A call of callgate-new is of a function that the runtime has not
+ * seen before; of the others it learns that their calls last, or is told.
  *
  * SPDX-License-Identifier: MIT */
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -21,6 +23,7 @@ enum { US = 1000, MS = 1000 * US, STEPS = 10 * 1000, TURNS_MOST = 64, MEMBERS_MO
 /* What tasks and threads do */
 
 static gate_function sleep_function, blocking_sleep_function;
+static gate_function new_functions[TURNS_MOST]; /* the same, and the runtime takes each for another */
 
 static void sleep_in_call(const gate_function *function, unsigned microseconds) {
     void *arguments[] = {&microseconds};
@@ -72,7 +75,8 @@ static pthread_t start(void *(*body)(void *), void *argument) {
 
 struct turn {
     unsigned idle, busy, call; /* microseconds: asleep, then computing, then in the call */
-    const gate_function *function;
+    const gate_function *functions;
+    int step; /* from one turn's function to the next one's */
 };
 
 static const struct turn *turn;
@@ -101,7 +105,7 @@ static double turns_of_tasks(long count) {
         gate_task_ready(next);
         compute_for((double)turn->busy * US, compute_some_as_task);
         called_at = bench_now();
-        sleep_in_call(turn->function, turn->call);
+        sleep_in_call(&turn->functions[i * turn->step], turn->call);
         while (delay == 0)
             gate_task_yield();
         delays[i] = delay / US;
@@ -164,10 +168,13 @@ static double precise_sleeps(long count) {
     return delay;
 }
 
-static const struct turn hot = {0, 0, 1000, &sleep_function};
-static const struct turn hot_blocking = {0, 0, 1000, &blocking_sleep_function};
-static const struct turn after_idle = {50 * 1000, 0, 20 * 1000, &sleep_function};
-static const struct turn after_busy = {0, 300 * 1000, 20 * 1000, &sleep_function};
+static const struct turn hot = {0, 0, 1000, &sleep_function, 0};
+static const struct turn hot_blocking = {0, 0, 1000, &blocking_sleep_function, 0};
+static const struct turn hot_new = {0, 0, 1000, new_functions, 1};
+static const struct turn after_idle = {50 * 1000, 0, 20 * 1000, &sleep_function, 0};
+static const struct turn after_idle_new = {50 * 1000, 0, 20 * 1000, new_functions, 1};
+static const struct turn after_busy = {0, 300 * 1000, 20 * 1000, &sleep_function, 0};
+static const struct turn after_busy_new = {0, 300 * 1000, 20 * 1000, new_functions, 1};
 
 static double task_turns(const struct turn *which, long count) {
     turn = which;
@@ -183,6 +190,10 @@ static double task_next_hot(long count) {
     return task_turns(&hot, count);
 }
 
+static double task_next_hot_new(long count) {
+    return task_turns(&hot_new, count);
+}
+
 static double task_next_hot_blocking(long count) {
     return task_turns(&hot_blocking, count);
 }
@@ -191,8 +202,16 @@ static double task_next_idle(long count) {
     return task_turns(&after_idle, count);
 }
 
+static double task_next_idle_new(long count) {
+    return task_turns(&after_idle_new, count);
+}
+
 static double task_next_busy(long count) {
     return task_turns(&after_busy, count);
+}
+
+static double task_next_busy_new(long count) {
+    return task_turns(&after_busy_new, count);
 }
 
 static double thread_next_hot(long count) {
@@ -333,12 +352,18 @@ static double thread_beside_busy(long milliseconds) {
 }
 
 void bench_blocking_prepare(void) {
+    static char names[TURNS_MOST][24];
     gate_signature *signature;
     if (gate_signature_parse("int (unsigned)", &signature, NULL))
         abort();
     sleep_function = (gate_function){.signature = signature, .address = (void (*)(void))usleep, .name = "usleep"};
     blocking_sleep_function = sleep_function;
     blocking_sleep_function.call_class = GATE_CALL_BLOCKING;
+    for (int i = 0; i < TURNS_MOST; i++) {
+        snprintf(names[i], sizeof names[i], "usleep %d", i);
+        new_functions[i] = sleep_function;
+        new_functions[i].name = names[i];
+    }
 }
 
 #define WAIT(time) .figure = true, .unit = time
@@ -347,22 +372,25 @@ const struct bench_row bench_blocking[] = {
     {"blocking", "direct", "next runs", thread_next_hot, 30, WAIT("us")},
     {"blocking", "sleep of 20 us", "next runs", precise_sleeps, 30, WAIT("us")},
     {"blocking", "callgate", "next runs", task_next_hot, 30, WAIT("us")},
+    {"blocking", "callgate-new", "next runs", task_next_hot_new, 30, WAIT("us")},
     {"blocking", "callgate-blocking", "next runs", task_next_hot_blocking, 30, WAIT("us")},
     {"blocking", "go", "next runs", .count = 30, BENCH_GO("next-hot"), WAIT("us")},
     {"blocking", "direct", "next runs, after idling", thread_next_idle, 5, WAIT("us")},
     {"blocking", "callgate", "next runs, after idling", task_next_idle, 5, WAIT("us")},
+    {"blocking", "callgate-new", "next runs, after idling", task_next_idle_new, 5, WAIT("us")},
     {"blocking", "go", "next runs, after idling", .count = 5, BENCH_GO("next-idle"), WAIT("us")},
     {"blocking", "direct", "next runs, after computing", thread_next_busy, 3, WAIT("us"), .rounds = 5},
     {"blocking", "callgate", "next runs, after computing", task_next_busy, 3, WAIT("us"), .rounds = 5},
+    {"blocking", "callgate-new", "next runs, after computing", task_next_busy_new, 3, WAIT("us"), .rounds = 5},
     {"blocking", "go", "next runs, after computing", .count = 3, BENCH_GO("next-busy"), WAIT("us"), .rounds = 5},
     {"blocking", "direct", "1000 calls of 10 ms", thread_beside_ticks, 1000, WAIT("ms")},
     {"blocking", "callgate", "1000 calls of 10 ms", task_beside_ticks, 1000, WAIT("ms")},
     {"blocking", "go", "1000 calls of 10 ms", .count = 1000, BENCH_GO("crowd"), WAIT("ms")},
-    {"blocking", "python", "1000 calls of 10 ms", .count = 1000, BENCH_PYTHON("crowd"), WAIT("ms"), .rounds = 5},
+    {"blocking", "python", "1000 calls of 10 ms", .count = 1000, BENCH_PYTHON("crowd"), WAIT("ms"), .rounds = 3},
     {"blocking", "direct", "pause beside those", thread_pause, 1000, WAIT("ms")},
     {"blocking", "callgate", "pause beside those", task_pause, 1000, WAIT("ms")},
     {"blocking", "go", "pause beside those", .count = 1000, BENCH_GO("crowd-pause"), WAIT("ms")},
-    {"blocking", "python", "pause beside those", .count = 1000, BENCH_PYTHON("crowd-pause"), WAIT("ms"), .rounds = 5},
+    {"blocking", "python", "pause beside those", .count = 1000, BENCH_PYTHON("crowd-pause"), WAIT("ms"), .rounds = 3},
     {"blocking", "direct", "200 calls of 1 ms", thread_beside_busy, 1, WAIT("ms")},
     {"blocking", "callgate", "200 calls of 1 ms", task_beside_busy, 1, WAIT("ms")},
     {"blocking", "go", "200 calls of 1 ms", .count = 1, BENCH_GO("beside-busy"), WAIT("ms")},
