@@ -233,14 +233,19 @@ static size_t address_space(void) {
     return pages * gate__os_page_size();
 }
 
-/* Leaves too little address space for a thread's stack. */
+/* New threads ask for a stack of 1 GiB, and half of that is left. */
 static void run_out_of_threads(void *unused) {
     (void)unused;
+    size_t gib = 1024 * 1024 * 1024;
     gate_runtime *runtime = start(2);
     gate_task *tasks[20];
     for (int i = 0; i < 20; i++)
         tasks[i] = spawn("blocks", block_once, NULL);
-    size_t limit = address_space() + 4 * 1024 * 1024;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, gib);
+    pthread_setattr_default_np(&attributes);
+    size_t limit = address_space() + gib / 2;
     setrlimit(RLIMIT_AS, &(struct rlimit){limit, limit});
     for (int i = 0; i < 20; i++)
         join(tasks[i]);
