@@ -346,6 +346,8 @@ typedef void gate__task_visitor(void *argument, gate_task *task, const struct ga
 void gate__task_visit(gate_runtime *runtime, gate__task_visitor *fn, void *argument);
 /* Whether nobody will ask for it any more once it has ended. [any] */
 bool gate__task_is_detached(gate_task *task);
+/* Whether a fork has left it behind: what is left of it then is zero. [any] */
+bool gate__task_is_gone(gate_task *task);
 /* Writes "'name' (#1) parked: why". [any] */
 void gate__task_describe(const struct gate_task_info *info, char *buffer, size_t size);
 

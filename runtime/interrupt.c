@@ -69,9 +69,11 @@ static void send(gate_m *m) {
 }
 
 int gate_task_interrupt(gate_task *task) {
-    gate_runtime *runtime = task->runtime;
     uint32_t tick;
     uint64_t due = 0;
+    if (gate__task_is_gone(task))
+        return -ESRCH;
+    gate_runtime *runtime = task->runtime;
     install(runtime->config.interrupt_signal);
     gate__lock(&runtime->lock);
     gate_m *m = atomic_load(&task->on);

@@ -276,8 +276,7 @@ gate_m *gate__task_running(const char *function) {
     return m;
 }
 
-/* What a fork has left of a task is zero. */
-static bool is_gone(gate_task *task) {
+bool gate__task_is_gone(gate_task *task) {
     return (atomic_load_explicit(&task->state, memory_order_relaxed) & GATE__STATES) == GATE__FREE;
 }
 
@@ -286,7 +285,7 @@ int gate_task_join(gate_task *task, void **result) {
     gate_task *nobody = NULL;
     if (task == m->task)
         return -EDEADLK;
-    if (is_gone(task))
+    if (gate__task_is_gone(task))
         return -ESRCH;
     if (atomic_compare_exchange_strong(&task->end, &nobody, m->task))
         gate__sched_park(m, GATE__WAKE_JOIN, "join");
@@ -301,7 +300,7 @@ int gate_task_join(gate_task *task, void **result) {
 
 void gate_task_detach(gate_task *task) {
     gate_task *nobody = NULL;
-    if (is_gone(task) || atomic_compare_exchange_strong(&task->end, &nobody, &detached))
+    if (gate__task_is_gone(task) || atomic_compare_exchange_strong(&task->end, &nobody, &detached))
         return;
     if (nobody != &ended)
         gate__fatal("gate_task_detach", "the task is being joined, or is detached");

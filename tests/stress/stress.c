@@ -5,6 +5,7 @@
  *   stress SECONDS SLOTS [SEED]
  *
  * SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -55,6 +56,8 @@ struct life {
     _Atomic unsigned readied, woken;
 };
 
+static struct life lives[TASKS];
+
 static unsigned draw(struct life *life, unsigned below) {
     life->random ^= life->random << 13;
     life->random ^= life->random >> 7;
@@ -79,16 +82,22 @@ static void end_interpreting(void) {
 /* The functions in C */
 
 static struct functions {
-    gate_function nothing, nap, call_back, make_thread, wait_for_child;
+    gate_function nothing, nap, call_back, make_thread, wait_for_child, fault;
     gate_signature *int_int;
     gate_callback *callback, *of_other;
 } c;
 
 static int wait_for_child(int pid) {
     int status;
-    require(waitpid(pid, &status, 0) == pid);
+    while (waitpid(pid, &status, 0) != pid)
+        require(errno == EINTR);
     require(status == 0);
     return pid + 1;
+}
+
+static int fault(int x) {
+    *(volatile int *)(uintptr_t)64 = x;
+    return x;
 }
 
 static int do_nothing(int x) {
@@ -267,6 +276,22 @@ static void list(struct life *life) {
         require(infos[i].number > 0);
 }
 
+static void fail_guarded(struct life *life) {
+    int x = (int)draw(life, 100);
+    void *arguments[] = {&x};
+    end_interpreting();
+    require(gate_call(&c.fault, NULL, arguments) == -EFAULT);
+    begin_interpreting();
+    require(gate_trap_last()->address == (void *)(uintptr_t)64);
+}
+
+/* A sleep that is cut short does no harm here. */
+static void interrupt(struct life *life) {
+    gate_task *task = atomic_load(&lives[draw(life, TASKS)].task);
+    int failed = task ? gate_task_interrupt(task) : 0;
+    require(failed == 0 || failed == -ESRCH);
+}
+
 /* The child does a few things, too, in a runtime that has only this task at first. */
 static void fork_and_wait(struct life *life) {
     if (is_child || !FORKS)
@@ -293,7 +318,8 @@ static void validate(struct life *life) {
 }
 
 static void act(struct life *life) {
-    static void (*const acts[])(struct life *) = {yield, nap_as_task, call_nothing, call_by_class, map, list, validate};
+    static void (*const acts[])(struct life *) = {yield, nap_as_task, call_nothing, call_by_class, map,
+                                                  list,  validate,    fail_guarded, interrupt};
     static void (*const deep[])(struct life *) = {spawn,      be_called_back, pin,
                                                   visit_main, spawn,          be_called_back_by_other};
     life->depth++;
@@ -337,7 +363,6 @@ static int handle_in_other(void *host, void *result, void *const arguments[]) {
 }
 
 /* The tasks that live from begin to end; each is readied by its neighbour, and counts the wakes. */
-static struct life lives[TASKS];
 
 static void *live(void *data) {
     struct life *life = data, *neighbour = &lives[(life - lives + 1) % TASKS];
@@ -369,6 +394,8 @@ static void prepare(void) {
         (gate_function){.signature = with_callback, .address = (void (*)(void))make_thread, .name = "make_thread"};
     c.wait_for_child =
         (gate_function){.signature = int_int, .address = (void (*)(void))wait_for_child, .name = "wait_for_child"};
+    c.fault = (gate_function){
+        .signature = int_int, .address = (void (*)(void))fault, .name = "fault", .call_class = GATE_CALL_GUARDED};
     require(gate_callback_make(runtime, int_int, handle, NULL, &c.callback, NULL) == 0);
     require(gate_callback_make(other, int_int, handle_in_other, NULL, &c.of_other, NULL) == 0);
 }
