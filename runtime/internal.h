@@ -544,11 +544,11 @@ struct gate__slot {
     _Atomic uint32_t revoked; /* a thief uses it, or is about to */
     _Atomic uint32_t picks;   /* how often a holder has picked a task; written by the owner */
     _Atomic uint32_t poll;    /* of enum gate__poll */
+    uint32_t index;           /* in the runtime's array */
     uint32_t free_count;
     gate_task *free_tasks; /* task.c's: for the next spawns, as the numbers */
     uint64_t next_number, numbers_end;
     gate_runtime *runtime;
-    uint32_t index; /* in the runtime's array */
     gate_m *holder; /* under the runtime's lock */
     struct gate__slot *idle_next;
     struct gate__lock theft;

@@ -207,21 +207,24 @@ test("callbacks may yield and block while other tasks run", function()
     compare:free()
 end)
 
-test("in a forked process only the task that forked goes on", function()
-    local fork, waitpid = c:bind("fork", "int ()"), c:bind("waitpid", "int (int, int *, int)")
-    local sleeping = callgate.spawn(usleep, 100000)
-    callgate.yield()
-    io.stdout:flush()
-    local child, status = fork(), callgate.array("int", 1)
-    if child == 0 then
-        c:bind("alarm", "unsigned (unsigned)")(20)
-        raises("not in this process", sleeping.join, sleeping)
-        local other = callgate.spawn(function() return usleep(1) end)
-        os.exit(other:join() == 0 and 42, true)
-    end
-    waitpid(child, status, 0)
-    equal(status[0], 42 << 8)
-    sleeping:join()
-end)
+-- AddressSanitizer's allocator may have been locked by a thread that is gone in the child.
+if not os.getenv "ASAN_OPTIONS" then
+    test("in a forked process only the task that forked goes on", function()
+        local fork, waitpid = c:bind("fork", "int ()"), c:bind("waitpid", "int (int, int *, int)")
+        local sleeping = callgate.spawn(usleep, 100000)
+        callgate.yield()
+        io.stdout:flush()
+        local child, status = fork(), callgate.array("int", 1)
+        if child == 0 then
+            c:bind("alarm", "unsigned (unsigned)")(20)
+            raises("not in this process", sleeping.join, sleeping)
+            local other = callgate.spawn(function() return usleep(1) end)
+            os.exit(other:join() == 0 and 42, true)
+        end
+        waitpid(child, status, 0)
+        equal(status[0], 42 << 8)
+        sleeping:join()
+    end)
+end
 
 check.finish()
