@@ -73,6 +73,10 @@ void gate__init_retain(gate_runtime *runtime) {
 void gate__init_release(gate_runtime *runtime) {
     if (atomic_fetch_sub(&runtime->references, 1) == 1) {
         struct gate_runtime_config config = runtime->config;
+        for (gate_task *root = runtime->dropped_roots, *next; root; root = next) {
+            next = root->next;
+            gate__task_free_root(root);
+        }
         gate__semaphore_destroy(&runtime->world.changed);
         gate__init_deallocate(&config, runtime->slot_memory, size_of_slots(&config));
         gate__init_deallocate(&config, runtime, sizeof *runtime);
@@ -317,7 +321,8 @@ static unsigned close_or_describe(gate_runtime *runtime, gate_error *error) {
     return left.count;
 }
 
-/* Takes the root task from a thread that was adopted; NULL when none has one. */
+/* Takes the root task from a thread that was adopted; NULL when none has one. It lives as long as that thread's M:
+ * the thread may be in a gate_call outside all handlers. */
 static gate_task *take_root(gate_runtime *runtime, bool *announced) {
     gate_task *root = NULL;
     gate__lock(&runtime->lock);
@@ -326,8 +331,10 @@ static gate_task *take_root(gate_runtime *runtime, bool *announced) {
             continue;
         root = m->root;
         *announced = m->announced;
-        m->root = m->task = NULL;
+        m->root = NULL;
         m->announced = false;
+        root->next = runtime->dropped_roots;
+        runtime->dropped_roots = root;
     }
     gate__unlock(&runtime->lock);
     return root;
@@ -341,7 +348,6 @@ static void drop_adopted(gate_runtime *runtime) {
     while ((root = take_root(runtime, &announced)) != NULL) {
         if (announced && drop)
             drop(runtime->config.host, root);
-        gate__task_free_root(root);
     }
 }
 

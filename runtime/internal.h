@@ -871,6 +871,7 @@ struct gate_runtime {
     uint32_t worker_count;
     gate_m *workers; /* linked by all_next, as the next */
     gate_m *roots;
+    gate_task *dropped_roots; /* of threads that were adopted, when it has stopped; linked by next */
     gate_m *idle_workers;
     gate_m *starter;              /* NULL in the child of another thread's fork */
     gate_task *main_task;         /* in the child of a stackful task's fork that task, else NULL: fork.c */

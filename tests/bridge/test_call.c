@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/support/bridge.h"
 
@@ -188,6 +189,39 @@ Test(call, is_named_by_stop_while_it_lasts_and_is_ready_when_it_waits_for_a_slot
     cr_assert_str_eq(error.message, "1 task is left: 'spinner' (#2) ready");
     join(task);
     stop(runtime);
+    free_function(function);
+}
+
+static _Atomic int is_in_call;
+
+static int fail_when_over(void) {
+    atomic_store(&is_in_call, 1);
+    while (!atomic_load(&over))
+        usleep(1000);
+    errno = EXDEV;
+    return 42;
+}
+
+static void *call_on_an_adopted_thread(void *function) {
+    int result = 0;
+    gate_m_release(gate_m_acquire());
+    cr_assert_eq(gate_call(function, &result, NULL), 0);
+    cr_assert_eq(result, 42);
+    cr_assert_eq(gate_errno(), EXDEV);
+    return NULL;
+}
+
+Test(call, outside_of_all_handlers_outlives_the_runtime_that_has_adopted_its_thread) {
+    gate_runtime *runtime = start(1);
+    gate_function function = make_function("int (void)", address_of(fail_when_over), "fail_when_over");
+    pthread_t thread;
+    atomic_store(&over, 0);
+    atomic_store(&is_in_call, 0);
+    pthread_create(&thread, NULL, call_on_an_adopted_thread, &function);
+    wait_until((block_ms(1), atomic_load(&is_in_call)));
+    stop(runtime);
+    atomic_store(&over, 1);
+    pthread_join(thread, NULL);
     free_function(function);
 }
 
