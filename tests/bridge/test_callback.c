@@ -373,6 +373,28 @@ Test(callback, run_in_the_child_of_a_handler_that_forks) {
     tear_down();
 }
 
+static void *call_in_child(void *callback) {
+    child = fork_guarded();
+    if (child == 0)
+        ((int_to_int)gate_callback_address(callback))(4);
+    wait_for(child);
+    abort();
+    return NULL;
+}
+
+static void call_in_a_runtime_that_is_gone(void *unused) {
+    const char *handled_on;
+    pthread_t thread;
+    (void)unused;
+    set_up(1);
+    pthread_create(&thread, NULL, call_in_child, make_callback(host, int_int, twice, (void *)&handled_on));
+    pthread_join(thread, NULL);
+}
+
+Test(callback, of_a_runtime_that_a_fork_has_left_behind_is_fatal) {
+    cr_assert_dies_with(call_in_a_runtime_that_is_gone, NULL, "gate_callback: called after its runtime was stopped");
+}
+
 /* Lifetime */
 
 static int free_itself(void *unused, void *result, void *const arguments[]) {

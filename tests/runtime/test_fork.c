@@ -216,10 +216,11 @@ Test(fork, a_child_forks_too) {
 
 /* The main thread, and the world */
 
-static void *fork_as_guest(void *unused) {
+static void *fork_as_guest(void *root) {
     gate_task_enter_main();
     pid_t child = by_call();
     if (child == 0) {
+        cr_assert_eq(gate_task_ready(root), -ESRCH);
         go_on();
         if (MAY_USE_TASKS) /* on another thread, and back */
             gate_task_leave_main(), gate_task_enter_main();
@@ -227,13 +228,42 @@ static void *fork_as_guest(void *unused) {
         _exit(WELL);
     }
     assert_well(child);
+    return NULL;
+}
+
+Test(fork, a_guest_of_the_main_thread_goes_on_there_and_that_threads_task_does_not) {
+    gate_runtime *runtime = start_quiet(1);
+    join(spawn("guest", fork_as_guest, gate_task_current()));
+    use_tasks();
+    stop(runtime);
+}
+
+static void *park_as_guest(void *unused) {
+    gate_task_enter_main();
+    gate_task_park("the test's word");
     return unused;
 }
 
-Test(fork, a_guest_of_the_main_thread_goes_on_there) {
+static void fork_with_guest_at_the_door(void *child) {
+    gate_m *m = gate__m();
+    wait_until(atomic_load(&m->later.count) == 1);
+    *(pid_t *)child = fork_guarded();
+}
+
+Test(fork, guests_that_wait_for_the_main_thread_are_gone) {
     gate_runtime *runtime = start_quiet(1);
-    join(spawn("guest", fork_as_guest, NULL));
-    use_tasks();
+    gate_task *guest = spawn("guest", park_as_guest, NULL);
+    pid_t child = -1;
+    wait_until((gate_task_sleep(MS), (atomic_load(&guest->state) & GATE__STATES) == GATE__PARKED));
+    gate_task_ready(guest);
+    gate__foreign_call(fork_with_guest_at_the_door, &child);
+    if (child == 0) {
+        go_on();
+        stop(runtime);
+        _exit(WELL);
+    }
+    assert_well(child);
+    join(guest);
     stop(runtime);
 }
 
@@ -532,6 +562,45 @@ Test(fork, on_an_adopted_thread_leaves_its_runtime) {
     fork_outside(fork_on_adopted_thread, spawn_from_outside);
 }
 
+static void *park_in_a_handler(void *unused) {
+    gate_m *m = gate_m_acquire();
+    gate__foreign_come_in(m);
+    gate_task_park("the test's word");
+    gate__foreign_go_out(m);
+    gate_m_release(m);
+    return unused;
+}
+
+static gate_m *another_root(gate_runtime *runtime) {
+    gate__lock(&runtime->lock);
+    gate_m *m = runtime->roots;
+    while (m && m == runtime->starter)
+        m = m->all_next;
+    gate__unlock(&runtime->lock);
+    return m;
+}
+
+Test(fork, adopted_threads_that_are_gone_are_not_waited_for) {
+    gate_runtime *runtime = start_quiet(1);
+    pthread_t thread;
+    pthread_create(&thread, NULL, park_in_a_handler, NULL);
+    wait_until((block_ms(1), another_root(runtime) != NULL));
+    gate_task *other = another_root(runtime)->root;
+    wait_for_state(other, GATE__PARKED);
+    pid_t child = by_call();
+    if (child == 0) {
+        go_on();
+        stop(runtime);
+        _exit(WELL);
+    }
+    assert_well(child);
+    cr_assert_eq(gate_runtime_stop(runtime, NULL), -EBUSY);
+    gate_task_ready(other);
+    block_ms(1);
+    pthread_join(thread, NULL);
+    stop(runtime);
+}
+
 static void *fork_in_a_runtime_of_its_own(void *data) {
     struct outsider *outsider = data;
     gate_runtime *runtime = start_quiet(1);
@@ -554,7 +623,98 @@ Test(fork, the_runtimes_of_other_threads_are_gone) {
     fork_outside(fork_in_a_runtime_of_its_own, NULL);
 }
 
-/* Locks: all that other threads may hold, they do */
+/* Locks */
+
+static void for_each_leaf(gate_runtime *runtime, void (*fn)(struct gate__lock *)) {
+    fn(&runtime->ready_lock);
+    fn(&runtime->timers.lock);
+    for (uint32_t i = 0; i < runtime->slot_count; i++)
+        fn(&runtime->slots[i].theft);
+    for (int class = 0; class < GATE__STACK_CLASSES; class ++)
+        fn(&runtime->stacks[class].lock);
+}
+
+static void take_and_let_go(struct gate__lock *lock) {
+    gate__lock(lock);
+    gate__unlock(lock);
+}
+
+/* Without an allocation. */
+static void take_every_lock(gate_runtime *runtime) {
+    gate__lock(&runtime->lock);
+    gate__sched_validate(runtime);
+    gate__unlock(&runtime->lock);
+    for_each_leaf(runtime, take_and_let_go);
+    gate_runtime *first = gate__init_first();
+    cr_assert_eq(first, runtime);
+    gate__init_release(first);
+    gate_region_find(runtime, &(struct gate_region){.base = NULL});
+}
+
+static void *hold_leaves(void *runtime) {
+    for_each_leaf(runtime, gate__lock_hold);
+    atomic_store(&stopped, true);
+    wait_until(atomic_load(&forked));
+    for_each_leaf(runtime, gate__lock_let_go);
+    return NULL;
+}
+
+Test(fork, locks_of_what_is_thrown_away_are_not_waited_for) {
+    gate_runtime *runtime = start_quiet(2);
+    pthread_t thread;
+    atomic_store(&stopped, false);
+    atomic_store(&forked, false);
+    pthread_create(&thread, NULL, hold_leaves, runtime);
+    wait_until(atomic_load(&stopped));
+    pid_t child = fork_guarded();
+    if (child == 0) {
+        take_every_lock(runtime);
+        go_on();
+        stop(runtime);
+        _exit(WELL);
+    }
+    atomic_store(&forked, true);
+    assert_well(child);
+    pthread_join(thread, NULL);
+    stop(runtime);
+}
+
+static void *change_for_a_while(void *lock) {
+    if (lock)
+        gate__lock(lock);
+    else
+        gate__region_hold();
+    atomic_store(&stopped, true);
+    usleep(20 * 1000);
+    atomic_store(&over, true);
+    if (lock)
+        gate__unlock(lock);
+    else
+        gate__region_let_go();
+    return NULL;
+}
+
+static void fork_during_a_change(struct gate__lock *lock) {
+    pthread_t thread;
+    atomic_store(&stopped, false);
+    atomic_store(&over, false);
+    pthread_create(&thread, NULL, change_for_a_while, lock);
+    wait_until(atomic_load(&stopped));
+    pid_t child = fork_guarded();
+    if (child == 0)
+        _exit(atomic_load(&over) ? WELL : 1);
+    assert_well(child);
+    pthread_join(thread, NULL);
+}
+
+Test(fork, waits_for_changes_of_what_the_child_keeps) {
+    gate_runtime *runtime = start_quiet(1);
+    fork_during_a_change(&runtime->lock);
+    fork_during_a_change(NULL);
+    stop(runtime);
+}
+
+/* All that other threads may hold, they do. */
 
 static void *nothing(void *unused) {
     return unused;
@@ -602,27 +762,6 @@ static void *park_often(void *unused) {
     while (!atomic_load(&over))
         gate_task_park("the next ready");
     return unused;
-}
-
-/* Without an allocation. */
-static void take_every_lock(gate_runtime *runtime) {
-    gate__lock(&runtime->lock);
-    gate__sched_validate(runtime);
-    gate__unlock(&runtime->lock);
-    gate__lock(&runtime->ready_lock);
-    gate__unlock(&runtime->ready_lock);
-    for (uint32_t i = 0; i < runtime->slot_count; i++) {
-        gate__lock(&runtime->slots[i].theft);
-        gate__unlock(&runtime->slots[i].theft);
-    }
-    for (int class = 0; class < GATE__STACK_CLASSES; class ++) {
-        gate__lock(&runtime->stacks[class].lock);
-        gate__unlock(&runtime->stacks[class].lock);
-    }
-    gate_runtime *first = gate__init_first();
-    cr_assert_eq(first, runtime);
-    gate__init_release(first);
-    gate_region_find(runtime, &(struct gate_region){.base = NULL});
 }
 
 static void use_runtime(gate_runtime *runtime) {
