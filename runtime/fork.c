@@ -62,9 +62,7 @@ static void reset_threads(gate_runtime *runtime, gate_m *m) {
 static void reset_slot(struct gate__slot *slot, gate_m *m) {
     gate_runtime *runtime = slot->runtime;
     gate_task *stopper = runtime->world.stopper;
-    gate__lock_init(&slot->theft, GATE__RANK_LEAF);
-    slot->ready = (struct gate__queue){NULL, NULL, 0};
-    slot->in_use = slot->revoked = 0;
+    gate__sched_prepare_queue(slot);
     slot->free_tasks = NULL;
     slot->free_count = 0;
     slot->seen.in_call = false;

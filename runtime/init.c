@@ -190,7 +190,7 @@ static gate_runtime *make(const struct gate_runtime_config *config) {
     for (uint32_t i = config->slots; i-- > 0;) {
         slots[i].runtime = runtime;
         slots[i].index = i;
-        gate__lock_init(&slots[i].theft, GATE__RANK_LEAF);
+        gate__sched_prepare_queue(&slots[i]);
         slots[i].idle_next = runtime->idle_slots;
         runtime->idle_slots = &slots[i];
     }
@@ -255,11 +255,11 @@ int gate_runtime_start(const struct gate_runtime_config *given, gate_runtime **r
                           GATE__STACK_LEAST);
     if (!gate__interrupt_may_use(config.interrupt_signal))
         return gate__fail(error, -EINVAL, "signal %d can't be the one for interrupts", config.interrupt_signal);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, prepare_process);
     gate_runtime *runtime = make(&config);
     if (!runtime)
         return gate__fail(error, -ENOMEM, "no memory for a runtime of %u slots", config.slots);
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, prepare_process);
     int failed = gate__m_make_root(runtime, false, &runtime->starter);
     if (failed) {
         gate__init_release(runtime);

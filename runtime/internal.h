@@ -398,13 +398,13 @@ struct gate_m {
     int *error_number;       /* its thread's errno */
     gate_runtime *runtime;
     gate_task *root;             /* NULL for a worker, and once the runtime has stopped */
+    gate_task *left;             /* sched.c's: the task that has just left this M's processor, and why */
+    enum gate__leave leave;
+    uint32_t awaits;             /* the wakes that it parks for */
     gate_task *given;            /* comes with a slot: the task to run */
     gate_task *waits_for;        /* bound to it, and may be given with a slot; a root also lets its guests in */
     struct gate__queue later;    /* bound to it, and ready while it was busy; these two under the runtime's lock */
     struct gate__semaphore wake; /* posted with a slot, or to stop */
-    gate_task *left;             /* sched.c's: the task that has just left this M's processor, and why */
-    enum gate__leave leave;
-    uint32_t awaits;             /* the wakes that it parks for */
     struct gate__slot *expected; /* foreign.c's: the slot that was given up for a call that is expected to last, */
     uint64_t expected_at;        /* and when */
     bool adopted;
@@ -495,7 +495,16 @@ void gate__switch_to_task(gate_m *m, gate_task *task);
 /* Leave the task's stack, for the scheduler's or another task's; return when the task is run again, perhaps by
  * another thread. [task] */
 void gate__switch_to_scheduler(gate_m *m);
-void gate__switch_between(gate_m *m, gate_task *next);
+void gate__switch_to_next(gate_m *m, gate_task *next);
+static inline void gate__switch_between(gate_m *m, gate_task *next) {
+    gate_task *task = m->task;
+    if (GATE_DEBUG_LEVEL > 0 || __builtin_expect(gate__switch_notices.anybody, 0)) {
+        gate__switch_to_next(m, next);
+    } else {
+        m->task = next;
+        gate__arch_swap(&task->sp, next->sp);
+    }
+}
 /* Makes the first switch to task call fn(task) on its stack. [any] */
 void gate__switch_prepare(gate_task *task, void (*fn)(gate_task *));
 /* Tells the sanitizers of a thread that will run tasks, of stacks that will run no more, and of frames on this
@@ -538,10 +547,12 @@ struct gate__sighting {
     bool in_call;
 };
 
+enum gate__revoked { GATE__REVOKED_BY_THIEF = 1, GATE__REVOKED_FOR_EVER = 2 };
+
 struct gate__slot {
     struct gate__queue ready; /* whoever has the slot pays two stores and a load to use it: sched.c */
     _Atomic uint32_t in_use;  /* by the owner */
-    _Atomic uint32_t revoked; /* a thief uses it, or is about to */
+    _Atomic uint32_t revoked; /* of enum gate__revoked: the owner has to lock, too */
     _Atomic uint32_t picks;   /* how often a holder has picked a task; written by the owner */
     _Atomic uint32_t poll;    /* of enum gate__poll */
     uint32_t index;           /* in the runtime's array */
@@ -564,6 +575,8 @@ static inline struct gate__slot *gate__sched_own_slot(const gate_runtime *runtim
     bool runs = m && m->runtime == runtime && atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING;
     return runs ? m->slot : NULL;
 }
+/* Makes a slot's queue, which is empty; nobody looks at it yet. [any] */
+void gate__sched_prepare_queue(struct gate__slot *slot);
 /* Tasks that wait for a slot. [any] */
 bool gate__sched_work_waits(gate_runtime *runtime);
 /* Queues a LIVE task, and finds it a thread if a slot is idle. [any] */

@@ -75,64 +75,87 @@ static gate_task *pop_global(gate_runtime *runtime) {
  * waits until the owner is out, and takes; meanwhile the owner finds it revoked, and waits for the lock.
  *
  *   owner: in_use = 1                        thief, with the lock: revoked = 1
- *          light barrier                                           heavy barrier
+ *          (compiler barrier)                                      membarrier
  *          if revoked: in_use = 0, and lock                        wait while in_use
  *          ... change ...                                          ... take ...
  *          in_use = 0                                              revoked = 0
- */
+ *
+ * Where there is no membarrier, or a sanitizer that is to see the order, it is revoked for ever. */
 
-static __attribute__((noinline)) bool wait_for_thief(struct gate__slot *slot) {
-    atomic_store_explicit(&slot->in_use, 0, memory_order_release);
-    gate__lock(&slot->theft);
-    return true;
+void gate__sched_prepare_queue(struct gate__slot *slot) {
+    bool always_locks = gate__foreign_exchange || gate__switch_notices.acquire;
+    gate__lock_init(&slot->theft, GATE__RANK_LEAF);
+    slot->ready = (struct gate__queue){NULL, NULL, 0};
+    atomic_store_explicit(&slot->in_use, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->revoked, always_locks ? GATE__REVOKED_FOR_EVER : 0, memory_order_relaxed);
 }
 
-/* Returns whether end_use has to unlock. */
+static void revoke(struct gate__slot *slot) {
+    atomic_fetch_or(&slot->revoked, GATE__REVOKED_BY_THIEF);
+    gate__foreign_heavy_barrier();
+    while (atomic_load_explicit(&slot->in_use, memory_order_acquire))
+        gate__os_relax();
+}
+
+static void restore(struct gate__slot *slot) {
+    atomic_fetch_and_explicit(&slot->revoked, ~(uint32_t)GATE__REVOKED_BY_THIEF, memory_order_release);
+}
+
+/* Whether the slot's owner may use its queue without the lock, until end_use. */
 static inline bool begin_use(struct gate__slot *slot) {
     atomic_store_explicit(&slot->in_use, 1, memory_order_relaxed);
-    gate__foreign_light_barrier();
-    if (__builtin_expect(atomic_load_explicit(&slot->revoked, memory_order_acquire), 0))
-        return wait_for_thief(slot);
+    atomic_signal_fence(memory_order_seq_cst);
+    if (__builtin_expect(!atomic_load_explicit(&slot->revoked, memory_order_acquire), 1))
+        return true;
+    atomic_store_explicit(&slot->in_use, 0, memory_order_release);
     return false;
 }
 
-static inline void end_use(struct gate__slot *slot, bool locked) {
-    if (__builtin_expect(locked, 0))
-        gate__unlock(&slot->theft);
-    else
-        atomic_store_explicit(&slot->in_use, 0, memory_order_release);
+static inline void end_use(struct gate__slot *slot) {
+    atomic_store_explicit(&slot->in_use, 0, memory_order_release);
+}
+
+static __attribute__((noinline)) void push_locked(struct gate__slot *slot, gate_task *task) {
+    gate__lock(&slot->theft);
+    append(&slot->ready, task);
+    gate__unlock(&slot->theft);
 }
 
 static inline void push_own(struct gate__slot *slot, gate_task *task) {
-    gate__switch_release(slot);
-    bool locked = begin_use(slot);
-    append(&slot->ready, task);
-    end_use(slot, locked);
+    if (begin_use(slot)) {
+        append(&slot->ready, task);
+        end_use(slot);
+    } else {
+        push_locked(slot, task);
+    }
+}
+
+static __attribute__((noinline)) gate_task *pop_locked(struct gate__slot *slot) {
+    gate__lock(&slot->theft);
+    gate_task *task = remove_first(&slot->ready);
+    gate__unlock(&slot->theft);
+    return task;
 }
 
 static inline gate_task *pop_own(struct gate__slot *slot) {
     if (atomic_load_explicit(&slot->ready.count, memory_order_relaxed) == 0)
         return NULL;
-    bool locked = begin_use(slot);
+    if (!begin_use(slot))
+        return pop_locked(slot);
     gate_task *task = remove_first(&slot->ready);
-    end_use(slot, locked);
-    gate__switch_acquire(slot);
+    end_use(slot);
     return task;
 }
 
 /* Moves half of the victim's tasks to loot. */
 static void take_half(struct gate__slot *victim, struct gate__queue *loot) {
     gate__lock(&victim->theft);
-    atomic_store(&victim->revoked, 1);
-    gate__foreign_heavy_barrier();
-    while (atomic_load_explicit(&victim->in_use, memory_order_acquire))
-        gate__os_relax();
+    revoke(victim);
     uint32_t half = (atomic_load_explicit(&victim->ready.count, memory_order_relaxed) + 1) / 2;
     for (uint32_t i = 0; i < half && i < GATE__MOST_STOLEN; i++)
         append(loot, remove_first(&victim->ready));
-    atomic_store_explicit(&victim->revoked, 0, memory_order_release);
+    restore(victim);
     gate__unlock(&victim->theft);
-    gate__switch_acquire(victim);
 }
 
 /* Takes half of another slot's tasks: the first, to run, and the rest into the own queue. */
@@ -177,25 +200,36 @@ static inline bool is_asked(struct gate__slot *slot) {
     return atomic_load_explicit(&slot->poll, memory_order_relaxed) & GATE__POLL_ON_PICK;
 }
 
+static inline bool is_runtimes_turn(struct gate__slot *slot) {
+    return atomic_load_explicit(&slot->picks, memory_order_relaxed) % GATE__LOOK_AT_RUNTIME_EVERY == 0;
+}
+
 static inline bool stops(struct gate__slot *slot) {
     return atomic_load_explicit(&slot->poll, memory_order_relaxed) & GATE__POLL_STOP;
 }
 
-/* The next task from the slot's own queue, unless it is the runtime's turn, then from the runtime's; from the other
- * slots' only if far. NULL if there is none, or the world stops. */
-static inline gate_task *pick(struct gate__slot *slot, bool far) {
+/* The next task if it isn't the first of the slot's own queue. */
+static __attribute__((noinline)) gate_task *pick_with_care(struct gate__slot *slot, bool far) {
     gate_task *task = NULL;
-    uint32_t picks = atomic_load_explicit(&slot->picks, memory_order_relaxed) + 1;
-    atomic_store_explicit(&slot->picks, picks, memory_order_relaxed);
-    if (__builtin_expect(is_asked(slot), 0) && answer_poll(slot))
+    if (is_asked(slot) && answer_poll(slot))
         return NULL;
-    if (__builtin_expect(picks % GATE__LOOK_AT_RUNTIME_EVERY == 0, 0))
+    if (is_runtimes_turn(slot))
         task = pop_global(slot->runtime);
     if (!task)
         task = pop_own(slot);
     if (!task)
         task = far ? pick_elsewhere(slot) : pop_global(slot->runtime);
     return task;
+}
+
+/* The next task from the slot's own queue, unless it is the runtime's turn, then from the runtime's; from the other
+ * slots' only if far. NULL if there is none, or the world stops. */
+static inline __attribute__((always_inline)) gate_task *pick(struct gate__slot *slot, bool far) {
+    uint32_t picks = atomic_load_explicit(&slot->picks, memory_order_relaxed) + 1;
+    atomic_store_explicit(&slot->picks, picks, memory_order_relaxed);
+    bool is_usual = !is_asked(slot) && !is_runtimes_turn(slot);
+    gate_task *task = __builtin_expect(is_usual, 1) ? pop_own(slot) : NULL;
+    return __builtin_expect(task != NULL, 1) ? task : pick_with_care(slot, far);
 }
 
 /* Slots and who holds them: under the runtime's lock */
@@ -416,18 +450,10 @@ static bool enter_park(gate_task *task, uint32_t wakes) {
     }
 }
 
-/* Sees to the task that has left, if one has. [slot, or why is CALL] */
-static inline void settle(gate_m *m) {
-    gate_task *task = m->left;
-    if (!task)
-        return;
-    m->left = NULL;
-    atomic_store_explicit(&task->on, NULL, memory_order_relaxed);
+/* Sees to the task that has left m, but not by a yield. [slot, or why is CALL] */
+static __attribute__((noinline)) void settle_left(gate_m *m, gate_task *task) {
     switch (m->leave) {
     case GATE__LEAVE_YIELD:
-        push_own(m->slot, task);
-        if (atomic_load_explicit(&m->runtime->idle_slot_count, memory_order_relaxed))
-            wake(m->runtime, m->slot);
         break;
     case GATE__LEAVE_CALL:
         push_global(m->runtime, task);
@@ -443,24 +469,53 @@ static inline void settle(gate_m *m) {
     }
 }
 
-void gate__sched_suspend(gate_m *m) {
+/* Sees to the task that has left, if one has. [slot, or why is CALL] */
+static inline void settle(gate_m *m) {
+    gate_task *task = m->left;
+    if (!task)
+        return;
+    m->left = NULL;
+    atomic_store_explicit(&task->on, NULL, memory_order_relaxed);
+    if (m->leave == GATE__LEAVE_YIELD) {
+        push_own(m->slot, task);
+        if (atomic_load_explicit(&m->runtime->idle_slot_count, memory_order_relaxed))
+            wake(m->runtime, m->slot);
+    } else {
+        settle_left(m, task);
+    }
+}
+
+static inline void suspend(gate_m *m) {
     struct gate_runtime_config *config = &m->runtime->config;
     if (__builtin_expect(config->hooks.task_suspend != NULL, 0))
         config->hooks.task_suspend(config->host, m->task);
 }
 
-void gate__sched_resume(gate_m *m) {
+void gate__sched_suspend(gate_m *m) {
+    suspend(m);
+}
+
+static inline void resume(gate_m *m) {
     struct gate_runtime_config *config = &m->runtime->config;
     atomic_store_explicit(&m->task->on, m, memory_order_relaxed);
-    bool known = !m->adopted || m->announced; /* a thread's first resume comes after its adopt */
-    if (__builtin_expect(config->hooks.task_resume != NULL, 0) && known)
+    if (__builtin_expect(!config->hooks.task_resume, 1))
+        return;
+    if (!m->adopted || m->announced) /* a thread's first resume comes after its adopt */
         config->hooks.task_resume(config->host, m->task);
 }
 
-void gate__sched_arrive(void) {
+void gate__sched_resume(gate_m *m) {
+    resume(m);
+}
+
+static inline void arrive(void) {
     gate_m *m = gate__m();
     settle(m);
-    gate__sched_resume(m);
+    resume(m);
+}
+
+void gate__sched_arrive(void) {
+    arrive();
 }
 
 /* The task for which the running one leaves its M. A root's M runs no other but guests: it gives its slot away. */
@@ -471,16 +526,16 @@ static inline gate_task *pick_for(gate_m *m) {
 /* Leaves the running task's stack: for next, or for the scheduler if that is NULL. Returns when it runs again. */
 static inline void leave(gate_m *m, enum gate__leave why, gate_task *next) {
     if (why != GATE__LEAVE_CALL)
-        gate__sched_suspend(m);
+        suspend(m);
     m->left = m->task;
     m->leave = why;
-    if (next && !next->bound) {
+    if (__builtin_expect(next && !next->bound, 1)) {
         gate__switch_between(m, next);
     } else {
         m->given = next;
         gate__switch_to_scheduler(m);
     }
-    gate__sched_arrive();
+    arrive();
 }
 
 /* Tasks that keep their M: root tasks, and pinned ones. Their thread waits with them. */
@@ -583,20 +638,25 @@ static bool gives_way(struct gate__slot *slot) {
     return stop || atomic_load(&slot->ready.count) || atomic_load(&slot->runtime->ready.count);
 }
 
+/* The same for a task that keeps its M, and for a guest. */
+static __attribute__((noinline)) void yield_bound(gate_m *m) {
+    if (!gives_way(m->slot))
+        return;
+    if (keeps_m(m))
+        yield_here(m);
+    else
+        gate__sched_move(m);
+}
+
 void gate__sched_yield(gate_m *m) {
     struct gate__slot *slot = m->slot;
     gate__assert(slot);
-    if (m->pins || m->root) {
-        if (!gives_way(slot))
-            return;
-        if (keeps_m(m))
-            yield_here(m);
-        else
-            leave(m, GATE__LEAVE_YIELD, NULL);
+    if (__builtin_expect(m->pins || m->root, 0)) {
+        yield_bound(m);
         return;
     }
     gate_task *next = pick(slot, false);
-    if (next || stops(slot))
+    if (__builtin_expect(next || stops(slot), 1))
         leave(m, GATE__LEAVE_YIELD, next);
 }
 

@@ -65,10 +65,9 @@ void gate__stack_pool_destroy(struct gate__stack_pool *pool) {
 }
 
 unsigned gate__stack_class(size_t size) {
-    unsigned class = 0;
-    while (class < GATE__STACK_CLASSES && size > (size_t)GATE__STACK_LEAST << class)
-        class ++;
-    return class;
+    unsigned long more = (size - 1) / GATE__STACK_LEAST;
+    unsigned class = more ? 8 * sizeof more - (unsigned)__builtin_clzl(more) : 0;
+    return class < GATE__STACK_CLASSES ? class : GATE__STACK_CLASSES;
 }
 
 static struct gate__stack_chunk *newest(struct gate__stack_pool *pool) {

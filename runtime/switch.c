@@ -161,15 +161,11 @@ void gate__switch_to_scheduler(gate_m *m) {
     arrive_on_stack(task->asan_fake_stack);
 }
 
-void gate__switch_between(gate_m *m, gate_task *next) {
+void gate__switch_to_next(gate_m *m, gate_task *next) {
     gate_task *task = m->task;
     gate__lock_assert_none();
     gate__assert(on_stack_of(task) && !on_stack_of(next));
     m->task = next;
-    if (__builtin_expect(!tell.anybody, 1)) {
-        gate__arch_swap(&task->sp, next->sp);
-        return;
-    }
     switch_fibre(next->tsan_fiber);
     leave_stack(fake_stack_of(m, task), next->stack.base, next->stack.size);
     gate__arch_swap(&task->sp, next->sp);

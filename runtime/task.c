@@ -17,9 +17,13 @@ static gate_task *task_in(struct gate__stack stack) {
 }
 
 static void set_name(gate_task *task, const char *name) {
-    uint64_t words[4] = {0};
-    size_t length = strnlen(name, sizeof words - 1);
-    memcpy(words, name, length);
+    union {
+        char text[32];
+        uint64_t words[4];
+    } made = {.text = "task"};
+    const uint64_t *words = made.words;
+    if (name)
+        strncpy(made.text, name, sizeof made.text - 1);
     for (int i = 0; i < 4; i++)
         atomic_store_explicit(&task->name[i], words[i], memory_order_relaxed);
 }
@@ -104,7 +108,8 @@ static void live(gate_task *task) {
     if (m->pins)
         gate__fatal("gate_m_acquire", "task '%s' (#%llu) ended while it held its M", gate_task_name(task),
                     (unsigned long long)task->number);
-    gate__guard_forget(task);
+    if (__builtin_expect(task->trap != NULL, 0))
+        gate__guard_forget(task);
     if (__builtin_expect(task == task->runtime->main_task, 0))
         gate__foreign_call(end_process, NULL);
     gate__sched_exit(m);
@@ -127,7 +132,7 @@ static void set_up(gate_task *task, gate_runtime *runtime, const struct gate_tas
     task->result = NULL;
     atomic_store_explicit(&task->on, NULL, memory_order_relaxed);
     atomic_store_explicit(&task->where, NULL, memory_order_relaxed);
-    set_name(task, config->name ? config->name : "task");
+    set_name(task, config->name);
     if (__builtin_expect(gate__settings.stackpoison, 0))
         gate__stack_poison(&task->stack, task);
     gate__switch_prepare(task, live);
@@ -267,13 +272,22 @@ void gate__task_describe(const struct gate_task_info *info, char *buffer, size_t
              info->where ? joint : "", info->where ? info->where : "");
 }
 
-gate_m *gate__task_running(const char *function) {
-    gate_m *m = gate__m();
-    if (m && __builtin_expect(gate__trap_on_signal_stack(m), 0))
+static _Noreturn GATE__COLD_CODE void refuse(const gate_m *m, const char *function) {
+    if (m && gate__trap_on_signal_stack(m))
         gate__fatal(function, "called from a signal handler");
-    if (!m || !m->task || atomic_load_explicit(&m->status, memory_order_relaxed) != GATE__M_RUNNING)
-        gate__fatal(function, "called outside a task, or from a foreign call, without a slot");
+    gate__fatal(function, "called outside a task, or from a foreign call, without a slot");
+}
+
+static inline gate_m *running(const char *function) {
+    gate_m *m = gate__m();
+    bool runs = m && m->task && atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING;
+    if (__builtin_expect(!runs || gate__trap_on_signal_stack(m), 0))
+        refuse(m, function);
     return m;
+}
+
+gate_m *gate__task_running(const char *function) {
+    return running(function);
 }
 
 bool gate__task_is_gone(gate_task *task) {
@@ -281,7 +295,7 @@ bool gate__task_is_gone(gate_task *task) {
 }
 
 int gate_task_join(gate_task *task, void **result) {
-    gate_m *m = gate__task_running("gate_task_join");
+    gate_m *m = running("gate_task_join");
     gate_task *nobody = NULL;
     if (task == m->task)
         return -EDEADLK;
@@ -308,7 +322,7 @@ void gate_task_detach(gate_task *task) {
 }
 
 void gate_task_yield(void) {
-    gate__sched_yield(gate__task_running("gate_task_yield"));
+    gate__sched_yield(running("gate_task_yield"));
 }
 
 /* Whether it is the root task of the thread that started its runtime, which a fork may have left behind. */
@@ -318,7 +332,7 @@ static bool is_mains(const gate_task *task) {
 }
 
 void gate_task_enter_main(void) {
-    gate_m *m = gate__task_running("gate_task_enter_main");
+    gate_m *m = running("gate_task_enter_main");
     gate_m *main = m->runtime->starter;
     gate_task *task = m->task;
     if (task->home || is_mains(task))
@@ -333,7 +347,7 @@ void gate_task_enter_main(void) {
 }
 
 void gate_task_leave_main(void) {
-    gate_m *m = gate__task_running("gate_task_leave_main");
+    gate_m *m = running("gate_task_leave_main");
     gate_task *task = m->task;
     if (is_mains(task))
         return;
@@ -352,7 +366,7 @@ int gate_task_should_yield(void) {
 }
 
 void gate_task_park(const char *why) {
-    gate__sched_park(gate__task_running("gate_task_park"), GATE__WAKE_HOST, why);
+    gate__sched_park(running("gate_task_park"), GATE__WAKE_HOST, why);
 }
 
 /* The time in so many nanoseconds; never, if that is beyond the clock. */
@@ -362,7 +376,7 @@ static uint64_t time_in(uint64_t nanoseconds) {
 }
 
 void gate_task_sleep(uint64_t nanoseconds) {
-    gate_m *m = gate__task_running("gate_task_sleep");
+    gate_m *m = running("gate_task_sleep");
     if (nanoseconds == 0)
         return;
     gate__timer_set(m->task, time_in(nanoseconds));
@@ -370,7 +384,7 @@ void gate_task_sleep(uint64_t nanoseconds) {
 }
 
 int gate_task_park_for(const char *why, uint64_t nanoseconds) {
-    gate_m *m = gate__task_running("gate_task_park_for");
+    gate_m *m = running("gate_task_park_for");
     gate_task *task = m->task;
     gate__timer_set(task, time_in(nanoseconds));
     gate__sched_park(m, GATE__WAKE_HOST | GATE__WAKE_TIMER, why);
