@@ -397,8 +397,8 @@ struct gate_m {
     struct gate__slot *slot; /* m->slot == s  <=>  s->holder == m; changes under the runtime's lock */
     int *error_number;       /* its thread's errno */
     gate_runtime *runtime;
-    gate_task *root;             /* NULL for a worker, and once the runtime has stopped */
-    gate_task *left;             /* sched.c's: the task that has just left this M's processor, and why */
+    gate_task *root; /* NULL for a worker, and once the runtime has stopped */
+    gate_task *left; /* sched.c's: the task that has just left this M's processor, and why */
     enum gate__leave leave;
     uint32_t awaits;             /* the wakes that it parks for */
     gate_task *given;            /* comes with a slot: the task to run */
