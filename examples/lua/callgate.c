@@ -241,7 +241,9 @@ static void start_runtime(lua_State *L) {
     struct gate_runtime_config config = {
         .slots = 1,
         .task_stack_size = TASK_STACK,
-        .hooks = {callback_thread_adopt, callback_thread_drop, callback_failed},
+        .hooks = {.thread_adopt = callback_thread_adopt,
+                  .thread_drop = callback_thread_drop,
+                  .callback_failed = callback_failed},
     };
     gate_error error;
     struct host *host = config.host = make_host(L);
