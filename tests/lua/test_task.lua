@@ -70,16 +70,19 @@ test("yield works in pcall, metamethods, iterators and coroutines", function()
 end)
 
 test("calls that block overlap", function()
-    local before, tasks = now(), {}
-    for i = 1, 20 do
-        tasks[i] = callgate.spawn(function()
-            usleep(50000)
-            return i
-        end)
+    local least = math.huge
+    for _ = 1, 5 do -- a busy machine may be late at some of them
+        local before, tasks = now(), {}
+        for i = 1, 20 do
+            tasks[i] = callgate.spawn(function()
+                usleep(50000)
+                return i
+            end)
+        end
+        for i, task in ipairs(tasks) do equal(task:join(), i) end
+        least = math.min(least, now() - before)
     end
-    for i, task in ipairs(tasks) do equal(task:join(), i) end
-    local took = now() - before
-    assert(took < 900, ("20 calls of 50 ms took %.0f ms"):format(took))
+    assert(least < 500, ("20 calls of 50 ms took %.0f ms"):format(least))
 end)
 
 test("a task whose calls are many and short does not keep the slot from the others", function()
