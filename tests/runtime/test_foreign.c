@@ -439,7 +439,7 @@ Test(foreign, a_call_of_a_function_that_has_lasted_gives_its_slot_up_at_once) {
 
 static void *be_wrong(void *unused) {
     bool forgot = false;
-    for (int tries = 0; !forgot && tries < 100; tries++) { /* on a busy machine the short call may take long, too */
+    for (int tries = 0; !forgot && tries < TRIES; tries++) { /* on a busy machine the short call may take long, too */
         lose_slot("sleep");
         gate__foreign_call(nothing, NULL);
         forgot = !is_any_expected_to_last();

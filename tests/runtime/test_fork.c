@@ -67,6 +67,13 @@ static void go_on(void) {
         use_tasks();
 }
 
+/* The rest of a child whose task is the one that may stop the runtime. */
+static _Noreturn void go_on_and_stop(gate_runtime *runtime) {
+    go_on();
+    stop(runtime);
+    _exit(WELL);
+}
+
 /* A runtime whose threads are all there, and wait. */
 static gate_runtime *start_quiet(uint32_t slots) {
     gate_runtime *runtime = start(slots);
@@ -130,11 +137,8 @@ static pid_t by_lasting_call(void) {
 static void fork_from_root(way *fork_by, uint32_t slots) {
     gate_runtime *runtime = start_quiet(slots);
     pid_t child = fork_by();
-    if (child == 0) {
-        go_on();
-        stop(runtime);
-        _exit(WELL);
-    }
+    if (child == 0)
+        go_on_and_stop(runtime);
     assert_well(child);
     use_tasks();
     stop(runtime);
@@ -254,14 +258,12 @@ Test(fork, guests_that_wait_for_the_main_thread_are_gone) {
     gate_runtime *runtime = start_quiet(1);
     gate_task *guest = spawn("guest", park_as_guest, NULL);
     pid_t child = -1;
+    /* Asleep, unlike in a call, this thread lets guests in. */
     wait_until((gate_task_sleep(MS), (atomic_load(&guest->state) & GATE__STATES) == GATE__PARKED));
     gate_task_ready(guest);
     gate__foreign_call(fork_with_guest_at_the_door, &child);
-    if (child == 0) {
-        go_on();
-        stop(runtime);
-        _exit(WELL);
-    }
+    if (child == 0)
+        go_on_and_stop(runtime);
     assert_well(child);
     join(guest);
     stop(runtime);
@@ -291,11 +293,8 @@ Test(fork, a_task_that_has_stopped_the_world_starts_it_in_the_child) {
     gate_world_stop();
     pid_t child = by_call();
     gate_world_start();
-    if (child == 0) {
-        go_on();
-        stop(runtime);
-        _exit(WELL);
-    }
+    if (child == 0)
+        go_on_and_stop(runtime);
     assert_well(child);
     use_tasks();
     stop(runtime);
@@ -324,11 +323,8 @@ Test(fork, the_world_is_not_stopped_in_the_child_by_a_task_that_is_gone) {
     atomic_store(&forked, false);
     gate_task *stopping = spawn("stopping", stop_the_world, NULL);
     gate__foreign_call(fork_in_stopped_world, &child);
-    if (child == 0) {
-        go_on();
-        stop(runtime);
-        _exit(WELL);
-    }
+    if (child == 0)
+        go_on_and_stop(runtime);
     assert_well(child);
     join(stopping);
     stop(runtime);
@@ -588,11 +584,8 @@ Test(fork, adopted_threads_that_are_gone_are_not_waited_for) {
     gate_task *other = another_root(runtime)->root;
     wait_for_state(other, GATE__PARKED);
     pid_t child = by_call();
-    if (child == 0) {
-        go_on();
-        stop(runtime);
-        _exit(WELL);
-    }
+    if (child == 0)
+        go_on_and_stop(runtime);
     assert_well(child);
     cr_assert_eq(gate_runtime_stop(runtime, NULL), -EBUSY);
     gate_task_ready(other);
@@ -610,9 +603,7 @@ static void *fork_in_a_runtime_of_its_own(void *data) {
         cr_assert_eq(first, runtime);
         gate__init_release(first);
         cr_assert_eq(gate_runtime_stop(outsider->runtime, NULL), -EPERM);
-        go_on();
-        stop(runtime);
-        _exit(WELL);
+        go_on_and_stop(runtime);
     }
     assert_well(child);
     stop(runtime);
@@ -669,9 +660,7 @@ Test(fork, locks_of_what_is_thrown_away_are_not_waited_for) {
     pid_t child = fork_guarded();
     if (child == 0) {
         take_every_lock(runtime);
-        go_on();
-        stop(runtime);
-        _exit(WELL);
+        go_on_and_stop(runtime);
     }
     atomic_store(&forked, true);
     assert_well(child);
