@@ -495,6 +495,7 @@ void gate__switch_to_task(gate_m *m, gate_task *task);
 /* Leave the task's stack, for the scheduler's or another task's; return when the task is run again, perhaps by
  * another thread. [task] */
 void gate__switch_to_scheduler(gate_m *m);
+/* Is what gate__switch_between is where a sanitizer hears of it, and in debug builds. */
 void gate__switch_to_next(gate_m *m, gate_task *next);
 static inline void gate__switch_between(gate_m *m, gate_task *next) {
     gate_task *task = m->task;

@@ -450,18 +450,34 @@ static bool enter_park(gate_task *task, uint32_t wakes) {
     }
 }
 
-/* Sees to the task that has left m, but not by a yield. [slot, or why is CALL] */
-static __attribute__((noinline)) void settle_left(gate_m *m, gate_task *task) {
+static __attribute__((noinline)) void settle_park(gate_m *m, gate_task *task) {
+    if (!enter_park(task, m->awaits))
+        gate__sched_ready(task);
+}
+
+static __attribute__((noinline)) void settle_call(gate_m *m, gate_task *task) {
+    push_global(m->runtime, task);
+    wake(m->runtime, NULL);
+}
+
+/* Sees to the task that has left, if one has. [slot, or why is CALL] */
+static inline __attribute__((always_inline)) void settle(gate_m *m) {
+    gate_task *task = m->left;
+    if (!task)
+        return;
+    m->left = NULL;
+    atomic_store_explicit(&task->on, NULL, memory_order_relaxed);
     switch (m->leave) {
     case GATE__LEAVE_YIELD:
+        push_own(m->slot, task);
+        if (atomic_load_explicit(&m->runtime->idle_slot_count, memory_order_relaxed))
+            wake(m->runtime, m->slot);
         break;
     case GATE__LEAVE_CALL:
-        push_global(m->runtime, task);
-        wake(m->runtime, NULL);
+        settle_call(m, task);
         break;
     case GATE__LEAVE_PARK:
-        if (!enter_park(task, m->awaits))
-            gate__sched_ready(task);
+        settle_park(m, task);
         break;
     case GATE__LEAVE_EXIT:
         gate__task_finish(task);
@@ -469,33 +485,13 @@ static __attribute__((noinline)) void settle_left(gate_m *m, gate_task *task) {
     }
 }
 
-/* Sees to the task that has left, if one has. [slot, or why is CALL] */
-static inline void settle(gate_m *m) {
-    gate_task *task = m->left;
-    if (!task)
-        return;
-    m->left = NULL;
-    atomic_store_explicit(&task->on, NULL, memory_order_relaxed);
-    if (m->leave == GATE__LEAVE_YIELD) {
-        push_own(m->slot, task);
-        if (atomic_load_explicit(&m->runtime->idle_slot_count, memory_order_relaxed))
-            wake(m->runtime, m->slot);
-    } else {
-        settle_left(m, task);
-    }
-}
-
-static inline void suspend(gate_m *m) {
+inline void gate__sched_suspend(gate_m *m) {
     struct gate_runtime_config *config = &m->runtime->config;
     if (__builtin_expect(config->hooks.task_suspend != NULL, 0))
         config->hooks.task_suspend(config->host, m->task);
 }
 
-void gate__sched_suspend(gate_m *m) {
-    suspend(m);
-}
-
-static inline void resume(gate_m *m) {
+inline void gate__sched_resume(gate_m *m) {
     struct gate_runtime_config *config = &m->runtime->config;
     atomic_store_explicit(&m->task->on, m, memory_order_relaxed);
     if (__builtin_expect(!config->hooks.task_resume, 1))
@@ -504,18 +500,10 @@ static inline void resume(gate_m *m) {
         config->hooks.task_resume(config->host, m->task);
 }
 
-void gate__sched_resume(gate_m *m) {
-    resume(m);
-}
-
-static inline void arrive(void) {
+inline void gate__sched_arrive(void) {
     gate_m *m = gate__m();
     settle(m);
-    resume(m);
-}
-
-void gate__sched_arrive(void) {
-    arrive();
+    gate__sched_resume(m);
 }
 
 /* The task for which the running one leaves its M. A root's M runs no other but guests: it gives its slot away. */
@@ -526,7 +514,7 @@ static inline gate_task *pick_for(gate_m *m) {
 /* Leaves the running task's stack: for next, or for the scheduler if that is NULL. Returns when it runs again. */
 static inline void leave(gate_m *m, enum gate__leave why, gate_task *next) {
     if (why != GATE__LEAVE_CALL)
-        suspend(m);
+        gate__sched_suspend(m);
     m->left = m->task;
     m->leave = why;
     if (__builtin_expect(next && !next->bound, 1)) {
@@ -535,7 +523,7 @@ static inline void leave(gate_m *m, enum gate__leave why, gate_task *next) {
         m->given = next;
         gate__switch_to_scheduler(m);
     }
-    arrive();
+    gate__sched_arrive();
 }
 
 /* Tasks that keep their M: root tasks, and pinned ones. Their thread waits with them. */
@@ -638,7 +626,7 @@ static bool gives_way(struct gate__slot *slot) {
     return stop || atomic_load(&slot->ready.count) || atomic_load(&slot->runtime->ready.count);
 }
 
-/* The same for a task that keeps its M, and for a guest. */
+/* A yield of a task that keeps its M, or of a guest. */
 static __attribute__((noinline)) void yield_bound(gate_m *m) {
     if (!gives_way(m->slot))
         return;

@@ -278,7 +278,7 @@ static _Noreturn GATE__COLD_CODE void refuse(const gate_m *m, const char *functi
     gate__fatal(function, "called outside a task, or from a foreign call, without a slot");
 }
 
-static inline gate_m *running(const char *function) {
+inline gate_m *gate__task_running(const char *function) {
     gate_m *m = gate__m();
     bool runs = m && m->task && atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING;
     if (__builtin_expect(!runs || gate__trap_on_signal_stack(m), 0))
@@ -286,16 +286,12 @@ static inline gate_m *running(const char *function) {
     return m;
 }
 
-gate_m *gate__task_running(const char *function) {
-    return running(function);
-}
-
 bool gate__task_is_gone(gate_task *task) {
     return (atomic_load_explicit(&task->state, memory_order_relaxed) & GATE__STATES) == GATE__FREE;
 }
 
 int gate_task_join(gate_task *task, void **result) {
-    gate_m *m = running("gate_task_join");
+    gate_m *m = gate__task_running("gate_task_join");
     gate_task *nobody = NULL;
     if (task == m->task)
         return -EDEADLK;
@@ -322,7 +318,7 @@ void gate_task_detach(gate_task *task) {
 }
 
 void gate_task_yield(void) {
-    gate__sched_yield(running("gate_task_yield"));
+    gate__sched_yield(gate__task_running("gate_task_yield"));
 }
 
 /* Whether it is the root task of the thread that started its runtime, which a fork may have left behind. */
@@ -332,7 +328,7 @@ static bool is_mains(const gate_task *task) {
 }
 
 void gate_task_enter_main(void) {
-    gate_m *m = running("gate_task_enter_main");
+    gate_m *m = gate__task_running("gate_task_enter_main");
     gate_m *main = m->runtime->starter;
     gate_task *task = m->task;
     if (task->home || is_mains(task))
@@ -347,7 +343,7 @@ void gate_task_enter_main(void) {
 }
 
 void gate_task_leave_main(void) {
-    gate_m *m = running("gate_task_leave_main");
+    gate_m *m = gate__task_running("gate_task_leave_main");
     gate_task *task = m->task;
     if (is_mains(task))
         return;
@@ -366,7 +362,7 @@ int gate_task_should_yield(void) {
 }
 
 void gate_task_park(const char *why) {
-    gate__sched_park(running("gate_task_park"), GATE__WAKE_HOST, why);
+    gate__sched_park(gate__task_running("gate_task_park"), GATE__WAKE_HOST, why);
 }
 
 /* The time in so many nanoseconds; never, if that is beyond the clock. */
@@ -376,7 +372,7 @@ static uint64_t time_in(uint64_t nanoseconds) {
 }
 
 void gate_task_sleep(uint64_t nanoseconds) {
-    gate_m *m = running("gate_task_sleep");
+    gate_m *m = gate__task_running("gate_task_sleep");
     if (nanoseconds == 0)
         return;
     gate__timer_set(m->task, time_in(nanoseconds));
@@ -384,7 +380,7 @@ void gate_task_sleep(uint64_t nanoseconds) {
 }
 
 int gate_task_park_for(const char *why, uint64_t nanoseconds) {
-    gate_m *m = running("gate_task_park_for");
+    gate_m *m = gate__task_running("gate_task_park_for");
     gate_task *task = m->task;
     gate__timer_set(task, time_in(nanoseconds));
     gate__sched_park(m, GATE__WAKE_HOST | GATE__WAKE_TIMER, why);
