@@ -7,7 +7,8 @@
  *   runtime/heap.h     address space and memory for a heap
  *   runtime/hooks.h    hooks that are ready to use
  *   runtime/runtime.h  runtimes, tasks, thread handles
- *   bridge/bridge.h    signatures, calls, callbacks, libraries
+ *   bridge/decls.h     types, declarations, signatures
+ *   bridge/bridge.h    calls, callbacks, libraries
  *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_H

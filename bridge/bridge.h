@@ -8,82 +8,12 @@
 #define CALLGATE_BRIDGE_BRIDGE_H
 
 #include "../runtime/runtime.h"
+#include "decls.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 #pragma GCC visibility push(default)
-
-/* The types of C that fit a register or a pair, as the C standard names them. */
-enum gate_kind {
-    GATE_VOID,
-    GATE_BOOL,
-    GATE_CHAR, /* the three character types are distinct */
-    GATE_SCHAR,
-    GATE_UCHAR,
-    GATE_SHORT,
-    GATE_USHORT,
-    GATE_INT,
-    GATE_UINT,
-    GATE_LONG,
-    GATE_ULONG,
-    GATE_LLONG,
-    GATE_ULLONG,
-    GATE_FLOAT,
-    GATE_DOUBLE,
-    GATE_LDOUBLE,
-    GATE_FLOAT_COMPLEX,
-    GATE_DOUBLE_COMPLEX,
-    GATE_LDOUBLE_COMPLEX,
-    GATE_POINTER,
-    GATE_FUNCTION, /* only as a pointer's target, as the next */
-    GATE_ARRAY,
-    GATE_STRUCT, /* these three only as a pointer's target, and incomplete */
-    GATE_UNION,
-    GATE_ENUM, /* also by value, as an unsigned int */
-    GATE_KINDS /* how many there are */
-};
-
-enum gate_qualifier { GATE_CONST = 1, GATE_VOLATILE = 2, GATE_RESTRICT = 4 };
-
-typedef struct gate_signature gate_signature;
-typedef struct gate_type gate_type;
-
-/* A type as a signature holds it; it lives as long as the signature. */
-struct gate_type {
-    enum gate_kind kind;
-    unsigned qualifiers;            /* of enum gate_qualifier */
-    size_t size;                    /* bytes; 0 for void, functions, and types and arrays of unknown size */
-    size_t alignment;               /* bytes; 0 likewise */
-    const gate_type *target;        /* GATE_POINTER: what it points to; GATE_ARRAY: its elements */
-    const gate_signature *function; /* GATE_FUNCTION: its signature */
-    const char *tag;                /* GATE_STRUCT, GATE_UNION, GATE_ENUM: its tag */
-};
-
-/* Reads the type of a C function: a declarator without a name, as in "int (const char *, size_t)",
- * or a prototype with names, as in "int puts(const char *string);". Known are the scalar types of
- * C, the names of <stddef.h>, <stdint.h> and <sys/types.h>, pointers of any depth, to functions
- * and to struct, union and enum tags too, and array parameters, which are pointers. The result is
- * prepared for calls.
- *
- * Ownership: *signature is the caller's, until gate_signature_free.
- * Errors: -EINVAL for text that is no function type, with the offset in bytes, what stands there and
- * what was expected; -ENOTSUP for what C has and this does not pass yet (variadic functions, structs
- * by value); -ENOMEM. Never blocks. Any thread. */
-int gate_signature_parse(const char *text, gate_signature **signature, gate_error *error);
-
-/* Frees a signature that no function, callback or call uses any more. NULL is fine. */
-void gate_signature_free(gate_signature *signature);
-
-/* The result's type, the number of parameters, and the type of one, counted from 0 (NULL beyond the
- * last). They live as long as the signature. Never block. Any thread. */
-const gate_type *gate_signature_result(const gate_signature *signature);
-size_t gate_signature_count(const gate_signature *signature);
-const gate_type *gate_signature_parameter(const gate_signature *signature, size_t index);
-
-/* Writes the type in C into buffer, cut to size bytes with its ending NUL; returns the length that
- * the whole text has, as snprintf does. Never blocks. Any thread. */
-size_t gate_type_print(const gate_type *type, char *buffer, size_t size);
 
 /* What a host knows of a function, and what becomes of the calling task's slot for that. */
 enum gate_call_class {

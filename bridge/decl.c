@@ -1,595 +1,468 @@
-/* Reads the type of a C function from text: a recursive-descent parser of C's declarators (C11 6.7.6).
+/* Declarators and declarations: a recursive-descent parser of C (C11 6.7.6, 6.9).
  *
- *   declaration  = ["extern"] specifiers declarator [";"]
+ *   declaration  = specifiers [declarator [asm] [attributes] ["=" initializer] {"," ...}] ";"
  *   declarator   = {"*" qualifiers} (name | "(" declarator ")" | nothing) {"(" parameters ")" | "[" count "]"}
  *
- * A declarator is read from the outside in, but means its type from the inside out. A nested one is
- * therefore skipped first, and read again once what stands behind its parenthesis is known.
+ * A declarator is read from the outside in, but means its type from the inside out: what it is made of is kept as
+ * steps, the last one read on top, and applied from there to the specifiers' type.
  *
  * Its depth is bounded, and it runs on the system stack: a task's may be small.
  *
  * SPDX-License-Identifier: MIT */
-#include <ctype.h>
 #include <errno.h>
-#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/types.h>
-#include <time.h>
-#include <wchar.h>
 
 #include "bridge/internal.h"
-#include "runtime/internal.h"
 
-enum { DEPTH_MAX = 64 };
-
-enum token_kind { END, NAME, NUMBER, OTHER };
-
-struct token {
-    enum token_kind kind;
-    const char *at;
-    size_t length;
-};
-
-struct parser {
-    const char *text;
-    struct token token; /* the next one */
-    gate_signature *owner;
-    gate_error *error;
-    int failed; /* 0, or the code of the first error */
-    unsigned depth;
-};
-
-/* Errors: the first one counts, and makes every later step do nothing. */
-
-static void fail_at(struct parser *p, const struct token *token, int code, const char *what) {
-    char found[28];
-    if (p->failed)
-        return;
-    if (token->kind == END)
-        snprintf(found, sizeof found, "the end");
-    else
-        snprintf(found, sizeof found, "'%.*s'", token->length > 24 ? 24 : (int)token->length, token->at);
-    p->failed = gate__fail(p->error, code, "at offset %zu: found %s, %s", (size_t)(token->at - p->text), found, what);
-}
-
-static void expected(struct parser *p, const char *what) {
-    char message[96];
-    snprintf(message, sizeof message, "expected %s", what);
-    fail_at(p, &p->token, -EINVAL, message);
-}
-
-static void *allocate(struct parser *p, size_t size) {
-    void *got = p->failed ? NULL : gate__type_allocate(p->owner, size);
-    if (!got && !p->failed)
-        p->failed = gate__fail(p->error, -ENOMEM, "no memory for a signature");
-    return got;
-}
-
-/* Tokens */
-
-static bool is_name_part(char c) {
-    return isalnum((unsigned char)c) || c == '_';
-}
-
-static void read_token(struct parser *p, const char *at) {
-    while (*at && strchr(" \t\n\r\v\f", *at))
-        at++;
-    p->token = (struct token){OTHER, at, 1};
-    if (!*at)
-        p->token = (struct token){END, at, 0};
-    else if (is_name_part(*at)) {
-        p->token.kind = isdigit((unsigned char)*at) ? NUMBER : NAME;
-        while (is_name_part(at[p->token.length]))
-            p->token.length++;
-    } else if (strncmp(at, "...", 3) == 0)
-        p->token.length = 3;
-}
-
-static void advance(struct parser *p) {
-    read_token(p, p->token.at + p->token.length);
-}
-
-static bool token_is(const struct token *token, const char *text) {
-    return token->length == strlen(text) && memcmp(token->at, text, token->length) == 0;
-}
-
-static bool sees(const struct parser *p, const char *text) {
-    return token_is(&p->token, text);
-}
-
-static bool accept(struct parser *p, const char *text) {
-    bool seen = !p->failed && sees(p, text);
-    if (seen)
-        advance(p);
-    return seen;
-}
-
-static void require(struct parser *p, const char *text) {
-    char what[16];
-    snprintf(what, sizeof what, "'%s'", text);
-    if (!accept(p, text))
-        expected(p, what);
-}
-
-/* Names of types: what each stands for is the compiler's word, not ours. */
-
-/* clang-format off */
-#define KIND_OF(type)                        \
-    _Generic((type)0,                        \
-        char: GATE_CHAR,                     \
-        signed char: GATE_SCHAR,             \
-        unsigned char: GATE_UCHAR,           \
-        short: GATE_SHORT,                   \
-        unsigned short: GATE_USHORT,         \
-        int: GATE_INT,                       \
-        unsigned: GATE_UINT,                 \
-        long: GATE_LONG,                     \
-        unsigned long: GATE_ULONG,           \
-        long long: GATE_LLONG,               \
-        unsigned long long: GATE_ULLONG,     \
-        float: GATE_FLOAT,                   \
-        double: GATE_DOUBLE)
-#define NAMED(type) {#type, KIND_OF(type)}
-/* clang-format on */
-
-static const struct {
-    const char *name;
-    enum gate_kind kind;
-} type_names[] = {
-    NAMED(size_t),        NAMED(ssize_t),       NAMED(ptrdiff_t),      NAMED(wchar_t),        NAMED(wint_t),
-    NAMED(intptr_t),      NAMED(uintptr_t),     NAMED(intmax_t),       NAMED(uintmax_t),      NAMED(int8_t),
-    NAMED(int16_t),       NAMED(int32_t),       NAMED(int64_t),        NAMED(uint8_t),        NAMED(uint16_t),
-    NAMED(uint32_t),      NAMED(uint64_t),      NAMED(int_least8_t),   NAMED(int_least16_t),  NAMED(int_least32_t),
-    NAMED(int_least64_t), NAMED(uint_least8_t), NAMED(uint_least16_t), NAMED(uint_least32_t), NAMED(uint_least64_t),
-    NAMED(int_fast8_t),   NAMED(int_fast16_t),  NAMED(int_fast32_t),   NAMED(int_fast64_t),   NAMED(uint_fast8_t),
-    NAMED(uint_fast16_t), NAMED(uint_fast32_t), NAMED(uint_fast64_t),  NAMED(off_t),          NAMED(pid_t),
-    NAMED(uid_t),         NAMED(gid_t),         NAMED(id_t),           NAMED(mode_t),         NAMED(dev_t),
-    NAMED(ino_t),         NAMED(nlink_t),       NAMED(blksize_t),      NAMED(blkcnt_t),       NAMED(time_t),
-    NAMED(clock_t),       NAMED(suseconds_t),   NAMED(useconds_t),     NAMED(clockid_t),      NAMED(key_t),
-};
-
-static enum gate_kind kind_of_name(const struct token *token) {
-    for (size_t i = 0; i < sizeof type_names / sizeof *type_names; i++) {
-        if (token_is(token, type_names[i].name))
-            return type_names[i].kind;
-    }
-    return GATE_KINDS;
-}
-
-/* Specifiers: the words before a declarator, in any order (C11 6.7.2p2). Each is a digit of a number in
- * which every valid combination has its own value. */
-
-enum word {
-    VOID = 1,
-    CHAR = 1 << 2,
-    SHORT = 1 << 4,
-    INT = 1 << 6,
-    LONG = 1 << 8, /* twice is 2 << 8 */
-    FLOAT = 1 << 10,
-    DOUBLE = 1 << 12,
-    SIGNED = 1 << 14,
-    UNSIGNED = 1 << 16,
-    BOOL = 1 << 18,
-    COMPLEX = 1 << 20,
-    WORD_MASK = 3 /* of each digit */
-};
-
-static const struct {
-    const char *name;
-    enum word word;
-} words[] = {
-    {"void", VOID},         {"char", CHAR},     {"short", SHORT},      {"int", INT},           {"long", LONG},
-    {"float", FLOAT},       {"double", DOUBLE}, {"signed", SIGNED},    {"__signed__", SIGNED}, {"bool", BOOL},
-    {"unsigned", UNSIGNED}, {"_Bool", BOOL},    {"_Complex", COMPLEX}, {"__signed", SIGNED},   {"__complex__", COMPLEX},
-};
-
-static const struct {
-    unsigned words;
-    enum gate_kind kind;
-} combinations[] = {
-    {VOID, GATE_VOID},
-    {BOOL, GATE_BOOL},
-    {CHAR, GATE_CHAR},
-    {SIGNED + CHAR, GATE_SCHAR},
-    {UNSIGNED + CHAR, GATE_UCHAR},
-    {SHORT, GATE_SHORT},
-    {UNSIGNED + SHORT, GATE_USHORT},
-    {INT, GATE_INT},
-    {UNSIGNED + INT, GATE_UINT},
-    {LONG, GATE_LONG},
-    {UNSIGNED + LONG, GATE_ULONG},
-    {LONG + LONG, GATE_LLONG},
-    {UNSIGNED + LONG + LONG, GATE_ULLONG},
-    {FLOAT, GATE_FLOAT},
-    {DOUBLE, GATE_DOUBLE},
-    {LONG + DOUBLE, GATE_LDOUBLE},
-    {FLOAT + COMPLEX, GATE_FLOAT_COMPLEX},
-    {DOUBLE + COMPLEX, GATE_DOUBLE_COMPLEX},
-    {LONG + DOUBLE + COMPLEX, GATE_LDOUBLE_COMPLEX},
-};
-
-static enum word word_of(const struct token *token) {
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (token_is(token, words[i].name))
-            return words[i].word;
-    }
-    return 0;
-}
-
-static unsigned qualifier_of(const struct token *token) {
-    static const struct {
-        const char *name;
-        unsigned qualifier;
-    } names[] = {
-        {"const", GATE_CONST},     {"volatile", GATE_VOLATILE},     {"restrict", GATE_RESTRICT},
-        {"__const", GATE_CONST},   {"__volatile__", GATE_VOLATILE}, {"__restrict", GATE_RESTRICT},
-        {"__const__", GATE_CONST}, {"__restrict__", GATE_RESTRICT},
-    };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (token_is(token, names[i].name))
-            return names[i].qualifier;
-    }
-    return 0;
-}
-
-static enum gate_kind tag_kind_of(const struct token *token) {
-    return token_is(token, "struct")  ? GATE_STRUCT
-           : token_is(token, "union") ? GATE_UNION
-           : token_is(token, "enum")  ? GATE_ENUM
-                                      : GATE_KINDS;
-}
-
-static bool begins_type(const struct token *token) {
-    return word_of(token) || qualifier_of(token) || tag_kind_of(token) != GATE_KINDS ||
-           kind_of_name(token) != GATE_KINDS;
-}
-
-static enum gate_kind kind_of_words(unsigned seen) {
-    /* "signed" and "int" add nothing where another word says as much. */
-    if (seen & (INT * WORD_MASK) && seen & ((SHORT | LONG) * WORD_MASK))
-        seen -= INT;
-    if (seen & (SIGNED * WORD_MASK) && !(seen & (CHAR * WORD_MASK)))
-        seen -= SIGNED;
-    if (seen == 0 || seen == UNSIGNED)
-        seen += INT;
-    for (size_t i = 0; i < sizeof combinations / sizeof *combinations; i++) {
-        if (combinations[i].words == seen)
-            return combinations[i].kind;
-    }
-    return GATE_KINDS;
-}
-
-/* What the specifiers name, without their qualifiers. */
-struct specified {
-    enum gate_kind kind;
+/* One step from a type to a type that is derived of it. */
+struct step {
+    enum gate_kind kind;      /* GATE_POINTER, GATE_ARRAY or GATE_FUNCTION */
+    struct gate__token token; /* to complain about */
     unsigned qualifiers;
-    const char *tag;
+    struct gate__attributes attributes; /* a pointer's */
+    size_t count;                       /* an array's */
+    gate_signature *signature;          /* a function's, yet without its result */
+    struct step *below;
 };
 
-static const char *copy_tag(struct parser *p) {
-    if (p->token.kind != NAME || begins_type(&p->token)) {
-        expected(p, "a tag");
+static struct step *push(struct gate__reader *r, struct step **steps, enum gate_kind kind) {
+    struct step *step = gate__scope_scratch(r, sizeof *step);
+    if (!step)
         return NULL;
-    }
-    char *tag = allocate(p, p->token.length + 1);
-    if (tag) {
-        memcpy(tag, p->token.at, p->token.length);
-        advance(p);
-    }
-    return tag;
+    step->kind = kind;
+    step->token = r->lexer.token;
+    step->below = *steps;
+    *steps = step;
+    return step;
 }
 
-static void reject_unknown(struct parser *p) {
-    char message[96];
-    if (p->token.kind != NAME) {
-        expected(p, "a type");
-        return;
-    }
-    snprintf(message, sizeof message, "no type of that name is known; a pointer to it can be a struct's, or void *");
-    fail_at(p, &p->token, -EINVAL, message);
-}
+/* Parameters */
 
-/* Reads one specifier into s and seen; false when there is none. */
-static bool specifier(struct parser *p, struct specified *s, unsigned *seen) {
-    struct token token = p->token;
-    bool complete = s->kind != GATE_KINDS || *seen;
-    unsigned qualifier = qualifier_of(&token), word = word_of(&token);
-    enum gate_kind tagged = tag_kind_of(&token), named = kind_of_name(&token);
-    if (qualifier) {
-        s->qualifiers |= qualifier;
-    } else if (word && s->kind == GATE_KINDS) {
-        if ((*seen / word & WORD_MASK) >= (word == LONG ? 2 : 1))
-            fail_at(p, &token, -EINVAL, "which has been said before");
-        *seen += word;
-    } else if (!complete && tagged != GATE_KINDS) {
-        s->kind = tagged;
-        advance(p);
-        s->tag = copy_tag(p);
-        return !p->failed;
-    } else if (!complete && named != GATE_KINDS) {
-        s->kind = named;
-    } else {
-        return false;
-    }
-    advance(p);
-    return !p->failed;
-}
-
-static const gate_type *specifiers(struct parser *p) {
-    struct token first = p->token;
-    struct specified s = {GATE_KINDS, 0, NULL};
-    unsigned seen = 0;
-    while (specifier(p, &s, &seen))
-        ;
-    if (!p->failed && s.kind == GATE_KINDS && !seen)
-        reject_unknown(p);
-    if (!p->failed && s.kind == GATE_KINDS)
-        s.kind = kind_of_words(seen);
-    if (!p->failed && s.kind == GATE_KINDS)
-        fail_at(p, &first, -EINVAL, "which begins a combination of words that is no type");
-    if (p->failed)
-        return NULL;
-    const gate_type *basic = gate__type_basic(s.kind);
-    if (basic && !s.qualifiers)
-        return basic;
-    gate_type *type = allocate(p, sizeof *type);
-    if (type && basic)
-        *type = *basic;
-    if (type) {
-        type->kind = s.kind;
-        type->qualifiers = s.qualifiers;
-        type->tag = s.tag;
-        if (s.kind == GATE_ENUM) {
-            type->size = sizeof(unsigned);
-            type->alignment = _Alignof(unsigned);
-        }
-    }
+/* A parameter, adjusted as C does: an array or a function becomes a pointer (6.7.6.3p7, p8), and a transparent union,
+ * as GCC does, its first member. */
+static const gate_type *adjusted(struct gate__reader *r, const gate_type *type) {
+    if (type->kind == GATE_ARRAY)
+        return gate__type_pointer(r, type->target, 0);
+    if (type->kind == GATE_FUNCTION)
+        return gate__type_pointer(r, type, 0);
+    if (type->kind == GATE_UNION && type->record->transparent)
+        return type->fields[0].type;
     return type;
+}
+
+static const gate_type *parameter(struct gate__reader *r) {
+    struct gate__token first = r->lexer.token;
+    struct gate__specifiers specifiers = gate__specifier_read(r);
+    if (specifiers.storage && specifiers.storage != GATE__REGISTER)
+        gate__lex_fail(r, &first, -EINVAL, "but a parameter has no storage class");
+    if (r->failed)
+        return NULL;
+    const gate_type *type = gate__decl_declarator(r, &specifiers, GATE__MAY_BE_NAMED).type;
+    if (type && type->kind == GATE_VOID)
+        gate__lex_fail(r, &first, -EINVAL, "but a parameter can't be void");
+    return r->failed ? NULL : adjusted(r, type);
+}
+
+/* A lone "void" before ")" is no parameter. */
+static bool accept_void(struct gate__reader *r) {
+    struct gate__lexer before = r->lexer;
+    if (gate__lex_accept(r, GATE__VOID) && gate__lex_sees(r, ')'))
+        return true;
+    if (!r->failed)
+        r->lexer = before;
+    return false;
+}
+
+static void read_parameters(struct gate__reader *r, gate_signature *signature) {
+    const gate_type *types[GATE__PARAMETERS_MAX];
+    signature->unspecified = gate__lex_sees(r, ')');
+    if (signature->unspecified || accept_void(r))
+        return;
+    do {
+        if (signature->count && gate__lex_accept(r, GATE__ELLIPSIS)) {
+            signature->variadic = true;
+            break;
+        }
+        if (signature->count == GATE__PARAMETERS_MAX)
+            gate__lex_fail(r, &r->lexer.token, -EINVAL, "one parameter too many: 127 is the most");
+        const gate_type *type = parameter(r);
+        if (!type)
+            return;
+        types[signature->count++] = type;
+    } while (gate__lex_accept(r, ','));
+    size_t size = signature->count * sizeof *types;
+    signature->parameters = gate__scope_allocate(r, size);
+    if (signature->parameters)
+        memcpy(signature->parameters, types, size);
+}
+
+/* A function, whose "(" has been read. */
+static void function(struct gate__reader *r, struct step **steps) {
+    struct step *step = push(r, steps, GATE_FUNCTION);
+    gate_signature *signature = gate__scope_allocate(r, sizeof *signature);
+    bool outer = r->in_parameters;
+    if (!signature)
+        return;
+    r->in_parameters = true;
+    if (gate__lex_enter(r))
+        read_parameters(r, signature);
+    gate__lex_leave(r);
+    r->in_parameters = outer;
+    gate__lex_require(r, ')');
+    step->token = r->lexer.token;
+    step->signature = signature;
+}
+
+/* Arrays */
+
+/* What stands in "[...]": a constant, or nothing, or, for a parameter, a star or whatever else an int is made of. */
+static size_t read_count(struct gate__reader *r) {
+    struct gate__lexer before = r->lexer;
+    if (gate__lex_sees(r, ']'))
+        return GATE_COUNT_UNKNOWN;
+    if (gate__lex_accept(r, '*') && gate__lex_sees(r, ']') && r->in_parameters)
+        return GATE_COUNT_VARIABLE;
+    if (r->failed)
+        return 0;
+    r->lexer = before;
+    struct gate__value value = gate__constant_read(r);
+    bool is_integer = gate__type_is_integer(value.type);
+    if (is_integer && !value.is_known && r->in_parameters)
+        return GATE_COUNT_VARIABLE;
+    if (!is_integer || !value.is_known)
+        gate__lex_fail(r, &before.token, -EINVAL, "expected a count: a constant integer");
+    else if ((__int128)value.bits < 0)
+        gate__lex_fail(r, &before.token, -EINVAL, "but an array has no fewer than 0 elements");
+    else if (value.bits > PTRDIFF_MAX)
+        gate__lex_fail(r, &before.token, -EINVAL, "which makes an array too large for any memory");
+    return (size_t)value.bits;
+}
+
+/* An array, whose "[" has been read. */
+static void array(struct gate__reader *r, struct step **steps) {
+    struct step *step = push(r, steps, GATE_ARRAY);
+    while (gate__lex_accept(r, GATE__STATIC) || gate__specifier_qualifiers(r))
+        ;
+    size_t count = r->failed ? 0 : read_count(r);
+    gate__lex_require(r, ']');
+    if (step)
+        step->count = count;
+}
+
+static const gate_type *make_array(struct gate__reader *r, const gate_type *element, const struct step *step) {
+    bool has_size = step->count < GATE_COUNT_VARIABLE;
+    const char *wrong = NULL;
+    if (element->kind == GATE_VOID || element->kind == GATE_FUNCTION)
+        wrong = "but there are no arrays of void or of functions";
+    else if (!gate__type_is_complete(element))
+        wrong = "but there are no arrays of what is incomplete";
+    else if (has_size && element->size && step->count > PTRDIFF_MAX / element->size)
+        wrong = "which makes an array too large for any memory";
+    else if (element->alignment && element->size % element->alignment)
+        wrong = "but its elements' size is no multiple of their alignment";
+    if (wrong)
+        gate__lex_fail(r, &step->token, -EINVAL, wrong);
+    return r->failed ? NULL : gate__type_array(r, element, step->count);
 }
 
 /* Declarators */
 
-static const gate_type *pointer_to(struct parser *p, const gate_type *target, unsigned qualifiers) {
-    gate_type *type = target ? allocate(p, sizeof *type) : NULL;
-    if (type)
-        *type = (gate_type){GATE_POINTER, qualifiers, sizeof(void *), _Alignof(void *), target, NULL, NULL};
-    return type;
+/* What stands behind a name: "(...)" and "[...]". */
+static void suffixes(struct gate__reader *r, struct step **steps) {
+    while (!r->failed) {
+        if (gate__lex_accept(r, '('))
+            function(r, steps);
+        else if (gate__lex_accept(r, '['))
+            array(r, steps);
+        else
+            return;
+    }
 }
 
-static const gate_type *declarator(struct parser *p, const gate_type *type);
+/* Whether a "(" opens a declarator, and not a list of parameters. A name that is no type could be either's: "(f)(...)"
+ * declares f, anything else was meant as a type. */
+static bool opens_declarator(struct gate__reader *r, enum gate__naming naming) {
+    struct gate__reader ahead = *r;
+    ahead.error = NULL;
+    gate__lex_advance(&ahead);
+    int word = ahead.lexer.token.word;
+    if (naming == GATE__NAMED || word == '*' || word == '(' || word == '[')
+        return true;
+    if (word == GATE__ATTRIBUTE) {
+        gate__attribute_read(&ahead, &(struct gate__attributes){0});
+        return gate__lex_sees(&ahead, '*') || gate__lex_sees(&ahead, '(');
+    }
+    if (!gate__lex_sees_name(&ahead) || gate__specifier_begins(&ahead))
+        return false;
+    gate__lex_advance(&ahead);
+    return gate__lex_accept(&ahead, ')') && (gate__lex_sees(&ahead, '(') || gate__lex_sees(&ahead, '['));
+}
 
-/* A parameter, adjusted as C does: an array or a function becomes a pointer (6.7.6.3p7, p8). */
-static const gate_type *parameter(struct parser *p) {
-    struct token first = p->token;
-    const gate_type *type = specifiers(p);
-    if (type)
-        type = declarator(p, type);
+static void read_steps(struct gate__reader *r, struct step **steps, struct gate__declared *declared,
+                       enum gate__naming naming);
+
+/* The pointers, the first one read on top of the others, as they come behind what follows. */
+static struct step *pointers(struct gate__reader *r) {
+    struct step *first = NULL, **last = &first;
+    while (gate__lex_accept(r, '*')) {
+        struct step *step = push(r, last, GATE_POINTER);
+        if (!step)
+            break;
+        last = &step->below;
+        unsigned qualifiers;
+        do {
+            gate__attribute_read(r, &step->attributes);
+            qualifiers = gate__specifier_qualifiers(r);
+            step->qualifiers |= qualifiers;
+        } while (qualifiers);
+    }
+    return first;
+}
+
+static void nested(struct gate__reader *r, struct step **steps, struct gate__declared *declared,
+                   enum gate__naming naming) {
+    gate__lex_advance(r);
+    gate__attribute_read(r, &declared->attributes);
+    read_steps(r, steps, declared, naming);
+    gate__lex_require(r, ')');
+}
+
+static void read_steps(struct gate__reader *r, struct step **steps, struct gate__declared *declared,
+                       enum gate__naming naming) {
+    if (gate__lex_enter(r)) {
+        struct step *outer = pointers(r);
+        gate__attribute_read(r, &declared->attributes);
+        if (naming != GATE__UNNAMED && gate__lex_sees_name(r)) {
+            declared->name = r->lexer.token;
+            gate__lex_advance(r);
+        } else if (gate__lex_sees(r, '(') && opens_declarator(r, naming)) {
+            nested(r, steps, declared, naming);
+        } else if (naming == GATE__NAMED) {
+            gate__lex_expected(r, "a name, '*' or '('");
+        }
+        suffixes(r, steps);
+        if (outer) {
+            struct step *innermost = outer;
+            while (innermost->below)
+                innermost = innermost->below;
+            innermost->below = *steps;
+            *steps = outer;
+        }
+    }
+    gate__lex_leave(r);
+}
+
+static const gate_type *make_function(struct gate__reader *r, const gate_type *result, const struct step *step) {
+    if (result->kind == GATE_FUNCTION || result->kind == GATE_ARRAY)
+        gate__lex_fail(r, &step->token, -EINVAL, "but a function can't return a function or an array");
+    if (r->failed)
+        return NULL;
+    step->signature->result = result;
+    return gate__type_function(r, step->signature);
+}
+
+static const gate_type *apply(struct gate__reader *r, const gate_type *type, const struct step *step) {
+    for (; step && type && !r->failed; step = step->below) {
+        if (step->kind == GATE_ARRAY)
+            type = make_array(r, type, step);
+        else if (step->kind == GATE_FUNCTION)
+            type = make_function(r, type, step);
+        else
+            type = gate__attribute_of_declared(r, gate__type_pointer(r, type, step->qualifiers), &step->attributes);
+    }
+    return r->failed ? NULL : type;
+}
+
+/* asm("name"): the symbol's name; NULL if there is none. */
+static const char *read_label(struct gate__reader *r) {
+    enum gate_kind kind = GATE_CHAR;
+    size_t length = 0;
+    if (!gate__lex_accept(r, GATE__ASM))
+        return NULL;
+    gate__lex_require(r, '(');
+    size_t room = 1;
+    struct gate__lexer before = r->lexer;
+    for (; r->lexer.token.kind == GATE__STRING; gate__lex_advance(r))
+        room += r->lexer.token.length;
+    if (room == 1)
+        gate__lex_expected(r, "a symbol's name in quotes");
+    gate__lex_require(r, ')');
+    char *label = gate__scope_allocate(r, room);
+    if (!label)
+        return NULL;
+    struct gate__lexer after = r->lexer;
+    for (r->lexer = before; r->lexer.token.kind == GATE__STRING; gate__lex_advance(r))
+        gate__value_string(r, &r->lexer.token, &kind, &length, label);
+    if (!r->failed)
+        r->lexer = after;
+    return label;
+}
+
+struct gate__declared gate__decl_declarator(struct gate__reader *r, const struct gate__specifiers *specifiers,
+                                            enum gate__naming naming) {
+    struct gate__declared declared = {.name = r->lexer.token, .attributes = specifiers->attributes};
+    struct step *steps = NULL;
+    declared.name.length = 0;
+    read_steps(r, &steps, &declared, naming);
+    gate__attribute_read(r, &declared.attributes);
+    declared.label = read_label(r);
+    gate__attribute_read(r, &declared.attributes);
+    if (!r->failed) {
+        const gate_type *base = gate__attribute_of_base(r, specifiers->type, &declared.attributes);
+        declared.type = apply(r, base, steps);
+    }
+    return declared;
+}
+
+const gate_type *gate__decl_type_name(struct gate__reader *r) {
+    const gate_type *type = NULL;
+    if (gate__lex_enter(r)) {
+        struct gate__token first = r->lexer.token;
+        struct gate__specifiers specifiers = gate__specifier_read(r);
+        if (specifiers.storage)
+            gate__lex_fail(r, &first, -EINVAL, "but the name of a type has no storage class");
+        if (!r->failed) {
+            struct gate__declared declared = gate__decl_declarator(r, &specifiers, GATE__UNNAMED);
+            type = gate__attribute_of_declared(r, declared.type, &declared.attributes);
+        }
+    }
+    gate__lex_leave(r);
+    return r->failed ? NULL : type;
+}
+
+const gate_type *gate__decl_function(struct gate__reader *r) {
+    r->unknown_type = "no type of that name is known; a pointer to it can be a struct's, or void *";
+    while (gate__lex_accept(r, GATE__EXTERN) || gate__lex_accept(r, GATE__EXTENSION))
+        ;
+    struct gate__token first = r->lexer.token;
+    struct gate__specifiers specifiers = gate__specifier_read(r);
+    const gate_type *type = r->failed ? NULL : gate__decl_declarator(r, &specifiers, GATE__MAY_BE_NAMED).type;
+    gate__lex_accept(r, ';');
     if (!type)
         return NULL;
-    if (type->kind == GATE_ARRAY)
-        return pointer_to(p, type->target, 0);
-    if (type->kind == GATE_FUNCTION)
-        return pointer_to(p, type, 0);
-    if (type->kind == GATE_STRUCT || type->kind == GATE_UNION)
-        fail_at(p, &first, -ENOTSUP, "a parameter that is a struct or union by value is not supported yet");
-    return type;
-}
-
-/* A lone "void" before ")" is no parameter. */
-static bool accept_void(struct parser *p) {
-    struct token token = p->token;
-    if (!accept(p, "void"))
-        return false;
-    if (sees(p, ")"))
-        return true;
-    p->token = token;
-    return false;
-}
-
-/* Parameters in the order in which they are read, before their number is known. */
-struct link {
-    const gate_type *type;
-    struct link *next;
-};
-
-static void parameters(struct parser *p, gate_signature *signature) {
-    struct link *first = NULL, **last = &first;
-    if (accept_void(p) || sees(p, ")"))
-        return;
-    do {
-        struct token token = p->token;
-        struct link *link = allocate(p, sizeof *link);
-        if (sees(p, "..."))
-            fail_at(p, &token, -ENOTSUP, "variadic functions are not supported yet");
-        if (signature->count == GATE__PARAMETERS_MAX)
-            fail_at(p, &token, -EINVAL, "one parameter too many: 127 is the most");
-        const gate_type *type = p->failed ? NULL : parameter(p);
-        if (!p->failed && type->kind == GATE_VOID)
-            fail_at(p, &token, -EINVAL, "but a parameter can't be void");
-        if (p->failed)
-            return;
-        link->type = type;
-        *last = link;
-        last = &link->next;
-        signature->count++;
-    } while (accept(p, ","));
-    signature->parameters = allocate(p, signature->count * sizeof *signature->parameters);
-    for (size_t i = 0; signature->parameters && first; i++, first = first->next)
-        signature->parameters[i] = first->type;
-}
-
-static const gate_type *suffixes(struct parser *p, const gate_type *type);
-
-/* A function, whose "(" has been read; what stands behind its ")" belongs to its result. */
-static const gate_type *function(struct parser *p, const gate_type *type) {
-    gate_signature *signature = allocate(p, sizeof *signature);
-    gate_type *result = allocate(p, sizeof *result);
-    if (!result)
-        return NULL;
-    parameters(p, signature);
-    require(p, ")");
-    struct token behind = p->token;
-    signature->result = suffixes(p, type);
-    if (p->failed)
-        return NULL;
-    enum gate_kind kind = signature->result->kind;
-    if (kind == GATE_FUNCTION || kind == GATE_ARRAY)
-        fail_at(p, &behind, -EINVAL, "but a function can't return a function or an array");
-    if (kind == GATE_STRUCT || kind == GATE_UNION)
-        fail_at(p, &behind, -ENOTSUP, "but a result that is a struct or union by value is not supported yet");
-    *result = (gate_type){GATE_FUNCTION, 0, 0, 0, NULL, signature, NULL};
-    return result;
-}
-
-/* What stands in "[...]": a count, or 0 where a parameter's is left out, a name, or a star. */
-static size_t array_count(struct parser *p) {
-    size_t count = 0;
-    while (!p->failed && (sees(p, "static") || qualifier_of(&p->token)))
-        advance(p);
-    if (p->token.kind == NUMBER) {
-        char *end;
-        errno = 0;
-        count = strtoul(p->token.at, &end, 0);
-        if (errno || end != p->token.at + p->token.length || count == 0)
-            fail_at(p, &p->token, -EINVAL, "expected a positive integer");
-    }
-    if (p->token.kind == NUMBER || p->token.kind == NAME || sees(p, "*"))
-        advance(p);
-    require(p, "]");
-    return count;
-}
-
-/* An array, whose "[" has been read. */
-static const gate_type *array(struct parser *p, const gate_type *type) {
-    struct token inside = p->token;
-    size_t count = array_count(p);
-    const gate_type *element = suffixes(p, type);
-    gate_type *result = allocate(p, sizeof *result);
-    if (!result)
-        return NULL;
-    if (element->kind == GATE_VOID || element->kind == GATE_FUNCTION)
-        fail_at(p, &inside, -EINVAL, "but there are no arrays of void or of functions");
-    if (element->size && count > PTRDIFF_MAX / element->size)
-        fail_at(p, &inside, -EINVAL, "which makes an array too large for any memory");
-    *result = (gate_type){GATE_ARRAY, 0, count * element->size, element->alignment, element, NULL, NULL};
-    return result;
-}
-
-static bool descend(struct parser *p) {
-    if (++p->depth > DEPTH_MAX)
-        fail_at(p, &p->token, -EINVAL, "which is nested too deeply: 64 levels are the most");
-    return !p->failed;
-}
-
-/* What stands behind a name, to be read from left to right: "(...)" or "[...]", and what follows. */
-static const gate_type *suffixes(struct parser *p, const gate_type *type) {
-    if (!descend(p))
-        return NULL;
-    if (accept(p, "("))
-        type = function(p, type);
-    else if (accept(p, "["))
-        type = array(p, type);
-    p->depth--;
-    return p->failed ? NULL : type;
-}
-
-/* Skips to behind the ")" that closes a "(" which has been read. */
-static void skip_nested(struct parser *p) {
-    for (unsigned open = 1; open && !p->failed; advance(p)) {
-        if (p->token.kind == END)
-            expected(p, "')'");
-        open += sees(p, "(");
-        open -= sees(p, ")");
-    }
-}
-
-/* Whether a "(" that has been read opens a declarator, and not a list of parameters. A name that is no
- * type could be either's: "(f)(...)" declares f, anything else was meant as a type. */
-static bool opens_declarator(const struct parser *p) {
-    struct parser ahead = *p;
-    if (sees(p, "*") || sees(p, "(") || sees(p, "["))
-        return true;
-    if (p->token.kind != NAME || begins_type(&p->token))
-        return false;
-    advance(&ahead);
-    return accept(&ahead, ")") && (sees(&ahead, "(") || sees(&ahead, "["));
-}
-
-static const gate_type *nested(struct parser *p, const gate_type *type) {
-    struct token inside = p->token;
-    skip_nested(p);
-    type = suffixes(p, type);
-    struct token behind = p->token;
-    p->token = inside;
-    if (type)
-        type = declarator(p, type);
-    require(p, ")");
-    if (!p->failed)
-        p->token = behind;
-    return type;
-}
-
-static const gate_type *pointers(struct parser *p, const gate_type *type) {
-    while (type && accept(p, "*")) {
-        unsigned qualifiers = 0, qualifier;
-        while ((qualifier = qualifier_of(&p->token)) != 0) {
-            qualifiers |= qualifier;
-            advance(p);
-        }
-        type = pointer_to(p, type, qualifiers);
-    }
-    return type;
-}
-
-static const gate_type *declarator(struct parser *p, const gate_type *type) {
-    if (!descend(p))
-        return NULL;
-    type = pointers(p, type);
-    struct token before = p->token;
-    if (type && p->token.kind == NAME && !begins_type(&p->token)) {
-        advance(p);
-        type = suffixes(p, type);
-    } else if (type && accept(p, "(") && opens_declarator(p)) {
-        type = nested(p, type);
-    } else if (type) {
-        p->token = before;
-        type = suffixes(p, type);
-    }
-    p->depth--;
-    return p->failed ? NULL : type;
-}
-
-/* The whole text is one function's type, and nothing follows. */
-static void require_function(struct parser *p, const gate_type *type, const struct token *first) {
     bool to_function = type->kind == GATE_POINTER && type->target->kind == GATE_FUNCTION;
     if (to_function || type->kind == GATE_ARRAY)
-        fail_at(p, first, -EINVAL, "which begins a type that is no function's; expected one as in 'int (char *)'");
+        gate__lex_fail(r, &first, -EINVAL,
+                       "which begins a type that is no function's; expected one as in 'int (char *)'");
     else if (type->kind != GATE_FUNCTION)
-        expected(p, "'(' and parameters");
-    else if (p->token.kind != END)
-        expected(p, "the end");
+        gate__lex_expected(r, "'(' and parameters");
+    else if (r->lexer.token.kind != GATE__END)
+        gate__lex_expected(r, "the end");
+    return r->failed ? NULL : type;
 }
 
-int gate__decl_parse(const char *text, gate_signature *signature, gate_error *error) {
-    if (!text)
-        return gate__fail(error, -EINVAL, "no text was given");
-    struct parser p = {.text = text, .owner = signature, .error = error};
-    read_token(&p, text);
-    accept(&p, "extern");
-    struct token first = p.token;
-    const gate_type *type = specifiers(&p);
-    if (type)
-        type = declarator(&p, type);
-    accept(&p, ";");
-    if (type)
-        require_function(&p, type, &first);
-    if (p.failed)
-        return p.failed;
-    signature->result = type->function->result;
-    signature->parameters = type->function->parameters;
-    signature->count = type->function->count;
-    return 0;
+/* Declarations */
+
+void gate__decl_assertion(struct gate__reader *r) {
+    gate__lex_require(r, '(');
+    struct gate__token token = r->lexer.token;
+    struct gate__value value = gate__constant_integer(r);
+    struct gate__token message = r->lexer.token;
+    if (gate__lex_accept(r, ',')) {
+        message = r->lexer.token;
+        if (message.kind != GATE__STRING)
+            gate__lex_expected(r, "a message in quotes");
+        while (r->lexer.token.kind == GATE__STRING)
+            gate__lex_advance(r);
+    }
+    gate__lex_require(r, ')');
+    gate__lex_require(r, ';');
+    if (!r->failed && !gate__value_is_true(&value))
+        gate__lex_fail(r, message.kind == GATE__STRING ? &message : &token, -EINVAL, "an assertion that does not hold");
+}
+
+/* The value of a constant's initializer; false if it is not one. What it is not, is skipped. */
+static bool read_initializer(struct gate__reader *r, const gate_type *type, bool is_constant, uint64_t *bits) {
+    struct gate__token first = r->lexer.token;
+    bool is_known = false;
+    if (is_constant && !gate__lex_sees(r, '{')) {
+        struct gate__value value = gate__constant_read(r);
+        if (!r->failed)
+            value = gate__value_convert(r, value, type, &first);
+        is_known = value.is_known && !value.is_place;
+        *bits = (uint64_t)value.bits;
+        if (!r->failed && is_known && !gate__lex_sees(r, ',') && !gate__lex_sees(r, ';'))
+            gate__lex_expected(r, "',' or ';'");
+    }
+    gate__lex_skip_to(r, ',', ';');
+    return is_known;
+}
+
+static bool is_constant(const struct gate__specifiers *specifiers, const gate_type *type) {
+    return specifiers->storage == GATE__STATIC && type->qualifiers & GATE_CONST && gate__type_is_integer(type) &&
+           type->size <= sizeof(uint64_t);
+}
+
+static void declare(struct gate__reader *r, const struct gate__specifiers *specifiers,
+                    const struct gate__declared *declared, bool *has_body) {
+    gate_decl decl = {.kind = GATE_DECL_VARIABLE, .type = declared->type, .label = declared->label};
+    bool is_typedef = specifiers->storage == GATE__TYPEDEF, defined = false;
+    if (is_typedef)
+        decl.type = gate__attribute_of_declared(r, decl.type, &declared->attributes);
+    if (r->failed)
+        return;
+    if (is_typedef) {
+        decl.kind = GATE_DECL_TYPEDEF;
+    } else if (decl.type->kind == GATE_FUNCTION) {
+        decl.kind = GATE_DECL_FUNCTION;
+        *has_body = *has_body && gate__lex_accept(r, '{');
+        if (*has_body)
+            gate__lex_skip_nested(r, '{', '}');
+    } else if (decl.type->kind == GATE_VOID && specifiers->storage != GATE__EXTERN) {
+        gate__lex_fail(r, &declared->name, -EINVAL, "but a variable can't be void");
+    } else if (gate__lex_accept(r, '=')) {
+        defined = read_initializer(r, decl.type, is_constant(specifiers, decl.type), &decl.value);
+        decl.kind = defined ? GATE_DECL_CONSTANT : GATE_DECL_VARIABLE;
+    }
+    struct gate__entry *entry = gate__scope_declare(r, &declared->name, decl, defined);
+    if (entry && is_typedef)
+        gate__type_name(r, decl.type, entry->decl.name);
+}
+
+/* Declarators, up to and with ";", or the body of a function. */
+static void declare_all(struct gate__reader *r, struct gate__specifiers *specifiers) {
+    bool is_first = true, has_body;
+    do {
+        struct gate__attributes before = specifiers->attributes;
+        if (!is_first)
+            gate__attribute_read(r, &specifiers->attributes);
+        struct gate__declared declared = gate__decl_declarator(r, specifiers, GATE__NAMED);
+        specifiers->attributes = before;
+        has_body = is_first;
+        if (!declared.type)
+            return;
+        has_body = has_body && declared.type->kind == GATE_FUNCTION && specifiers->storage != GATE__TYPEDEF;
+        declare(r, specifiers, &declared, &has_body);
+        is_first = false;
+    } while (!has_body && gate__lex_accept(r, ','));
+    if (!has_body && !gate__lex_accept(r, ';'))
+        gate__lex_expected(r, "',' or ';'");
+}
+
+static void declaration(struct gate__reader *r) {
+    if (gate__lex_accept(r, ';'))
+        return;
+    if (gate__lex_accept(r, GATE__STATIC_ASSERT)) {
+        gate__decl_assertion(r);
+        return;
+    }
+    if (gate__lex_sees(r, GATE__ASM)) {
+        gate__lex_skip_to(r, ';', ';');
+        gate__lex_require(r, ';');
+        return;
+    }
+    struct gate__specifiers specifiers = gate__specifier_read(r);
+    if (r->failed)
+        return;
+    if (!gate__lex_sees(r, ';'))
+        declare_all(r, &specifiers);
+    else if (specifiers.defines)
+        gate__lex_advance(r);
+    else
+        gate__lex_expected(r, "a name, '*' or '('");
+}
+
+void gate__decl_read(struct gate__reader *r) {
+    while (r->lexer.token.kind != GATE__END)
+        declaration(r);
 }

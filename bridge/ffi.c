@@ -40,6 +40,7 @@ struct prepared {
     ffi_type *parameters[];
 };
 
+/* What is not there can't be passed yet. */
 static ffi_type *ffi_types[GATE_KINDS] = {
     [GATE_VOID] = &ffi_type_void,
     [GATE_BOOL] = &ffi_type_uint8,
@@ -61,24 +62,47 @@ static ffi_type *ffi_types[GATE_KINDS] = {
     [GATE_DOUBLE_COMPLEX] = &ffi_type_complex_double,
     [GATE_LDOUBLE_COMPLEX] = &ffi_type_complex_longdouble,
     [GATE_POINTER] = &ffi_type_pointer,
-    [GATE_ENUM] = &ffi_type_uint,
 };
+
+static ffi_type *ffi_type_of(const gate_type *type) {
+    return ffi_types[gate__type_plain(type)->kind];
+}
 
 /* Whether libffi widens a result of this type to a register. */
 static bool is_widened(const gate_type *type) {
-    bool integer = (type->kind >= GATE_BOOL && type->kind <= GATE_ULLONG) || type->kind == GATE_ENUM;
-    return integer && type->size < sizeof(ffi_arg);
+    return gate__type_is_integer(type) && type->size < sizeof(ffi_arg);
+}
+
+/* Calls don't take every type yet. */
+static int check_passed(const gate_type *type, const char *what, gate_error *error) {
+    char printed[128];
+    if (ffi_type_of(type))
+        return 0;
+    gate_type_print(type, printed, sizeof printed);
+    return gate__fail(error, -ENOTSUP, "%s of type '%s', by value, is not supported yet", what, printed);
+}
+
+static int check(const gate_signature *signature, gate_error *error) {
+    int failed = check_passed(signature->result, "a result", error);
+    for (size_t i = 0; !failed && i < signature->count; i++)
+        failed = check_passed(signature->parameters[i], "a parameter", error);
+    if (!failed && signature->variadic)
+        failed = gate__fail(error, -ENOTSUP, "a call of a variadic function is not supported yet");
+    return failed;
 }
 
 int gate__ffi_prepare(gate_signature *signature, gate_error *error) {
+    int refused = check(signature, error);
+    if (refused)
+        return refused;
     struct prepared *prepared =
-        gate__type_allocate(signature, sizeof *prepared + signature->count * sizeof *prepared->parameters);
+        gate__signature_allocate(signature, sizeof *prepared + signature->count * sizeof *prepared->parameters);
     if (!prepared)
         return gate__fail(error, -ENOMEM, "no memory to prepare a signature");
     for (size_t i = 0; i < signature->count; i++)
-        prepared->parameters[i] = ffi_types[signature->parameters[i]->kind];
+        prepared->parameters[i] = ffi_type_of(signature->parameters[i]);
     ffi_status status = ffi_prep_cif(&prepared->cif, FFI_DEFAULT_ABI, (unsigned)signature->count,
-                                     ffi_types[signature->result->kind], prepared->parameters);
+                                     ffi_type_of(signature->result), prepared->parameters);
     if (status != FFI_OK)
         return gate__fail(error, -ENOTSUP, "libffi does not take this signature (status %d)", (int)status);
     signature->prepared = prepared;
@@ -108,7 +132,7 @@ static void widen(ffi_arg *target, const gate_type *type, const void *value) {
     ffi_arg wide = 0;
     memcpy(narrow((union room *)&wide, type->size), value, type->size);
     unsigned unused = 8 * (unsigned)(sizeof wide - type->size);
-    const ffi_type *ffi = ffi_types[type->kind];
+    const ffi_type *ffi = ffi_type_of(type);
     bool is_signed = ffi->type == FFI_TYPE_SINT8 || ffi->type == FFI_TYPE_SINT16 || ffi->type == FFI_TYPE_SINT32 ||
                      ffi->type == FFI_TYPE_INT;
     *target = is_signed ? (ffi_arg)((ffi_sarg)(wide << unused) >> unused) : wide;

@@ -1,13 +1,16 @@
 /* The bridge's own map: what each of its files offers the others.
  *
- * Data goes one way: decl.c reads text into the types of type.c; ffi.c prepares them; call.c and
- * callback.c use what was prepared. Only ffi.c knows libffi; only thunk.c makes code.
+ * Data goes one way. lex.c makes tokens of text; decl.c, specifier.c, attribute.c and constant.c read them, each one
+ * part of C's grammar, into the types of type.c, which layout.c lays out, and the names of scope.c; decls.c and
+ * signature.c are what a host sees of that. ffi.c and plan.c prepare signatures; call.c and callback.c use what was
+ * prepared. Only ffi.c knows libffi; only thunk.c makes code.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_BRIDGE_INTERNAL_H
 #define CALLGATE_BRIDGE_INTERNAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "bridge.h"
@@ -15,32 +18,366 @@
 
 struct gate__ffi_closure;
 
-enum { GATE__PARAMETERS_MAX = 127 }; /* what C11 5.2.4.1 asks of a compiler */
+enum {
+    GATE__PARAMETERS_MAX = 127,         /* what C11 5.2.4.1 asks of a compiler */
+    GATE__DEPTH_MAX = 64,               /* levels of whatever nests, in text and in types; it asks for 63 */
+    GATE__WEIGHT_MAX = 1000 * 1000,     /* parts that a type without a name may have, repetitions included */
+    GATE__ALIGNMENT_MAX = 1 << 28,      /* bytes, as GCC has it */
+    GATE__POINTER_SIZE = sizeof(void *) /* bytes */
+};
 
-/* A signature owns everything its types point to: one list of allocations, freed with it.
- * Types that need nothing of their own (int, void, char) are shared constants. */
+/* A function's type. What a host holds has been prepared, keeps the scope, and owns what was prepared; what types point
+ * to is neither. */
 struct gate_signature {
     const gate_type *result;
     const gate_type **parameters; /* count of them */
     size_t count;
-    void *prepared;                 /* ffi.c's; NULL in the signature of a pointer's target */
+    bool variadic;
+    bool unspecified;               /* "()": any parameters may be meant */
+    void *prepared;                 /* ffi.c's; NULL in the signature of a type */
     struct gate__plan *plan;        /* plan.c's; NULL where libffi makes the calls */
-    struct gate__allocation *owned; /* type.c's; everything above but the shared constants */
+    struct gate__allocation *owned; /* signature.c's: what was prepared */
+    gate_decls *decls;              /* retained: the types are its */
 };
 
-/* type.c */
+/* lex.c: tokens, and errors about them */
+
+enum gate__token_kind { GATE__END, GATE__NAME, GATE__NUMBER, GATE__CHARACTER, GATE__STRING, GATE__PUNCTUATOR };
+
+/* What a token is: the character, for punctuators of one; else one of these. 0 is a name that is no keyword. */
+enum gate__word {
+    GATE__ARROW = 256,
+    GATE__LEFT_SHIFT,
+    GATE__RIGHT_SHIFT,
+    GATE__LESS_EQUAL,
+    GATE__GREATER_EQUAL,
+    GATE__EQUAL,
+    GATE__UNEQUAL,
+    GATE__AND,
+    GATE__OR,
+    GATE__ELLIPSIS,
+
+    GATE__VOID, /* specifier.c combines these, up to and with GATE__FLOAT128 */
+    GATE__BOOL,
+    GATE__CHAR,
+    GATE__SHORT,
+    GATE__INT,
+    GATE__LONG,
+    GATE__LONG_AGAIN,
+    GATE__SIGNED,
+    GATE__UNSIGNED,
+    GATE__INT128,
+    GATE__FLOAT,
+    GATE__DOUBLE,
+    GATE__COMPLEX,
+    GATE__FLOAT16,
+    GATE__FLOAT32,
+    GATE__FLOAT64,
+    GATE__FLOAT64X,
+    GATE__FLOAT128,
+
+    GATE__CONST,
+    GATE__VOLATILE,
+    GATE__RESTRICT,
+    GATE__ATOMIC,
+
+    GATE__STRUCT,
+    GATE__UNION,
+    GATE__ENUM,
+    GATE__TYPEOF,
+
+    GATE__TYPEDEF,
+    GATE__EXTERN,
+    GATE__STATIC,
+    GATE__THREAD,
+    GATE__REGISTER,
+    GATE__AUTO,
+    GATE__INLINE,
+    GATE__NORETURN,
+
+    GATE__ALIGNAS,
+    GATE__ATTRIBUTE,
+    GATE__EXTENSION,
+    GATE__ASM,
+    GATE__STATIC_ASSERT,
+    GATE__ALIGNOF,
+    GATE__SIZEOF,
+    GATE__OFFSETOF,
+    GATE__UNSUPPORTED /* what compilers have, and this has not */
+};
+
+struct gate__place {
+    const char *file; /* NULL while no line marker has named one */
+    unsigned line, column;
+};
+
+struct gate__token {
+    enum gate__token_kind kind;
+    int word;
+    const char *at;
+    size_t length;
+    struct gate__place place;
+};
+
+/* Where a reading is: a copy of it is a way back. */
+struct gate__lexer {
+    struct gate__token token; /* the next one */
+    const char *at;           /* behind it */
+    const char *line_start;
+    const char *file;
+    unsigned line;
+    unsigned pack;                  /* #pragma pack's bytes, or 0 */
+    const struct gate__pack *packs; /* those that were pushed */
+};
+
+/* A text that is being read. The first error counts, and makes every later step do nothing: no token is left then. */
+struct gate__reader {
+    struct gate__lexer lexer;
+    gate_decls *decls;
+    gate_error *error;
+    int failed; /* 0, or the code of the first error */
+    unsigned depth;
+    unsigned unevaluated;     /* operands of sizeof, or of what is decided otherwise, that are being read */
+    bool in_parameters;       /* where an array's count may be anything */
+    const char *unknown_type; /* what to say of a name that is no type */
+};
+
+/* Takes the first token. [any] */
+void gate__lex_begin(struct gate__reader *r, const char *text);
+void gate__lex_advance(struct gate__reader *r);
+/* Takes the token if it is that word. [any] */
+bool gate__lex_accept(struct gate__reader *r, int word);
+/* The same, and an error if it is not. [any] */
+void gate__lex_require(struct gate__reader *r, int word);
+/* An error at a token: what was found there, and what is wrong with it. [any] */
+void gate__lex_fail(struct gate__reader *r, const struct gate__token *token, int code, const char *what);
+/* An error at the next token, which is not what was expected. [any] */
+void gate__lex_expected(struct gate__reader *r, const char *what);
+/* Writes "file:line:column" or "line L, column C". [any] */
+void gate__lex_print_place(const struct gate__place *place, char *buffer, size_t size);
+/* Counts a level of nesting, and takes it back; false, and an error, when there are too many. [any] */
+bool gate__lex_enter(struct gate__reader *r);
+void gate__lex_leave(struct gate__reader *r);
+/* Skips to behind what closes an opening bracket that has been read, or to one of two words outside any. [any] */
+void gate__lex_skip_nested(struct gate__reader *r, int open, int close);
+void gate__lex_skip_to(struct gate__reader *r, int word, int other);
+
+static inline bool gate__lex_sees(const struct gate__reader *r, int word) {
+    return r->lexer.token.word == word;
+}
+static inline bool gate__lex_sees_name(const struct gate__reader *r) {
+    return r->lexer.token.kind == GATE__NAME && r->lexer.token.word == 0;
+}
+
+/* scope.c: memory, names, and what a failed reading takes back */
+
+enum gate__space { GATE__ORDINARY, GATE__TAGS, GATE__FILES };
+
+struct gate__entry {
+    gate_decl decl; /* first: hosts hold it */
+    enum gate__space space;
+    bool defined; /* a function's body or a constant's value was given */
+    uint32_t hash;
+    size_t index;             /* in the order of declaration */
+    struct gate__entry *next; /* in its bucket */
+};
+
+struct gate__arena {
+    struct gate__chunk *last;
+};
+
+/* |entries in buckets| == count; entries are in order. */
+struct gate_decls {
+    _Atomic unsigned references;
+    struct gate__arena arena;     /* lives as long as the scope */
+    struct gate__arena scratch;   /* lives for one reading */
+    struct gate__entry **entries; /* count of them, room for more */
+    struct gate__entry **buckets; /* bucket_count of them, a power of two or 0 */
+    size_t count, room, bucket_count;
+    struct gate__change *changes; /* of the reading, the last one first */
+};
+
+/* What a reading may have to take back. */
+struct gate__mark {
+    struct gate__chunk *chunk;
+    size_t used, count;
+};
+
+gate_decls *gate__scope_make(void);
+void gate__scope_retain(gate_decls *decls);
+void gate__scope_release(gate_decls *decls);
+/* Begins a reading; ends it, and takes back all that it did if it failed. [any] */
+struct gate__mark gate__scope_begin(gate_decls *decls);
+void gate__scope_end(gate_decls *decls, const struct gate__mark *mark, bool failed);
+/* Zeroed memory for as long as the scope lives, or the reading; NULL and an error when there is none. [any] */
+void *gate__scope_allocate(struct gate__reader *r, size_t size);
+void *gate__scope_scratch(struct gate__reader *r, size_t size);
+/* Keeps what is at that address, in case that the reading fails. False when there is no memory. [any] */
+bool gate__scope_save(struct gate__reader *r, void *at, size_t size);
+struct gate__entry *gate__scope_find(const gate_decls *decls, enum gate__space space, const char *name, size_t length);
+/* Adds a name, of which there is none; its declaration is to be filled in. NULL when there is no memory. [any] */
+struct gate__entry *gate__scope_add(struct gate__reader *r, enum gate__space space, const struct gate__token *name);
+/* Adds a declaration, or merges it with an earlier one; NULL, and an error, if they contradict each other. The type of a
+ * name that scopes know from their start; NULL for others. [any] */
+struct gate__entry *gate__scope_declare(struct gate__reader *r, const struct gate__token *name, gate_decl decl,
+                                        bool defined);
+const gate_type *gate__scope_known(const char *name, size_t length);
+/* The error of a declaration that contradicts an earlier one. [any] */
+void gate__scope_conflict(struct gate__reader *r, const struct gate__token *name, const gate_decl *earlier,
+                          const char *what);
+
+/* type.c: those that take a reader return NULL, or false, with an error, when there is no memory or the type can't be */
+
+/* What the types of one struct, union or enum share, qualified and aligned as they may be. */
+struct gate__record {
+    struct gate__variant *variants;
+    const char *name;            /* the typedef that names it, if it has no tag */
+    bool used;                   /* by its tag alone */
+    bool defined, being_defined; /* it is complete; its members are being read */
+    bool transparent;            /* a union that is passed as its first member */
+    size_t alignment;            /* bytes: its own */
+    const gate_decl **constants; /* an enum's */
+};
 
 /* The shared constant for a kind that is complete by itself; NULL for the others. [any] */
 const gate_type *gate__type_basic(enum gate_kind kind);
+const gate_type *gate__type_pointer(struct gate__reader *r, const gate_type *target, unsigned qualifiers);
+const gate_type *gate__type_array(struct gate__reader *r, const gate_type *element, size_t count);
+const gate_type *gate__type_vector(struct gate__reader *r, const gate_type *element, size_t size);
+const gate_type *gate__type_function(struct gate__reader *r, gate_signature *signature);
+const gate_type *gate__type_record(struct gate__reader *r, enum gate_kind kind, const char *tag);
+/* The type with more qualifiers, or with an alignment of its own. [any] */
+const gate_type *gate__type_qualified(struct gate__reader *r, const gate_type *type, unsigned qualifiers);
+const gate_type *gate__type_aligned(struct gate__reader *r, const gate_type *type, size_t alignment);
+const gate_type *gate__type_unqualified(struct gate__reader *r, const gate_type *type);
+/* Completes a record, wherever it is used, with what definition says of size, alignment, target, count and fields. */
+void gate__type_complete(struct gate__reader *r, const gate_type *record, const gate_type *definition);
+/* Gives a record without a tag the name of its typedef. [any] */
+void gate__type_name(struct gate__reader *r, const gate_type *type, const char *name);
+bool gate__type_is_complete(const gate_type *type);
+bool gate__type_is_integer(const gate_type *type);
+bool gate__type_is_signed(const gate_type *type);
+/* An enum's integer; any other type itself. [any] */
+const gate_type *gate__type_plain(const gate_type *type);
+/* The alignment that the type has without asking for another. [any] */
+size_t gate__type_natural_alignment(const gate_type *type);
+/* Whether two declarations with these types are of the same thing (C11 6.2.7); and whether two definitions are. [any] */
+bool gate__type_compatible(const gate_type *a, const gate_type *b);
+bool gate__type_same_members(const gate_type *a, const gate_type *b);
+
+/* layout.c */
+
+/* Lays the fields of definition out, whose kind, count and fields are given; alignment is what the record asks for,
+ * in bytes, or 0. False when it is too large for any memory. [any] */
+bool gate__layout_record(gate_type *definition, gate_field *fields, size_t alignment);
+
+/* value.c: what an expression is */
+
+/* Its type always; what it is worth, when that is known without running anything. */
+struct gate__value {
+    const gate_type *type;
+    bool is_known;
+    bool is_place;          /* an object: known, its address is in bits */
+    unsigned __int128 bits; /* of integers and pointers, extended by the sign that the type has */
+    long double real;       /* of floating types */
+};
+
+/* These fail at the token, with what C says about it. [any] */
+struct gate__value gate__value_integer(enum gate_kind kind, unsigned __int128 bits);
+struct gate__value gate__value_number(struct gate__reader *r, const struct gate__token *token);
+struct gate__value gate__value_character(struct gate__reader *r, const struct gate__token *token);
+/* Adds what a string's characters take to *length, and makes *kind the type of one. With a buffer, it gets the bytes of a
+ * narrow string. */
+void gate__value_string(struct gate__reader *r, const struct gate__token *token, enum gate_kind *kind, size_t *length,
+                        char *buffer);
+struct gate__value gate__value_convert(struct gate__reader *r, struct gate__value value, const gate_type *type,
+                                       const struct gate__token *token);
+struct gate__value gate__value_unary(struct gate__reader *r, int operator, struct gate__value value,
+                                     const struct gate__token *token);
+struct gate__value gate__value_binary(struct gate__reader *r, int operator, struct gate__value left,
+                                      struct gate__value right, const struct gate__token *token);
+/* Whether it is not zero; and the type that both come to (C11 6.3.1.8). */
+bool gate__value_is_true(const struct gate__value *value);
+const gate_type *gate__value_common_type(const gate_type *a, const gate_type *b);
+
+/* constant.c: expressions */
+
+/* Any expression but one with commas; what is not constant is not known. [any] */
+struct gate__value gate__constant_read(struct gate__reader *r);
+/* One that has to be an integer constant. [any] */
+struct gate__value gate__constant_integer(struct gate__reader *r);
+/* A type's name or an expression in parentheses, as of typeof: its type. [any] */
+const gate_type *gate__constant_type_of(struct gate__reader *r);
+
+/* attribute.c */
+
+struct gate__attributes {
+    size_t largest, last; /* bytes: of the alignments asked for, what counts for objects, and for types */
+    size_t vector;        /* bytes, or 0 */
+    char mode[8];         /* "QI", "SF", ...; or empty */
+    bool is_packed, is_transparent;
+};
+
+/* Reads attributes, as many as there are. [any] */
+void gate__attribute_read(struct gate__reader *r, struct gate__attributes *attributes);
+/* Reads _Alignas(...), whose word has been read. [any] */
+void gate__attribute_alignas(struct gate__reader *r, struct gate__attributes *attributes);
+/* The type that attributes make of a base, to which a declarator is to be applied, and of what is declared. [any] */
+const gate_type *gate__attribute_of_base(struct gate__reader *r, const gate_type *type,
+                                         const struct gate__attributes *attributes);
+const gate_type *gate__attribute_of_declared(struct gate__reader *r, const gate_type *type,
+                                             const struct gate__attributes *attributes);
+
+/* specifier.c: what stands before a declarator */
+
+struct gate__specifiers {
+    const gate_type *type;
+    int storage;  /* GATE__TYPEDEF, GATE__EXTERN, GATE__STATIC, ...; or 0 */
+    bool defines; /* a tag, or an enum's constants */
+    struct gate__attributes attributes;
+};
+
+/* Whether a type's name or a declaration begins here. [any] */
+bool gate__specifier_begins(const struct gate__reader *r);
+/* Reads them. [any] */
+struct gate__specifiers gate__specifier_read(struct gate__reader *r);
+/* Reads qualifiers, as many as there are. [any] */
+unsigned gate__specifier_qualifiers(struct gate__reader *r);
+
+/* decl.c: declarators and declarations */
+
+/* Whether a declarator has to name something. */
+enum gate__naming { GATE__NAMED, GATE__MAY_BE_NAMED, GATE__UNNAMED };
+
+struct gate__declared {
+    struct gate__token name; /* or, of length 0, the place */
+    const gate_type *type;
+    const char *label;                  /* an asm label's, or NULL */
+    struct gate__attributes attributes; /* the specifiers', too */
+};
+
+/* Reads a declarator and the attributes that belong to it. [any] */
+struct gate__declared gate__decl_declarator(struct gate__reader *r, const struct gate__specifiers *specifiers,
+                                            enum gate__naming naming);
+/* Reads a type's name. [any] */
+const gate_type *gate__decl_type_name(struct gate__reader *r);
+/* Reads a function's type, with names as a declaration may have them, up to the end of the text. [any] */
+const gate_type *gate__decl_function(struct gate__reader *r);
+/* Reads declarations up to the end of the text. [any] */
+void gate__decl_read(struct gate__reader *r);
+/* Reads a static assertion, whose word has been read. [any] */
+void gate__decl_assertion(struct gate__reader *r);
+
+/* decls.c */
+
+/* Runs read on text, on the system stack, and ends the reading. [any] */
+int gate__decls_run(gate_decls *decls, const char *text, void (*read)(struct gate__reader *r, void *data), void *data,
+                    gate_error *error);
+
+/* signature.c */
+
 /* Zeroed memory that the signature owns; NULL when there is none. [any] */
-void *gate__type_allocate(gate_signature *owner, size_t size);
-/* Frees all that the signature owns. [any] */
-void gate__type_free_owned(gate_signature *owner);
-
-/* decl.c */
-
-/* Reads text into *signature, which is zeroed and owns what it gets, even on error. [any] */
-int gate__decl_parse(const char *text, gate_signature *signature, gate_error *error);
+void *gate__signature_allocate(gate_signature *owner, size_t size);
 
 /* ffi.c */
 

@@ -21,7 +21,7 @@
 __attribute__((weak, visibility("default"))) void __msan_unpoison(const volatile void *address, size_t size);
 
 static enum gate__load load_of(const gate_type *type) {
-    switch (type->kind) {
+    switch (gate__type_plain(type)->kind) {
     case GATE_CHAR:
         return (char)-1 < 0 ? GATE__LOAD_S8 : GATE__LOAD_U8;
     case GATE_SCHAR:
@@ -36,7 +36,6 @@ static enum gate__load load_of(const gate_type *type) {
     case GATE_INT:
         return GATE__LOAD_S32;
     case GATE_UINT:
-    case GATE_ENUM:
     case GATE_FLOAT:
         return GATE__LOAD_U32;
     case GATE_LONG:
@@ -82,7 +81,8 @@ int gate__plan_make(gate_signature *signature, gate_error *error) {
     if (__msan_unpoison || signature->count > GATE__CELLS ||
         (result->kind != GATE_VOID && load_of(result) == GATE__LOAD_NONE))
         return 0;
-    struct gate__plan *plan = gate__type_allocate(signature, sizeof *plan + signature->count * sizeof *plan->steps);
+    struct gate__plan *plan =
+        gate__signature_allocate(signature, sizeof *plan + signature->count * sizeof *plan->steps);
     if (!plan)
         return gate__fail(error, -ENOMEM, "no memory to prepare a signature");
     for (size_t i = 0; i < signature->count; i++) {

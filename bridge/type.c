@@ -1,226 +1,402 @@
-/* Types and signatures: what kinds there are, how they read in C, and who owns what they need.
+/* Types: what kinds there are, how one is made of another, and when two are the same.
+ *
+ * A struct, union or enum is one record, and a type for each set of qualifiers and each alignment that it is used with.
+ * When it is completed, all of them are. Types are made of each other without end, in text that is short: so they have
+ * a depth and a weight, which bound the recursion and the time of whoever walks them. What has a name ends such a
+ * walk, and weighs nothing.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "bridge/internal.h"
-#include "runtime/internal.h"
 
-#define BASIC(kind, type, name) [kind] = {{kind, 0, sizeof(type), _Alignof(type), NULL, NULL, NULL}, name}
-#define SIZELESS(kind, name) [kind] = {{kind, 0, 0, 0, NULL, NULL, NULL}, name}
+struct gate__variant {
+    gate_type type; /* first */
+    size_t asked;   /* bytes: the alignment of its own, or 0 */
+    struct gate__variant *next;
+};
 
-/* Every kind: its type without qualifiers, as the compiler lays it out, and its name. */
-static const struct {
-    gate_type type;
-    const char *name;
-} kinds[GATE_KINDS] = {
-    SIZELESS(GATE_VOID, "void"),
-    BASIC(GATE_BOOL, _Bool, "_Bool"),
-    BASIC(GATE_CHAR, char, "char"),
-    BASIC(GATE_SCHAR, signed char, "signed char"),
-    BASIC(GATE_UCHAR, unsigned char, "unsigned char"),
-    BASIC(GATE_SHORT, short, "short"),
-    BASIC(GATE_USHORT, unsigned short, "unsigned short"),
-    BASIC(GATE_INT, int, "int"),
-    BASIC(GATE_UINT, unsigned, "unsigned int"),
-    BASIC(GATE_LONG, long, "long"),
-    BASIC(GATE_ULONG, unsigned long, "unsigned long"),
-    BASIC(GATE_LLONG, long long, "long long"),
-    BASIC(GATE_ULLONG, unsigned long long, "unsigned long long"),
-    BASIC(GATE_FLOAT, float, "float"),
-    BASIC(GATE_DOUBLE, double, "double"),
-    BASIC(GATE_LDOUBLE, long double, "long double"),
-    BASIC(GATE_FLOAT_COMPLEX, float _Complex, "float _Complex"),
-    BASIC(GATE_DOUBLE_COMPLEX, double _Complex, "double _Complex"),
-    BASIC(GATE_LDOUBLE_COMPLEX, long double _Complex, "long double _Complex"),
-    BASIC(GATE_POINTER, void *, "pointer"),
-    SIZELESS(GATE_FUNCTION, "function"),
-    SIZELESS(GATE_ARRAY, "array"),
-    SIZELESS(GATE_STRUCT, "struct"),
-    SIZELESS(GATE_UNION, "union"),
-    BASIC(GATE_ENUM, unsigned, "enum"),
+#define OF_SIZE(kind_, size_) [kind_] = {.kind = kind_, .size = size_, .alignment = size_}
+#define OF_TYPE(kind_, type_) [kind_] = {.kind = kind_, .size = sizeof(type_), .alignment = _Alignof(type_)}
+
+/* The kinds that are complete by themselves, as the compiler lays them out; it may lack the last ones. */
+static const gate_type basic[GATE_POINTER] = {
+    OF_SIZE(GATE_VOID, 0),
+    OF_TYPE(GATE_BOOL, _Bool),
+    OF_TYPE(GATE_CHAR, char),
+    OF_TYPE(GATE_SCHAR, signed char),
+    OF_TYPE(GATE_UCHAR, unsigned char),
+    OF_TYPE(GATE_SHORT, short),
+    OF_TYPE(GATE_USHORT, unsigned short),
+    OF_TYPE(GATE_INT, int),
+    OF_TYPE(GATE_UINT, unsigned),
+    OF_TYPE(GATE_LONG, long),
+    OF_TYPE(GATE_ULONG, unsigned long),
+    OF_TYPE(GATE_LLONG, long long),
+    OF_TYPE(GATE_ULLONG, unsigned long long),
+    OF_TYPE(GATE_INT128, __int128),
+    OF_TYPE(GATE_UINT128, unsigned __int128),
+    OF_TYPE(GATE_FLOAT, float),
+    OF_TYPE(GATE_DOUBLE, double),
+    OF_TYPE(GATE_LDOUBLE, long double),
+    OF_TYPE(GATE_FLOAT_COMPLEX, float _Complex),
+    OF_TYPE(GATE_DOUBLE_COMPLEX, double _Complex),
+    OF_TYPE(GATE_LDOUBLE_COMPLEX, long double _Complex),
+    OF_SIZE(GATE_FLOAT16, 2),
+    OF_SIZE(GATE_FLOAT128, 16),
+    [GATE_FLOAT16_COMPLEX] = {.kind = GATE_FLOAT16_COMPLEX, .size = 4, .alignment = 2},
+    [GATE_FLOAT128_COMPLEX] = {.kind = GATE_FLOAT128_COMPLEX, .size = 32, .alignment = 16},
 };
 
 const gate_type *gate__type_basic(enum gate_kind kind) {
-    return kind < GATE_POINTER ? &kinds[kind].type : NULL;
+    return kind < GATE_POINTER ? &basic[kind] : NULL;
 }
 
-/* Ownership */
+static bool has_record(const gate_type *type) {
+    return type->kind == GATE_STRUCT || type->kind == GATE_UNION || type->kind == GATE_ENUM;
+}
 
-struct gate__allocation {
-    struct gate__allocation *next;
-    max_align_t data[];
-};
+const gate_type *gate__type_plain(const gate_type *type) {
+    return type->kind == GATE_ENUM ? type->target : type;
+}
 
-void *gate__type_allocate(gate_signature *owner, size_t size) {
-    struct gate__allocation *allocation = calloc(1, sizeof *allocation + size);
-    if (!allocation)
+bool gate__type_is_integer(const gate_type *type) {
+    return (type->kind >= GATE_BOOL && type->kind <= GATE_UINT128) || type->kind == GATE_ENUM;
+}
+
+bool gate__type_is_signed(const gate_type *type) {
+    switch (gate__type_plain(type)->kind) {
+    case GATE_CHAR:
+        return (char)-1 < 0;
+    case GATE_SCHAR:
+    case GATE_SHORT:
+    case GATE_INT:
+    case GATE_LONG:
+    case GATE_LLONG:
+    case GATE_INT128:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool gate__type_is_complete(const gate_type *type) {
+    if (type->kind == GATE_ARRAY)
+        return type->count != GATE_COUNT_UNKNOWN;
+    if (type->kind == GATE_STRUCT || type->kind == GATE_UNION)
+        return type->record->defined;
+    return type->kind != GATE_VOID && type->kind != GATE_FUNCTION;
+}
+
+/* GCC makes what processors can exchange at once lie as they need it. */
+static size_t raised_alignment(const gate_type *type, size_t alignment) {
+    bool exchanged = type->size && type->size <= 16 && !(type->size & (type->size - 1));
+    return type->qualifiers & GATE_ATOMIC && exchanged && alignment < type->size ? type->size : alignment;
+}
+
+size_t gate__type_natural_alignment(const gate_type *type) {
+    size_t alignment = has_record(type)              ? type->record->alignment
+                       : type->kind == GATE_POINTER  ? _Alignof(void *)
+                       : type->kind == GATE_ARRAY    ? type->target->alignment
+                       : type->kind == GATE_VECTOR   ? type->size
+                       : type->kind == GATE_FUNCTION ? 0
+                                                     : basic[type->kind].alignment;
+    return raised_alignment(type, alignment);
+}
+
+/* Making */
+
+static void add_part(gate_type *type, const gate_type *part) {
+    type->depth = part->depth >= type->depth ? part->depth + 1 : type->depth;
+    type->weight += part->weight + 1;
+}
+
+/* Bounds what was made; NULL if it is too much. */
+static const gate_type *bounded(struct gate__reader *r, const gate_type *type) {
+    if (type->depth > GATE__DEPTH_MAX)
+        gate__lex_fail(r, &r->lexer.token, -EINVAL, "and a type that is nested too deeply: 64 levels are the most");
+    if (type->weight > GATE__WEIGHT_MAX)
+        gate__lex_fail(r, &r->lexer.token, -EINVAL, "and a type without a name that has more than a million parts");
+    return r->failed ? NULL : type;
+}
+
+static const gate_type *make(struct gate__reader *r, gate_type type) {
+    gate_type *made = gate__scope_allocate(r, sizeof *made);
+    if (!made)
         return NULL;
-    allocation->next = owner->owned;
-    owner->owned = allocation;
-    return allocation->data;
+    *made = type;
+    return bounded(r, made);
 }
 
-void gate__type_free_owned(gate_signature *owner) {
-    while (owner->owned) {
-        struct gate__allocation *allocation = owner->owned;
-        owner->owned = allocation->next;
-        free(allocation);
+const gate_type *gate__type_pointer(struct gate__reader *r, const gate_type *target, unsigned qualifiers) {
+    gate_type type = {.kind = GATE_POINTER, .qualifiers = qualifiers, .target = target};
+    type.size = GATE__POINTER_SIZE;
+    type.alignment = _Alignof(void *);
+    add_part(&type, target);
+    return make(r, type);
+}
+
+const gate_type *gate__type_array(struct gate__reader *r, const gate_type *element, size_t count) {
+    gate_type type = {.kind = GATE_ARRAY, .target = element, .count = count};
+    type.size = count < GATE_COUNT_VARIABLE ? count * element->size : 0;
+    type.alignment = element->alignment;
+    add_part(&type, element);
+    return make(r, type);
+}
+
+const gate_type *gate__type_vector(struct gate__reader *r, const gate_type *element, size_t size) {
+    gate_type type = {.kind = GATE_VECTOR, .target = element, .size = size, .alignment = size};
+    type.count = size / element->size;
+    type.qualifiers = element->qualifiers;
+    add_part(&type, element);
+    return make(r, type);
+}
+
+const gate_type *gate__type_function(struct gate__reader *r, gate_signature *signature) {
+    gate_type type = {.kind = GATE_FUNCTION, .function = signature};
+    add_part(&type, signature->result);
+    for (size_t i = 0; i < signature->count; i++)
+        add_part(&type, signature->parameters[i]);
+    return make(r, type);
+}
+
+/* Records */
+
+static struct gate__variant *add_variant(struct gate__reader *r, const gate_type *type, size_t asked) {
+    struct gate__variant *variant = gate__scope_allocate(r, sizeof *variant);
+    struct gate__record *record = type->record;
+    if (!variant || !gate__scope_save(r, &record->variants, sizeof record->variants))
+        return NULL;
+    variant->type = *type;
+    variant->asked = asked;
+    variant->next = record->variants;
+    record->variants = variant;
+    return variant;
+}
+
+const gate_type *gate__type_record(struct gate__reader *r, enum gate_kind kind, const char *tag) {
+    gate_type type = {.kind = kind, .tag = tag, .record = gate__scope_allocate(r, sizeof *type.record)};
+    if (!type.record)
+        return NULL;
+    if (kind == GATE_ENUM) {
+        type.target = &basic[GATE_UINT];
+        type.size = type.target->size;
+        type.alignment = type.record->alignment = type.target->alignment;
     }
+    struct gate__variant *variant = add_variant(r, &type, 0);
+    return variant ? &variant->type : NULL;
 }
 
-/* Signatures */
-
-/* One request to parse, so that it can be run on the system stack with a single argument. */
-struct request {
-    const char *text;
-    gate_signature *signature;
-    gate_error *error;
-    int failed;
-};
-
-static void parse(void *data) {
-    struct request *r = data;
-    r->failed = gate__decl_parse(r->text, r->signature, r->error);
-    if (!r->failed)
-        r->failed = gate__ffi_prepare(r->signature, r->error);
-    if (!r->failed)
-        r->failed = gate__plan_make(r->signature, r->error);
+/* The variant that differs by its qualifiers or its alignment, 0 for the record's own. */
+static const gate_type *variant_of(struct gate__reader *r, const gate_type *type, unsigned qualifiers, size_t asked) {
+    struct gate__variant *variant = type->record->variants;
+    while (variant && (variant->type.qualifiers != qualifiers || variant->asked != asked))
+        variant = variant->next;
+    if (variant)
+        return &variant->type;
+    variant = add_variant(r, type, asked);
+    if (!variant)
+        return NULL;
+    variant->type.qualifiers = qualifiers;
+    variant->type.alignment = raised_alignment(&variant->type, asked ? asked : type->record->alignment);
+    return &variant->type;
 }
 
-int gate_signature_parse(const char *text, gate_signature **result, gate_error *error) {
-    gate_signature *signature = calloc(1, sizeof *signature);
-    if (!signature)
-        return gate__fail(error, -ENOMEM, "no memory for a signature");
-    struct request r = {text, signature, error, 0};
-    gate__switch_call(gate__m(), parse, &r);
-    if (r.failed)
-        gate_signature_free(signature);
-    else
-        *result = signature;
-    return r.failed;
+static size_t asked_by(const gate_type *type) {
+    return ((const struct gate__variant *)(const void *)type)->asked;
 }
 
-void gate_signature_free(gate_signature *signature) {
-    if (!signature)
+static const gate_type *with_qualifiers(struct gate__reader *r, const gate_type *type, unsigned qualifiers) {
+    if (has_record(type))
+        return variant_of(r, type, qualifiers, asked_by(type));
+    gate_type other = *type;
+    other.qualifiers = qualifiers;
+    other.alignment = raised_alignment(&other, type->alignment);
+    return make(r, other);
+}
+
+const gate_type *gate__type_qualified(struct gate__reader *r, const gate_type *type, unsigned qualifiers) {
+    if (!type || type->kind == GATE_FUNCTION || !(qualifiers & ~type->qualifiers))
+        return type;
+    if (type->kind != GATE_ARRAY)
+        return with_qualifiers(r, type, type->qualifiers | qualifiers);
+    const gate_type *element = gate__type_qualified(r, type->target, qualifiers);
+    if (!element || element == type->target)
+        return element ? type : NULL;
+    gate_type other = *type;
+    other.target = element;
+    return make(r, other);
+}
+
+const gate_type *gate__type_unqualified(struct gate__reader *r, const gate_type *type) {
+    if (!type->qualifiers)
+        return type;
+    return type->kind < GATE_POINTER ? &basic[type->kind] : with_qualifiers(r, type, 0);
+}
+
+const gate_type *gate__type_aligned(struct gate__reader *r, const gate_type *type, size_t alignment) {
+    if (!type || type->alignment == alignment || type->kind == GATE_FUNCTION || type->kind == GATE_VOID)
+        return type;
+    if (has_record(type))
+        return variant_of(r, type, type->qualifiers, alignment);
+    gate_type other = *type;
+    other.alignment = alignment;
+    return make(r, other);
+}
+
+static void complete_variant(struct gate__reader *r, struct gate__variant *variant, const gate_type *definition) {
+    gate_type *type = &variant->type;
+    if (!gate__scope_save(r, type, sizeof *type))
         return;
-    gate__type_free_owned(signature);
-    free(signature);
+    size_t alignment = variant->asked > definition->alignment ? variant->asked : definition->alignment;
+    type->size = definition->size;
+    type->alignment = raised_alignment(type, alignment);
+    type->target = definition->target;
+    type->count = definition->count;
+    type->fields = definition->fields;
+    type->depth = definition->depth;
+    type->weight = definition->weight;
 }
 
-const gate_type *gate_signature_result(const gate_signature *signature) {
-    return signature->result;
+void gate__type_complete(struct gate__reader *r, const gate_type *type, const gate_type *definition) {
+    struct gate__record *record = type->record;
+    gate_type complete = *definition;
+    bool has_fields = type->kind != GATE_ENUM;
+    for (size_t i = 0; !type->tag && i < definition->count; i++)
+        add_part(&complete, has_fields ? definition->fields[i].type : &basic[GATE_INT]);
+    if (r->failed || !bounded(r, &complete) || !gate__scope_save(r, record, sizeof *record))
+        return;
+    record->defined = true;
+    record->alignment = definition->alignment;
+    record->constants = definition->record ? definition->record->constants : NULL;
+    for (struct gate__variant *variant = record->variants; variant; variant = variant->next)
+        complete_variant(r, variant, &complete);
 }
 
-size_t gate_signature_count(const gate_signature *signature) {
-    return signature->count;
-}
-
-const gate_type *gate_signature_parameter(const gate_signature *signature, size_t index) {
-    return index < signature->count ? signature->parameters[index] : NULL;
-}
-
-/* Printing. A declarator is written around what it declares: what stands before the place of the name,
- * and what stands behind it. */
-
-struct text {
-    char *buffer;
-    size_t size, length; /* length counts what does not fit, too */
-    char last;
-};
-
-static void put(struct text *text, const char *string) {
-    for (; *string; string++, text->length++) {
-        if (text->length + 1 < text->size)
-            text->buffer[text->length] = *string;
-        text->last = *string;
+void gate__type_name(struct gate__reader *r, const gate_type *type, const char *name) {
+    struct gate__record *record = has_record(type) ? type->record : NULL;
+    if (!record || type->tag || record->name || type->qualifiers || asked_by(type) ||
+        !gate__scope_save(r, record, sizeof *record))
+        return;
+    record->name = name;
+    for (struct gate__variant *variant = record->variants; variant; variant = variant->next) {
+        if (!gate__scope_save(r, &variant->type, sizeof variant->type))
+            return;
+        variant->type.depth = variant->type.weight = 0;
     }
 }
 
-static void put_qualifiers(struct text *text, unsigned qualifiers) {
-    static const char *const names[] = {"const ", "volatile ", "restrict "};
-    for (unsigned i = 0; i < 3; i++) {
-        if (qualifiers & 1u << i)
-            put(text, names[i]);
+/* Sameness */
+
+static bool are_compatible(const gate_type *a, const gate_type *b, unsigned ignored);
+
+static bool same_signatures(const gate_signature *a, const gate_signature *b) {
+    if (!are_compatible(a->result, b->result, ~0u))
+        return false;
+    if (a->unspecified || b->unspecified)
+        return true;
+    if (a->count != b->count || a->variadic != b->variadic)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        if (!are_compatible(a->parameters[i], b->parameters[i], ~0u))
+            return false;
+    }
+    return true;
+}
+
+static bool same_texts(const char *a, const char *b) {
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_fields(const gate_type *a, const gate_type *b) {
+    for (size_t i = 0; i < a->count; i++) {
+        const gate_field *x = &a->fields[i], *y = &b->fields[i];
+        if (!same_texts(x->name, y->name) || x->offset != y->offset || x->bit_offset != y->bit_offset ||
+            x->bit_width != y->bit_width || x->is_bit_field != y->is_bit_field || !are_compatible(x->type, y->type, 0))
+            return false;
+    }
+    return true;
+}
+
+static bool same_constants(const gate_type *a, const gate_type *b) {
+    for (size_t i = 0; i < a->count; i++) {
+        const gate_decl *x = a->record->constants[i], *y = b->record->constants[i];
+        if (strcmp(x->name, y->name) != 0 || x->value != y->value)
+            return false;
+    }
+    return a->target == b->target;
+}
+
+bool gate__type_same_members(const gate_type *a, const gate_type *b) {
+    if (a->kind != b->kind || a->count != b->count || a->size != b->size || a->alignment != b->alignment)
+        return false;
+    return a->kind == GATE_ENUM ? same_constants(a, b) : same_fields(a, b);
+}
+
+/* Those without tags are the same if they look the same: a text may have been read before. */
+static bool same_records(const gate_type *a, const gate_type *b) {
+    if (a->record == b->record)
+        return true;
+    return !a->tag && !b->tag && a->record->defined && b->record->defined &&
+           same_texts(a->record->name, b->record->name) && gate__type_same_members(a, b);
+}
+
+static bool same_counts(const gate_type *a, const gate_type *b) {
+    return a->count == b->count || a->count >= GATE_COUNT_VARIABLE || b->count >= GATE_COUNT_VARIABLE;
+}
+
+static bool are_compatible(const gate_type *a, const gate_type *b, unsigned ignored) {
+    if (a == b)
+        return true;
+    if ((a->qualifiers ^ b->qualifiers) & ~ignored)
+        return false;
+    if (a->kind != b->kind)
+        return (a->kind == GATE_ENUM || b->kind == GATE_ENUM) && gate__type_plain(a)->kind == gate__type_plain(b)->kind;
+    switch (a->kind) {
+    case GATE_POINTER:
+        return are_compatible(a->target, b->target, 0);
+    case GATE_ARRAY:
+        return same_counts(a, b) && are_compatible(a->target, b->target, 0);
+    case GATE_VECTOR:
+        return a->count == b->count && are_compatible(a->target, b->target, ~0u);
+    case GATE_FUNCTION:
+        return same_signatures(a->function, b->function);
+    case GATE_STRUCT:
+    case GATE_UNION:
+    case GATE_ENUM:
+        return same_records(a, b);
+    default:
+        return true;
     }
 }
 
-static void put_type(struct text *text, const gate_type *type);
+bool gate__type_compatible(const gate_type *a, const gate_type *b) {
+    return are_compatible(a, b, 0);
+}
 
-static void put_parameters(struct text *text, const gate_signature *signature) {
-    put(text, "(");
-    for (size_t i = 0; i < signature->count; i++) {
-        put(text, i ? ", " : "");
-        put_type(text, signature->parameters[i]);
+/* What hosts ask */
+
+int gate_type_field(const gate_type *type, const char *name, gate_field *field) {
+    if ((type->kind != GATE_STRUCT && type->kind != GATE_UNION) || !type->record->defined)
+        return -EINVAL;
+    for (size_t i = 0; i < type->count; i++) {
+        const gate_field *candidate = &type->fields[i];
+        bool anonymous = !candidate->name && !candidate->is_bit_field;
+        if (candidate->name && strcmp(candidate->name, name) == 0) {
+            *field = *candidate;
+            return 0;
+        }
+        if (anonymous && gate_type_field(candidate->type, name, field) == 0) {
+            field->offset += candidate->offset;
+            return 0;
+        }
     }
-    put(text, signature->count ? ")" : "void)");
+    return -ENOENT;
 }
 
-/* A pointer to these needs parentheses, as what stands behind the name binds more tightly. */
-static bool stands_behind(const gate_type *type) {
-    return type->kind == GATE_FUNCTION || type->kind == GATE_ARRAY;
-}
-
-static void put_before(struct text *text, const gate_type *type) {
-    if (type->kind == GATE_POINTER) {
-        put_before(text, type->target);
-        put(text, stands_behind(type->target) ? "(*" : "*");
-        put_qualifiers(text, type->qualifiers);
-    } else if (stands_behind(type)) {
-        put_before(text, type->kind == GATE_ARRAY ? type->target : type->function->result);
-    } else {
-        put_qualifiers(text, type->qualifiers);
-        put(text, kinds[type->kind].name);
-        put(text, " ");
-        put(text, type->tag ? type->tag : "");
-        put(text, type->tag ? " " : "");
-    }
-}
-
-static void put_count(struct text *text, const gate_type *array) {
-    char count[24] = "";
-    if (array->size)
-        snprintf(count, sizeof count, "%zu", array->size / array->target->size);
-    put(text, "[");
-    put(text, count);
-    put(text, "]");
-}
-
-static void put_behind(struct text *text, const gate_type *type) {
-    if (type->kind == GATE_POINTER) {
-        put(text, stands_behind(type->target) ? ")" : "");
-        put_behind(text, type->target);
-    } else if (type->kind == GATE_ARRAY) {
-        put_count(text, type);
-        put_behind(text, type->target);
-    } else if (type->kind == GATE_FUNCTION) {
-        put_parameters(text, type->function);
-        put_behind(text, type->function->result);
-    }
-}
-
-/* The space that ends a specifier or a qualifier is for a name or a star: nothing may follow it. */
-static void drop_space(struct text *text) {
-    if (text->last == ' ')
-        text->length--;
-    text->last = '\0';
-}
-
-static void put_type(struct text *text, const gate_type *type) {
-    put_before(text, type);
-    if (!stands_behind(type))
-        drop_space(text);
-    put_behind(text, type);
-}
-
-size_t gate_type_print(const gate_type *type, char *buffer, size_t size) {
-    struct text text = {buffer, size, 0, '\0'};
-    put_type(&text, type);
-    if (size)
-        buffer[text.length < size ? text.length : size - 1] = '\0';
-    return text.length;
+const gate_decl *gate_type_constant(const gate_type *type, size_t index) {
+    return type->kind == GATE_ENUM && type->record->constants && index < type->count ? type->record->constants[index]
+                                                                                     : NULL;
 }

@@ -36,7 +36,11 @@ enum {
     GATE__FIRST_LOOK = GATE__TUNED(20 * 1000, 1000),
     GATE__LOOK_AT_CALLS = GATE__TUNED(200 * 1000, 2000),
     GATE__LAST_LOOK = GATE__TUNED(5 * 1000 * 1000, 100 * 1000),
-    GATE__RUNS_LONG = GATE__TUNED(10 * 1000 * 1000, 50 * 1000)
+    GATE__RUNS_LONG = GATE__TUNED(10 * 1000 * 1000, 50 * 1000),
+
+    /* scope.c, bytes: what memory for types is taken in */
+    GATE__FIRST_CHUNK = GATE__TUNED(1024, 0),
+    GATE__LARGEST_CHUNK = GATE__TUNED(64 * 1024, 0)
 };
 
 #endif

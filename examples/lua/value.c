@@ -20,9 +20,18 @@ static bool is_integer(enum gate_kind kind) {
     return (kind >= GATE_CHAR && kind <= GATE_ULLONG) || kind == GATE_ENUM;
 }
 
-static bool is_unsigned(enum gate_kind kind) {
+static bool is_unsigned(const gate_type *type) {
+    enum gate_kind kind = type->kind == GATE_ENUM ? type->target->kind : type->kind;
     return kind == GATE_UCHAR || kind == GATE_USHORT || kind == GATE_UINT || kind == GATE_ULONG ||
-           kind == GATE_ULLONG || kind == GATE_ENUM || (kind == GATE_CHAR && (char)-1 > 0);
+           kind == GATE_ULLONG || (kind == GATE_CHAR && (char)-1 > 0);
+}
+
+static bool is_real(enum gate_kind kind) {
+    return kind == GATE_FLOAT || kind == GATE_DOUBLE || kind == GATE_LDOUBLE;
+}
+
+static bool has_value(enum gate_kind kind) {
+    return kind == GATE_BOOL || kind == GATE_POINTER || is_integer(kind) || is_real(kind);
 }
 
 static const char *print_type(lua_State *L, const gate_type *type) {
@@ -36,8 +45,9 @@ static const char *print_signature(lua_State *L, const gate_signature *signature
     return print_type(L, &function);
 }
 
+/* What has no value may be pointed to, if it is no number that C has and Lua has not. */
 static void check_type(lua_State *L, const gate_type *type) {
-    if (type->kind >= GATE_FLOAT_COMPLEX && type->kind <= GATE_LDOUBLE_COMPLEX)
+    if (type->kind < GATE_POINTER && type->kind != GATE_VOID && !has_value(type->kind))
         luaL_error(L, "%s has no Lua value", print_type(L, type));
 }
 
@@ -57,11 +67,11 @@ static const char *mismatch(lua_State *L, int index, const gate_type *type) {
 static lua_Integer narrowed(const gate_type *type, lua_Integer value) {
     switch (type->size) {
     case 1:
-        return is_unsigned(type->kind) ? (uint8_t)value : (int8_t)value;
+        return is_unsigned(type) ? (uint8_t)value : (int8_t)value;
     case 2:
-        return is_unsigned(type->kind) ? (uint16_t)value : (int16_t)value;
+        return is_unsigned(type) ? (uint16_t)value : (int16_t)value;
     case 4:
-        return is_unsigned(type->kind) ? (lua_Integer)(uint32_t)value : (int32_t)value;
+        return is_unsigned(type) ? (lua_Integer)(uint32_t)value : (int32_t)value;
     default: /* 64 bits take any Lua integer: those beyond its range are negative in Lua */
         return value;
     }
@@ -103,7 +113,7 @@ static bool is_compatible(const gate_type *wanted, const gate_type *given) {
         return false;
     if (wanted->kind == GATE_POINTER)
         return is_compatible(wanted->target, given->target);
-    return !wanted->tag || strcmp(wanted->tag, given->tag) == 0;
+    return wanted->tag && given->tag ? strcmp(wanted->tag, given->tag) == 0 : wanted->tag == given->tag;
 }
 
 /* A callback or a bound function, where its signature is the one that is asked for. */
@@ -250,7 +260,7 @@ static lua_Integer count_elements(const struct pointer *pointer) {
 /* The address of the element that the integer at index 2 names. */
 static char *element_at(lua_State *L, const struct pointer *pointer) {
     lua_Integer index = luaL_checkinteger(L, 2);
-    if (pointer->element->size == 0 || pointer->element->kind == GATE_ARRAY)
+    if (!has_value(pointer->element->kind))
         luaL_error(L, "a pointer to %s can't be indexed: use :as(type)", print_type(L, pointer->element));
     if (is_known(pointer) && (index < 0 || index >= count_elements(pointer)))
         luaL_error(L, "index %I out of range: there are %I elements", index, count_elements(pointer));
@@ -370,7 +380,7 @@ static int module_array(lua_State *L) {
                         : lua_istable(L, 2) ? (lua_Integer)lua_rawlen(L, 2)
                                             : luaL_checkinteger(L, 2);
     const gate_type *element = to_type(L, 1);
-    luaL_argcheck(L, element->size, 1, "a type with a size expected");
+    luaL_argcheck(L, has_value(element->kind), 1, "a type with a size expected");
     luaL_argcheck(L, !text || is_byte(element->kind), 1, "a string fills an array of bytes");
     luaL_argcheck(L, count > 0 && (size_t)count <= PTRDIFF_MAX / 2 / element->size, 2, "a positive count expected");
     struct pointer *array = push_array(L, element, (size_t)count * element->size);

@@ -96,7 +96,7 @@ test("a library or symbol that is missing is named, with the loader's words", fu
 end)
 
 test("a signature that does not parse says where and what was expected", function()
-    raises("signature 'int (int': at offset 8: found the end, expected ')'", c.bind, c, "abs", "int (int")
+    raises("signature 'int (int': line 1, column 9: found the end, expected ')'", c.bind, c, "abs", "int (int")
     raises("found 'FILE', no type of that name is known", c.bind, c, "fclose", "int (FILE *)")
     raises("double _Complex has no Lua value", m.bind, m, "csqrt", "double _Complex (double _Complex)")
 end)

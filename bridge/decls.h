@@ -1,0 +1,200 @@
+/* C's types and declarations, read from text as it stands in headers after preprocessing.
+ *
+ * A scope (gate_decls) collects declarations and owns their types; a signature is the type of a function that may be
+ * called, and keeps the scope that it was made from. Layouts are those of GCC for the platform. All since 0.1.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef CALLGATE_BRIDGE_DECLS_H
+#define CALLGATE_BRIDGE_DECLS_H
+
+#include <stdbool.h>
+
+#include "../runtime/runtime.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* Every type of C. _Float32 is read as float, _Float32x and _Float64 as double, _Float64x as long double: they are
+ * represented and passed alike. */
+enum gate_kind {
+    GATE_VOID,
+    GATE_BOOL,
+    GATE_CHAR, /* the three character types are distinct */
+    GATE_SCHAR,
+    GATE_UCHAR,
+    GATE_SHORT,
+    GATE_USHORT,
+    GATE_INT,
+    GATE_UINT,
+    GATE_LONG,
+    GATE_ULONG,
+    GATE_LLONG,
+    GATE_ULLONG,
+    GATE_INT128,
+    GATE_UINT128,
+    GATE_FLOAT16,
+    GATE_FLOAT,
+    GATE_DOUBLE,
+    GATE_LDOUBLE,
+    GATE_FLOAT128,
+    GATE_FLOAT16_COMPLEX,
+    GATE_FLOAT_COMPLEX,
+    GATE_DOUBLE_COMPLEX,
+    GATE_LDOUBLE_COMPLEX,
+    GATE_FLOAT128_COMPLEX,
+    GATE_POINTER,
+    GATE_FUNCTION,
+    GATE_ARRAY,
+    GATE_VECTOR, /* GCC's vector_size */
+    GATE_STRUCT,
+    GATE_UNION,
+    GATE_ENUM,
+    GATE_KINDS /* how many there are */
+};
+
+enum gate_qualifier { GATE_CONST = 1, GATE_VOLATILE = 2, GATE_RESTRICT = 4, GATE_ATOMIC = 8 };
+
+/* Counts of arrays that have none: "[]", and "[*]" or "[n]" in a parameter. */
+#define GATE_COUNT_UNKNOWN SIZE_MAX
+#define GATE_COUNT_VARIABLE (SIZE_MAX - 1)
+
+typedef struct gate_decl gate_decl;
+typedef struct gate_decls gate_decls;
+typedef struct gate_field gate_field;
+typedef struct gate_signature gate_signature;
+typedef struct gate_type gate_type;
+
+/* A type. It lives as long as its scope, or a signature that was made from it. A struct, union or enum that is defined
+ * later is seen as complete wherever it was used before. */
+struct gate_type {
+    enum gate_kind kind;
+    unsigned qualifiers;     /* of enum gate_qualifier */
+    size_t size;             /* bytes; 0 for void, functions, and what is incomplete, empty, or of variable size */
+    size_t alignment;        /* bytes; 0 for void, functions, and structs and unions that are incomplete */
+    const gate_type *target; /* GATE_POINTER: what it points to; GATE_ARRAY, GATE_VECTOR: its elements;
+                                       GATE_ENUM: the integer that it is (unsigned int while it is not defined) */
+    const gate_signature *function; /* GATE_FUNCTION: its signature */
+    const char *tag;                /* GATE_STRUCT, GATE_UNION, GATE_ENUM: its tag, or NULL */
+    size_t count;                   /* of elements, fields, or an enum's constants */
+    const gate_field *fields;       /* GATE_STRUCT, GATE_UNION: count of them, in order */
+
+    struct gate__record *record; /* these are the library's own */
+    unsigned depth, weight;
+};
+
+/* A member of a struct or union. Without a name it is an anonymous struct or union, or a bit-field that only pads. */
+struct gate_field {
+    const char *name;
+    const gate_type *type;
+    size_t offset;       /* bytes; of a bit-field, to the byte that its first bit is in */
+    unsigned bit_offset; /* bits, 0 to 7, from the lowest one of that byte */
+    unsigned bit_width;  /* bits */
+    bool is_bit_field;
+    bool is_packed;   /* its declaration, or the record's, said so */
+    size_t alignment; /* bytes that its declaration asked for, or 0 */
+};
+
+enum gate_decl_kind {
+    GATE_DECL_FUNCTION,
+    GATE_DECL_VARIABLE,
+    GATE_DECL_TYPEDEF,
+    GATE_DECL_CONSTANT, /* of an enum, or a static const integer with an initializer */
+    GATE_DECL_TAG       /* a struct, union or enum */
+};
+
+/* What a name was declared as; it lives as long as the scope. */
+struct gate_decl {
+    enum gate_decl_kind kind;
+    const char *name;
+    const gate_type *type;
+    const char *label;     /* functions and variables: the symbol's name, if an asm label gives it another; else NULL */
+    uint64_t value;        /* constants: extended to 64 bits by the sign that their type has */
+    const char *file;      /* where it was declared first: as a line marker says, or NULL */
+    unsigned line, column; /* from 1; columns count bytes */
+};
+
+/* Makes an empty scope. It knows the names of <stddef.h>, <stdint.h> and <sys/types.h>, and bool; a text may declare them
+ * again as what they are.
+ *
+ * Ownership: *decls is the caller's until gate_decls_free; signatures made from it keep what they need of it longer.
+ * Errors: -ENOMEM. Never blocks. Any thread; a scope is read into, and looked into, by one thread at a time. Its
+ * types and declarations may be looked at by any while nobody reads text into it. */
+int gate_decls_make(gate_decls **decls);
+
+/* Frees a scope: its declarations and types, once no signature made from it is left. NULL is fine. Never blocks. Any
+ * thread. */
+void gate_decls_free(gate_decls *decls);
+
+/* Reads a text of any number of declarations into the scope: all of them or, on an error, none.
+ *
+ * The text is C as compilers take it, with GNU's extensions, after preprocessing. Line markers name files for errors;
+ * #pragma pack is heeded, other pragmas are not; attributes that change no type or layout are skipped, and so are
+ * the bodies of functions and the initializers of variables. Struct tags that a parameter list declares belong to the
+ * whole scope. Declarations may come again if they say the same, definitions too: many texts include one header.
+ *
+ * Errors: -EINVAL for text that is no C, with file, line and column, what was found and what was expected, and for
+ * what contradicts an earlier declaration, with both places; -ENOTSUP for what compilers have and this has not;
+ * -ENOMEM. Never blocks. Any thread. */
+int gate_decls_read(gate_decls *decls, const char *text, gate_error *error);
+
+/* What a name was declared as, or a tag, or the declaration behind previous (NULL: the first), in the order in
+ * which they were read. NULL if there is none. Never block. Any thread. */
+const gate_decl *gate_decls_find(const gate_decls *decls, const char *name);
+const gate_decl *gate_decls_find_tag(const gate_decls *decls, const char *tag);
+const gate_decl *gate_decls_next(const gate_decls *decls, const gate_decl *previous);
+
+/* Reads a type's name, as in "struct point *" or "int[3]". A tag that is new is declared by it, incomplete.
+ *
+ * Ownership: the type is the scope's. Errors: as gate_decls_read. Never blocks. Any thread. */
+int gate_decls_type(gate_decls *decls, const char *text, const gate_type **type, gate_error *error);
+
+/* Makes a signature that is prepared for calls: of a function that was declared, by its name, or of a function's
+ * type in text, as gate_signature_parse takes it.
+ *
+ * Ownership: *signature is the caller's, until gate_signature_free, before or after gate_decls_free.
+ * Errors: as gate_signature_parse. Never blocks. Any thread. */
+int gate_decls_signature(gate_decls *decls, const char *text, gate_signature **signature, gate_error *error);
+
+/* Reads the type of a C function: a declarator without a name, as in "int (const char *, size_t)",
+ * or a prototype with names, as in "int puts(const char *string);". Known are the types of C, and the names that a
+ * scope knows from its start; structs, unions and enums may be named by tags, or defined on the spot. The result is
+ * prepared for calls.
+ *
+ * Ownership: *signature is the caller's, until gate_signature_free.
+ * Errors: -EINVAL for text that is no function type, with line and column, what stands there and what was expected;
+ * -ENOTSUP for what can't be passed yet (variadic functions; structs, unions, vectors, __int128, _Float16 and
+ * _Float128 by value); -ENOMEM. Never blocks. Any thread. */
+int gate_signature_parse(const char *text, gate_signature **signature, gate_error *error);
+
+/* Frees a signature that no function, callback or call uses any more. NULL is fine. */
+void gate_signature_free(gate_signature *signature);
+
+/* The result's type, the number of parameters, the type of one, counted from 0 (NULL beyond the last), and whether
+ * more arguments may follow ("..."). Types live as long as the signature. Never block. Any thread. */
+const gate_type *gate_signature_result(const gate_signature *signature);
+size_t gate_signature_count(const gate_signature *signature);
+const gate_type *gate_signature_parameter(const gate_signature *signature, size_t index);
+bool gate_signature_variadic(const gate_signature *signature);
+
+/* Writes the type in C into buffer, cut to size bytes with its ending NUL; returns the length that
+ * the whole text has, as snprintf does. A struct, union or enum is written as its tag, or as the typedef that names it,
+ * else with its members. In the scope that it comes from, the text reads back to the same type; an enum with its
+ * constants does in one that doesn't have them. Never blocks. Any thread. */
+size_t gate_type_print(const gate_type *type, char *buffer, size_t size);
+
+/* Finds a field by its name, in a struct or union and the anonymous ones in it. *field is a copy, with the offset in
+ * type.
+ * Errors: -EINVAL when type is no struct or union that is complete; -ENOENT. Never blocks. Any thread. */
+int gate_type_field(const gate_type *type, const char *name, gate_field *field);
+
+/* The constant of an enum, counted from 0; NULL beyond the last. It lives as long as the type. Never blocks. Any
+ * thread. */
+const gate_decl *gate_type_constant(const gate_type *type, size_t index);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,268 @@
+/* Types as C writes them. A declarator is written around what it declares: what stands before the place of the name,
+ * and what stands behind it.
+ *
+ * What C has no words for is said with GNU's: __typeof__ of a type with an alignment of its own, since attributes in
+ * a declaration would be those of the whole. #pragma pack is written as the members' own attributes.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
+#include "bridge/internal.h"
+
+static const char *const names[GATE_KINDS] = {
+    [GATE_VOID] = "void",
+    [GATE_BOOL] = "_Bool",
+    [GATE_CHAR] = "char",
+    [GATE_SCHAR] = "signed char",
+    [GATE_UCHAR] = "unsigned char",
+    [GATE_SHORT] = "short",
+    [GATE_USHORT] = "unsigned short",
+    [GATE_INT] = "int",
+    [GATE_UINT] = "unsigned int",
+    [GATE_LONG] = "long",
+    [GATE_ULONG] = "unsigned long",
+    [GATE_LLONG] = "long long",
+    [GATE_ULLONG] = "unsigned long long",
+    [GATE_INT128] = "__int128",
+    [GATE_UINT128] = "unsigned __int128",
+    [GATE_FLOAT16] = "_Float16",
+    [GATE_FLOAT] = "float",
+    [GATE_DOUBLE] = "double",
+    [GATE_LDOUBLE] = "long double",
+    [GATE_FLOAT128] = "_Float128",
+    [GATE_FLOAT16_COMPLEX] = "_Float16 _Complex",
+    [GATE_FLOAT_COMPLEX] = "float _Complex",
+    [GATE_DOUBLE_COMPLEX] = "double _Complex",
+    [GATE_LDOUBLE_COMPLEX] = "long double _Complex",
+    [GATE_FLOAT128_COMPLEX] = "_Float128 _Complex",
+    [GATE_STRUCT] = "struct",
+    [GATE_UNION] = "union",
+    [GATE_ENUM] = "enum",
+};
+
+struct text {
+    char *buffer;
+    size_t size, length; /* length counts what does not fit, too */
+    char last;
+};
+
+static void put(struct text *text, const char *string) {
+    for (; *string; string++, text->length++) {
+        if (text->length + 1 < text->size)
+            text->buffer[text->length] = *string;
+        text->last = *string;
+    }
+}
+
+static void put_number(struct text *text, const char *before, size_t number, const char *behind) {
+    char digits[24];
+    snprintf(digits, sizeof digits, "%zu", number);
+    put(text, before);
+    put(text, digits);
+    put(text, behind);
+}
+
+static void put_qualifiers(struct text *text, unsigned qualifiers) {
+    static const char *const words[] = {"const ", "volatile ", "restrict ", "_Atomic "};
+    for (unsigned i = 0; i < sizeof words / sizeof *words; i++) {
+        if (qualifiers & 1u << i)
+            put(text, words[i]);
+    }
+}
+
+static void put_declaration(struct text *text, const gate_type *type, const char *name);
+
+/* The space that ends a specifier or a qualifier is for a name or a star: nothing else may follow it. */
+static void drop_space(struct text *text) {
+    if (text->last == ' ')
+        text->length--;
+    text->last = '\0';
+}
+
+/* Functions */
+
+static void put_parameters(struct text *text, const gate_signature *signature) {
+    put(text, "(");
+    for (size_t i = 0; i < signature->count; i++) {
+        put(text, i ? ", " : "");
+        put_declaration(text, signature->parameters[i], "");
+    }
+    put(text, signature->variadic ? ", ...)" : signature->count ? ")" : "void)");
+}
+
+/* Members */
+
+static void put_field_attributes(struct text *text, const gate_field *field) {
+    if (!field->is_packed && !field->alignment)
+        return;
+    put(text, " __attribute__((");
+    put(text, field->is_packed ? "packed" : "");
+    put(text, field->is_packed && field->alignment ? ", " : "");
+    if (field->alignment)
+        put_number(text, "aligned(", field->alignment, ")");
+    put(text, "))");
+}
+
+static void put_field(struct text *text, const gate_field *field) {
+    put_declaration(text, field->type, field->name ? field->name : "");
+    if (field->is_bit_field)
+        put_number(text, field->name ? " : " : " : ", field->bit_width, "");
+    put_field_attributes(text, field);
+    put(text, "; ");
+}
+
+static void put_constant(struct text *text, const gate_decl *constant) {
+    char value[32];
+    if (gate__type_is_signed(constant->type))
+        snprintf(value, sizeof value, " = %lld", (long long)constant->value);
+    else
+        snprintf(value, sizeof value, " = %lluu", (unsigned long long)constant->value);
+    put(text, constant->name);
+    put(text, (int64_t)constant->value == INT64_MIN && gate__type_is_signed(constant->type)
+                  ? " = -9223372036854775807 - 1"
+                  : value);
+    put(text, ", ");
+}
+
+/* The least that the members ask for: what is above it was asked for by the record. */
+static size_t members_alignment(const gate_type *type) {
+    gate_type copy = {.kind = type->kind, .count = type->count};
+    size_t least = 1;
+    for (size_t i = 0; i < type->count; i++) {
+        const gate_field *field = &type->fields[i];
+        size_t usual = field->is_packed ? 1 : field->type->alignment;
+        size_t asked = field->is_bit_field && !field->name ? 1 : usual > field->alignment ? usual : field->alignment;
+        least = asked > least ? asked : least;
+    }
+    (void)copy;
+    return least;
+}
+
+static void put_body(struct text *text, const gate_type *type) {
+    bool is_enum = type->kind == GATE_ENUM;
+    put(text, "{ ");
+    for (size_t i = 0; i < type->count; i++) {
+        if (is_enum)
+            put_constant(text, type->record->constants[i]);
+        else
+            put_field(text, &type->fields[i]);
+    }
+    put(text, "}");
+    if (is_enum && type->target->size < sizeof(int))
+        put(text, " __attribute__((packed))");
+    size_t usual = is_enum ? type->target->alignment : members_alignment(type);
+    if (type->record->alignment > usual)
+        put_number(text, " __attribute__((aligned(", type->record->alignment, ")))");
+    put(text, " ");
+}
+
+static void put_record(struct text *text, const gate_type *type) {
+    if (!type->tag && type->record->name) {
+        put(text, type->record->name);
+        put(text, " ");
+        return;
+    }
+    put(text, names[type->kind]);
+    put(text, " ");
+    if (type->tag) {
+        put(text, type->tag);
+        put(text, " ");
+    } else if (type->record->defined) {
+        put_body(text, type);
+    }
+}
+
+/* Declarators */
+
+/* A pointer to these needs parentheses, as what stands behind the name binds more tightly. */
+static bool stands_behind(const gate_type *type) {
+    return type->kind == GATE_FUNCTION || type->kind == GATE_ARRAY;
+}
+
+static bool has_own_alignment(const gate_type *type) {
+    return type->alignment && type->kind != GATE_FUNCTION && type->alignment != gate__type_natural_alignment(type);
+}
+
+/* A type with an alignment of its own is a specifier, whatever it is. */
+static void put_aligned(struct text *text, const gate_type *type) {
+    gate_type plain = *type;
+    plain.alignment = gate__type_natural_alignment(type);
+    put_number(text, "__typeof__(__attribute__((aligned(", type->alignment, "))) ");
+    put_declaration(text, &plain, "");
+    put(text, ") ");
+}
+
+static void put_before(struct text *text, const gate_type *type) {
+    if (has_own_alignment(type)) {
+        put_aligned(text, type);
+    } else if (type->kind == GATE_POINTER) {
+        put_before(text, type->target);
+        put(text, stands_behind(type->target) && !has_own_alignment(type->target) ? "(*" : "*");
+        put_qualifiers(text, type->qualifiers);
+    } else if (stands_behind(type)) {
+        put_before(text, type->kind == GATE_ARRAY ? type->target : type->function->result);
+    } else if (type->kind == GATE_VECTOR) {
+        put_before(text, type->target);
+        put_number(text, "__attribute__((vector_size(", type->size, "))) ");
+    } else {
+        put_qualifiers(text, type->qualifiers);
+        if (type->kind >= GATE_STRUCT) {
+            put_record(text, type);
+        } else {
+            put(text, names[type->kind]);
+            put(text, " ");
+        }
+    }
+}
+
+static void put_count(struct text *text, const gate_type *array) {
+    if (array->count == GATE_COUNT_UNKNOWN)
+        put(text, "[]");
+    else if (array->count == GATE_COUNT_VARIABLE)
+        put(text, "[*]");
+    else
+        put_number(text, "[", array->count, "]");
+}
+
+static void put_behind(struct text *text, const gate_type *type) {
+    if (has_own_alignment(type))
+        return;
+    if (type->kind == GATE_POINTER) {
+        put(text, stands_behind(type->target) && !has_own_alignment(type->target) ? ")" : "");
+        put_behind(text, type->target);
+    } else if (type->kind == GATE_ARRAY) {
+        put_count(text, type);
+        put_behind(text, type->target);
+    } else if (type->kind == GATE_FUNCTION) {
+        put_parameters(text, type->function);
+        put_behind(text, type->function->result);
+    }
+}
+
+static void put_declaration(struct text *text, const gate_type *type, const char *name) {
+    put_before(text, type);
+    put(text, name);
+    if (*name || !stands_behind(type))
+        drop_space(text);
+    put_behind(text, type);
+}
+
+/* One request, so that it can be run on the system stack with a single argument. */
+struct request {
+    struct text text;
+    const gate_type *type;
+};
+
+static void print(void *data) {
+    struct request *request = data;
+    put_declaration(&request->text, request->type, "");
+}
+
+size_t gate_type_print(const gate_type *type, char *buffer, size_t size) {
+    struct request request = {{buffer, size, 0, '\0'}, type};
+    gate__switch_call(gate__m(), print, &request);
+    size_t length = request.text.length;
+    if (size)
+        buffer[length < size ? length : size - 1] = '\0';
+    return length;
+}

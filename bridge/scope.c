@@ -1,0 +1,337 @@
+/* A scope: the memory of its types, its names, and what a reading that fails takes back.
+ *
+ * A reading only adds: memory at the end of the arena, names at the end of the entries, and at the head of their
+ * buckets. So it is taken back by going to the ends that were before. What it changes (a struct that is completed, an
+ * array whose count is told later) is kept before the change.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <time.h>
+#include <wchar.h>
+
+#include "bridge/internal.h"
+
+/* Memory: chunks, each filled from its beginning. */
+
+struct gate__chunk {
+    struct gate__chunk *previous;
+    size_t size, used; /* bytes of data */
+    max_align_t data[];
+};
+
+struct gate__change {
+    struct gate__change *previous;
+    void *at;
+    size_t size;
+    unsigned char before[];
+};
+
+static struct gate__chunk *add_chunk(struct gate__arena *arena, size_t size) {
+    struct gate__chunk *last = arena->last;
+    size_t usual = !last ? GATE__FIRST_CHUNK : 2 * last->size;
+    if (usual > GATE__LARGEST_CHUNK)
+        usual = GATE__LARGEST_CHUNK;
+    struct gate__chunk *chunk = malloc(sizeof *chunk + (size > usual ? size : usual));
+    if (!chunk)
+        return NULL;
+    *chunk = (struct gate__chunk){last, size > usual ? size : usual, 0};
+    arena->last = chunk;
+    return chunk;
+}
+
+static void *allocate(struct gate__arena *arena, size_t size) {
+    struct gate__chunk *chunk = arena->last;
+    size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+    if (!chunk || chunk->size - chunk->used < size)
+        chunk = add_chunk(arena, size);
+    if (!chunk)
+        return NULL;
+    void *got = (char *)chunk->data + chunk->used;
+    chunk->used += size;
+    return memset(got, 0, size);
+}
+
+static void free_down_to(struct gate__arena *arena, const struct gate__chunk *kept) {
+    while (arena->last != kept) {
+        struct gate__chunk *chunk = arena->last;
+        arena->last = chunk->previous;
+        free(chunk);
+    }
+}
+
+static void *allocated(struct gate__reader *r, void *got) {
+    if (!got)
+        gate__lex_fail(r, &r->lexer.token, -ENOMEM, "and no memory was left for what it declares");
+    return got;
+}
+
+void *gate__scope_allocate(struct gate__reader *r, size_t size) {
+    return r->failed ? NULL : allocated(r, allocate(&r->decls->arena, size));
+}
+
+void *gate__scope_scratch(struct gate__reader *r, size_t size) {
+    return r->failed ? NULL : allocated(r, allocate(&r->decls->scratch, size));
+}
+
+/* Life */
+
+gate_decls *gate__scope_make(void) {
+    gate_decls *decls = calloc(1, sizeof *decls);
+    if (decls)
+        atomic_store(&decls->references, 1);
+    return decls;
+}
+
+void gate__scope_retain(gate_decls *decls) {
+    atomic_fetch_add(&decls->references, 1);
+}
+
+void gate__scope_release(gate_decls *decls) {
+    if (!decls || atomic_fetch_sub(&decls->references, 1) > 1)
+        return;
+    free_down_to(&decls->arena, NULL);
+    free_down_to(&decls->scratch, NULL);
+    free(decls->entries);
+    free(decls->buckets);
+    free(decls);
+}
+
+/* Readings */
+
+struct gate__mark gate__scope_begin(gate_decls *decls) {
+    struct gate__chunk *chunk = decls->arena.last;
+    return (struct gate__mark){chunk, chunk ? chunk->used : 0, decls->count};
+}
+
+static void take_back(gate_decls *decls, const struct gate__mark *mark) {
+    for (struct gate__change *change = decls->changes; change; change = change->previous)
+        memcpy(change->at, change->before, change->size);
+    while (decls->count > mark->count) {
+        struct gate__entry *entry = decls->entries[--decls->count];
+        decls->buckets[entry->hash & (decls->bucket_count - 1)] = entry->next;
+    }
+    free_down_to(&decls->arena, mark->chunk);
+    if (mark->chunk)
+        mark->chunk->used = mark->used;
+}
+
+void gate__scope_end(gate_decls *decls, const struct gate__mark *mark, bool failed) {
+    if (failed)
+        take_back(decls, mark);
+    decls->changes = NULL;
+    free_down_to(&decls->scratch, NULL);
+}
+
+bool gate__scope_save(struct gate__reader *r, void *at, size_t size) {
+    struct gate__change *change = gate__scope_scratch(r, sizeof *change + size);
+    if (!change)
+        return false;
+    change->previous = r->decls->changes;
+    change->at = at;
+    change->size = size;
+    memcpy(change->before, at, size);
+    r->decls->changes = change;
+    return true;
+}
+
+/* Names */
+
+static uint32_t hash_of(enum gate__space space, const char *name, size_t length) {
+    uint32_t hash = 2166136261u + space;
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (unsigned char)name[i]) * 16777619u;
+    return hash ^ hash >> 15;
+}
+
+static bool is_named(const struct gate__entry *entry, const char *name, size_t length) {
+    return strncmp(entry->decl.name, name, length) == 0 && entry->decl.name[length] == '\0';
+}
+
+struct gate__entry *gate__scope_find(const gate_decls *decls, enum gate__space space, const char *name, size_t length) {
+    uint32_t hash = hash_of(space, name, length);
+    struct gate__entry *entry = decls->bucket_count ? decls->buckets[hash & (decls->bucket_count - 1)] : NULL;
+    while (entry && (entry->hash != hash || entry->space != space || !is_named(entry, name, length)))
+        entry = entry->next;
+    return entry;
+}
+
+static void link_entry(gate_decls *decls, struct gate__entry *entry) {
+    struct gate__entry **bucket = &decls->buckets[entry->hash & (decls->bucket_count - 1)];
+    entry->next = *bucket;
+    *bucket = entry;
+}
+
+/* Room for one more entry, in order and in the buckets. */
+static bool make_room(gate_decls *decls) {
+    if (decls->count < decls->room)
+        return true;
+    size_t room = decls->room ? 2 * decls->room : 16;
+    struct gate__entry **entries = realloc(decls->entries, room * sizeof *entries);
+    if (!entries)
+        return false;
+    decls->entries = entries;
+    struct gate__entry **buckets = calloc(room, sizeof *buckets);
+    if (!buckets)
+        return false;
+    free(decls->buckets);
+    decls->buckets = buckets;
+    decls->bucket_count = decls->room = room;
+    for (size_t i = 0; i < decls->count; i++)
+        link_entry(decls, decls->entries[i]);
+    return true;
+}
+
+struct gate__entry *gate__scope_add(struct gate__reader *r, enum gate__space space, const struct gate__token *name) {
+    gate_decls *decls = r->decls;
+    struct gate__entry *entry = gate__scope_allocate(r, sizeof *entry);
+    char *copy = gate__scope_allocate(r, name->length + 1);
+    if (!copy || !allocated(r, make_room(decls) ? decls : NULL))
+        return NULL;
+    memcpy(copy, name->at, name->length);
+    entry->decl.name = copy;
+    entry->decl.file = name->place.file;
+    entry->decl.line = name->place.line;
+    entry->decl.column = name->place.column;
+    entry->space = space;
+    entry->hash = hash_of(space, name->at, name->length);
+    entry->index = decls->count;
+    decls->entries[decls->count++] = entry;
+    link_entry(decls, entry);
+    return entry;
+}
+
+/* Names that are known from the start: what each stands for is the compiler's word, not ours. */
+
+/* clang-format off */
+#define KIND_OF(type)                        \
+    _Generic((type)0,                        \
+        _Bool: GATE_BOOL,                    \
+        char: GATE_CHAR,                     \
+        signed char: GATE_SCHAR,             \
+        unsigned char: GATE_UCHAR,           \
+        short: GATE_SHORT,                   \
+        unsigned short: GATE_USHORT,         \
+        int: GATE_INT,                       \
+        unsigned: GATE_UINT,                 \
+        long: GATE_LONG,                     \
+        unsigned long: GATE_ULONG,           \
+        long long: GATE_LLONG,               \
+        unsigned long long: GATE_ULLONG,     \
+        __int128: GATE_INT128,               \
+        unsigned __int128: GATE_UINT128)
+#define NAMED(type) {#type, KIND_OF(type)}
+/* clang-format on */
+
+static const struct known {
+    const char *name;
+    enum gate_kind kind;
+} known[] = {
+    /* in the order of strcmp */
+    NAMED(__int128_t),     NAMED(__uint128_t),    NAMED(blkcnt_t),      NAMED(blksize_t),    {"bool", GATE_BOOL},
+    NAMED(clock_t),        NAMED(clockid_t),      NAMED(dev_t),         NAMED(gid_t),        NAMED(id_t),
+    NAMED(ino_t),          NAMED(int16_t),        NAMED(int32_t),       NAMED(int64_t),      NAMED(int8_t),
+    NAMED(int_fast16_t),   NAMED(int_fast32_t),   NAMED(int_fast64_t),  NAMED(int_fast8_t),  NAMED(int_least16_t),
+    NAMED(int_least32_t),  NAMED(int_least64_t),  NAMED(int_least8_t),  NAMED(intmax_t),     NAMED(intptr_t),
+    NAMED(key_t),          NAMED(mode_t),         NAMED(nlink_t),       NAMED(off_t),        NAMED(pid_t),
+    NAMED(ptrdiff_t),      NAMED(size_t),         NAMED(ssize_t),       NAMED(suseconds_t),  NAMED(time_t),
+    NAMED(uid_t),          NAMED(uint16_t),       NAMED(uint32_t),      NAMED(uint64_t),     NAMED(uint8_t),
+    NAMED(uint_fast16_t),  NAMED(uint_fast32_t),  NAMED(uint_fast64_t), NAMED(uint_fast8_t), NAMED(uint_least16_t),
+    NAMED(uint_least32_t), NAMED(uint_least64_t), NAMED(uint_least8_t), NAMED(uintmax_t),    NAMED(uintptr_t),
+    NAMED(useconds_t),     NAMED(wchar_t),        NAMED(wint_t),
+};
+
+struct name {
+    const char *at;
+    size_t length;
+};
+
+static int compare_known(const void *key, const void *element) {
+    const struct name *name = key;
+    const struct known *entry = element;
+    int order = strncmp(name->at, entry->name, name->length);
+    return order ? order : -(entry->name[name->length] != '\0');
+}
+
+const gate_type *gate__scope_known(const char *name, size_t length) {
+    struct name key = {name, length};
+    const struct known *found = bsearch(&key, known, sizeof known / sizeof *known, sizeof *known, compare_known);
+    return found ? gate__type_basic(found->kind) : NULL;
+}
+
+/* Declarations of a name that is declared already */
+
+void gate__scope_conflict(struct gate__reader *r, const struct gate__token *name, const gate_decl *earlier,
+                          const char *what) {
+    struct gate__place place = {earlier->file, earlier->line, earlier->column};
+    char at[96], message[200];
+    gate__lex_print_place(&place, at, sizeof at);
+    snprintf(message, sizeof message, "%s at %s", what, at);
+    gate__lex_fail(r, name, -EINVAL, message);
+}
+
+/* Takes of two compatible types the one that says more. */
+static const gate_type *merged_type(const gate_type *old, const gate_type *new) {
+    bool fills_array = old->kind == GATE_ARRAY && old->count == GATE_COUNT_UNKNOWN;
+    bool fills_function = old->kind == GATE_FUNCTION && old->function->unspecified;
+    return fills_array || fills_function ? new : old;
+}
+
+static void merge(struct gate__reader *r, const struct gate__token *name, struct gate__entry *old, gate_decl decl,
+                  bool defined) {
+    static const char *const kinds[] = {"a function", "a variable", "a typedef", "a constant"};
+    char what[64];
+    snprintf(what, sizeof what, "but it was declared as %s", kinds[old->decl.kind]);
+    bool is_constant_now = decl.kind == GATE_DECL_CONSTANT && old->decl.kind == GATE_DECL_VARIABLE;
+    if (old->decl.kind != decl.kind && !is_constant_now)
+        gate__scope_conflict(r, name, &old->decl, what);
+    else if (decl.kind != GATE_DECL_CONSTANT && !gate__type_compatible(old->decl.type, decl.type))
+        gate__scope_conflict(r, name, &old->decl, "whose type is not that of its declaration");
+    else if (old->defined && defined && old->decl.value != decl.value)
+        gate__scope_conflict(r, name, &old->decl, "whose value is not that of its declaration");
+    else if (old->decl.label && decl.label && strcmp(old->decl.label, decl.label) != 0)
+        gate__scope_conflict(r, name, &old->decl, "whose asm label is not that of its declaration");
+    else if (gate__scope_save(r, old, sizeof *old)) {
+        old->decl.kind = decl.kind;
+        old->decl.type = merged_type(old->decl.type, decl.type);
+        old->decl.label = old->decl.label ? old->decl.label : decl.label;
+        old->decl.value = defined ? decl.value : old->decl.value;
+        old->defined |= defined;
+    }
+}
+
+/* A name that scopes know may become a declared one, of the same type; bool, which many define, of any. */
+static void check_known(struct gate__reader *r, const struct gate__token *name, const gate_decl *decl) {
+    const gate_type *type = gate__scope_known(name->at, name->length);
+    char what[96], printed[40];
+    if (!type || type->kind == GATE_BOOL)
+        return;
+    if (decl->kind == GATE_DECL_TYPEDEF && gate__type_compatible(type, decl->type))
+        return;
+    gate_type_print(type, printed, sizeof printed);
+    snprintf(what, sizeof what, "which is known to be a typedef of '%s'", printed);
+    gate__lex_fail(r, name, -EINVAL, what);
+}
+
+struct gate__entry *gate__scope_declare(struct gate__reader *r, const struct gate__token *name, gate_decl decl,
+                                        bool defined) {
+    if (r->failed)
+        return NULL;
+    struct gate__entry *entry = gate__scope_find(r->decls, GATE__ORDINARY, name->at, name->length);
+    if (entry) {
+        merge(r, name, entry, decl, defined);
+        return r->failed ? NULL : entry;
+    }
+    check_known(r, name, &decl);
+    entry = gate__scope_add(r, GATE__ORDINARY, name);
+    if (!entry)
+        return NULL;
+    entry->decl.kind = decl.kind;
+    entry->decl.type = decl.type;
+    entry->decl.label = decl.label;
+    entry->decl.value = decl.value;
+    entry->defined = defined;
+    return entry;
+}
