@@ -267,9 +267,9 @@ bool gate__type_same_members(const gate_type *a, const gate_type *b);
 
 /* layout.c */
 
-/* Lays the fields of definition out, whose kind, count and fields are given; alignment is what the record asks for,
- * in bytes, or 0. False when it is too large for any memory. [any] */
-bool gate__layout_record(gate_type *definition, gate_field *fields, size_t alignment);
+/* Lays the fields of definition out, whose kind and count are given; alignment is what the record asks for, and pack what
+ * #pragma pack allows, in bytes, or 0. False when it is too large for any memory. [any] */
+bool gate__layout_record(gate_type *definition, gate_field *fields, size_t alignment, size_t pack);
 
 /* value.c: what an expression is */
 

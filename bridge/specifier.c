@@ -245,25 +245,6 @@ static void read_members(struct gate__reader *r, struct body *body) {
 
 /* Records */
 
-/* #pragma pack bounds every member's alignment: that is the same as if each were packed, and aligned to no more. */
-static void apply_pack(gate_field *field, size_t pack, size_t *record_alignment) {
-    size_t usual = field->type->alignment, asked = field->alignment;
-    if (field->is_bit_field && field->bit_width == 0)
-        return;
-    if (!field->is_bit_field && asked <= pack && (field->is_packed || usual <= pack))
-        return;
-    if (field->is_bit_field) {
-        size_t for_record = usual < pack ? usual : pack;
-        if (field->name && for_record > *record_alignment)
-            *record_alignment = for_record;
-        field->alignment = asked < pack ? asked : pack;
-        field->is_packed = true;
-        return;
-    }
-    field->is_packed = true;
-    field->alignment = pack;
-}
-
 /* Names that one can be found by, the anonymous members' too, with the token to complain about. */
 struct found {
     const char *name;
@@ -344,16 +325,12 @@ static void read_record(struct gate__reader *r, gate_type *definition, struct ga
     gate__lex_require(r, '}');
     gate__attribute_read(r, attributes);
     gate_field *fields = gather(r, &body);
-    size_t alignment = attributes->last;
     definition->count = body.count;
-    for (size_t i = 0; fields && i < body.count; i++) {
+    for (size_t i = 0; fields && i < body.count; i++)
         fields[i].is_packed |= attributes->is_packed;
-        if (pack)
-            apply_pack(&fields[i], pack, &alignment);
-    }
     if (fields)
         check_names(r, &body, fields);
-    if (fields && !gate__layout_record(definition, fields, alignment))
+    if (fields && !gate__layout_record(definition, fields, attributes->last, pack))
         gate__lex_fail(r, &end, -EINVAL, "which ends a type that is too large for any memory");
 }
 
@@ -619,8 +596,16 @@ static void add_atomic(struct gate__reader *r, struct seen *seen) {
     gate__lex_require(r, ')');
 }
 
+/* _Float32 and its kin are no keywords to compilers that lack them: their headers make typedefs of these. */
+static bool is_float_name(const struct gate__reader *r, const struct seen *seen) {
+    int word = r->lexer.token.word;
+    return word >= GATE__FLOAT16 && word <= GATE__FLOAT128 && (seen->type || seen->words & ~WORD(COMPLEX));
+}
+
 /* Reads one specifier; false when there is none. */
 static bool read_one(struct gate__reader *r, struct gate__specifiers *s, struct seen *seen) {
+    if (is_float_name(r, seen))
+        r->lexer.token.word = 0;
     int word = r->lexer.token.word;
     bool has_type = seen->type || seen->words;
     if (word >= GATE__VOID && word <= GATE__FLOAT128) {
