@@ -176,7 +176,7 @@ enum gate__space { GATE__ORDINARY, GATE__TAGS, GATE__FILES };
 struct gate__entry {
     gate_decl decl; /* first: hosts hold it */
     enum gate__space space;
-    bool defined; /* a function's body or a constant's value was given */
+    bool defined; /* a constant's value was given */
     uint32_t hash;
     size_t index;             /* in the order of declaration */
     struct gate__entry *next; /* in its bucket */

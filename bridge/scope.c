@@ -279,26 +279,35 @@ static const gate_type *merged_type(const gate_type *old, const gate_type *new) 
     return fills_array || fills_function ? new : old;
 }
 
+/* A static const integer is a variable until its value is told. */
+static bool same_kinds(const gate_decl *old, const gate_decl *new) {
+    bool told = (old->kind == GATE_DECL_VARIABLE && new->kind == GATE_DECL_CONSTANT) ||
+                (old->kind == GATE_DECL_CONSTANT && new->kind == GATE_DECL_VARIABLE);
+    return old->kind == new->kind || (told && old->type->qualifiers & new->type->qualifiers &GATE_CONST);
+}
+
 static void merge(struct gate__reader *r, const struct gate__token *name, struct gate__entry *old, gate_decl decl,
                   bool defined) {
     static const char *const kinds[] = {"a function", "a variable", "a typedef", "a constant"};
+    bool are_constants = old->defined && defined;
     char what[64];
     snprintf(what, sizeof what, "but it was declared as %s", kinds[old->decl.kind]);
-    bool is_constant_now = decl.kind == GATE_DECL_CONSTANT && old->decl.kind == GATE_DECL_VARIABLE;
-    if (old->decl.kind != decl.kind && !is_constant_now)
+    if (!same_kinds(&old->decl, &decl))
         gate__scope_conflict(r, name, &old->decl, what);
-    else if (decl.kind != GATE_DECL_CONSTANT && !gate__type_compatible(old->decl.type, decl.type))
+    else if (!are_constants && !gate__type_compatible(old->decl.type, decl.type))
         gate__scope_conflict(r, name, &old->decl, "whose type is not that of its declaration");
-    else if (old->defined && defined && old->decl.value != decl.value)
+    else if (are_constants && old->decl.value != decl.value)
         gate__scope_conflict(r, name, &old->decl, "whose value is not that of its declaration");
     else if (old->decl.label && decl.label && strcmp(old->decl.label, decl.label) != 0)
         gate__scope_conflict(r, name, &old->decl, "whose asm label is not that of its declaration");
     else if (gate__scope_save(r, old, sizeof *old)) {
-        old->decl.kind = decl.kind;
         old->decl.type = merged_type(old->decl.type, decl.type);
         old->decl.label = old->decl.label ? old->decl.label : decl.label;
-        old->decl.value = defined ? decl.value : old->decl.value;
-        old->defined |= defined;
+        if (defined) {
+            old->decl.kind = decl.kind;
+            old->decl.value = decl.value;
+            old->defined = true;
+        }
     }
 }
 

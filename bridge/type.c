@@ -335,12 +335,13 @@ bool gate__type_same_members(const gate_type *a, const gate_type *b) {
     return a->kind == GATE_ENUM ? same_constants(a, b) : same_fields(a, b);
 }
 
-/* Those without tags are the same if they look the same: a text may have been read before. */
+/* Those without tags are the same if they look the same: a text may have been read before, and not be named yet. */
 static bool same_records(const gate_type *a, const gate_type *b) {
     if (a->record == b->record)
         return true;
-    return !a->tag && !b->tag && a->record->defined && b->record->defined &&
-           same_texts(a->record->name, b->record->name) && gate__type_same_members(a, b);
+    const char *x = a->record->name, *y = b->record->name;
+    return !a->tag && !b->tag && a->record->defined && b->record->defined && (!x || !y || same_texts(x, y)) &&
+           gate__type_same_members(a, b);
 }
 
 static bool same_counts(const gate_type *a, const gate_type *b) {

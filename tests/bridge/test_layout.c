@@ -1,14 +1,6 @@
 /* Layouts: those of the compilers, for the records of system headers, and for records that nobody would write. */
-#include "tests/support/bridge.h"
 #include "tests/support/compiler.h"
-
-static gate_decls *read_text(const char *text) {
-    gate_decls *decls;
-    gate_error error = {0, ""};
-    cr_assert_eq(gate_decls_make(&decls), 0);
-    cr_assert_eq(gate_decls_read(decls, text, &error), 0, "%s", error.message);
-    return decls;
-}
+#include "tests/support/decls.h"
 
 /* A program that prints what a scope's records look like, and what the scope says to that: the same lines. */
 struct comparison {

@@ -1,0 +1,302 @@
+/* Constant expressions: their values and types as the compiler has them, and what is none. */
+#include <errno.h>
+#include <limits.h>
+
+#include "tests/support/bridge.h"
+#include "tests/support/compiler.h"
+
+/* What an expression is worth, how large it is, and whether its type is unsigned, by us and by a compiler. */
+struct comparison {
+    struct writing program, expected;
+    unsigned count;
+};
+
+/* Adds an expression. Returns what reading it does. */
+static int add_expression(struct comparison *c, const char *expression, gate_error *error) {
+    struct writing text = {0};
+    gate_decls *decls;
+    write_text(&text, "static const long v = %s; enum { s = sizeof(%s), n = (__typeof__(%s))-1 < 0 };", expression,
+               expression, expression);
+    cr_assert_eq(gate_decls_make(&decls), 0);
+    int failed = gate_decls_read(decls, text.text, error);
+    if (!failed) {
+        cr_assert_eq(gate_decls_find(decls, "v")->kind, GATE_DECL_CONSTANT, "%s", expression);
+        write_text(&c->program, "p(%u, %s, sizeof(%s), (__typeof__(%s))-1 < 0);\n", c->count, expression, expression,
+                   expression);
+        write_text(&c->expected, "%u: %ld %d %d\n", c->count, (long)gate_decls_find(decls, "v")->value,
+                   (int)gate_decls_find(decls, "s")->value, (int)gate_decls_find(decls, "n")->value);
+    }
+    c->count++;
+    gate_decls_free(decls);
+    free(text.text);
+    return failed;
+}
+
+static void begin(struct comparison *c) {
+    *c = (struct comparison){0};
+    write_text(&c->program, "static void p(unsigned i, long value, int size, int is_signed) {\n"
+                            "__builtin_printf(\"%%u: %%ld %%d %%d\\n\", i, value, size, is_signed); }\n"
+                            "int main(void) {\n");
+    write_text(&c->expected, "%s", "");
+}
+
+static void compare_with(struct comparison *c, const char *compiler) {
+    char *said = run_program(compiler, c->program.text);
+    compare_lines(c->expected.text, said, compiler);
+    free(said);
+}
+
+static void end(struct comparison *c) {
+    write_text(&c->program, "return 0; }\n");
+    compare_with(c, "gcc");
+    compare_with(c, "clang");
+    free(c->program.text);
+    free(c->expected.text);
+}
+
+static void check(const char *const *expressions, size_t count) {
+    struct comparison c;
+    gate_error error = {0, ""};
+    begin(&c);
+    for (size_t i = 0; i < count; i++)
+        cr_assert_eq(add_expression(&c, expressions[i], &error), 0, "%s: %s", expressions[i], error.message);
+    end(&c);
+}
+
+/* Each is a constant, and of the type and value that compilers say. */
+#define CHECK(...)                                                    \
+    do {                                                              \
+        static const char *const expressions[] = {__VA_ARGS__};       \
+        check(expressions, sizeof expressions / sizeof *expressions); \
+    } while (0)
+
+Test(constant, numbers_have_the_type_of_their_base_size_and_suffix) {
+    CHECK("0", "017", "0x7fffffff", "0x80000000", "2147483648", "0xffffffffffffffff", "0b1011", "42u", "42UL", "42lu",
+          "42LL", "42ull", "037777777777", "4294967296u");
+}
+
+Test(constant, characters_have_the_values_of_their_escapes_and_prefixes) {
+    CHECK("'a'", "'\\n'", "'\\0'", "'\\xff'", "'\\377'", "'\\\\'", "'\\''", "'\\e'", "'ab'", "'abcd'", "L'x'",
+          "L'\\xffff'", "u'\\xffff'", "U'\\x12345678'", "L'\\u20ac'", "L'€'", "sizeof \"abc\"",
+          "sizeof \"a\" \"b\\x41\"", "sizeof L\"ab\"", "sizeof \"€\"", "sizeof u\"\\U0001F600\"", "sizeof \"\\u20ac\"");
+}
+
+Test(constant, operators_bind_and_convert_as_in_c) {
+    CHECK("1 + 2 * 3 - 4 / 2 % 3", "1 << 2 + 3", "(1 | 2) ^ 3 & 6", "-1 < 0u", "-1 < 0l", "-1l < 0u", "-1 > 0ull",
+          "0u - 1", "(unsigned char)300", "(signed char)200", "(_Bool)256", "~0", "~0u", "!5 + !0", "-7 / 2", "-7 % 2",
+          "-8 >> 1", "1 ? -1 : 0u", "0 ? 1 : 2 ? 3 : 4", "1 == 1 != 0", "(char)1 + (short)2", "1u << 31", "1 << 31",
+          "1l << 40", "((unsigned char)-1 << 8) + 1", "(__int128)1 << 60 >> 3", "3 > 2 > 1", "1 && 0 || 1");
+}
+
+Test(constant, floating_numbers_convert_to_integers) {
+    CHECK("(int)1.5", "(int)-1.5f", "(int)(2.5 * 4)", "(long)1e10", "(int)0x1.8p3", "(int)(0.1f * 10 == 1.0)",
+          "(int)(0.1 + 0.2 == 0.3)", "(unsigned)3.9L", "(int)(float)16777217", "(_Bool)0.5", "1.0 < 2.0", "!0.5");
+}
+
+struct sample {
+    char c;
+    struct {
+        int a[3];
+        short b;
+    } in[2];
+    union {
+        long l;
+        char d;
+    };
+};
+
+Test(constant, sizes_alignments_and_offsets_are_of_types_and_expressions) {
+    static const char text[] =
+        "struct sample { char c; struct { int a[3]; short b; } in[2]; union { long l; char d; }; };"
+        "extern struct sample *sample; int twice(int); typedef int six[6];"
+        "enum { A = sizeof(struct sample), B = _Alignof(struct sample),"
+        "C = __builtin_offsetof(struct sample, in[1].b), D = sizeof sample->in[0].a,"
+        "E = sizeof(((struct sample *)0)->in), F = (char *)&((struct sample *)0)->d - (char *)0,"
+        "G = sizeof twice(1), H = sizeof(six) + sizeof(int[2][3]), I = sizeof *sample,"
+        "J = sizeof(int (*)(void)), K = __alignof__(long double), L = sizeof(void),"
+        "M = (unsigned long)&((struct sample *)0)->in[1].a[2], N = sizeof(char[sizeof(long)]),"
+        "O = __builtin_offsetof(struct sample, d), P = sizeof &sample->c, Q = sizeof sample[3].l };";
+    static const struct {
+        const char *name;
+        size_t value;
+    } expected[] = {
+        {"A", sizeof(struct sample)},
+        {"B", _Alignof(struct sample)},
+        {"C", offsetof(struct sample, in[1].b)},
+        {"D", sizeof(int[3])},
+        {"E", 32},
+        {"F", offsetof(struct sample, d)},
+        {"G", sizeof(int)},
+        {"H", 2 * sizeof(int[6])},
+        {"I", sizeof(struct sample)},
+        {"J", sizeof(int (*)(void))},
+        {"K", _Alignof(long double)},
+        {"L", 1},
+        {"M", offsetof(struct sample, in[1].a[2])},
+        {"N", 8},
+        {"O", offsetof(struct sample, d)},
+        {"P", 8},
+        {"Q", 8},
+    };
+    gate_decls *decls;
+    gate_error error = {0, ""};
+    gate_decls_make(&decls);
+    cr_assert_eq(gate_decls_read(decls, text, &error), 0, "%s", error.message);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        cr_assert_eq(gate_decls_find(decls, expected[i].name)->value, expected[i].value, "%s", expected[i].name);
+    gate_decls_free(decls);
+}
+
+static void refuse(const char *expression, const char *why) {
+    char text[1024];
+    gate_decls *decls;
+    gate_error error = {0, ""};
+    snprintf(text, sizeof text, "enum { V = %s };", expression);
+    gate_decls_make(&decls);
+    cr_assert_eq(gate_decls_read(decls, text, &error), -EINVAL, "%s: %s", text, error.message);
+    cr_assert_not_null(strstr(error.message, why), "%s: %s", text, error.message);
+    cr_assert_null(gate_decls_find(decls, "V"));
+    gate_decls_free(decls);
+}
+
+Test(constant, what_c_does_not_define_is_an_error_that_says_so) {
+    refuse("1 / 0", "column 14: found '/', which divides by zero");
+    refuse("1 % (2 - 2)", "divides by zero");
+    refuse("2147483647 + 1", "column 23: found '+', which overflows");
+    refuse("-2147483647 - 2", "overflows");
+    refuse("65536 * 65536", "overflows");
+    refuse("-(-2147483647 - 1)", "overflows");
+    refuse("(-2147483647 - 1) / -1", "overflows");
+    refuse("9223372036854775807 + 1", "overflows");
+    refuse("1 << 32", "shifts by");
+    refuse("1 << -1", "shifts by");
+    refuse("(int)1e10", "does not fit");
+    refuse("1.0 / 0", "divides by zero");
+}
+
+Test(constant, what_is_not_evaluated_may_be_undefined) {
+    CHECK("0 && 1 / 0", "1 || 1 / 0", "1 ? 2 : 1 / 0", "0 ? 1 << 99 : 2", "sizeof(1 / 0)");
+}
+
+Test(constant, what_is_no_constant_is_an_error_at_its_place) {
+    refuse("", "column 13: found '}', expected an expression");
+    refuse("1 +", "expected an expression");
+    refuse("(1", "expected ')'");
+    refuse("nobody", "no constant or variable of that name");
+    refuse("1.5", "no integer constant");
+    refuse("\"text\"", "no integer constant");
+    refuse("(void)0", "no integer constant");
+    refuse("1 2", "found '2', expected '}'");
+    refuse("0x", "expected a number as C writes it");
+    refuse("09", "expected a number");
+    refuse("1lul", "expected a number");
+    refuse("1e", "expected a number");
+    refuse("18446744073709551616", "too large for any integer type");
+    refuse("9223372036854775808", "too large for any integer type");
+    refuse("'", "no quote that ends it");
+    refuse("''", "a character between the quotes");
+    refuse("'\\q'", "an escape that C does not have");
+    refuse("'\\x100'", "too large for a character");
+    refuse("\"\\x\" ? 1 : 2", "an escape");
+    refuse("*3", "no pointer");
+    refuse("~1.0", "nothing that it applies to");
+    refuse("1.0 % 2", "floating");
+    refuse("sizeof(struct nobody)", "incomplete");
+    refuse("sizeof(((struct { int x; } *)0)->y)", "no member of that name");
+    refuse("__builtin_offsetof(int, x)", "no member of that name");
+}
+
+/* Expressions at random */
+
+static void write_expression(struct writing *w, unsigned depth);
+
+static void write_literal(struct writing *w) {
+    static const char *const suffixes[] = {"", "", "u", "l", "ul", "ll", "ull"};
+    static const char *const special[] = {
+        "2147483647", "0x80000000", "4294967295u", "9223372036854775807", "0x8000000000000000", "(-2147483647-1)",
+        "'a'",        "'\\xff'",    "L'x'"};
+    if (draw(4) == 0)
+        write_text(w, "%s", special[draw(sizeof special / sizeof *special)]);
+    else
+        write_text(w, "%s%u%s", draw(3) ? "" : "0x", draw(draw(2) ? 10 : 100000),
+                   suffixes[draw(sizeof suffixes / sizeof *suffixes)]);
+}
+
+static void write_cast(struct writing *w, unsigned depth) {
+    static const char *const types[] = {"_Bool", "char",           "signed char", "unsigned char",
+                                        "short", "unsigned short", "int",         "unsigned",
+                                        "long",  "unsigned long",  "long long"};
+    write_text(w, "(%s)", types[draw(sizeof types / sizeof *types)]);
+    write_expression(w, depth + 1);
+}
+
+static void write_expression(struct writing *w, unsigned depth) {
+    static const char *const binary[] = {"+",  "-", "*", "/",  "%",  "&",  "|",  "^",  "<<",
+                                         ">>", "<", ">", "<=", ">=", "==", "!=", "&&", "||"};
+    static const char unary[] = "+-~!";
+    unsigned what = draw(10);
+    if (depth > 3 || what == 0) {
+        write_literal(w);
+    } else if (what == 1) {
+        write_cast(w, depth);
+    } else if (what == 2) {
+        write_text(w, "%c ", unary[draw(4)]);
+        write_expression(w, depth + 1);
+    } else if (what == 3) {
+        write_text(w, "(");
+        write_expression(w, depth + 1);
+        write_text(w, " ? ");
+        write_expression(w, depth + 1);
+        write_text(w, " : ");
+        write_expression(w, depth + 1);
+        write_text(w, ")");
+    } else {
+        bool parentheses = draw(2);
+        write_text(w, "%s", parentheses ? "(" : "");
+        write_expression(w, depth + 1);
+        const char *operator= binary[draw(sizeof binary / sizeof *binary)];
+        write_text(w, " %s ", operator);
+        if (operator[1] == operator[0] && strchr("<>", *operator))
+            write_text(w, "%u", draw(34));
+        else
+            write_expression(w, depth + 1);
+        write_text(w, "%s", parentheses ? ")" : "");
+    }
+}
+
+/* Those that we refuse, a line each, the compiler refuses too, by the letter of C. */
+static void check_refused(const char *refused, unsigned count) {
+    char *said = run_command("gcc -std=c11 -pedantic-errors -fsyntax-only -fmax-errors=0 -x c - 2>&1", refused, true);
+    for (unsigned i = 1; i <= count; i++) {
+        char place[32];
+        snprintf(place, sizeof place, "<stdin>:%u:", i);
+        const char *line = refused;
+        for (unsigned skip = 1; skip < i; skip++)
+            line = strchr(line, '\n') + 1;
+        cr_assert_not_null(strstr(said, place), "gcc takes '%.*s'", (int)strcspn(line, "\n"), line);
+    }
+    free(said);
+}
+
+Test(constant, random_expressions_are_worth_what_compilers_say) {
+    struct comparison c;
+    struct writing refused = {0};
+    unsigned count = count_trials(1000), refusals = 0;
+    seed_random("constant");
+    begin(&c);
+    write_text(&refused, "%s", "");
+    for (unsigned i = 0; i < count; i++) {
+        struct writing e = {0};
+        gate_error error;
+        write_expression(&e, 0);
+        if (add_expression(&c, e.text, &error)) {
+            write_text(&refused, "enum { v%u = (long)(%s) };\n", i, e.text);
+            refusals++;
+        }
+        free(e.text);
+    }
+    cr_assert_lt(refusals, count / 2);
+    check_refused(refused.text, refusals);
+    free(refused.text);
+    end(&c);
+}

@@ -1,0 +1,319 @@
+/* Scopes: what a text declares, how that is found, and that a text is read as a whole or not at all. */
+#include "tests/support/decls.h"
+
+Test(decls, names_are_found_with_what_they_were_declared_as) {
+    gate_decls *decls = read_text("int f(const char *, long), *v; typedef struct point { int x, y; } point;\n"
+                                  "enum color { RED, GREEN = 5, BLUE }; static const unsigned char limit = 300;\n"
+                                  "extern int renamed(void) __asm__(\"real\" \"_name\"), g(int);");
+    cr_assert_eq(find(decls, "f")->kind, GATE_DECL_FUNCTION);
+    cr_assert_str_eq(printed(find(decls, "f")->type), "int (const char *, long)");
+    cr_assert_eq(find(decls, "v")->kind, GATE_DECL_VARIABLE);
+    cr_assert_str_eq(printed(find(decls, "v")->type), "int *");
+    cr_assert_eq(find(decls, "point")->kind, GATE_DECL_TYPEDEF);
+    cr_assert_str_eq(printed(find(decls, "point")->type), "struct point");
+    cr_assert_eq(find(decls, "BLUE")->kind, GATE_DECL_CONSTANT);
+    cr_assert_eq(find(decls, "BLUE")->value, 6);
+    cr_assert_eq(find(decls, "BLUE")->type->kind, GATE_INT);
+    cr_assert_eq(find(decls, "limit")->value, 44, "as an unsigned char has it");
+    cr_assert_str_eq(find(decls, "renamed")->label, "real_name");
+    cr_assert_null(find(decls, "g")->label);
+    cr_assert_null(gate_decls_find(decls, "nobody"));
+    cr_assert_null(gate_decls_find(decls, "color"), "tags are names of their own");
+    cr_assert_eq(gate_decls_find_tag(decls, "color")->kind, GATE_DECL_TAG);
+    cr_assert_str_eq(printed(gate_decls_find_tag(decls, "point")->type), "struct point");
+    cr_assert_null(gate_decls_find_tag(decls, "limit"));
+    gate_decls_free(decls);
+}
+
+Test(decls, declarations_are_listed_in_their_order) {
+    static const char *const order[] = {"s", "t", "A", "B", "e", "x", "f"};
+    gate_decls *decls = read_text("# 1 \"a.h\"\ntypedef struct s *t; enum e { A, B } x; void f(int x);");
+    size_t count = 0;
+    for (const gate_decl *decl = NULL; (decl = gate_decls_next(decls, decl)) != NULL; count++) {
+        bool is_there = false;
+        for (size_t i = 0; i < 7; i++)
+            is_there |= !strcmp(decl->name, order[i]);
+        cr_assert(is_there, "%s", decl->name);
+    }
+    cr_assert_eq(count, 7);
+    cr_assert_str_eq(gate_decls_next(decls, NULL)->name, "s");
+    cr_assert_str_eq(gate_decls_next(decls, find(decls, "A"))->name, "B");
+    cr_assert_null(gate_decls_next(decls, find(decls, "f")));
+    gate_decls_free(decls);
+}
+
+Test(decls, a_text_with_an_error_leaves_the_scope_as_it_was) {
+    static const char *const ends[] = {"int", "int x", "struct s { int z; }; $ $;", "enum { A = 1 / 0 };",
+                                       "extern char a[5];"};
+    gate_decls *decls = read_text("struct s; extern struct s *p; extern int a[]; int f(); enum { OLD = 3 };");
+    char text[512];
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        gate_error error;
+        snprintf(text, sizeof text,
+                 "# 1 \"new.h\"\nstruct s { int x; }; extern int a[7]; int f(char); typedef int t; union u { t t; };"
+                 "typedef const struct s cs; enum { OLD = 3, NEW }; struct { t x[100]; } big[3]; %s",
+                 ends[i]);
+        cr_assert_eq(gate_decls_read(decls, text, &error), -EINVAL, "%s", text);
+        cr_assert_null(gate_decls_find(decls, "t"));
+        cr_assert_null(gate_decls_find(decls, "NEW"));
+        cr_assert_null(gate_decls_find_tag(decls, "u"));
+        cr_assert_eq(find(decls, "p")->type->target->alignment, 0, "it is incomplete again");
+        cr_assert_eq(find(decls, "a")->type->count, GATE_COUNT_UNKNOWN);
+        cr_assert_str_eq(printed(find(decls, "f")->type), "int (void)");
+        cr_assert_null(gate_decls_next(decls, find(decls, "OLD")), "nothing was added");
+    }
+    snprintf(text, sizeof text, "struct s { long x, y; }; extern int a[9]; int f(char); typedef int t;");
+    read_more(decls, text);
+    cr_assert_eq(find(decls, "p")->type->target->size, 16);
+    gate_decls_free(decls);
+}
+
+Test(decls, many_names_are_found_and_taken_back) {
+    static char text[1 << 20];
+    gate_decls *decls = read_text("int first;");
+    size_t length = 0;
+    for (int i = 0; i < 20000; i++)
+        length += (size_t)snprintf(text + length, sizeof text - length, "int n%d;", i);
+    strcpy(text + length, "!");
+    refuse_more(decls, text, -EINVAL, "found '!'");
+    cr_assert_null(gate_decls_next(decls, find(decls, "first")));
+    text[length] = '\0';
+    read_more(decls, text);
+    for (int i = 0; i < 20000; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "n%d", i);
+        find(decls, name);
+    }
+    gate_decls_free(decls);
+}
+
+Test(decls, a_signature_keeps_what_it_needs_of_its_scope) {
+    gate_decls *decls = read_text("typedef struct node *node; int walk(node, int (*)(node));");
+    gate_signature *first = NULL, *second = NULL;
+    gate_error error = {0, ""};
+    cr_assert_eq(gate_decls_signature(decls, "walk", &first, &error), 0, "%s", error.message);
+    cr_assert_eq(gate_decls_signature(decls, "node (node, size_t)", &second, &error), 0, "%s", error.message);
+    gate_decls_free(decls);
+    cr_assert_str_eq(printed(gate_signature_parameter(first, 1)), "int (*)(struct node *)");
+    gate_signature_free(first);
+    cr_assert_str_eq(printed(gate_signature_result(second)), "struct node *");
+    gate_signature_free(second);
+    decls = read_text("int f(void);");
+    cr_assert_eq(gate_decls_signature(decls, "f", &first, NULL), 0);
+    gate_signature_free(first);
+    gate_decls_free(decls);
+    gate_decls_free(NULL);
+}
+
+Test(decls, what_can_not_be_called_is_a_type_all_the_same) {
+    gate_decls *decls =
+        read_text("struct point { int x, y; }; struct point move(struct point, ...); __int128 wide(int);"
+                  "typedef float four __attribute__((vector_size(16))); four add(four, four);");
+    gate_signature *signature = NULL;
+    gate_error error = {0, ""};
+    static const char *const names[] = {"move", "wide", "add"};
+    for (size_t i = 0; i < 3; i++) {
+        cr_assert_eq(gate_decls_signature(decls, names[i], &signature, &error), -ENOTSUP, "%s", names[i]);
+        cr_assert_not_null(strstr(error.message, "not supported yet"));
+    }
+    const gate_type *move = find(decls, "move")->type;
+    cr_assert_str_eq(printed(move), "struct point (struct point, ...)");
+    cr_assert(gate_signature_variadic(move->function));
+    cr_assert_not(gate_signature_variadic(find(decls, "wide")->type->function));
+    const gate_type *pointer = type_of(decls, "__typeof__(move) *");
+    cr_assert_eq(pointer->target->function->parameters[0]->size, 8);
+    gate_decls_free(decls);
+}
+
+Test(decls, types_are_read_from_text_in_a_scope) {
+    gate_decls *decls = read_text("typedef struct { int x; } point; enum { N = 3 };");
+    cr_assert_eq(type_of(decls, "point[N]")->size, 12);
+    cr_assert_str_eq(printed(type_of(decls, "const point *(*[N + 1])(size_t, point)")),
+                     "const point *(*[4])(unsigned long, point)");
+    cr_assert_eq(type_of(decls, "struct later *")->target->alignment, 0);
+    cr_assert_not_null(gate_decls_find_tag(decls, "later"));
+    read_more(decls, "struct later { char c[9]; };");
+    cr_assert_eq(type_of(decls, "struct later")->size, 9);
+    const gate_type *type = NULL;
+    gate_error error;
+    cr_assert_eq(gate_decls_type(decls, "point x", &type, &error), -EINVAL);
+    cr_assert_not_null(strstr(error.message, "column 7: found 'x', expected the end"), "%s", error.message);
+    cr_assert_eq(gate_decls_type(decls, "static int", &type, &error), -EINVAL);
+    cr_assert_eq(gate_decls_type(decls, "", &type, &error), -EINVAL);
+    cr_assert_eq(gate_decls_type(decls, NULL, &type, &error), -EINVAL);
+    cr_assert_eq(gate_decls_type(decls, "struct fresh *[", &type, &error), -EINVAL);
+    cr_assert_null(gate_decls_find_tag(decls, "fresh"));
+    cr_assert_null(type);
+    gate_decls_free(decls);
+}
+
+/* Redeclarations */
+
+Test(decls, compatible_declarations_are_one) {
+    gate_decls *decls = read_text("int f(); int f(int, char *); int f(int a, char *const b);"
+                                  "extern int a[]; extern int a[3]; extern int a[];"
+                                  "struct s; typedef struct s s; struct s { s *next; }; struct s;"
+                                  "typedef unsigned long size_t; typedef int bool; typedef long int64_t;"
+                                  "enum e { A = 2 }; enum e g(void); unsigned g(void);"
+                                  "extern int named(void) __asm__(\"other\"); int named(void);"
+                                  "static const int c; static const int c = 4;");
+    cr_assert_str_eq(printed(find(decls, "f")->type), "int (int, char *)");
+    cr_assert_eq(find(decls, "a")->type->count, 3);
+    cr_assert_eq(find(decls, "size_t")->type->kind, GATE_ULONG);
+    cr_assert_eq(find(decls, "bool")->type->kind, GATE_INT);
+    cr_assert_str_eq(find(decls, "named")->label, "other");
+    cr_assert_eq(find(decls, "c")->kind, GATE_DECL_CONSTANT);
+    cr_assert_eq(find(decls, "c")->value, 4);
+    gate_decls_free(decls);
+}
+
+Test(decls, a_text_may_be_read_again) {
+    static const char text[] =
+        "typedef struct { int x; struct { char c; } in; } point; struct s { point p; struct s *next; };"
+        "enum { A = 1, B }; enum e { C = 1u << 31, D = 1ul << 40 }; union u { int i; float f; };"
+        "static inline int twice(point p) { return p.x * 2; } static const int limit = 5;"
+        "extern point origin; typedef int (*callback)(point *, enum e);"
+        "void va(__builtin_va_list); typedef __builtin_va_list va_list;";
+    gate_decls *decls = read_text(text);
+    size_t count = 0;
+    for (const gate_decl *decl = NULL; (decl = gate_decls_next(decls, decl)) != NULL;)
+        count++;
+    read_more(decls, text);
+    for (const gate_decl *decl = NULL; (decl = gate_decls_next(decls, decl)) != NULL;)
+        count--;
+    cr_assert_eq(count, 0);
+    gate_decls_free(decls);
+}
+
+Test(decls, contradictions_name_both_places) {
+    gate_decls *decls =
+        read_text("# 7 \"one.h\"\nint f(int), v; typedef int t; enum { A = 1 };\n"
+                  "struct s { int x; }; enum e { B }; static const int c = 3; extern int n(void) __asm__(\"m\");\n");
+    static const struct {
+        const char *text, *place, *words;
+    } cases[] = {
+        {"int f(char);", "two.h:1:5: found 'f'", "whose type is not that of its declaration at one.h:7:5"},
+        {"long v;", "two.h:1:6: found 'v'", "whose type is not that of its declaration at one.h:7:13"},
+        {"int t;", "two.h:1:5", "was declared as a typedef at one.h:7:28"},
+        {"typedef int f;", "two.h:1:13", "was declared as a function at one.h:7:5"},
+        {"enum { A = 2 };", "two.h:1:8", "whose value is not that of its declaration at one.h:7:38"},
+        {"enum { v };", "two.h:1:8", "was declared as a variable at one.h:7:13"},
+        {"union s { int x; };", "two.h:1:7", "it is the tag of a struct at one.h:8:8"},
+        {"struct s { char x; };", "two.h:1:8", "whose members are not those of its definition at one.h:8:8"},
+        {"struct s { int y; };", "two.h:1:8", "whose members are not those"},
+        {"struct s { int x; } __attribute__((aligned(8)));", "two.h:1:8", "whose members are not those"},
+        {"enum e { B, C };", "two.h:1:6", "whose members are not those of its definition at one.h:8:27"},
+        {"static const int c = 4;", "two.h:1:18", "whose value is not that of its declaration at one.h:8:53"},
+        {"extern int n(void) __asm__(\"k\");", "two.h:1:12",
+         "whose asm label is not that of its declaration at one.h:8:71"},
+        {"typedef int size_t;", "two.h:1:13", "which is known to be a typedef of 'unsigned long'"},
+        {"int size_t;", "two.h:1:5", "which is known to be a typedef of 'unsigned long'"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "# 1 \"two.h\" 1 3\n%s", cases[i].text);
+        refuse_more(decls, text, -EINVAL, cases[i].place);
+        refuse_more(decls, text, -EINVAL, cases[i].words);
+    }
+    gate_decls_free(decls);
+}
+
+/* Later completion */
+
+Test(decls, a_type_that_is_completed_later_is_complete_wherever_it_was_used) {
+    gate_decls *decls = read_text("struct s; extern struct s *plain, *const *deep; extern const struct s *constant;"
+                                  "typedef struct s alias; typedef struct s wide __attribute__((aligned(32)));"
+                                  "void f(struct s, volatile alias *); union u; typedef const union u cu;"
+                                  "typedef struct anonymous_later { struct s *of; } holder;");
+    cr_assert_eq(find(decls, "constant")->type->target->alignment, 0);
+    const gate_type *inner = find(decls, "constant")->type->target;
+    cr_assert_eq(inner->size, 0);
+    read_more(decls, "struct s { char c; int x[]; }; union u { short s; };");
+    cr_assert_eq(inner->size, 4);
+    cr_assert_eq(inner->count, 2);
+    cr_assert_eq(inner->qualifiers, GATE_CONST);
+    cr_assert_eq(find(decls, "plain")->type->target->alignment, 4);
+    cr_assert_eq(find(decls, "deep")->type->target->target->size, 4);
+    cr_assert_eq(find(decls, "wide")->type->alignment, 32);
+    cr_assert_eq(find(decls, "wide")->type->size, 4);
+    cr_assert_eq(find(decls, "f")->type->function->parameters[0]->size, 4);
+    cr_assert_eq(find(decls, "f")->type->function->parameters[1]->target->size, 4);
+    cr_assert_eq(find(decls, "cu")->type->size, 2);
+    gate_decls_free(decls);
+}
+
+Test(decls, an_enum_is_an_unsigned_int_until_it_is_defined) {
+    gate_decls *decls = read_text("enum e f(void); enum wide; enum wide *p;");
+    cr_assert_eq(find(decls, "f")->type->function->result->size, 4);
+    cr_assert_eq(find(decls, "f")->type->function->result->target->kind, GATE_UINT);
+    read_more(decls, "enum e { MINUS = -1 };");
+    cr_assert_eq(find(decls, "f")->type->function->result->target->kind, GATE_INT);
+    refuse_more(decls, "enum wide { W = 1ul << 40 };", -ENOTSUP, "used before its definition");
+    gate_decls_free(decls);
+}
+
+/* Records and their fields */
+
+Test(decls, fields_are_listed_and_found_through_anonymous_members) {
+    gate_decls *decls = read_text(
+        "struct s { char c; union { struct { int deep; int : 3; unsigned bits : 5; }; long l; }; int : 0; };");
+    const gate_type *type = type_of(decls, "struct s");
+    gate_field field;
+    cr_assert_eq(type->count, 3);
+    cr_assert_str_eq(type->fields[0].name, "c");
+    cr_assert_null(type->fields[1].name);
+    cr_assert_eq(type->fields[1].type->kind, GATE_UNION);
+    cr_assert(type->fields[2].is_bit_field);
+    cr_assert_eq(gate_type_field(type, "l", &field), 0);
+    cr_assert_eq(field.offset, 8);
+    cr_assert_eq(gate_type_field(type, "bits", &field), 0);
+    cr_assert_eq(field.offset, 12);
+    cr_assert_eq(field.bit_offset, 3);
+    cr_assert_eq(field.bit_width, 5);
+    cr_assert_eq(gate_type_field(type, "nobody", &field), -ENOENT);
+    cr_assert_eq(gate_type_field(type_of(decls, "int"), "x", &field), -EINVAL);
+    cr_assert_eq(gate_type_field(type_of(decls, "struct unknown"), "x", &field), -EINVAL);
+    gate_decls_free(decls);
+}
+
+Test(decls, an_enum_has_the_integer_that_gcc_chooses_and_lists_its_constants) {
+    static const struct {
+        const char *text;
+        enum gate_kind kind;
+    } cases[] = {
+        {"enum { A }", GATE_UINT},
+        {"enum { A = -1 }", GATE_INT},
+        {"enum { A = 4294967295 }", GATE_UINT},
+        {"enum { A = 4294967295, B = -1 }", GATE_LONG},
+        {"enum { A = 4294967296 }", GATE_ULONG},
+        {"enum { A = 9223372036854775807, B = -1 }", GATE_LONG},
+        {"enum { A } __attribute__((packed))", GATE_UCHAR},
+        {"enum __attribute__((__packed__)) { A = -129 }", GATE_SHORT},
+        {"enum { A = 65536 } __attribute__((packed))", GATE_UINT},
+        {"enum { A } __attribute__((mode(QI)))", GATE_UCHAR},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        gate_decls *decls = read_text("");
+        const gate_type *type = type_of(decls, cases[i].text);
+        cr_assert_eq(type->target->kind, cases[i].kind, "%s", cases[i].text);
+        cr_assert_eq(type->size, type->target->size);
+        cr_assert_str_eq(gate_type_constant(type, 0)->name, "A");
+        cr_assert_null(gate_type_constant(type, type->count));
+        gate_decls_free(decls);
+    }
+    refuse_text("enum { A = 2147483647, B };", -EINVAL, "column 24: found 'B', whose value would overflow");
+    refuse_text("enum { A = 18446744073709551615u, B = -1 };", -EINVAL, "no integer type has room for");
+    refuse_text("enum { A = (__int128)1 };", -ENOTSUP, "more than 64 bits");
+}
+
+Test(decls, constants_have_their_types) {
+    gate_decls *decls =
+        read_text("enum e { A = 1u, B = 2147483648, C = 'c' }; enum l { D = 1ul << 40, E = 2147483648 };");
+    cr_assert_eq(find(decls, "A")->type->kind, GATE_INT);
+    cr_assert_eq(find(decls, "B")->type->kind, GATE_UINT);
+    cr_assert_eq(find(decls, "B")->value, 2147483648u);
+    cr_assert_eq(find(decls, "C")->type->kind, GATE_INT);
+    cr_assert_eq(find(decls, "D")->type->kind, GATE_ULONG);
+    cr_assert_eq(find(decls, "E")->type->kind, GATE_ULONG);
+    gate_decls_free(decls);
+}
