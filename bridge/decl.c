@@ -179,8 +179,8 @@ static void suffixes(struct gate__reader *r, struct step **steps) {
     }
 }
 
-/* Whether a "(" opens a declarator, and not a list of parameters. A name that is no type could be either's: "(f)(...)"
- * declares f, anything else was meant as a type. */
+/* Whether a "(" opens a declarator, and not a list of parameters. A name that is no type is declared by "(f)(...)"; so
+ * it is in "(f)" within parameters, while a whole text was meant otherwise. */
 static bool opens_declarator(struct gate__reader *r, enum gate__naming naming) {
     struct gate__reader ahead = *r;
     ahead.error = NULL;
@@ -195,7 +195,8 @@ static bool opens_declarator(struct gate__reader *r, enum gate__naming naming) {
     if (!gate__lex_sees_name(&ahead) || gate__specifier_begins(&ahead))
         return false;
     gate__lex_advance(&ahead);
-    return gate__lex_accept(&ahead, ')') && (gate__lex_sees(&ahead, '(') || gate__lex_sees(&ahead, '['));
+    return gate__lex_accept(&ahead, ')') &&
+           (r->in_parameters || gate__lex_sees(&ahead, '(') || gate__lex_sees(&ahead, '['));
 }
 
 static void read_steps(struct gate__reader *r, struct step **steps, struct gate__declared *declared,

@@ -268,8 +268,8 @@ static void read_pack(struct gate__reader *r, const char *at) {
     const char *number = at;
     bool counts = is_digit(*at);
     unsigned bytes = read_count(&at);
-    if (!accept_character(&at, ')') || (*at && *at != '\n')) {
-        fail_in_line(r, at, form);
+    if (!opened || !accept_character(&at, ')') || (*at && *at != '\n')) {
+        fail_in_line(r, opened ? at : number, form);
     } else if (bytes > 16 || (bytes & (bytes - 1))) {
         fail_in_line(r, number, form);
     } else {

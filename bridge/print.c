@@ -72,7 +72,7 @@ static void put_qualifiers(struct text *text, unsigned qualifiers) {
 
 static void put_declaration(struct text *text, const gate_type *type, const char *name);
 
-/* The space that ends a specifier or a qualifier is for a name or a star: nothing else may follow it. */
+/* The space that ends a specifier or a qualifier is for a name, a star or a function's parameters. */
 static void drop_space(struct text *text) {
     if (text->last == ' ')
         text->length--;
@@ -126,7 +126,6 @@ static void put_constant(struct text *text, const gate_decl *constant) {
 
 /* The least that the members ask for: what is above it was asked for by the record. */
 static size_t members_alignment(const gate_type *type) {
-    gate_type copy = {.kind = type->kind, .count = type->count};
     size_t least = 1;
     for (size_t i = 0; i < type->count; i++) {
         const gate_field *field = &type->fields[i];
@@ -134,7 +133,6 @@ static size_t members_alignment(const gate_type *type) {
         size_t asked = field->is_bit_field && !field->name ? 1 : usual > field->alignment ? usual : field->alignment;
         least = asked > least ? asked : least;
     }
-    (void)copy;
     return least;
 }
 
@@ -202,8 +200,9 @@ static void put_before(struct text *text, const gate_type *type) {
     } else if (stands_behind(type)) {
         put_before(text, type->kind == GATE_ARRAY ? type->target : type->function->result);
     } else if (type->kind == GATE_VECTOR) {
-        put_before(text, type->target);
-        put_number(text, "__attribute__((vector_size(", type->size, "))) ");
+        put_qualifiers(text, type->qualifiers);
+        put(text, names[type->target->kind]);
+        put_number(text, " __attribute__((vector_size(", type->size, "))) ");
     } else {
         put_qualifiers(text, type->qualifiers);
         if (type->kind >= GATE_STRUCT) {
@@ -242,7 +241,7 @@ static void put_behind(struct text *text, const gate_type *type) {
 static void put_declaration(struct text *text, const gate_type *type, const char *name) {
     put_before(text, type);
     put(text, name);
-    if (*name || !stands_behind(type))
+    if (type->kind != GATE_FUNCTION)
         drop_space(text);
     put_behind(text, type);
 }

@@ -147,9 +147,9 @@ const gate_type *gate__type_array(struct gate__reader *r, const gate_type *eleme
 }
 
 const gate_type *gate__type_vector(struct gate__reader *r, const gate_type *element, size_t size) {
-    gate_type type = {.kind = GATE_VECTOR, .target = element, .size = size, .alignment = size};
+    gate_type type = {.kind = GATE_VECTOR, .qualifiers = element->qualifiers, .size = size, .alignment = size};
+    type.target = gate__type_basic(element->kind);
     type.count = size / element->size;
-    type.qualifiers = element->qualifiers;
     add_part(&type, element);
     return make(r, type);
 }

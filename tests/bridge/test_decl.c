@@ -7,7 +7,7 @@
 #include <time.h>
 #include <wchar.h>
 
-#include "tests/support/bridge.h"
+#include "tests/support/decls.h"
 
 /* Prints a whole signature, as "result (parameters)". */
 static void print_signature(const gate_signature *signature, char *buffer, size_t size) {
@@ -189,45 +189,100 @@ Test(decl, no_text_is_einval) {
     cr_assert_eq(gate_signature_parse("int", &signature, NULL), -EINVAL, "an error nobody wants");
 }
 
-static gate_signature *parse_repeated(const char *begin, const char *part, unsigned times, const char *end, int *code,
-                                      gate_error *error) {
-    gate_signature *signature = NULL;
-    char *text = calloc(1, strlen(begin) + strlen(part) * times + strlen(end) + 1);
-    strcpy(text, begin);
+static char *repeat(const char *begin, const char *part, unsigned times, const char *end) {
+    char *text = calloc(1, strlen(begin) + strlen(part) * times + strlen(end) + 1), *at = stpcpy(text, begin);
     for (unsigned i = 0; i < times; i++)
-        strcat(text, part);
-    strcat(text, end);
-    *code = gate_signature_parse(text, &signature, error);
-    free(text);
-    return signature;
+        at = stpcpy(at, part);
+    strcpy(at, end);
+    return text;
 }
 
 Test(decl, takes_127_parameters_and_not_one_more) {
     gate_error error;
-    int code;
-    gate_signature *signature = parse_repeated("int (int", ", int", 126, ")", &code, &error);
-    cr_assert_eq(code, 0);
+    char *text = repeat("int (int", ", int", 126, ")");
+    gate_signature *signature = parse(text);
     cr_assert_eq(gate_signature_count(signature), 127);
     gate_signature_free(signature);
-    parse_repeated("int (int", ", int", 127, ")", &code, &error);
-    cr_assert_eq(code, -EINVAL);
+    free(text);
+    text = repeat("int (int", ", int", 127, ")");
+    cr_assert_eq(gate_signature_parse(text, &signature, &error), -EINVAL);
     cr_assert_not_null(strstr(error.message, "127 is the most"), "%s", error.message);
+    free(text);
+}
+
+/* Everything that nests: what begins it, a level, what is in the middle, and what ends a level and the whole. */
+static const struct {
+    const char *begin, *open, *middle, *close, *end;
+} nests[] = {
+    {"int ", "(", "x", ")", ";"},
+    {"int ", "*", "x", "", ";"},
+    {"int *", "const *volatile ", "x", "", ";"},
+    {"int x", "[1]", "", "", ";"},
+    {"int x", "[1", "", "]", ";"},
+    {"int ", "(*", "x", ")[2]", ";"},
+    {"int ", "(*", "x", ")(void)", ";"},
+    {"void f(", "int (*)(", "", ")", ");"},
+    {"void f(", "int (", "", ")", ");"},
+    {"", "struct {", "int x;", "} x;", ""},
+    {"", "struct s { struct {", "int x;", "}; };", ""},
+    {"", "union {", "int x;", "};", ""},
+    {"int x[", "(", "1", ")", "];"},
+    {"int x[", "1+(", "1", ")", "];"},
+    {"int x[", "-", "1", "", "];"},
+    {"int x[", "!", "1", "", "];"},
+    {"int x[", "~ + -", "1", "", "];"},
+    {"int x[", "*&", "1", "", "];"},
+    {"int x[", "(int)", "1", "", "];"},
+    {"int x[", "(__typeof__(", "1", "))1", "];"},
+    {"int x[", "sizeof ", "1", "", "];"},
+    {"int x[", "sizeof(char[", "1", "])", "];"},
+    {"int x[", "1?", "1", ":1", "];"},
+    {"int x[", "1?1:", "1", "", "];"},
+    {"int x[", "(1?", "1", ":2)", "];"},
+    {"int x[", "\"a\"[", "1", "]", "];"},
+    {"int x[", "1 || (2 && ", "1", ")", "];"},
+    {"int x[", "__builtin_offsetof(struct { int y[", "1", "]; }, y)", "];"},
+    {"int x[", "sizeof(struct { int y[", "1", "]; })", "];"},
+    {"int x[", "(int){", "1", "}", "];"},
+    {"int x[", "__extension__ ", "1", "", "];"},
+    {"", "__typeof__(", "int", ")", " x;"},
+    {"", "_Atomic(", "int", ")", " x;"},
+    {"int x ", "__attribute__((aligned(", "1", ")))", ";"},
+    {"int x __attribute__((aligned(", "(", "1", ")", ")));"},
+    {"int x __attribute__((unused(", "(", "1", ")", ")));"},
+    {"int x ", "__attribute__((vector_size(sizeof(int ", "", "))))", ";"},
+    {"_Alignas(", "_Alignof(int[", "1", "])", ") int x;"},
+    {"_Static_assert(", "(", "1", ")", ", \"\");"},
+    {"int f(void) ", "{", "", "}", ""},
+    {"int x = ", "{(", "", ")}", ";"},
+    {"enum { A = ", "sizeof(enum { A", "", "})", "};"},
+    {"typedef int t; ", "typedef t *", "t", "", ";"},
+};
+
+static char *nest(size_t which, unsigned levels) {
+    char *opened = repeat(nests[which].begin, nests[which].open, levels, nests[which].middle);
+    char *text = repeat(opened, nests[which].close, levels, nests[which].end);
+    free(opened);
+    return text;
 }
 
 static void *parse_deep_text(void *unused) {
-    gate_error error;
-    int code;
-    parse_repeated("int (", "int (*)(", 100000, "", &code, &error);
-    cr_assert_eq(code, -EINVAL);
-    cr_assert_not_null(strstr(error.message, "nested too deeply"), "%s", error.message);
-    parse_repeated("int ", "(", 100000, "", &code, &error);
-    cr_assert_eq(code, -EINVAL);
-    parse_repeated("int (int ", "[2]", 100000, ")", &code, &error);
-    cr_assert_eq(code, -EINVAL);
-    parse_repeated("int (int ", "*", 5000, ")", &code, &error);
-    cr_assert_eq(code, -EINVAL);
-    gate_signature_free(parse_repeated("int (int ", "*", 60, ")", &code, &error));
-    cr_assert_eq(code, 0, "%s", error.message);
+    static const unsigned levels[] = {1, 10, 60, 63, 64, 65, 70, 130, 1000, 20000};
+    for (size_t i = 0; i < sizeof nests / sizeof *nests; i++) {
+        for (size_t j = 0; j < sizeof levels / sizeof *levels; j++) {
+            gate_error error = {0, ""};
+            gate_decls *decls;
+            char *text = nest(i, levels[j]);
+            gate_decls_make(&decls);
+            int code = gate_decls_read(decls, text, &error);
+            cr_assert(code == 0 || code == -EINVAL, "%u times %s: %d, %s", levels[j], nests[i].open, code,
+                      error.message);
+            if (levels[j] <= 10 && strstr(error.message, "nested"))
+                cr_assert(false, "%u times %s: %s", levels[j], nests[i].open, error.message);
+            gate_decls_free(decls);
+            free(text);
+        }
+    }
     return unused;
 }
 
@@ -238,6 +293,35 @@ Test(decl, nesting_is_bounded_even_on_a_tasks_stack) {
     cr_assert_eq(gate_task_spawn(runtime, &config, &task), 0);
     join(task);
     stop(runtime);
+}
+
+Test(decl, what_nests_too_deeply_says_so) {
+    static const unsigned nested[] = {0, 1, 3, 5, 6, 7, 9, 11, 12, 14, 18, 22, 23, 31, 34};
+    for (size_t i = 0; i < sizeof nested / sizeof *nested; i++) {
+        char *text = nest(nested[i], 1000);
+        refuse_text(text, -EINVAL, "nested too deeply: 64 levels are the most");
+        free(text);
+    }
+}
+
+Test(decl, what_typedefs_make_of_each_other_is_bounded_too) {
+    char text[64 * 1024];
+    size_t length = (size_t)sprintf(text, "typedef int t0;");
+    for (int i = 1; i < 200; i++)
+        length += (size_t)sprintf(text + length, "typedef t%d *t%d;", i - 1, i);
+    refuse_text(text, -EINVAL, "nested too deeply: 64 levels are the most");
+    length = (size_t)sprintf(text, "typedef void f0(int);");
+    for (int i = 1; i < 60; i++)
+        length += (size_t)sprintf(text + length, "typedef void f%d(f%d *, f%d *, f%d *);", i, i - 1, i - 1, i - 1);
+    refuse_text(text, -EINVAL, "more than a million parts");
+    length = (size_t)sprintf(text, "typedef struct { int x; } *s0;");
+    for (int i = 1; i < 30; i++)
+        length += (size_t)sprintf(text + length, "typedef struct { s%d a, b, c, d; } *s%d;", i - 1, i);
+    refuse_text(text, -EINVAL, "more than a million parts");
+    length = (size_t)sprintf(text, "typedef struct { int x; } s0;");
+    for (int i = 1; i < 500; i++)
+        length += (size_t)sprintf(text + length, "typedef struct { s%d *a, *b; } s%d;", i - 1, i);
+    gate_decls_free(read_text(text));
 }
 
 /* Any bytes: an answer or an error with a place, never a crash, a hang or a leak. */
@@ -302,4 +386,83 @@ Test(decl, random_words_give_an_answer_or_a_place) {
         }
         parse_anything(text);
     }
+}
+
+/* Declarations */
+
+Test(decl, declarators_of_any_form_declare_their_names) {
+    static const struct {
+        const char *text, *name, *means;
+    } cases[] = {
+        {"int (x);", "x", "int"},
+        {"int *(*(x))[3], y;", "x", "int *(*)[3]"},
+        {"extern int (f)(int), (*g(char))(long);", "g", "int (*(char))(long)"},
+        {"typedef int f(int); f *h, i;", "i", "int (int)"},
+        {"void (*signal(int, void (*)(int)))(int);", "signal", "void (*(int, void (*)(int)))(int)"},
+        {"int f(int (x), int (*y)[2], int z[static const 3], int (size_t), int (int));", "f",
+         "int (int, int (*)[2], int *, int (*)(unsigned long), int (*)(int))"},
+        {"int f(int time_t, struct s { int x; } *p);", "f", "int (int, struct s *)"},
+        {"int f(int n, int a[n], int b[n * 2][n], int c[*], int (*d)[*]);", "f",
+         "int (int, int *, int (*)[*], int *, int (*)[*])"},
+        {"int x[], y[0], z[2][3];", "z", "int[2][3]"},
+        {"const struct { int y; } x = { .y = 1 }, z[] = { [0] = { 1, (2, 3) } };", "z", "const struct { int y; }[]"},
+        {"int f(void) { if (1) { return '{'; } \"}\"; }; int x;", "x", "int"},
+        {"int x = sizeof(int) + f(1, 2), y = ({ 1, 2; });", "y", "int"},
+        {"__asm__(\".globl x; y:\"); asm volatile (\"\"); ;; int x;", "x", "int"},
+        {"_Static_assert(sizeof(int) == 4, \"as\" \"ever\"); _Static_assert(1); int x;", "x", "int"},
+        {"struct s { int y; } x, *z;", "z", "struct s *"},
+        {"void f(__builtin_va_list);", "f", "void (struct __va_list_tag *)"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        gate_decls *decls = read_text(cases[i].text);
+        const char *means = printed(find(decls, cases[i].name)->type);
+        cr_assert_str_eq(means, cases[i].means, "'%s' declares '%s'", cases[i].text, means);
+        gate_decls_free(decls);
+    }
+}
+
+Test(decl, a_static_const_is_a_constant_if_its_initializer_is_one) {
+    gate_decls *decls = read_text(
+        "int twice(int); static const int a = 3, b = a * 2; static const char c = 300; static const _Bool d = 5;"
+        "static const unsigned long e = -1; static const int f = sizeof(int[a]) + 1.5;"
+        "static const int g = twice(a), h = (int)&a; static const int *i = 0; const int j = 1;"
+        "static int k = 2; static const struct { int x; } l = { 1 };"
+        "static const double m = 1.5; enum { N = b };");
+    cr_assert_eq(find(decls, "b")->value, 6);
+    cr_assert_eq(find(decls, "c")->value, 44);
+    cr_assert_eq(find(decls, "d")->value, 1);
+    cr_assert_eq(find(decls, "e")->value, UINT64_MAX);
+    cr_assert_eq(find(decls, "f")->value, 13);
+    cr_assert_eq(find(decls, "N")->value, 6);
+    for (const char *name = "hijklm"; *name; name++) {
+        char text[2] = {*name, '\0'};
+        cr_assert_eq(find(decls, text)->kind, GATE_DECL_VARIABLE, "%s", text);
+    }
+    gate_decls_free(decls);
+    refuse_text("static const int a = 1 / 0;", -EINVAL, "divides by zero");
+}
+
+Test(decl, what_is_no_declaration_is_refused_at_its_place) {
+    refuse_text("7", -EINVAL, "column 1: found '7', expected a type");
+    refuse_text("foo x;", -EINVAL, "column 1: found 'foo', no type of that name is known");
+    refuse_text("int;", -EINVAL, "column 4: found ';', expected a name");
+    refuse_text("int x", -EINVAL, "found the end, expected ',' or ';'");
+    refuse_text("int x,;", -EINVAL, "column 7: found ';', expected a name");
+    refuse_text("int x y;", -EINVAL, "column 7: found 'y'");
+    refuse_text("int f(void) { int x;", -EINVAL, "found the end, expected '}'");
+    refuse_text("void x;", -EINVAL, "column 6: found 'x', but a variable can't be void");
+    refuse_text("int f(a, b) int a, b; { }", -EINVAL, "column 7: found 'a', no type of that name");
+    refuse_text("struct s x[3];", -EINVAL, "no arrays of what is incomplete");
+    refuse_text("int x[-1];", -EINVAL, "column 7: found '-', but an array has no fewer than 0 elements");
+    refuse_text("int x[n];", -EINVAL, "no constant or variable of that name");
+    refuse_text("extern int n; int x[n];", -EINVAL, "expected a count: a constant integer");
+    refuse_text("int x[1.0];", -EINVAL, "expected a count");
+    refuse_text("int x[*];", -EINVAL, "expected an expression");
+    refuse_text("_Static_assert(sizeof(int) == 5, \"wide\");", -EINVAL,
+                "column 34: found '\"wide\"', an assertion that does not hold");
+    refuse_text("_Static_assert(0);", -EINVAL, "column 16: found '0', an assertion that does not hold");
+    refuse_text("int f(void) asm();", -EINVAL, "a symbol's name in quotes");
+    refuse_text("int x = {1;", -EINVAL, "expected '}'");
+    refuse_text("}", -EINVAL, "found '}', expected a type");
+    refuse_text("unsigned float x;", -EINVAL, "a combination of words that is no type");
 }
