@@ -569,7 +569,9 @@ static void add_word(struct gate__reader *r, struct seen *seen) {
     unsigned bit = 1u << (word - GATE__VOID);
     if (word == GATE__LONG && seen->words & bit)
         bit = WORD(LONG_AGAIN);
-    if (seen->words & bit)
+    if (seen->type)
+        gate__lex_fail(r, &r->lexer.token, -EINVAL, "but there is a type already");
+    else if (seen->words & bit)
         gate__lex_fail(r, &r->lexer.token, -EINVAL, "which has been said before");
     seen->words |= bit;
     gate__lex_advance(r);
@@ -609,8 +611,6 @@ static bool read_one(struct gate__reader *r, struct gate__specifiers *s, struct 
     int word = r->lexer.token.word;
     bool has_type = seen->type || seen->words;
     if (word >= GATE__VOID && word <= GATE__FLOAT128) {
-        if (seen->type)
-            gate__lex_fail(r, &r->lexer.token, -EINVAL, "but there is a type already");
         add_word(r, seen);
     } else if (word == GATE__ATOMIC) {
         add_atomic(r, seen);
