@@ -385,27 +385,35 @@ static size_t number_length(const char *at) {
     return length;
 }
 
-static void read_punctuator(struct gate__token *token) {
-    static const struct {
-        char name[4];
-        enum gate__word word;
-    } longer[] = {
-        {"...", GATE__ELLIPSIS},   {"->", GATE__ARROW},      {"<<", GATE__LEFT_SHIFT},
-        {">>", GATE__RIGHT_SHIFT}, {"<=", GATE__LESS_EQUAL}, {">=", GATE__GREATER_EQUAL},
-        {"==", GATE__EQUAL},       {"!=", GATE__UNEQUAL},    {"&&", GATE__AND},
-        {"||", GATE__OR},
-    };
-    token->kind = GATE__PUNCTUATOR;
-    token->length = 1;
-    token->word = (unsigned char)*token->at;
-    for (size_t i = 0; i < sizeof longer / sizeof *longer; i++) {
-        size_t length = strlen(longer[i].name);
-        if (strncmp(token->at, longer[i].name, length) == 0) {
-            token->word = longer[i].word;
-            token->length = length;
-            return;
-        }
+/* The punctuator that two characters make; 0 if they make none that matters here. */
+static int pair_of(char first, char second) {
+    switch (first) {
+    case '-':
+        return second == '>' ? GATE__ARROW : 0;
+    case '<':
+        return second == '<' ? GATE__LEFT_SHIFT : second == '=' ? GATE__LESS_EQUAL : 0;
+    case '>':
+        return second == '>' ? GATE__RIGHT_SHIFT : second == '=' ? GATE__GREATER_EQUAL : 0;
+    case '=':
+        return second == '=' ? GATE__EQUAL : 0;
+    case '!':
+        return second == '=' ? GATE__UNEQUAL : 0;
+    case '&':
+        return second == '&' ? GATE__AND : 0;
+    case '|':
+        return second == '|' ? GATE__OR : 0;
+    default:
+        return 0;
     }
+}
+
+static void read_punctuator(struct gate__token *token) {
+    const char *at = token->at;
+    int pair = pair_of(at[0], at[1]);
+    bool is_ellipsis = at[0] == '.' && at[1] == '.' && at[2] == '.';
+    token->kind = GATE__PUNCTUATOR;
+    token->word = is_ellipsis ? GATE__ELLIPSIS : pair ? pair : (unsigned char)at[0];
+    token->length = is_ellipsis ? 3 : pair ? 2 : 1;
 }
 
 static void read_token(struct gate__reader *r, struct gate__token *token) {
@@ -461,21 +469,23 @@ bool gate__lex_accept(struct gate__reader *r, int word) {
     return sees;
 }
 
-void gate__lex_require(struct gate__reader *r, int word) {
+static void expected_word(struct gate__reader *r, int word) {
     char what[8];
     snprintf(what, sizeof what, "'%c'", word);
+    gate__lex_expected(r, what);
+}
+
+void gate__lex_require(struct gate__reader *r, int word) {
     if (!gate__lex_accept(r, word))
-        gate__lex_expected(r, what);
+        expected_word(r, word);
 }
 
 /* Skipping */
 
 void gate__lex_skip_nested(struct gate__reader *r, int open, int close) {
-    char what[8];
-    snprintf(what, sizeof what, "'%c'", close);
     for (size_t level = 1; level; gate__lex_advance(r)) {
         if (r->lexer.token.kind == GATE__END) {
-            gate__lex_expected(r, what);
+            expected_word(r, close);
             return;
         }
         level += gate__lex_sees(r, open);

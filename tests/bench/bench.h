@@ -56,4 +56,8 @@ void bench_tasks_prepare(void);
 extern const struct bench_row bench_blocking[];
 void bench_blocking_prepare(void);
 
+/* parse.c */
+extern const struct bench_row bench_parse[];
+void bench_parse_prepare(void);
+
 #endif

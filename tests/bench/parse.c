@@ -1,0 +1,49 @@
+/* How long reading declarations takes, and preparing a signature.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "callgate.h"
+#include "tests/bench/bench.h"
+
+static char *sqlite3;
+
+/* Milliseconds, to read sqlite3.h and what it includes into a scope. */
+static double parse_sqlite3(long count) {
+    double before = bench_now();
+    for (long i = 0; i < count; i++) {
+        gate_decls *decls;
+        if (gate_decls_make(&decls) || gate_decls_read(decls, sqlite3, NULL))
+            abort();
+        gate_decls_free(decls);
+    }
+    return (bench_now() - before) / 1e6;
+}
+
+static double parse_signature(long count) {
+    double before = bench_now();
+    for (long i = 0; i < count; i++) {
+        gate_signature *signature;
+        if (gate_signature_parse("int (const char *, size_t)", &signature, NULL))
+            abort();
+        gate_signature_free(signature);
+    }
+    return bench_now() - before;
+}
+
+/* The build has made the text. */
+void bench_parse_prepare(void) {
+    enum { MOST = 4 << 20 };
+    FILE *file = fopen("build/release/tests/bench/sqlite3.i", "r");
+    sqlite3 = calloc(1, MOST);
+    if (!file || !sqlite3 || fread(sqlite3, 1, MOST - 1, file) == 0)
+        abort();
+    fclose(file);
+}
+
+const struct bench_row bench_parse[] = {
+    {"parse", "callgate", "sqlite3.h", parse_sqlite3, .count = 10, .unit = "ms"},
+    {"parse", "callgate", "int(char*,size_t)", parse_signature, .count = 10000},
+    {0},
+};
