@@ -101,7 +101,8 @@ static void reset(gate_runtime *runtime, gate_m *m) {
     gate__lock_init(&runtime->timers.lock, GATE__RANK_LEAF);
     runtime->timers.first = NULL;
     runtime->interrupted = NULL;
-    gate__semaphore_init(&runtime->world.changed);
+    gate__semaphore_init(&runtime->world.stopped);
+    runtime->world.waits = false;
     if (runtime->world.stopper != task)
         runtime->world.stopper = NULL;
     reset_slots(runtime, m);

@@ -77,7 +77,7 @@ void gate__init_release(gate_runtime *runtime) {
             next = root->next;
             gate__task_free_root(root);
         }
-        gate__semaphore_destroy(&runtime->world.changed);
+        gate__semaphore_destroy(&runtime->world.stopped);
         gate__init_deallocate(&config, runtime->slot_memory, size_of_slots(&config));
         gate__init_deallocate(&config, runtime, sizeof *runtime);
     }
@@ -183,7 +183,7 @@ static gate_runtime *make(const struct gate_runtime_config *config) {
     gate__lock_init(&runtime->lock, GATE__RANK_RUNTIME);
     gate__lock_init(&runtime->ready_lock, GATE__RANK_LEAF);
     gate__lock_init(&runtime->timers.lock, GATE__RANK_LEAF);
-    gate__semaphore_init(&runtime->world.changed);
+    gate__semaphore_init(&runtime->world.stopped);
     for (unsigned class = 0; class < GATE__STACK_CLASSES; class ++)
         gate__stack_pool_init(&runtime->stacks[class], (size_t)GATE__STACK_LEAST << class, &runtime->config);
     runtime->usual_class = gate__stack_class(config->task_stack_size);

@@ -612,8 +612,9 @@ void gate__sched_validate(gate_runtime *runtime);
 /* world.c: stopping all interpreter code but one task's */
 
 struct gate__world {
-    gate_task *stopper;             /* who stopped it; under the runtime's lock */
-    struct gate__semaphore changed; /* posted when a slot becomes idle meanwhile */
+    gate_task *stopper;             /* who stopped it; under the runtime's lock, as the next */
+    bool waits;                     /* the stopper does: who makes the last of the other slots idle posts, once */
+    struct gate__semaphore stopped; /* its value is 0 but from that post to the end of the wait */
 };
 
 /* A slot has become idle. The runtime's lock is held. */
