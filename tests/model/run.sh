@@ -1,7 +1,7 @@
 #!/bin/sh
-# What Spin says of the hand-off, of wake-ups, of stealing and of the world's stop: the models hold, each searched to its
-# end and with no step that is never reached; and each model that leaves one thing out fails, for the reason that it
-# should.
+# What Spin says of the hand-off, of wake-ups, of the monitor's alarm, of stealing and of the world's stop: the models
+# hold, each searched to its end and with no step that is never reached; and each model that leaves one thing out fails,
+# for the reason that it should.
 #
 # SPDX-License-Identifier: MIT
 set -eu
@@ -90,6 +90,13 @@ fails 'assertion violated' safety wake.pml -DWITHOUT=MEMBARRIER
 fails 'assertion violated' safety wake.pml -DWITHOUT=RETIRE_BARRIER
 fails 'assertion violated' safety wake.pml -DWITHOUT=PARK_BARRIER
 fails 'assertion violated' safety wake.pml -DEXCHANGE -DWITHOUT=WAKE_FENCE
+
+holds safety alarm.pml -DBARRIER
+holds safety alarm.pml -DEXCHANGE
+reaches_all alarm.pml
+for part in MEMBARRIER COMPILER_BARRIER LOOK STATE; do
+    fails 'assertion violated' safety alarm.pml -DWITHOUT=$part
+done
 
 holds safety steal.pml
 reaches_all steal.pml
