@@ -36,7 +36,10 @@ enum {
     GATE__FIRST_LOOK = GATE__TUNED(20 * 1000, 1000),
     GATE__LOOK_AT_CALLS = GATE__TUNED(200 * 1000, 2000),
     GATE__LAST_LOOK = GATE__TUNED(5 * 1000 * 1000, 100 * 1000),
-    GATE__RUNS_LONG = GATE__TUNED(10 * 1000 * 1000, 50 * 1000)
+    GATE__RUNS_LONG = GATE__TUNED(10 * 1000 * 1000, 50 * 1000),
+
+    /* worker.c, nanoseconds: when a thread that was started is late */
+    GATE__LATE_THREAD = GATE__TUNED(100 * 1000, 1000)
 };
 
 #endif

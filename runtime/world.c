@@ -87,6 +87,7 @@ void gate_world_stop(void) {
 static struct gate__slot *release(gate_runtime *runtime) {
     struct gate__slot *idle = runtime->idle_slots;
     runtime->idle_slots = NULL;
+    runtime->idle_end = &runtime->idle_slots;
     atomic_store(&runtime->idle_slot_count, 0);
     runtime->world.stopper = NULL;
     for (uint32_t i = 0; i < runtime->slot_count; i++)

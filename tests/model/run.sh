@@ -85,10 +85,13 @@ fails 'acceptance cycle' liveness handoff.pml -DWITHOUT=SECOND_LOOK
 
 holds safety wake.pml -DBARRIER
 holds safety wake.pml -DEXCHANGE
+holds safety wake.pml -DNEWCOMER -DBARRIER
+holds safety wake.pml -DNEWCOMER -DEXCHANGE
 reaches_all wake.pml
 fails 'assertion violated' safety wake.pml -DWITHOUT=MEMBARRIER
 fails 'assertion violated' safety wake.pml -DWITHOUT=RETIRE_BARRIER
 fails 'assertion violated' safety wake.pml -DWITHOUT=PARK_BARRIER
+fails 'assertion violated' safety wake.pml -DNEWCOMER -DWITHOUT=ARRIVAL_BARRIER
 fails 'assertion violated' safety wake.pml -DEXCHANGE -DWITHOUT=WAKE_FENCE
 
 holds safety alarm.pml -DBARRIER
