@@ -53,6 +53,10 @@ static void reset_threads(gate_runtime *runtime, gate_m *m) {
     struct gate__workers *workers = &runtime->workers;
     reset_ms(runtime, &workers->all, m);
     reset_ms(runtime, &runtime->roots, m);
+    if (m && !m->root && !m->adopted && !workers->all) {
+        m->all_next = NULL; /* a worker that has forked before its creator had put it there */
+        workers->all = m;
+    }
     *workers = (struct gate__workers){.all = workers->all,
                                       .count = workers->all != NULL,
                                       .patience = GATE__LATE_THREAD,
