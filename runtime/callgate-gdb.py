@@ -47,8 +47,8 @@ def all_runtimes():
 
 
 def all_ms(runtime):
-    for first in ("workers", "roots"):
-        yield from linked(runtime[first], "all_next")
+    for first in (runtime["workers"]["all"], runtime["roots"]):
+        yield from linked(first, "all_next")
 
 
 def pools(runtime):

@@ -17,7 +17,7 @@
  *               looks: a handle that the host still has is one of a task that isn't there (-ESRCH), not one of another
  *               task. So the addresses are not used again before the runtime is stopped.
  *   threads     gone; what they had mapped or allocated stays, as their stacks do. Neither worker nor monitor is
- *               started here: most children call exec at once. The first that is needed is (gate__m_start_worker,
+ *               started here: most children call exec at once. The first that is needed is (gate__worker_start,
  *               gate__monitor_notice).
  *   runtimes    all that the forking thread has no M in are as if they had been stopped. The others work, whichever
  *               of them the fork came from.
@@ -50,10 +50,17 @@ static void reset_ms(gate_runtime *runtime, gate_m **list, gate_m *m) {
 }
 
 static void reset_threads(gate_runtime *runtime, gate_m *m) {
-    reset_ms(runtime, &runtime->workers, m);
+    struct gate__workers *workers = &runtime->workers;
+    reset_ms(runtime, &workers->all, m);
     reset_ms(runtime, &runtime->roots, m);
-    runtime->worker_count = runtime->workers != NULL;
-    runtime->idle_workers = NULL;
+    if (m && !m->root && !m->adopted && !workers->all) {
+        m->all_next = NULL; /* a worker that has forked before its creator had put it there */
+        workers->all = m;
+    }
+    *workers = (struct gate__workers){.all = workers->all,
+                                      .count = workers->all != NULL,
+                                      .patience = GATE__LATE_THREAD,
+                                      .late_at = GATE__TIMER_NEVER};
     if (runtime->starter != m)
         runtime->starter = NULL;
     gate__monitor_forget(runtime);
@@ -68,18 +75,16 @@ static void reset_slot(struct gate__slot *slot, gate_m *m) {
     slot->seen.in_call = false;
     slot->holder = m && m->slot == slot ? m : NULL;
     slot->poll = !stopper ? 0 : slot->holder ? GATE__POLL_STOPPER : GATE__POLL_STOP;
-    if (slot->holder)
-        return;
-    slot->idle_next = runtime->idle_slots;
-    runtime->idle_slots = slot;
-    runtime->idle_slot_count++;
+    if (!slot->holder)
+        gate__sched_add_idle(slot);
 }
 
 static void reset_slots(gate_runtime *runtime, gate_m *m) {
     runtime->searching = 0;
     runtime->idle_slots = NULL;
+    runtime->idle_end = &runtime->idle_slots;
     runtime->idle_slot_count = 0;
-    for (uint32_t i = runtime->slot_count; i-- > 0;)
+    for (uint32_t i = 0; i < runtime->slot_count; i++)
         reset_slot(&runtime->slots[i], m);
 }
 
@@ -101,7 +106,8 @@ static void reset(gate_runtime *runtime, gate_m *m) {
     gate__lock_init(&runtime->timers.lock, GATE__RANK_LEAF);
     runtime->timers.first = NULL;
     runtime->interrupted = NULL;
-    gate__semaphore_init(&runtime->world.changed);
+    gate__semaphore_init(&runtime->world.stopped);
+    runtime->world.waits = false;
     if (runtime->world.stopper != task)
         runtime->world.stopper = NULL;
     reset_slots(runtime, m);

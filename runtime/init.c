@@ -77,7 +77,7 @@ void gate__init_release(gate_runtime *runtime) {
             next = root->next;
             gate__task_free_root(root);
         }
-        gate__semaphore_destroy(&runtime->world.changed);
+        gate__semaphore_destroy(&runtime->world.stopped);
         gate__init_deallocate(&config, runtime->slot_memory, size_of_slots(&config));
         gate__init_deallocate(&config, runtime, sizeof *runtime);
     }
@@ -183,50 +183,31 @@ static gate_runtime *make(const struct gate_runtime_config *config) {
     gate__lock_init(&runtime->lock, GATE__RANK_RUNTIME);
     gate__lock_init(&runtime->ready_lock, GATE__RANK_LEAF);
     gate__lock_init(&runtime->timers.lock, GATE__RANK_LEAF);
-    gate__semaphore_init(&runtime->world.changed);
+    gate__semaphore_init(&runtime->world.stopped);
     for (unsigned class = 0; class < GATE__STACK_CLASSES; class ++)
         gate__stack_pool_init(&runtime->stacks[class], (size_t)GATE__STACK_LEAST << class, &runtime->config);
     runtime->usual_class = gate__stack_class(config->task_stack_size);
-    for (uint32_t i = config->slots; i-- > 0;) {
+    runtime->idle_end = &runtime->idle_slots;
+    for (uint32_t i = 0; i < config->slots; i++) {
         slots[i].runtime = runtime;
         slots[i].index = i;
         gate__sched_prepare_queue(&slots[i]);
-        slots[i].idle_next = runtime->idle_slots;
-        runtime->idle_slots = &slots[i];
+        gate__sched_add_idle(&slots[i]);
     }
-    atomic_init(&runtime->idle_slot_count, config->slots);
+    atomic_init(&runtime->workers.late_at, GATE__TIMER_NEVER);
+    runtime->workers.patience = GATE__LATE_THREAD;
     atomic_init(&runtime->references, 1);
     return runtime;
-}
-
-/* Ends the runtime's own threads. The caller's M is all that may be left. */
-static void end_workers(gate_runtime *runtime) {
-    gate__lock(&runtime->lock);
-    gate_m *worker = runtime->workers;
-    runtime->workers = NULL;
-    gate__unlock(&runtime->lock);
-    for (gate_m *m = worker; m; m = m->all_next)
-        gate__semaphore_post(&m->wake);
-    while (worker) {
-        gate_m *next = worker->all_next;
-        gate__m_join_worker(worker);
-        worker = next;
-    }
 }
 
 /* The threads that a runtime has from its start: one worker, so that work always finds a thread in
  * the end, and the monitor. */
 static int begin_threads(gate_runtime *runtime) {
-    gate_m *worker;
-    int failed = gate__m_start_worker(runtime, &worker);
+    int failed = gate__worker_start(runtime);
+    if (!failed)
+        failed = gate__monitor_start(runtime);
     if (failed)
-        return failed;
-    gate__lock(&runtime->lock);
-    runtime->idle_workers = worker;
-    gate__unlock(&runtime->lock);
-    failed = gate__monitor_start(runtime);
-    if (failed)
-        end_workers(runtime);
+        gate__worker_end_all(runtime);
     return failed;
 }
 
@@ -360,7 +341,7 @@ int gate_runtime_stop(gate_runtime *runtime, gate_error *error) {
     if (close_or_describe(runtime, error))
         return -EBUSY;
     delist(runtime);
-    end_workers(runtime);
+    gate__worker_end_all(runtime);
     gate__monitor_stop(runtime);
     drop_adopted(runtime);
     for (unsigned class = 0; class < GATE__STACK_CLASSES; class ++)

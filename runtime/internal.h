@@ -411,6 +411,7 @@ struct gate_m {
     _Atomic bool announced; /* the host's thread_adopt has been called for it */
     pthread_t thread;
     gate_m *idle_next; /* workers without a slot */
+    uint32_t awaited;  /* worker.c's: by which wait */
     gate_m *all_next;
     gate_m *thread_next; /* the same thread's, in other runtimes: m.c */
     uint32_t aside;      /* handlers of other runtimes after which it is its thread's current one again */
@@ -443,10 +444,12 @@ gate_m *gate__m_of_thread(void);
 int gate__m_make_root(gate_runtime *runtime, bool adopted, gate_m **m);
 /* Undoes gate__m_make_root. The thread holds no slot. [system stack] */
 void gate__m_drop_root(gate_m *m);
-/* Starts a thread that waits for a slot. -EAGAIN, -ENOMEM. [any] */
-int gate__m_start_worker(gate_runtime *runtime, gate_m **m);
-/* Waits for a worker's thread to end, and frees it. [system stack] */
-void gate__m_join_worker(gate_m *m);
+/* Makes an M without a thread; frees one. Negative errno. [any] */
+int gate__m_make(gate_runtime *runtime, gate_m **m);
+void gate__m_unmake(gate_m *m);
+/* The calling thread has m from now on, and may run tasks or be called back; or has it no more. [system stack] */
+void gate__m_enter_thread(gate_m *m);
+void gate__m_leave_thread(gate_m *m);
 /* Keeps the running task on m, and undoes that. [task] */
 void gate__m_pin(gate_m *m);
 void gate__m_unpin(gate_m *m);
@@ -557,6 +560,7 @@ struct gate__slot {
     _Atomic uint32_t picks;   /* how often a holder has picked a task; written by the owner */
     _Atomic uint32_t poll;    /* of enum gate__poll */
     uint32_t index;           /* in the runtime's array */
+    uint32_t share;           /* what its holder may steal next */
     uint32_t free_count;
     gate_task *free_tasks; /* task.c's: for the next spawns, as the numbers */
     uint64_t next_number, numbers_end;
@@ -604,16 +608,45 @@ void gate__sched_wait_for_slot(gate_m *m);
 struct gate__slot *gate__sched_detach(gate_m *m);
 /* Takes a slot that is idle, under the runtime's lock; false if none is. */
 bool gate__sched_take_idle(gate_m *m);
+/* Makes a slot idle that nobody has, nor waits for: at the start, and in a fork's child. */
+void gate__sched_add_idle(struct gate__slot *slot);
 /* Lets a slot that no M holds run the next ready task, or makes it idle. [any] */
 void gate__sched_hand_on(struct gate__slot *slot);
 /* Asserts the equations above. The runtime's lock is held. */
 void gate__sched_validate(gate_runtime *runtime);
 
+/* worker.c: the threads that run tasks */
+
+struct gate__workers {
+    gate_m *all;       /* linked by all_next; all of this under the runtime's lock */
+    gate_m *idle;      /* linked by idle_next */
+    uint32_t count;    /* with those that are being created */
+    uint32_t creating; /* not yet in all */
+    _Atomic uint32_t awaited;
+    uint32_t wait;     /* counts the waits that were given up */
+    uint64_t patience; /* nanoseconds */
+    _Atomic uint64_t late_at;
+};
+
+/* Starts one more. -EAGAIN, -ENOMEM. [any] */
+int gate__worker_start(gate_runtime *runtime);
+/* Starts one for an idle slot and a task that waits, unless enough are on their way. [any] */
+void gate__worker_call(gate_runtime *runtime);
+/* The same when those on their way are late. [monitor] */
+void gate__worker_hurry(gate_runtime *runtime);
+/* m, a worker without a slot, may be given one; the idle worker that is given one, NULL if none is idle. The runtime's
+ * lock is held. */
+void gate__worker_be_idle(gate_m *m);
+gate_m *gate__worker_take_idle(gate_runtime *runtime);
+/* Ends them all; no task is left. [system stack] */
+void gate__worker_end_all(gate_runtime *runtime);
+
 /* world.c: stopping all interpreter code but one task's */
 
 struct gate__world {
-    gate_task *stopper;             /* who stopped it; under the runtime's lock */
-    struct gate__semaphore changed; /* posted when a slot becomes idle meanwhile */
+    gate_task *stopper;             /* who stopped it; under the runtime's lock, as the next */
+    bool waits;                     /* the stopper does: who makes the last of the other slots idle posts, once */
+    struct gate__semaphore stopped; /* its value is 0 but from that post to the end of the wait */
 };
 
 /* A slot has become idle. The runtime's lock is held. */
@@ -877,16 +910,14 @@ struct gate_runtime {
     void *slot_memory; /* in which they lie aligned */
     struct gate__slot *slots;
     uint32_t slot_count;
-    struct gate__slot *idle_slots;
+    struct gate__slot *idle_slots, **idle_end; /* linked by idle_next; idle_end is where the next one goes */
     _Atomic uint32_t idle_slot_count;
     _Atomic uint32_t searching; /* Ms with a slot that look for a task before they give it up */
     struct gate__queue ready;   /* from threads without a slot, or whose slot was taken */
     struct gate__lock ready_lock;
-    uint32_t worker_count;
-    gate_m *workers; /* linked by all_next, as the next */
-    gate_m *roots;
-    gate_task *dropped_roots; /* of threads that were adopted, when it has stopped; linked by next */
-    gate_m *idle_workers;
+    struct gate__workers workers;
+    gate_m *roots;                /* linked by all_next */
+    gate_task *dropped_roots;     /* of threads that were adopted, when it has stopped; linked by next */
     gate_m *starter;              /* NULL in the child of another thread's fork */
     gate_task *main_task;         /* in the child of a stackful task's fork that task, else NULL: fork.c */
     uint64_t signal_mask;         /* of the threads that it creates: that of the starter, at the start */

@@ -1,7 +1,7 @@
 /* Threads that the runtime knows: the one that started it, workers, and those that came by.
  *
  *   started:  gate_runtime_start -> gate_runtime_stop, on the same thread
- *   worker:   gate__m_start_worker [any] -> gate_runtime_stop joins it
+ *   worker:   gate__worker_start [any] -> gate_runtime_stop joins it (worker.c)
  *   adopted:  the thread's first callback or gate_m_acquire -> its exit
  *
  * A thread has an M for each runtime that it was started by, or called back into. The first may be a starter's or a
@@ -101,7 +101,7 @@ static int prepare(gate_m *m) {
     return failed;
 }
 
-static int make(gate_runtime *runtime, gate_m **result) {
+int gate__m_make(gate_runtime *runtime, gate_m **result) {
     gate_m *m = gate__init_allocate(&runtime->config, sizeof *m);
     int failed = m ? prepare(m) : -ENOMEM;
     if (failed) {
@@ -115,7 +115,7 @@ static int make(gate_runtime *runtime, gate_m **result) {
     return 0;
 }
 
-static void unmake(gate_m *m) {
+void gate__m_unmake(gate_m *m) {
     gate__lock(&m->runtime->lock);
     gate__interrupt_forget(m);
     gate__unlock(&m->runtime->lock);
@@ -132,8 +132,7 @@ static void note_end(void) {
         gate__throw("pthread_setspecific");
 }
 
-/* What a thread needs before it may run tasks or be called back. */
-static void enter_thread(gate_m *m) {
+void gate__m_enter_thread(gate_m *m) {
     gate_m **link = &of_thread;
     if (gate__os_stack_bounds(&m->stack_bottom, &m->stack_size))
         gate__throw("the thread's stack is not known");
@@ -148,7 +147,7 @@ static void enter_thread(gate_m *m) {
     set_current(m);
 }
 
-static void leave_thread(gate_m *m) {
+void gate__m_leave_thread(gate_m *m) {
     gate_m **link = &of_thread;
     while (*link != m)
         link = &(*link)->thread_next;
@@ -165,28 +164,28 @@ int gate__m_make_root(gate_runtime *runtime, bool adopted, gate_m **result) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_key);
     gate_m *m;
-    int failed = make(runtime, &m);
+    int failed = gate__m_make(runtime, &m);
     if (failed)
         return failed;
     m->adopted = adopted;
     atomic_init(&m->status, adopted ? GATE__M_OUTSIDE : GATE__M_RUNNING);
     m->root = m->task = gate__task_make_root(m);
     if (!m->root) {
-        unmake(m);
+        gate__m_unmake(m);
         return -ENOMEM;
     }
     gate__lock(&runtime->lock);
     m->all_next = runtime->roots;
     runtime->roots = m;
     gate__unlock(&runtime->lock);
-    enter_thread(m);
+    gate__m_enter_thread(m);
     *result = m;
     return 0;
 }
 
 void gate__m_drop_root(gate_m *m) {
     gate_runtime *runtime = m->runtime;
-    leave_thread(m);
+    gate__m_leave_thread(m);
     gate__lock(&runtime->lock);
     gate_m **link = &runtime->roots;
     while (*link != m)
@@ -195,77 +194,7 @@ void gate__m_drop_root(gate_m *m) {
     gate__unlock(&runtime->lock);
     if (m->root)
         gate__task_free_root(m->root);
-    unmake(m);
-}
-
-static void *work(void *data) {
-    gate_m *m = data;
-    enter_thread(m);
-    gate__os_set_signal_mask(m->runtime->signal_mask);
-    gate__sched_work(m);
-    leave_thread(m);
-    return NULL;
-}
-
-struct creation {
-    gate_m *m;
-    int failed;
-};
-
-/* The worker lets signals come when it has a stack for their handlers; which ones, this thread doesn't say. */
-static void create(void *data) {
-    struct creation *c = data;
-    uint64_t mask = gate__os_set_signal_mask(GATE__OS_ALL_SIGNALS);
-    c->failed = pthread_create(&c->m->thread, NULL, work, c->m);
-    gate__os_set_signal_mask(mask);
-}
-
-/* Counts one more worker, if there may be one. */
-static bool count_worker(gate_runtime *runtime) {
-    gate__lock(&runtime->lock);
-    bool may = runtime->worker_count < runtime->config.most_threads;
-    runtime->worker_count += may;
-    gate__unlock(&runtime->lock);
-    return may;
-}
-
-static void uncount_worker(gate_runtime *runtime) {
-    gate__lock(&runtime->lock);
-    runtime->worker_count--;
-    gate__unlock(&runtime->lock);
-}
-
-static int start_counted(gate_runtime *runtime, gate_m **result) {
-    gate_m *m;
-    int failed = make(runtime, &m);
-    if (failed)
-        return failed;
-    struct creation creation = {m, 0};
-    gate__switch_call(gate__m(), create, &creation);
-    if (creation.failed) {
-        unmake(m);
-        return -creation.failed;
-    }
-    gate__lock(&runtime->lock);
-    m->all_next = runtime->workers;
-    runtime->workers = m;
-    gate__unlock(&runtime->lock);
-    *result = m;
-    return 0;
-}
-
-int gate__m_start_worker(gate_runtime *runtime, gate_m **result) {
-    if (!count_worker(runtime))
-        return -EAGAIN;
-    int failed = start_counted(runtime, result);
-    if (failed)
-        uncount_worker(runtime);
-    return failed;
-}
-
-void gate__m_join_worker(gate_m *m) {
-    pthread_join(m->thread, NULL);
-    unmake(m);
+    gate__m_unmake(m);
 }
 
 /* Drops the thread's Ms of runtimes that have stopped since, but for one that the thread is to go back to. */

@@ -121,7 +121,8 @@ static void sleep_for(gate_runtime *runtime, enum gate__monitor_state state, uin
         until = gate__sched_work_waits(runtime) ? now : until;
     }
     uint64_t timer = gate__timer_next(runtime), trace = gate__trace_sched(runtime);
-    uint64_t interrupt = gate__interrupt_next(runtime);
+    uint64_t interrupt = gate__interrupt_next(runtime), late = atomic_load(&runtime->workers.late_at);
+    until = late < until ? late : until;
     until = timer < until ? timer : until;
     until = interrupt < until ? interrupt : until;
     gate__semaphore_wait_until(&monitor->wake, trace < until ? trace : until);
@@ -136,6 +137,7 @@ static void *run(void *data) {
     gate__os_precise_waits();
     while (!atomic_load(&runtime->monitor.stop)) {
         gate__timer_fire(runtime);
+        gate__worker_hurry(runtime);
         bool waits = gate__sched_work_waits(runtime);
         enum sight seen = waits ? look(runtime) : NO_CALL;
         /* A second look at once, but no third: a task whose calls are all short costs two a period. */

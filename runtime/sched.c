@@ -1,12 +1,14 @@
 /* The scheduler: which task runs on which thread, by the rule that interpreter code needs a slot.
  *
- * A slot that becomes free is *handed on*: to the M that the next ready task is bound to, else to a
- * worker, else it is idle. All ways to lose a slot end in gate__sched_hand_on, and an M gets one in two
- * ways: it is given one with a task, through its semaphore, or it takes an idle one.
+ * A slot that becomes free is *handed on*: to the M that the next ready task is bound to, else to an idle worker,
+ * else it is idle, and a worker is called if there is a task (worker.c). All ways to lose a slot end in
+ * gate__sched_hand_on, and an M gets one in two ways: it is given one with a task, through its semaphore, or it
+ * takes an idle one.
  *
- * Who has a slot goes on with the slot's own queue, then the runtime's, then half of another slot's;
- * every 61st time it looks at the runtime's first. So a task that is ready in a slot's queue of n runs after at most
- * n + n/60 others, and one in the runtime's queue, as the k-th, after at most 61 k.
+ * Who has a slot goes on with the slot's own queue, then the runtime's, then some of another slot's; every 61st time
+ * it looks at the runtime's first. So a task that is ready in a slot's queue of n runs after at most n + n/60 others,
+ * and one in the runtime's queue, as the k-th, after at most 61 k. A task that yields could go on itself, and looks at
+ * other slots only every 61st time: not at all, and a slot that it has to itself would do nothing for the others.
  *
  * A task that yields or parks goes straight to the next one, stack to stack. What remains to be done with it,
  * once it is off its stack, is done by the next: queueing it, or making it PARKED. Were it done before,
@@ -19,7 +21,7 @@
  *
  * An M that finds no task searches for a while before it gives its slot up: a wake that comes soon after costs
  * no system call. One M at a time, as Go has at most half of its Ps at it; whoever readies a task wakes nobody
- * while one searches.
+ * while one searches, or as many are awaited as slots are idle.
  *
  * Not done: handing a task that leaves a long call to the thread that it is on. The thread would wait
  * for a slot and the worker that has one for a thread; queueing the task lets any worker take it.
@@ -40,6 +42,14 @@ static inline void append(struct gate__queue *queue, gate_task *task) {
     queue->tail = task;
     uint32_t count = atomic_load_explicit(&queue->count, memory_order_relaxed);
     atomic_store_explicit(&queue->count, count + 1, memory_order_relaxed);
+}
+
+static void prepend(struct gate__queue *queue, gate_task *task) {
+    task->next = queue->head;
+    queue->head = task;
+    if (!queue->tail)
+        queue->tail = task;
+    atomic_fetch_add_explicit(&queue->count, 1, memory_order_relaxed);
 }
 
 static inline gate_task *remove_first(struct gate__queue *queue) {
@@ -147,23 +157,50 @@ static inline gate_task *pop_own(struct gate__slot *slot) {
     return task;
 }
 
-/* Moves half of the victim's tasks to loot. */
-static void take_half(struct gate__slot *victim, struct gate__queue *loot) {
+/* Makes a task that was picked the next one again. */
+static void put_back(struct gate__slot *slot, gate_task *task) {
+    bool alone = begin_use(slot);
+    if (!alone)
+        gate__lock(&slot->theft);
+    prepend(&slot->ready, task);
+    if (alone)
+        end_use(slot);
+    else
+        gate__unlock(&slot->theft);
+}
+
+/* How far the next task is looked for. For one that yields, and could go on itself, one is taken from another slot now
+ * and then, and not its last. */
+enum reach { NEAR, MODEST, FAR };
+
+/* How many the next steal may take. A slot that was idle takes one, and twice as many each time that it has run out of
+ * tasks since: what it has stolen may be in the way of a task that was there before. */
+static uint32_t next_share(struct gate__slot *slot, enum reach reach) {
+    if (reach == MODEST)
+        return 1;
+    uint32_t share = slot->share;
+    slot->share = share * 2 < GATE__MOST_STOLEN ? share * 2 : GATE__MOST_STOLEN;
+    return share;
+}
+
+/* Moves tasks of the victim's to loot: half of them, most of them at most, and not the last if reach is MODEST. */
+static void take_half(struct gate__slot *victim, struct gate__queue *loot, uint32_t most, enum reach reach) {
     gate__lock(&victim->theft);
     revoke(victim);
-    uint32_t half = (atomic_load_explicit(&victim->ready.count, memory_order_relaxed) + 1) / 2;
-    for (uint32_t i = 0; i < half && i < GATE__MOST_STOLEN; i++)
+    uint32_t count = atomic_load_explicit(&victim->ready.count, memory_order_relaxed);
+    uint32_t half = (count + (reach == FAR)) / 2;
+    for (uint32_t i = 0; i < half && i < most; i++)
         append(loot, remove_first(&victim->ready));
     restore(victim);
     gate__unlock(&victim->theft);
 }
 
-/* Takes half of another slot's tasks: the first, to run, and the rest into the own queue. */
-static gate_task *steal(struct gate__slot *slot, struct gate__slot *victim) {
+/* Takes some of another slot's tasks: the first, to run, and the rest into the own queue. */
+static gate_task *steal(struct gate__slot *slot, struct gate__slot *victim, enum reach reach) {
     struct gate__queue loot = {NULL, NULL, 0};
-    if (atomic_load_explicit(&victim->ready.count, memory_order_relaxed) == 0)
+    if (atomic_load_explicit(&victim->ready.count, memory_order_relaxed) < (reach == FAR ? 1 : 2))
         return NULL;
-    take_half(victim, &loot);
+    take_half(victim, &loot, next_share(slot, reach), reach);
     gate_task *first = remove_first(&loot);
     for (gate_task *task; (task = remove_first(&loot)) != NULL;)
         push_own(slot, task);
@@ -180,11 +217,11 @@ bool gate__sched_work_waits(gate_runtime *runtime) {
     return false;
 }
 
-static gate_task *pick_elsewhere(struct gate__slot *slot) {
+static gate_task *pick_elsewhere(struct gate__slot *slot, enum reach reach) {
     gate_runtime *runtime = slot->runtime;
     gate_task *task = pop_global(runtime);
-    for (uint32_t i = 1; !task && i < runtime->slot_count; i++)
-        task = steal(slot, &runtime->slots[(slot->index + i) % runtime->slot_count]);
+    for (uint32_t i = 1; !task && reach != NEAR && i < runtime->slot_count; i++)
+        task = steal(slot, &runtime->slots[(slot->index + i) % runtime->slot_count], reach);
     return task;
 }
 
@@ -209,27 +246,27 @@ static inline bool stops(struct gate__slot *slot) {
 }
 
 /* The next task if it isn't the first of the slot's own queue. */
-static __attribute__((noinline)) gate_task *pick_with_care(struct gate__slot *slot, bool far) {
+static __attribute__((noinline)) gate_task *pick_with_care(struct gate__slot *slot, enum reach reach) {
     gate_task *task = NULL;
     if (is_asked(slot) && answer_poll(slot))
         return NULL;
-    if (is_runtimes_turn(slot))
+    if (is_runtimes_turn(slot)) {
         task = pop_global(slot->runtime);
+        reach = reach == NEAR ? MODEST : reach;
+    }
     if (!task)
         task = pop_own(slot);
-    if (!task)
-        task = far ? pick_elsewhere(slot) : pop_global(slot->runtime);
-    return task;
+    return task ? task : pick_elsewhere(slot, reach);
 }
 
-/* The next task from the slot's own queue, unless it is the runtime's turn, then from the runtime's; from the other
- * slots' only if far. NULL if there is none, or the world stops. */
-static inline __attribute__((always_inline)) gate_task *pick(struct gate__slot *slot, bool far) {
+/* The next task from the slot's own queue, unless it is the runtime's turn, then from the runtime's, then from the other
+ * slots'. NULL if there is none, or the world stops. */
+static inline __attribute__((always_inline)) gate_task *pick(struct gate__slot *slot, enum reach reach) {
     uint32_t picks = atomic_load_explicit(&slot->picks, memory_order_relaxed) + 1;
     atomic_store_explicit(&slot->picks, picks, memory_order_relaxed);
     bool is_usual = !is_asked(slot) && !is_runtimes_turn(slot);
     gate_task *task = __builtin_expect(is_usual, 1) ? pop_own(slot) : NULL;
-    return __builtin_expect(task != NULL, 1) ? task : pick_with_care(slot, far);
+    return __builtin_expect(task != NULL, 1) ? task : pick_with_care(slot, reach);
 }
 
 /* Slots and who holds them: under the runtime's lock */
@@ -274,23 +311,37 @@ struct gate__slot *gate__sched_detach(gate_m *m) {
     return slot;
 }
 
-/* NULL if no slot is idle, or the world has stopped. */
-static struct gate__slot *pop_idle(gate_runtime *runtime) {
-    struct gate__slot *slot = runtime->world.stopper ? NULL : runtime->idle_slots;
+/* The first that became idle comes first: tasks may wait in its queue. */
+
+void gate__sched_add_idle(struct gate__slot *slot) {
+    gate_runtime *runtime = slot->runtime;
+    slot->share = 1;
+    slot->idle_next = NULL;
+    *runtime->idle_end = slot;
+    runtime->idle_end = &slot->idle_next;
+    atomic_fetch_add(&runtime->idle_slot_count, 1);
+}
+
+/* Takes what *link, of the list of idle slots, points to; NULL if that is its end, or the world has stopped. */
+static struct gate__slot *remove_idle(gate_runtime *runtime, struct gate__slot **link) {
+    struct gate__slot *slot = runtime->world.stopper ? NULL : *link;
     if (slot) {
-        runtime->idle_slots = slot->idle_next;
+        *link = slot->idle_next;
+        if (!*link)
+            runtime->idle_end = link;
         atomic_fetch_sub(&runtime->idle_slot_count, 1);
     }
     return slot;
 }
 
+static struct gate__slot *pop_idle(gate_runtime *runtime) {
+    return remove_idle(runtime, &runtime->idle_slots);
+}
+
 static void push_idle(struct gate__slot *slot) {
-    gate_runtime *runtime = slot->runtime;
-    slot->idle_next = runtime->idle_slots;
-    runtime->idle_slots = slot;
-    atomic_fetch_add(&runtime->idle_slot_count, 1);
-    gate__world_note_idle(runtime);
-    validate(runtime);
+    gate__sched_add_idle(slot);
+    gate__world_note_idle(slot->runtime);
+    validate(slot->runtime);
 }
 
 bool gate__sched_take_idle(gate_m *m) {
@@ -302,17 +353,6 @@ bool gate__sched_take_idle(gate_m *m) {
 
 /* Handing on */
 
-static gate_m *find_worker(gate_runtime *runtime) {
-    gate__lock(&runtime->lock);
-    gate_m *m = runtime->idle_workers;
-    if (m)
-        runtime->idle_workers = m->idle_next;
-    gate__unlock(&runtime->lock);
-    if (!m && gate__m_start_worker(runtime, &m))
-        return NULL;
-    return m;
-}
-
 /* Whether m, to which task is bound, waits for it. The thread of a root task that waits runs guests meanwhile. */
 static bool waits_for(const gate_m *m, const gate_task *task) {
     return m->waits_for && (m->waits_for == task || m->waits_for == m->root);
@@ -323,22 +363,20 @@ enum given { GIVEN, NO_THREAD, THREAD_BUSY };
 /* Gives slot and task to the M that can run it. A task bound to one that is busy is left there until it isn't. */
 static enum given give(struct gate__slot *slot, gate_task *task) {
     gate_runtime *runtime = slot->runtime;
-    gate_m *m = task->bound ? task->bound : find_worker(runtime);
-    if (!m)
-        return NO_THREAD;
     gate__lock(&runtime->lock);
-    bool ready = !task->bound || waits_for(m, task);
-    if (ready) {
+    gate_m *m = task->bound ? task->bound : gate__worker_take_idle(runtime);
+    enum given given = !m ? NO_THREAD : !task->bound || waits_for(m, task) ? GIVEN : THREAD_BUSY;
+    if (given == GIVEN) {
         attach(m, slot);
         m->given = task;
         m->waits_for = NULL;
-    } else {
+    } else if (given == THREAD_BUSY) {
         append(&m->later, task);
     }
     gate__unlock(&runtime->lock);
-    if (ready)
+    if (given == GIVEN)
         gate__semaphore_post(&m->wake);
-    return ready ? GIVEN : THREAD_BUSY;
+    return given;
 }
 
 /* Makes slot idle; false when work came meanwhile and the slot is the caller's again. */
@@ -354,40 +392,34 @@ static bool retire(struct gate__slot *slot) {
     struct gate__slot **link = &runtime->idle_slots;
     while (*link && *link != slot)
         link = &(*link)->idle_next;
-    bool found = *link && !runtime->world.stopper;
-    if (found) {
-        *link = slot->idle_next;
-        atomic_fetch_sub(&runtime->idle_slot_count, 1);
-    }
+    bool found = remove_idle(runtime, link) != NULL;
     gate__unlock(&runtime->lock);
     return !found;
 }
 
-/* There is a task and no thread for it. Makes slot idle, for the next worker that has nothing to do; false when there
- * is one by now. A runtime has a worker from its start, but for the child of a fork. */
+/* There is a task and no thread for it. Makes slot idle, and calls a worker for it; false when one is idle by now. */
 static bool leave_idle(struct gate__slot *slot) {
     gate_runtime *runtime = slot->runtime;
     gate__lock(&runtime->lock);
-    bool idle = !runtime->idle_workers;
+    bool idle = !runtime->workers.idle;
     if (idle)
         push_idle(slot);
-    bool nobody = !runtime->workers && atomic_load(&runtime->idle_slot_count) == runtime->slot_count;
     gate__unlock(&runtime->lock);
-    if (nobody)
-        gate__throw("a forked process can't create its runtime's threads");
+    if (idle)
+        gate__worker_call(runtime);
     return idle;
 }
 
 void gate__sched_hand_on(struct gate__slot *slot) {
     for (;;) {
-        gate_task *task = pick(slot, true);
+        gate_task *task = pick(slot, FAR);
         enum given given = task ? give(slot, task) : NO_THREAD;
         if (given == GIVEN)
             return;
         if (given == THREAD_BUSY)
             continue;
         if (task)
-            push_global(slot->runtime, task);
+            put_back(slot, task);
         if (task ? leave_idle(slot) : retire(slot))
             return;
     }
@@ -411,13 +443,20 @@ static __attribute__((noinline)) void wake_one(gate_runtime *runtime) {
         gate__monitor_notice(runtime, NULL);
 }
 
-/* Finds the work that has just been queued a thread, if a slot is idle and nobody searches. own is the caller's slot, if it
- * has one. */
+/* Whether an M will look at the queues that has not done so yet. */
+static inline bool looks_soon(gate_runtime *runtime, uint32_t idle) {
+    return atomic_load_explicit(&runtime->searching, memory_order_relaxed) ||
+           atomic_load_explicit(&runtime->workers.awaited, memory_order_relaxed) >= idle;
+}
+
+/* Finds the work that has just been queued a thread, if a slot is idle and nobody is to look for it. own is the
+ * caller's slot, if it has one. */
 static inline void wake(gate_runtime *runtime, struct gate__slot *own) {
     gate__foreign_light_barrier();
-    if (atomic_load_explicit(&runtime->idle_slot_count, memory_order_relaxed) == 0)
+    uint32_t idle = atomic_load_explicit(&runtime->idle_slot_count, memory_order_relaxed);
+    if (idle == 0)
         gate__monitor_notice(runtime, own);
-    else if (atomic_load_explicit(&runtime->searching, memory_order_relaxed) == 0)
+    else if (!looks_soon(runtime, idle))
         wake_one(runtime);
 }
 
@@ -508,7 +547,7 @@ inline void gate__sched_arrive(void) {
 
 /* The task for which the running one leaves its M. A root's M runs no other but guests: it gives its slot away. */
 static inline gate_task *pick_for(gate_m *m) {
-    return m->root ? NULL : pick(m->slot, true);
+    return m->root ? NULL : pick(m->slot, FAR);
 }
 
 /* Leaves the running task's stack: for next, or for the scheduler if that is NULL. Returns when it runs again. */
@@ -643,7 +682,7 @@ void gate__sched_yield(gate_m *m) {
         yield_bound(m);
         return;
     }
-    gate_task *next = pick(slot, false);
+    gate_task *next = pick(slot, NEAR);
     if (__builtin_expect(next || stops(slot), 1))
         leave(m, GATE__LEAVE_YIELD, next);
 }
@@ -683,14 +722,15 @@ static gate_task *search(gate_m *m) {
             break;
         gate__arch_pause();
         if (gate__sched_work_waits(runtime))
-            task = pick(m->slot, true);
+            task = pick(m->slot, FAR);
     }
     atomic_store(&runtime->searching, 0);
-    /* Whoever has queued a second task meanwhile has left that to this M. */
-    gate__foreign_heavy_barrier();
-    if (task && gate__sched_work_waits(runtime))
+    if (!task)
+        return NULL;               /* whatever is queued from now on is seen by whoever makes the slot idle: retire */
+    gate__foreign_heavy_barrier(); /* whoever has queued a second one meanwhile has left that to this M */
+    if (gate__sched_work_waits(runtime))
         wake(runtime, NULL);
-    return task ? task : pick(m->slot, true);
+    return task;
 }
 
 /* Waits until it is given a slot and a task; NULL when the runtime stops. */
@@ -706,8 +746,7 @@ static gate_task *wait_for_work(gate_m *m) {
     gate_runtime *runtime = m->runtime;
     gate__lock(&runtime->lock);
     struct gate__slot *slot = gate__sched_detach(m);
-    m->idle_next = runtime->idle_workers;
-    runtime->idle_workers = m;
+    gate__worker_be_idle(m);
     gate__unlock(&runtime->lock);
     if (slot)
         gate__sched_hand_on(slot); /* perhaps to this very M */
@@ -721,14 +760,14 @@ static gate_task *next_task(gate_m *m) {
     gate_task *task = m->given;
     m->given = NULL;
     if (!task && m->slot)
-        task = pick(m->slot, true);
+        task = pick(m->slot, FAR);
     if (!task && m->slot && !stops(m->slot))
         task = search(m);
     return task ? task : wait_for_work(m);
 }
 
 void gate__sched_work(gate_m *m) {
-    for (gate_task *task = wait_for_slot(m); task; task = next_task(m)) {
+    for (gate_task *task = wait_for_work(m); task; task = next_task(m)) {
         if (task->bound) {
             struct gate__slot *slot = detach(m);
             if (give(slot, task) != GIVEN)

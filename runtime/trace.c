@@ -11,7 +11,7 @@ enum { MS = 1000 * 1000, STDERR = 2 };
 static uint32_t idle_workers(gate_runtime *runtime) {
     uint32_t count = 0;
     gate__lock(&runtime->lock);
-    for (gate_m *m = runtime->idle_workers; m; m = m->idle_next)
+    for (gate_m *m = runtime->workers.idle; m; m = m->idle_next)
         count++;
     gate__unlock(&runtime->lock);
     return count;
@@ -32,7 +32,7 @@ static void show(gate_runtime *runtime, uint64_t now) {
     size_t used =
         (size_t)snprintf(line, sizeof line, "callgate: %llu ms: slots %u, idle %u; threads %u, idle %u; ready ",
                          (unsigned long long)((now - runtime->monitor.started) / MS), runtime->slot_count,
-                         atomic_load(&runtime->idle_slot_count), runtime->worker_count, idle);
+                         atomic_load(&runtime->idle_slot_count), runtime->workers.count, idle);
     used += describe_queues(runtime, line + used, sizeof line - used - 1);
     line[used++] = '\n';
     gate__os_write(STDERR, line, used);

@@ -40,7 +40,10 @@ enum {
 
     /* scope.c, bytes: what memory for types is taken in */
     GATE__FIRST_CHUNK = GATE__TUNED(1024, 0),
-    GATE__LARGEST_CHUNK = GATE__TUNED(64 * 1024, 0)
+    GATE__LARGEST_CHUNK = GATE__TUNED(64 * 1024, 0),
+
+    /* worker.c, nanoseconds: when a thread that was started is late */
+    GATE__LATE_THREAD = GATE__TUNED(100 * 1000, 1000)
 };
 
 #endif

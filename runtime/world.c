@@ -6,6 +6,10 @@
  *
  *   stopper != NULL  =>  no idle slot is taken, and the monitor takes none either
  *   stopped          <=> stopper != NULL, and all slots but the stopper's are idle
+ *   waits             => stopper != NULL, and one of the others is not idle yet
+ *
+ * So a slot that becomes idle during a stop stays so. Whether the stopper waits is decided under the runtime's lock, and
+ * so is which slot was the last: there is one post for a stop that waits, and none for another.
  *
  * An M enters its call before it looks at the poll word, and the stopper sets that before it looks for calls, each behind
  * its half of a barrier: one of the two sees the other.
@@ -13,9 +17,15 @@
  * SPDX-License-Identifier: MIT */
 #include "runtime/internal.h"
 
+static bool others_are_idle(gate_runtime *runtime) {
+    return atomic_load(&runtime->idle_slot_count) == runtime->slot_count - 1;
+}
+
 void gate__world_note_idle(gate_runtime *runtime) {
-    if (runtime->world.stopper)
-        gate__semaphore_post(&runtime->world.changed);
+    if (!runtime->world.waits || !others_are_idle(runtime))
+        return;
+    runtime->world.waits = false;
+    gate__semaphore_post(&runtime->world.stopped);
 }
 
 /* Asks all other slots' holders to stop; false if another task does so already. */
@@ -49,6 +59,15 @@ static void take_from_call(gate_m *stopper, struct gate__slot *slot) {
         gate__sched_hand_on(taken);
 }
 
+static void wait_for_others(gate_runtime *runtime) {
+    gate__lock(&runtime->lock);
+    bool waits = runtime->world.waits = !others_are_idle(runtime);
+    gate__unlock(&runtime->lock);
+    if (waits)
+        gate__semaphore_wait(&runtime->world.stopped);
+    gate__assert(others_are_idle(runtime));
+}
+
 void gate_world_stop(void) {
     gate_m *m = gate__task_running("gate_world_stop");
     while (!ask(m)) {
@@ -61,14 +80,14 @@ void gate_world_stop(void) {
     gate__foreign_heavy_barrier();
     for (uint32_t i = 0; i < runtime->slot_count; i++)
         take_from_call(m, &runtime->slots[i]);
-    while (atomic_load(&runtime->idle_slot_count) != runtime->slot_count - 1)
-        gate__semaphore_wait(&runtime->world.changed);
+    wait_for_others(runtime);
 }
 
 /* Ends the stop. Returns the slots that were idle, linked, for the caller to hand on. */
 static struct gate__slot *release(gate_runtime *runtime) {
     struct gate__slot *idle = runtime->idle_slots;
     runtime->idle_slots = NULL;
+    runtime->idle_end = &runtime->idle_slots;
     atomic_store(&runtime->idle_slot_count, 0);
     runtime->world.stopper = NULL;
     for (uint32_t i = 0; i < runtime->slot_count; i++)

@@ -18,7 +18,7 @@
 #include "callgate.h"
 #include "tests/bench/bench.h"
 
-enum { US = 1000, MS = 1000 * US, STEPS = 10 * 1000, TURNS_MOST = 64, MEMBERS_MOST = 1000 };
+enum { US = 1000, MS = 1000 * US, STEPS = 10 * 1000, TURNS_MOST = 64, MEMBERS_MOST = 10000 };
 
 /* What tasks and threads do */
 
@@ -391,6 +391,8 @@ const struct bench_row bench_blocking[] = {
     {"blocking", "callgate", "pause beside those", task_pause, 1000, WAIT("ms")},
     {"blocking", "go", "pause beside those", .count = 1000, BENCH_GO("crowd-pause"), WAIT("ms")},
     {"blocking", "python", "pause beside those", .count = 1000, BENCH_PYTHON("crowd-pause"), WAIT("ms"), .rounds = 3},
+    {"blocking", "callgate", "10000 calls of 10 ms", task_beside_ticks, 10000, WAIT("ms")},
+    {"blocking", "callgate", "pause beside 10000", task_pause, 10000, WAIT("ms")},
     {"blocking", "direct", "200 calls of 1 ms", thread_beside_busy, 1, WAIT("ms")},
     {"blocking", "callgate", "200 calls of 1 ms", task_beside_busy, 1, WAIT("ms")},
     {"blocking", "go", "200 calls of 1 ms", .count = 1, BENCH_GO("beside-busy"), WAIT("ms")},

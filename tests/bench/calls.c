@@ -171,12 +171,32 @@ static double gate_at_once(long count) {
     return elapsed_of_both(&one, &other);
 }
 
+/* Each by the least of some tries: a processor that is taken away in one makes it longer, and none shorter. */
+enum { TRIES = 20 };
+
+static double least(double (*run)(long count), long count) {
+    double least = run(count);
+    for (int i = 1; i < TRIES; i++) {
+        double again = run(count);
+        least = again < least ? again : least;
+    }
+    return least;
+}
+
+static double gate_at_once_at_best(long count) {
+    return least(gate_at_once, count);
+}
+
+static double gate_at_best(long count) {
+    return least(gate_int, count);
+}
+
 static double direct_two_to_one(long count) {
-    return 2 * direct_int(count) / direct_at_once(count);
+    return 2 * least(direct_int, count) / least(direct_at_once, count);
 }
 
 static double task_two_to_one(long count) {
-    return 2 * bench_in_slots(1, gate_int, count) / bench_in_slots(2, gate_at_once, count);
+    return 2 * bench_in_slots(1, gate_at_best, count) / bench_in_slots(2, gate_at_once_at_best, count);
 }
 
 /* The crossing alone, with two words that need no cells, or all word registers: as a call of class default, and as one

@@ -1,6 +1,7 @@
 #!/bin/sh
-# What Spin says of the hand-off: the models of it hold, each searched to its end and with no step that none of them
-# reaches; and each model that leaves one thing out fails, for the reason that it should.
+# What Spin says of the hand-off, of wake-ups, of the monitor's alarm, of stealing and of the world's stop: the models
+# hold, each searched to its end and with no step that is never reached; and each model that leaves one thing out fails,
+# for the reason that it should.
 #
 # SPDX-License-Identifier: MIT
 set -eu
@@ -41,8 +42,8 @@ holds() {
     ! grep -q -e 'Search not completed' -e 'max search depth too small' -e 'out of memory' out ||
         fail "$*: not the whole search"
     # Steps that this model didn't reach, of those that none before it did; an -end- is no step.
-    awk '/^unreached in/ { process = $NF }
-         /, state [0-9]/ && !/"-end-"/ && process != "gets_a_slot" { print process, $0 }' out | sort >unreached.now
+    awk '/^unreached in/ { process = $NF; is_claim = / claim / }
+         /, state [0-9]/ && !/"-end-"/ && !is_claim { print process, $0 }' out | sort >unreached.now
     [ -f "unreached.$2" ] || cp unreached.now "unreached.$2"
     comm -12 "unreached.$2" unreached.now >unreached.all
     mv unreached.all "unreached.$2"
@@ -84,9 +85,45 @@ fails 'acceptance cycle' liveness handoff.pml -DWITHOUT=SECOND_LOOK
 
 holds safety wake.pml -DBARRIER
 holds safety wake.pml -DEXCHANGE
+holds safety wake.pml -DNEWCOMER -DBARRIER
+holds safety wake.pml -DNEWCOMER -DEXCHANGE
 reaches_all wake.pml
 fails 'assertion violated' safety wake.pml -DWITHOUT=MEMBARRIER
 fails 'assertion violated' safety wake.pml -DWITHOUT=RETIRE_BARRIER
 fails 'assertion violated' safety wake.pml -DWITHOUT=PARK_BARRIER
+fails 'assertion violated' safety wake.pml -DNEWCOMER -DWITHOUT=ARRIVAL_BARRIER
 fails 'assertion violated' safety wake.pml -DEXCHANGE -DWITHOUT=WAKE_FENCE
+
+holds safety alarm.pml -DBARRIER
+holds safety alarm.pml -DEXCHANGE
+reaches_all alarm.pml
+for part in MEMBARRIER COMPILER_BARRIER LOOK STATE; do
+    fails 'assertion violated' safety alarm.pml -DWITHOUT=$part
+done
+
+holds safety steal.pml
+reaches_all steal.pml
+for part in MEMBARRIER COMPILER_BARRIER RELEASE WAIT OWNERS_LOCK THIEVES_LOCK; do
+    fails 'assertion violated ((first!=0)&& !(taken\[first\]))' safety steal.pml -DWITHOUT=$part
+done
+fails 'assertion violated taken\[i\]' safety steal.pml -DWITHOUT=RETREAT
+
+holds safety world.pml
+holds liveness world.pml
+holds safety world.pml -DSLOTS=2 -DCALLERS=2
+holds safety world.pml -DEXCHANGE -DCALLERS=2
+holds liveness world.pml -DEXCHANGE -DSLOTS=2
+holds safety world.pml -DSLOTS=2 -DSTOPPERS=2
+holds liveness world.pml -DSLOTS=2 -DSTOPPERS=2 -DONCE
+reaches_all world.pml
+for part in BARRIER COMPILER_BARRIER LOOK_AT_CALLS DECISION; do
+    fails 'invalid end state' safety world.pml -DWITHOUT=$part
+done
+fails 'assertion violated (running==1)' safety world.pml -DWITHOUT=CLAIM_BARRIER
+for part in REFUSAL RETIREMENT LAST; do
+    fails 'assertion violated (q_len(idle)==(3-1))' safety world.pml -DWITHOUT=$part
+done
+fails 'assertion violated (posts==0)' safety world.pml -DWITHOUT=WAITS
+fails 'acceptance cycle' liveness world.pml -DWITHOUT=PICK
+fails 'acceptance cycle' liveness world.pml -DWITHOUT=HANDING_ON
 echo "$passed passed, 0 failed"

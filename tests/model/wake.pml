@@ -1,10 +1,11 @@
-/* No wake-up is lost, for Spin: between a thread that queues a task and one that makes its slot idle, and between it and
- * the monitor that parks.
+/* No wake-up is lost, for Spin: between a thread that queues a task and one that makes its slot idle, between it and
+ * the monitor that parks, and between it and a worker that is on its way.
  *
  *   here                     stands for
  *   ready, wake              push and wake in gate__sched_ready           runtime/sched.c
  *   hand_on, retire          gate__sched_hand_on, retire
  *   Monitor, notice          park, gate__monitor_notice                   runtime/monitor.c
+ *   arrive                   work                                         runtime/worker.c
  *
  *   light                           gate__foreign_light_barrier           only the compiler's, or a fence
  *   heavy                           gate__foreign_heavy_barrier           membarrier: a fence in each thread,
@@ -17,13 +18,15 @@
  * One slot, and threads that queue a task each; the first one begins with the slot. Who has it runs what it finds,
  * and may keep it for ever. When all is still, no task waits beside an idle slot, nor while the monitor is parked.
  *
+ * -DNEWCOMER: the last thread queues nothing, but is a worker that was started for the slot while that was idle.
  * -DEXCHANGE: as where the kernel has no membarrier, light and heavy are fences.
  * -DWITHOUT=x leaves something out, and then the model has to fail:
  *
  *   MEMBARRIER      heavy is a fence in its own thread, and light none
  *   RETIRE_BARRIER  retire's, between the slot's becoming idle and the look at the queue
  *   PARK_BARRIER    park's, between parked and the look at the queue
- *   WAKE_FENCE      wake's with -DEXCHANGE, between the task's queueing and the looks at idle and parked
+ *   ARRIVAL_BARRIER arrive's, between being awaited no more and the look at the queue
+ *   WAKE_FENCE      wake's with -DEXCHANGE, between the task's queueing and the looks at the other words
  *
  * SPDX-License-Identifier: MIT */
 
@@ -32,6 +35,7 @@
 #define RETIRE_BARRIER 2
 #define PARK_BARRIER 3
 #define WAKE_FENCE 4
+#define ARRIVAL_BARRIER 5
 
 #ifndef WITHOUT
 #define WITHOUT NOTHING
@@ -40,14 +44,16 @@
 #define THREADS 3
 #define MONITOR THREADS
 
-/* Words, as all see them: how many tasks wait, how many slots are idle, whether the monitor has parked, and locks */
+/* Words, as all see them: how many tasks wait, how many slots are idle, whether the monitor has parked, how many
+ * workers are awaited, and locks */
 
 #define READY 0
 #define IDLE 1
 #define PARKED 2
 #define QUEUE_LOCK 3
 #define RUNTIME_LOCK 4
-byte word[5];
+#define AWAITED 5
+byte word[6];
 
 byte posts; /* of the monitor's semaphore */
 
@@ -130,23 +136,45 @@ inline ready() {
     unlock(QUEUE_LOCK)
 }
 
+/* wake_one */
+inline serve() {
+    if
+    :: has_slot -> hand_on()
+    :: else -> notice()
+    fi
+}
+
+inline take_idle() {
+    lock(RUNTIME_LOCK);
+    if
+    :: word[IDLE] > 0 -> add(IDLE, -1); has_slot = true
+    :: else
+    fi;
+    unlock(RUNTIME_LOCK)
+}
+
 inline wake() {
 #if defined(EXCHANGE) && WITHOUT != WAKE_FENCE
     fence();
 #endif
+    seen = word[IDLE];
     if
-    :: word[IDLE] == 0
-    :: else ->
-        lock(RUNTIME_LOCK);
-        if
-        :: word[IDLE] > 0 -> add(IDLE, -1); has_slot = true
-        :: else
-        fi;
-        unlock(RUNTIME_LOCK)
-    fi;
+    :: seen == 0 -> notice()
+    :: seen > 0 && word[AWAITED] >= seen
+    :: seen > 0 && word[AWAITED] < seen -> take_idle(); serve()
+    fi
+}
+
+inline arrive() {
+    lock(RUNTIME_LOCK);
+    add(AWAITED, -1);
+    unlock(RUNTIME_LOCK);
+#if WITHOUT != ARRIVAL_BARRIER
+    heavy();
+#endif
     if
-    :: has_slot -> hand_on()
-    :: else -> notice()
+    :: word[IDLE] > 0 && word[READY] > 0 -> take_idle(); serve()
+    :: else
     fi
 }
 
@@ -168,13 +196,7 @@ inline retire() {
 #endif
     if
     :: word[READY] == 0
-    :: else ->
-        lock(RUNTIME_LOCK);
-        if
-        :: word[IDLE] > 0 -> add(IDLE, -1); has_slot = true
-        :: else
-        fi;
-        unlock(RUNTIME_LOCK)
+    :: else -> take_idle()
     fi
 }
 
@@ -198,10 +220,15 @@ inline hand_on() {
 
 proctype Thread(byte self) {
     bool has_slot = (self == 0), took;
-    byte other;
+    byte other, seen;
     if
     :: has_slot -> hand_on()
+#ifdef NEWCOMER
+    :: self == THREADS - 1 -> arrive()
+    :: !has_slot && self < THREADS - 1 -> ready(); wake()
+#else
     :: else -> ready(); wake()
+#endif
     fi
 }
 
@@ -224,6 +251,9 @@ proctype Monitor(byte self) {
 init {
     byte i;
     atomic {
+#ifdef NEWCOMER
+        word[AWAITED] = 1;
+#endif
         do
         :: i < THREADS -> run Thread(i); run Buffer(i); i++
         :: else -> break

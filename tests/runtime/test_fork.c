@@ -330,6 +330,54 @@ Test(fork, the_world_is_not_stopped_in_the_child_by_a_task_that_is_gone) {
     stop(runtime);
 }
 
+static void *keep_the_slot(void *kept) {
+    atomic_store((_Atomic bool *)kept, true);
+    wait_until(atomic_load(&forked));
+    return NULL;
+}
+
+static bool stop_waits(gate_runtime *runtime) {
+    gate__lock(&runtime->lock);
+    bool waits = runtime->world.waits;
+    gate__unlock(&runtime->lock);
+    return waits;
+}
+
+static void fork_while_a_stop_waits(void *child) {
+    gate_runtime *runtime = gate__m()->runtime;
+    wait_until(stop_waits(runtime));
+    *(pid_t *)child = fork_guarded();
+    atomic_store(&forked, true);
+}
+
+static void assert_no_post(gate_runtime *runtime) {
+    int posts = -1;
+    cr_assert_eq(sem_getvalue(&runtime->world.stopped.system, &posts), 0);
+    cr_assert_eq(posts, 0);
+}
+
+Test(fork, a_stop_that_another_task_waits_for_is_over_in_the_child) {
+    gate_runtime *runtime = start_quiet(3);
+    pid_t child = -1;
+    atomic_store(&stopped, false);
+    atomic_store(&forked, false);
+    _Atomic bool kept = false;
+    gate_task *keeping = spawn("keeping", keep_the_slot, &kept);
+    wait_until(atomic_load(&kept));
+    gate_task *stopping = spawn("stopping", stop_the_world, NULL);
+    gate__foreign_call(fork_while_a_stop_waits, &child);
+    if (child == 0) {
+        go_on();
+        assert_no_post(runtime);
+        go_on_and_stop(runtime);
+    }
+    assert_well(child);
+    join(keeping);
+    join(stopping);
+    assert_no_post(runtime);
+    stop(runtime);
+}
+
 /* The other tasks */
 
 enum { PARKED = 1000 };

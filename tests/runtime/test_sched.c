@@ -1,6 +1,5 @@
 /* Slots: who may run interpreter code, and in which order. */
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "tests/support/runtime.h"
 
@@ -113,6 +112,44 @@ Test(sched, an_idle_slot_takes_work_from_a_busy_ones_queue) {
     stop(runtime);
 }
 
+enum { TO_TAKE = 10 };
+static _Atomic bool over, yields;
+static _Atomic int taken;
+
+static void *yield_all_along(void *unused) {
+    while (!atomic_load(&over)) {
+        gate_task_yield();
+        atomic_store(&yields, true);
+    }
+    return unused;
+}
+
+static void *count_taken(void *unused) {
+    atomic_fetch_add(&taken, 1);
+    return unused;
+}
+
+static void *spawn_and_spin(void *tasks) {
+    while (!atomic_load(&yields))
+        gate_task_yield();
+    for (int i = 0; i < TO_TAKE; i++)
+        ((gate_task **)tasks)[i] = spawn("to be taken", count_taken, NULL);
+    wait_until(atomic_load(&taken) == TO_TAKE - 1); /* without a yield */
+    return NULL;
+}
+
+Test(sched, a_task_that_yields_lets_those_of_a_busy_slot_run_but_for_the_last) {
+    gate_runtime *runtime = start(2);
+    gate_task *tasks[TO_TAKE], *one = spawn("yields", yield_all_along, NULL);
+    gate_task *other = spawn("spins", spawn_and_spin, tasks);
+    join(other);
+    atomic_store(&over, true);
+    join(one);
+    for (int i = 0; i < TO_TAKE; i++)
+        join(tasks[i]);
+    stop(runtime);
+}
+
 static _Atomic bool came;
 
 static void *yield_until_it_came(void *unused) {
@@ -193,78 +230,13 @@ Test(sched, a_ready_task_waits_for_no_more_turns_than_its_queue_is_long) {
     stop(runtime);
 }
 
-/* Threads: no more than the configuration allows */
-
-static _Atomic int in_call, most_in_call;
-
-static void count_calls(void *unused) {
-    (void)unused;
-    int now = atomic_fetch_add(&in_call, 1) + 1, seen = atomic_load(&most_in_call);
-    while (now > seen && !atomic_compare_exchange_weak(&most_in_call, &seen, now))
-        ;
-    usleep(2000);
-    atomic_fetch_sub(&in_call, 1);
-}
-
-static void *block_once(void *unused) {
-    gate__foreign_call_blocking(gate__m(), count_calls, NULL);
-    return unused;
-}
-
-Test(sched, calls_beyond_the_most_threads_wait_and_all_end) {
-    gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 2, .most_threads = 4});
-    gate_task *tasks[100];
-    for (int i = 0; i < 100; i++)
-        tasks[i] = spawn("blocks", block_once, NULL);
-    for (int i = 0; i < 100; i++)
-        join(tasks[i]);
-    cr_assert_eq(atomic_load(&most_in_call), 4);
-    cr_assert_eq(runtime->worker_count, 4);
-    stop(runtime);
-}
-
-#ifndef GATE_TEST_PLAIN /* sanitizers need address space of their own */
-
-static size_t address_space(void) {
-    size_t pages = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    cr_assert_eq(fscanf(file, "%zu", &pages), 1);
-    fclose(file);
-    return pages * gate__os_page_size();
-}
-
-/* New threads ask for a stack of 1 GiB, and half of that is left. */
-static void run_out_of_threads(void *unused) {
-    (void)unused;
-    size_t gib = 1024 * 1024 * 1024;
-    gate_runtime *runtime = start(2);
-    gate_task *tasks[20];
-    for (int i = 0; i < 20; i++)
-        tasks[i] = spawn("blocks", block_once, NULL);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, gib);
-    pthread_setattr_default_np(&attributes);
-    size_t limit = address_space() + gib / 2;
-    setrlimit(RLIMIT_AS, &(struct rlimit){limit, limit});
-    for (int i = 0; i < 20; i++)
-        join(tasks[i]);
-    fprintf(stderr, "all ended, on %s threads\n", runtime->worker_count < 15 ? "few" : "many");
-    stop(runtime);
-    abort();
-}
-
-Test(sched, where_no_thread_is_to_be_had_tasks_wait_for_one_and_all_end) {
-    cr_assert_dies_with(run_out_of_threads, NULL, "all ended, on few threads");
-}
-
-#endif
-
 #ifdef GATE_TEST_PLAIN
 enum { MANY = 1000 }; /* ThreadSanitizer has room for some 8000 fibres */
 #else
 enum { MANY = 10000 };
 #endif
+
+static _Atomic int in_call;
 
 static void sleep_10_ms(void *unused) {
     (void)unused;
@@ -276,8 +248,6 @@ static void *sleep_in_a_call(void *unused) {
     gate__foreign_call(sleep_10_ms, NULL);
     return unused;
 }
-
-static _Atomic bool over;
 
 static void *tick(void *longest) {
     uint64_t last = gate__os_now();

@@ -58,11 +58,19 @@ static void *spawn_and_join(void *unused) {
     return unused;
 }
 
+/* What is left on the semaphore of stops. */
+static int posts(void) {
+    int value = -1;
+    cr_assert_eq(sem_getvalue(&gate__m()->runtime->world.stopped.system, &value), 0);
+    return value;
+}
+
 /* Stops and starts it so many times; nobody may run in between. */
 static void stop_and_start(int times) {
     for (int i = 0; i < times; i++) {
         gate_world_stop();
         cr_assert_eq(atomic_load(&inside), 0);
+        cr_assert_eq(posts(), 0);
         atomic_store(&stopped, true);
         if (i % 4 == 0)
             block_ms(1);
@@ -139,6 +147,34 @@ Test(world, calls_go_on_while_it_is_stopped_and_wait_on_return) {
     atomic_store(&stopped, false);
     gate_world_start();
     join(task);
+    stop(runtime);
+}
+
+static _Atomic bool let_go;
+
+static void wait_inside(void *unused) {
+    (void)unused;
+    atomic_fetch_add(&entered, 1);
+    wait_until(atomic_load(&let_go));
+}
+
+static void *call_until_let_go(void *unused) {
+    gate__foreign_call(wait_inside, NULL);
+    return unused;
+}
+
+Test(world, a_stop_that_need_not_wait_leaves_no_post_for_the_next) {
+    gate_runtime *runtime = start(3);
+    atomic_store(&entered, 0);
+    atomic_store(&let_go, false);
+    gate_task *one = spawn("one", call_until_let_go, NULL), *other = spawn("other", call_until_let_go, NULL);
+    wait_until(atomic_load(&entered) == 2);
+    gate_world_stop();
+    cr_assert_eq(posts(), 0);
+    gate_world_start();
+    atomic_store(&let_go, true);
+    join(one);
+    join(other);
     stop(runtime);
 }
 

@@ -1,0 +1,211 @@
+/* Workers: the threads that a runtime makes to run its tasks. Which are idle, and which are on their way.
+ *
+ *   AWAITED --its thread begins [worker]-----------> IDLE --a slot and a task [whoever has the slot]--> BUSY
+ *   BUSY ----it finds no task, or no slot [worker]-> IDLE --the runtime stops [its starter]---> ended
+ *
+ * A slot that has a task and no idle worker is left idle, with a thread started for it. It goes to the first M that
+ * comes by: that worker, another that has nothing to do, or one whose call returns.
+ *
+ * That slot was given to the new worker before, which is how Go does it (startm). But Linux may queue a new thread
+ * behind one that computes, and leave it there for some ms while another processor is idle; threads that are woken fare
+ * better. So one that isn't there after 100 us is awaited no more, and the monitor starts another.
+ *
+ *   awaited  <=  creating + workers that have not begun
+ *   awaited == 0  =>  late_at == NEVER
+ *
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "runtime/internal.h"
+#include "runtime/os/os.h"
+
+/* Starting */
+
+/* One more is awaited from now on, unless there are as many as there may be. Which wait that is: late ones end it. */
+static bool begin_creation(gate_runtime *runtime, uint32_t *wait) {
+    struct gate__workers *workers = &runtime->workers;
+    gate__lock(&runtime->lock);
+    bool may = !atomic_load(&runtime->stopping) && workers->count < runtime->config.most_threads;
+    if (may) {
+        workers->count++;
+        workers->creating++;
+        atomic_fetch_add(&workers->awaited, 1);
+        *wait = workers->wait;
+    }
+    gate__unlock(&runtime->lock);
+    return may;
+}
+
+/* It has come, or won't. The runtime's lock is held. */
+static void end_wait(gate_runtime *runtime, uint32_t wait) {
+    struct gate__workers *workers = &runtime->workers;
+    if (wait != workers->wait)
+        return;
+    workers->patience = GATE__LATE_THREAD;
+    if (atomic_fetch_sub(&workers->awaited, 1) == 1)
+        atomic_store(&workers->late_at, GATE__TIMER_NEVER);
+}
+
+/* m is NULL if it could not be created. */
+static void end_creation(gate_runtime *runtime, gate_m *m, uint32_t wait) {
+    struct gate__workers *workers = &runtime->workers;
+    gate__lock(&runtime->lock);
+    workers->creating--;
+    if (m) {
+        m->all_next = workers->all;
+        workers->all = m;
+    } else {
+        workers->count--;
+        end_wait(runtime, wait);
+    }
+    gate__unlock(&runtime->lock);
+}
+
+static void *work(void *data) {
+    gate_m *m = data;
+    gate__m_enter_thread(m);
+    gate__os_set_signal_mask(m->runtime->signal_mask);
+    gate__lock(&m->runtime->lock);
+    end_wait(m->runtime, m->awaited);
+    gate__unlock(&m->runtime->lock);
+    gate__foreign_heavy_barrier(); /* whoever queued a task and saw that it was awaited has left that to it */
+    gate__sched_work(m);
+    gate__m_leave_thread(m);
+    return NULL;
+}
+
+struct creation {
+    gate_m *m;
+    int failed;
+};
+
+/* The worker lets signals come when it has a stack for their handlers; which ones, this thread doesn't say. */
+static void create(void *data) {
+    struct creation *c = data;
+    uint64_t mask = gate__os_set_signal_mask(GATE__OS_ALL_SIGNALS);
+    c->failed = pthread_create(&c->m->thread, NULL, work, c->m);
+    gate__os_set_signal_mask(mask);
+}
+
+/* Makes a worker's M and its thread. Negative errno. */
+static int make(gate_runtime *runtime, uint32_t wait, gate_m **result) {
+    struct creation creation = {NULL, 0};
+    int failed = gate__m_make(runtime, &creation.m);
+    if (failed)
+        return failed;
+    creation.m->awaited = wait;
+    gate__switch_call(gate__m(), create, &creation);
+    if (creation.failed)
+        gate__m_unmake(creation.m);
+    else
+        *result = creation.m;
+    return -creation.failed;
+}
+
+int gate__worker_start(gate_runtime *runtime) {
+    uint32_t wait;
+    gate_m *m = NULL;
+    if (!begin_creation(runtime, &wait))
+        return -EAGAIN;
+    int failed = make(runtime, wait, &m);
+    end_creation(runtime, m, wait);
+    return failed;
+}
+
+/* None could be created. A runtime has a worker from its start, but for the child of a fork. */
+static void require_any(gate_runtime *runtime) {
+    gate__lock(&runtime->lock);
+    bool nobody = !runtime->workers.count && atomic_load(&runtime->idle_slot_count) == runtime->slot_count;
+    gate__unlock(&runtime->lock);
+    if (nobody)
+        gate__throw("a forked process can't create its runtime's threads");
+}
+
+/* Being late */
+
+void gate__worker_call(gate_runtime *runtime) {
+    struct gate__workers *workers = &runtime->workers;
+    if (atomic_load(&workers->awaited) >= atomic_load(&runtime->idle_slot_count))
+        return;
+    if (gate__worker_start(runtime)) {
+        require_any(runtime);
+        return;
+    }
+    gate__lock(&runtime->lock);
+    uint64_t late_at = gate__os_now() + workers->patience, earlier = atomic_load(&workers->late_at);
+    bool news = atomic_load(&workers->awaited) && late_at < earlier;
+    if (news)
+        atomic_store(&workers->late_at, late_at);
+    gate__unlock(&runtime->lock);
+    if (news)
+        gate__monitor_expect(runtime, late_at);
+}
+
+/* Awaits none any more if they are late. Whether they were. */
+static bool give_up(gate_runtime *runtime, uint64_t now) {
+    struct gate__workers *workers = &runtime->workers;
+    gate__lock(&runtime->lock);
+    bool late = atomic_load(&workers->late_at) <= now;
+    if (late) {
+        workers->wait++;
+        workers->patience *= 2;
+        atomic_store(&workers->awaited, 0);
+        atomic_store(&workers->late_at, GATE__TIMER_NEVER);
+    }
+    gate__unlock(&runtime->lock);
+    gate__foreign_heavy_barrier(); /* as in work */
+    return late;
+}
+
+void gate__worker_hurry(gate_runtime *runtime) {
+    uint64_t now = gate__os_now();
+    if (atomic_load(&runtime->workers.late_at) > now || !give_up(runtime, now))
+        return;
+    if (atomic_load(&runtime->idle_slot_count) && gate__sched_work_waits(runtime))
+        gate__worker_call(runtime);
+}
+
+/* Idle ones */
+
+void gate__worker_be_idle(gate_m *m) {
+    struct gate__workers *workers = &m->runtime->workers;
+    m->idle_next = workers->idle;
+    workers->idle = m;
+}
+
+gate_m *gate__worker_take_idle(gate_runtime *runtime) {
+    struct gate__workers *workers = &runtime->workers;
+    gate_m *m = workers->idle;
+    if (m)
+        workers->idle = m->idle_next;
+    return m;
+}
+
+/* The end */
+
+/* All that there are, off their list. */
+static gate_m *take_all(gate_runtime *runtime) {
+    struct gate__workers *workers = &runtime->workers;
+    gate__lock(&runtime->lock);
+    while (workers->creating) { /* by somebody whose task has ended since */
+        gate__unlock(&runtime->lock);
+        gate__os_relax();
+        gate__lock(&runtime->lock);
+    }
+    gate_m *all = workers->all;
+    workers->all = NULL;
+    gate__unlock(&runtime->lock);
+    return all;
+}
+
+void gate__worker_end_all(gate_runtime *runtime) {
+    gate_m *worker = take_all(runtime);
+    for (gate_m *m = worker; m; m = m->all_next)
+        gate__semaphore_post(&m->wake);
+    while (worker) {
+        gate_m *next = worker->all_next;
+        pthread_join(worker->thread, NULL);
+        gate__m_unmake(worker);
+        worker = next;
+    }
+}

@@ -1,0 +1,157 @@
+/* Workers: threads for slots that have none, how many, and those that come late. */
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "tests/support/runtime.h"
+
+/* No more than the configuration allows, or than there are to be had */
+
+static _Atomic int in_call, most_in_call;
+
+static void count_calls(void *unused) {
+    (void)unused;
+    int now = atomic_fetch_add(&in_call, 1) + 1, seen = atomic_load(&most_in_call);
+    while (now > seen && !atomic_compare_exchange_weak(&most_in_call, &seen, now))
+        ;
+    usleep(2000);
+    atomic_fetch_sub(&in_call, 1);
+}
+
+static void *block_once(void *unused) {
+    gate__foreign_call_blocking(gate__m(), count_calls, NULL);
+    return unused;
+}
+
+Test(worker, calls_beyond_the_most_threads_wait_and_all_end) {
+    gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 2, .most_threads = 4});
+    gate_task *tasks[100];
+    for (int i = 0; i < 100; i++)
+        tasks[i] = spawn("blocks", block_once, NULL);
+    for (int i = 0; i < 100; i++)
+        join(tasks[i]);
+    cr_assert_eq(atomic_load(&most_in_call), 4);
+    cr_assert_eq(runtime->workers.count, 4);
+    stop(runtime);
+}
+
+#ifndef GATE_TEST_PLAIN /* sanitizers need address space of their own */
+
+static size_t address_space(void) {
+    size_t pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    cr_assert_eq(fscanf(file, "%zu", &pages), 1);
+    fclose(file);
+    return pages * gate__os_page_size();
+}
+
+/* New threads ask for a stack of 1 GiB, and half of that is left. */
+static void run_out_of_threads(void *unused) {
+    (void)unused;
+    size_t gib = 1024 * 1024 * 1024;
+    gate_runtime *runtime = start(2);
+    gate_task *tasks[20];
+    for (int i = 0; i < 20; i++)
+        tasks[i] = spawn("blocks", block_once, NULL);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, gib);
+    pthread_setattr_default_np(&attributes);
+    size_t limit = address_space() + gib / 2;
+    setrlimit(RLIMIT_AS, &(struct rlimit){limit, limit});
+    for (int i = 0; i < 20; i++)
+        join(tasks[i]);
+    fprintf(stderr, "all ended, on %s threads\n", runtime->workers.count < 15 ? "few" : "many");
+    stop(runtime);
+    abort();
+}
+
+Test(worker, where_no_thread_is_to_be_had_tasks_wait_for_one_and_all_end) {
+    cr_assert_dies_with(run_out_of_threads, NULL, "all ended, on few threads");
+}
+
+#endif
+
+/* A slot's thread that does not come: a signal that all others block keeps it in a handler before it looks for work. */
+
+static _Atomic int held; /* threads in the handler, or past it */
+static _Atomic bool let_go;
+
+static void hold(int number) {
+    (void)number;
+    if (atomic_fetch_add(&held, 1) == 0) {
+        while (!atomic_load(&let_go))
+            usleep(1000);
+    }
+}
+
+static void block_it(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    cr_assert_eq(pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
+}
+
+static _Atomic bool ran;
+
+static void *run_at_last(void *unused) {
+    atomic_store(&ran, true);
+    return unused;
+}
+
+/* Runs on the one worker that the runtime has from its start. */
+static void *need_another(void *unused) {
+    block_it();
+    kill(getpid(), SIGUSR1);
+    gate_task *other = spawn("other", run_at_last, NULL);
+    wait_until((block_ms(1), atomic_load(&ran)));
+    cr_assert_eq(atomic_load(&held), 1, "the first thread that was started was not held");
+    atomic_store(&let_go, true);
+    join(other);
+    return unused;
+}
+
+Test(worker, a_slot_whose_new_thread_does_not_come_is_given_to_another_one) {
+    gate__switch_init();
+    if (gate__switch_notices.switch_fibre)
+        return; /* ThreadSanitizer puts handlers off, until the thread waits for work */
+    struct sigaction action = {.sa_handler = hold}, old;
+    cr_assert_eq(sigaction(SIGUSR1, &action, &old), 0);
+    gate_runtime *runtime = start(1);
+    block_it();
+    join(spawn("first", need_another, NULL));
+    cr_assert_geq(runtime->workers.count, 3);
+    stop(runtime);
+    sigaction(SIGUSR1, &old, NULL);
+}
+
+static void *end_at_once(void *unused) {
+    return unused;
+}
+
+Test(worker, none_is_awaited_once_all_have_come) {
+    gate_runtime *runtime = start(4);
+    for (int round = 0; round < 20; round++) {
+        gate_task *tasks[8];
+        for (int i = 0; i < 8; i++)
+            tasks[i] = spawn("blocks", i % 2 ? block_once : end_at_once, NULL);
+        for (int i = 0; i < 8; i++)
+            join(tasks[i]);
+    }
+    wait_until(atomic_load(&runtime->workers.awaited) == 0);
+    cr_assert_eq(atomic_load(&runtime->workers.late_at), GATE__TIMER_NEVER);
+    stop(runtime);
+}
+
+/* A task for which one is being created may have run elsewhere, and ended, before that one is there. */
+Test(worker, a_stop_waits_for_threads_that_are_being_created) {
+    for (int round = 0; round < 200; round++) {
+        gate_runtime *runtime = start(3);
+        gate_task *tasks[6];
+        for (int i = 0; i < 6; i++)
+            tasks[i] = spawn("blocks", end_at_once, NULL);
+        for (int i = 0; i < 6; i++)
+            join(tasks[i]);
+        stop(runtime);
+    }
+}
