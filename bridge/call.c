@@ -51,6 +51,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "bridge/internal.h"
 #include "runtime/internal.h"
@@ -71,10 +72,10 @@ static inline void run(struct gate__call *call) {
     const gate_function *function = call->function;
     const struct gate__plan *plan = function->signature->plan;
     if (plan) {
-        uint64_t cells[GATE__CELLS];
-        struct gate__frame frame = gate__plan_fill(plan, function, call->arguments, cells);
+        _Alignas(16) uint64_t cells[GATE__CELLS];
+        struct gate__frame frame = gate__plan_fill(function, call->result, call->arguments, cells);
         struct gate__returned returned = gate__foreign_run_registers(&frame);
-        gate__plan_store(plan, returned.word, call->result);
+        gate__plan_store_any(plan, returned.word, cells, call->result);
         call->error_number = returned.error_number;
     } else {
         errno = 0;
@@ -154,27 +155,27 @@ static __attribute__((noinline)) int cross(gate_m *m, struct gate__call *call) {
 }
 
 /* For a function that takes more than a pair. It has a frame of its own, as its cells need room. */
-static __attribute__((noinline)) struct gate__returned cross_with_cells(gate_m *m, const gate_function *function,
-                                                                        void *const arguments[]) {
-    uint64_t cells[GATE__CELLS];
-    struct gate__frame frame = gate__plan_fill(function->signature->plan, function, arguments, cells);
-    return gate__foreign_call_registers(m, frame);
+static __attribute__((noinline)) int cross_with_cells(gate_m *m, const gate_function *function, void *result,
+                                                      void *const arguments[]) {
+    _Alignas(16) uint64_t cells[GATE__CELLS];
+    struct gate__frame frame = gate__plan_fill(function, result, arguments, cells);
+    struct gate__returned returned = gate__foreign_call_registers(m, frame);
+    gate__plan_store_any(function->signature->plan, returned.word, cells, result);
+    return returned.error_number;
 }
 
 /* The call goes in registers, and all of it in one crossing. */
 static inline int cross_in_registers(gate_m *m, const gate_function *function, void *result, void *const arguments[]) {
     const struct gate__plan *plan = function->signature->plan;
-    struct gate__returned returned;
-    if (__builtin_expect(plan->shape == GATE__SHAPE_PAIR, 1)) {
-        uint64_t a = 0, b = 0;
-        if (__builtin_expect(plan->count > 0, 1))
-            a = gate__plan_load(plan->steps[0], arguments[0]);
-        if (__builtin_expect(plan->count > 1, 1))
-            b = gate__plan_load(plan->steps[1], arguments[1]);
-        returned = gate__foreign_call_pair(m, function->address, a, b, function->call_class == GATE_CALL_LEAF);
-    } else {
-        returned = cross_with_cells(m, function, arguments);
-    }
+    uint64_t a = 0, b = 0;
+    if (__builtin_expect(plan->shape != GATE__SHAPE_PAIR, 0))
+        return cross_with_cells(m, function, result, arguments);
+    if (__builtin_expect(plan->count > 0, 1))
+        gate__plan_load(&plan->steps[0], arguments[0], &a);
+    if (__builtin_expect(plan->count > 1, 1))
+        gate__plan_load(&plan->steps[1], arguments[1], &b);
+    struct gate__returned returned =
+        gate__foreign_call_pair(m, function->address, a, b, function->call_class == GATE_CALL_LEAF);
     gate__plan_store(plan, returned.word, result);
     return returned.error_number;
 }
@@ -185,7 +186,17 @@ static inline bool is_special(const gate_function *function) {
            __builtin_expect(function->call_class > GATE_CALL_LEAF, 0) || __builtin_expect(gate__trace_is_on(), 0);
 }
 
+/* A result that nobody asked for has to lie somewhere, if C stores it itself. */
+static __attribute__((noinline)) int call_with_room(const gate_function *function, void *const arguments[]) {
+    void *room = malloc(function->signature->result->size);
+    int status = room ? gate_call(function, room, arguments) : -ENOMEM;
+    free(room);
+    return status;
+}
+
 int gate_call(const gate_function *function, void *result, void *const arguments[]) {
+    if (__builtin_expect(!result, 0) && function->signature->needs_room)
+        return call_with_room(function, arguments);
     gate_m *m = gate__m();
     gate_task *task = m ? m->task : NULL;
     if (__builtin_expect(!task, 0))

@@ -163,10 +163,21 @@ int gate_decls_signature(gate_decls *decls, const char *text, gate_signature **s
  * prepared for calls.
  *
  * Ownership: *signature is the caller's, until gate_signature_free.
- * Errors: -EINVAL for text that is no function type, with line and column, what stands there and what was expected;
- * -ENOTSUP for what can't be passed yet (variadic functions; structs, unions, vectors, __int128, _Float16 and
- * _Float128 by value); -ENOMEM. Never blocks. Any thread. */
+ * Errors: -EINVAL for text that is no function type, with line and column, what stands there and what was expected, and
+ * for structs and unions by value that are not defined; -ENOTSUP for what can't be passed (vectors of other sizes than 8
+ * and 16 bytes, types aligned to more than 16); -ENOMEM. Never blocks. Any thread. */
 int gate_signature_parse(const char *text, gate_signature **signature, gate_error *error);
+
+/* Makes the signature of a call of a variadic function: its parameters, and arguments of count more types, which are
+ * promoted as C does (C11 6.5.2.2): the parameters of the result say what the values have to be. A variadic signature
+ * itself is that of a call with none. What is declared with "()" takes any, too.
+ *
+ * types are of the scope that variadic was made from, or of gate_type_basic.
+ * Ownership: *signature is the caller's, until gate_signature_free, before or after variadic.
+ * Errors: -EINVAL if variadic is not, or a type can't be passed; -ENOTSUP as gate_signature_parse; -ENOMEM. Never blocks.
+ * Any thread. */
+int gate_signature_extend(const gate_signature *variadic, const gate_type *const types[], size_t count,
+                          gate_signature **signature, gate_error *error);
 
 /* Frees a signature that no function, callback or call uses any more. NULL is fine. */
 void gate_signature_free(gate_signature *signature);
@@ -177,6 +188,10 @@ const gate_type *gate_signature_result(const gate_signature *signature);
 size_t gate_signature_count(const gate_signature *signature);
 const gate_type *gate_signature_parameter(const gate_signature *signature, size_t index);
 bool gate_signature_variadic(const gate_signature *signature);
+
+/* The type of a kind that is complete by itself, or GATE_VOID; NULL for the others. It lives for ever. Never blocks. Any
+ * thread. */
+const gate_type *gate_type_basic(enum gate_kind kind);
 
 /* Writes the type in C into buffer, cut to size bytes with its ending NUL; returns the length that
  * the whole text has, as snprintf does. A struct, union or enum is written as its tag, or as the typedef that names it,

@@ -29,18 +29,19 @@ static void mark_initialised(const void *address, size_t size) {
         __msan_unpoison(address, size);
 }
 
-/* Room for any result: what libffi widens, and the largest type. */
+/* Room for a result: what libffi widens, and the largest that needs none of its own. */
 union room {
     ffi_arg integer;
-    long double _Complex largest;
-};
+    char bytes[GATE__FFI_ROOM];
+} __attribute__((aligned(16)));
 
 struct prepared {
     ffi_cif cif;
+    ffi_type *result;
     ffi_type *parameters[];
 };
 
-/* What is not there can't be passed yet. */
+/* What is not there it doesn't have. */
 static ffi_type *ffi_types[GATE_KINDS] = {
     [GATE_VOID] = &ffi_type_void,
     [GATE_BOOL] = &ffi_type_uint8,
@@ -64,8 +65,118 @@ static ffi_type *ffi_types[GATE_KINDS] = {
     [GATE_POINTER] = &ffi_type_pointer,
 };
 
-static ffi_type *ffi_type_of(const gate_type *type) {
-    return ffi_types[gate__type_plain(type)->kind];
+/* Types of libffi's. It wants records made of their members, which matter for small ones alone: others are passed in
+ * memory, and are made of words. */
+
+enum { SMALL = 16, MEMBERS_MOST = SMALL };
+
+/* What makes one record: with room for the end. */
+struct members {
+    gate_signature *owner;
+    ffi_type *list[MEMBERS_MOST + 1];
+    size_t count;
+    int failed; /* -ENOMEM */
+};
+
+static bool add(struct members *members, ffi_type *type) {
+    bool may = type && members->count < MEMBERS_MOST;
+    if (may)
+        members->list[members->count++] = type;
+    return may;
+}
+
+static ffi_type *unit_of(size_t alignment) {
+    return alignment >= 8   ? &ffi_type_uint64
+           : alignment == 4 ? &ffi_type_uint32
+           : alignment == 2 ? &ffi_type_uint16
+                            : &ffi_type_uint8;
+}
+
+static bool add_units(struct members *members, size_t size, ffi_type *unit) {
+    bool all = true;
+    for (size_t i = 0; all && i < size / unit->size; i++)
+        all = add(members, unit);
+    return all;
+}
+
+/* For one of a kind that libffi doesn't know (unions, bit-fields, ...): members that are passed alike. False if there
+ * are none. */
+static bool add_alike(struct members *members, const gate_type *type) {
+    struct gate__abi abi = {0, 0, 0};
+    struct gate__part parts[GATE__PARTS_MOST];
+    unsigned count = gate__abi_argument(&abi, type, parts);
+    bool all = abi.stack == 0; /* of this size, libffi would have it in registers */
+    for (unsigned i = 0; all && i < count; i++) {
+        ffi_type *real = type->alignment < 8 ? &ffi_type_float : &ffi_type_double;
+        if (parts[i].cell < GATE__WORDS)
+            all = add_units(members, parts[i].size, unit_of(type->alignment));
+        else
+            all = parts[i].size <= 8 && add_units(members, parts[i].size, real);
+    }
+    return all;
+}
+
+static bool is_strange(const gate_field *field) {
+    return field->is_bit_field || field->is_packed || field->alignment || !field->type->size;
+}
+
+static ffi_type *make_record(gate_signature *owner, const gate_type *type, int *failed);
+
+static bool add_type(struct members *members, const gate_type *type) {
+    bool all = true;
+    if (type->kind == GATE_STRUCT || type->kind == GATE_UNION)
+        return add(members, make_record(members->owner, type, &members->failed));
+    if (type->kind != GATE_ARRAY)
+        return add(members, ffi_types[gate__type_plain(type)->kind]);
+    for (size_t i = 0; all && i < type->count; i++)
+        all = add_type(members, type->target);
+    return all;
+}
+
+static bool add_members(struct members *members, const gate_type *type) {
+    bool is_plain = type->kind == GATE_STRUCT, all = true;
+    for (size_t i = 0; i < type->count; i++)
+        is_plain = is_plain && !is_strange(&type->fields[i]);
+    if (!is_plain)
+        return add_alike(members, type);
+    for (size_t i = 0; all && i < type->count; i++)
+        all = add_type(members, type->fields[i].type);
+    return all;
+}
+
+/* Makes a record of these; NULL if libffi lays it out in another way. */
+static ffi_type *make_of(gate_signature *owner, const gate_type *type, ffi_type **list, size_t count, int *failed) {
+    ffi_type *made = gate__signature_allocate(owner, sizeof *made);
+    ffi_type **elements = gate__signature_allocate(owner, (count + 1) * sizeof(ffi_type *));
+    if (!made || !elements) {
+        *failed = -ENOMEM;
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++)
+        elements[i] = list ? list[i] : unit_of(type->alignment);
+    made->type = FFI_TYPE_STRUCT;
+    made->elements = elements;
+    bool is_same = ffi_get_struct_offsets(FFI_DEFAULT_ABI, made, NULL) == FFI_OK && made->size == type->size &&
+                   made->alignment == type->alignment;
+    return is_same ? made : NULL;
+}
+
+/* NULL where libffi can't have it; or there is no memory, and *failed says so. */
+static ffi_type *make_record(gate_signature *owner, const gate_type *type, int *failed) {
+    struct members members = {.owner = owner};
+    if (!type->size)
+        return NULL;
+    if (type->size > SMALL)
+        return make_of(owner, type, NULL, type->size / unit_of(type->alignment)->size, failed);
+    bool all = add_members(&members, type);
+    if (members.failed)
+        *failed = members.failed;
+    return all && !*failed ? make_of(owner, type, members.list, members.count, failed) : NULL;
+}
+
+static ffi_type *ffi_type_of(gate_signature *owner, const gate_type *type, int *failed) {
+    bool is_record = type->kind == GATE_STRUCT || type->kind == GATE_UNION;
+    return is_record ? make_record(owner, type, failed) : ffi_types[gate__type_plain(type)->kind];
 }
 
 /* Whether libffi widens a result of this type to a register. */
@@ -73,40 +184,34 @@ static bool is_widened(const gate_type *type) {
     return gate__type_is_integer(type) && type->size < sizeof(ffi_arg);
 }
 
-/* Calls don't take every type yet. */
-static int check_passed(const gate_type *type, const char *what, gate_error *error) {
-    char printed[128];
-    if (ffi_type_of(type))
-        return 0;
-    gate_type_print(type, printed, sizeof printed);
-    return gate__fail(error, -ENOTSUP, "%s of type '%s', by value, is not supported yet", what, printed);
+/* The types of libffi's for all; false if there are not. */
+static bool find_types(gate_signature *signature, struct prepared *prepared, int *failed) {
+    prepared->result = ffi_type_of(signature, signature->result, failed);
+    bool all = prepared->result != NULL;
+    for (size_t i = 0; all && i < signature->count; i++) {
+        prepared->parameters[i] = ffi_type_of(signature, signature->parameters[i], failed);
+        all = prepared->parameters[i] != NULL;
+    }
+    return all;
 }
 
-static int check(const gate_signature *signature, gate_error *error) {
-    int failed = check_passed(signature->result, "a result", error);
-    for (size_t i = 0; !failed && i < signature->count; i++)
-        failed = check_passed(signature->parameters[i], "a parameter", error);
-    if (!failed && signature->variadic)
-        failed = gate__fail(error, -ENOTSUP, "a call of a variadic function is not supported yet");
-    return failed;
+static ffi_status prepare(const gate_signature *signature, struct prepared *prepared) {
+    unsigned count = (unsigned)signature->count;
+    if (signature->variadic)
+        return ffi_prep_cif_var(&prepared->cif, FFI_DEFAULT_ABI, (unsigned)signature->fixed, count, prepared->result,
+                                prepared->parameters);
+    return ffi_prep_cif(&prepared->cif, FFI_DEFAULT_ABI, count, prepared->result, prepared->parameters);
 }
 
 int gate__ffi_prepare(gate_signature *signature, gate_error *error) {
-    int refused = check(signature, error);
-    if (refused)
-        return refused;
+    int failed = 0;
     struct prepared *prepared =
         gate__signature_allocate(signature, sizeof *prepared + signature->count * sizeof *prepared->parameters);
     if (!prepared)
-        return gate__fail(error, -ENOMEM, "no memory to prepare a signature");
-    for (size_t i = 0; i < signature->count; i++)
-        prepared->parameters[i] = ffi_type_of(signature->parameters[i]);
-    ffi_status status = ffi_prep_cif(&prepared->cif, FFI_DEFAULT_ABI, (unsigned)signature->count,
-                                     ffi_type_of(signature->result), prepared->parameters);
-    if (status != FFI_OK)
-        return gate__fail(error, -ENOTSUP, "libffi does not take this signature (status %d)", (int)status);
-    signature->prepared = prepared;
-    return 0;
+        failed = -ENOMEM;
+    else if (find_types(signature, prepared, &failed) && prepare(signature, prepared) == FFI_OK)
+        signature->prepared = prepared;
+    return failed ? gate__fail(error, failed, "no memory to prepare a signature") : 0;
 }
 
 /* The integers' lowest bytes come first on a little-endian machine, last on a big-endian one. */
@@ -132,10 +237,7 @@ static void widen(ffi_arg *target, const gate_type *type, const void *value) {
     ffi_arg wide = 0;
     memcpy(narrow((union room *)&wide, type->size), value, type->size);
     unsigned unused = 8 * (unsigned)(sizeof wide - type->size);
-    const ffi_type *ffi = ffi_type_of(type);
-    bool is_signed = ffi->type == FFI_TYPE_SINT8 || ffi->type == FFI_TYPE_SINT16 || ffi->type == FFI_TYPE_SINT32 ||
-                     ffi->type == FFI_TYPE_INT;
-    *target = is_signed ? (ffi_arg)((ffi_sarg)(wide << unused) >> unused) : wide;
+    *target = gate__type_is_signed(type) ? (ffi_arg)((ffi_sarg)(wide << unused) >> unused) : wide;
 }
 
 /* libffi's closure of the kind that takes its record from the static chain, which thunks provide. */
@@ -152,22 +254,24 @@ CALLED_UNSEEN static void enter_closure(ffi_cif *cif, void *result, void **argum
     const struct gate__ffi_closure *closure = record;
     const gate_signature *signature = closure->signature;
     const gate_type *type = signature->result;
-    union room room;
+    ffi_arg narrow_result = 0;
+    bool widens = is_widened(type);
+    void *room = widens ? &narrow_result : result;
     (void)cif;
     mark_initialised(arguments, signature->count * sizeof *arguments);
     for (size_t i = 0; i < signature->count; i++)
         mark_initialised(arguments[i], signature->parameters[i]->size);
-    memset(&room, 0, sizeof room);
-    closure->target(closure->data, &room, arguments);
-    if (is_widened(type))
-        widen(result, type, &room);
-    else
-        memcpy(result, &room, type->size);
+    memset(room, 0, type->size);
+    closure->target(closure->data, room, arguments);
+    if (widens)
+        widen(result, type, room);
 }
 
 int gate__ffi_closure_make(const gate_signature *signature, gate__ffi_target target, void *data,
                            struct gate__ffi_closure **result, gate_error *error) {
     struct prepared *prepared = signature->prepared;
+    if (!prepared)
+        return gate__fail(error, -ENOTSUP, "libffi makes no callback of this signature");
     struct gate__ffi_closure *closure = malloc(sizeof *closure);
     if (!closure)
         return gate__fail(error, -ENOMEM, "no memory for a callback");

@@ -34,7 +34,9 @@ struct gate_signature {
     size_t count;
     bool variadic;
     bool unspecified;               /* "()": any parameters may be meant */
-    void *prepared;                 /* ffi.c's; NULL in the signature of a type */
+    bool needs_room;                /* C stores the result itself */
+    size_t fixed;                   /* the parameters before "...", where others have been added: signature.c */
+    void *prepared;                 /* ffi.c's; NULL in the signature of a type, and where libffi has no way to call */
     struct gate__plan *plan;        /* plan.c's; NULL where libffi makes the calls */
     struct gate__allocation *owned; /* signature.c's: what was prepared */
     gate_decls *decls;              /* retained: the types are its */
@@ -381,7 +383,9 @@ void *gate__signature_allocate(gate_signature *owner, size_t size);
 
 /* ffi.c */
 
-/* Prepares the signature for calls and callbacks. [any] */
+enum { GATE__FFI_ROOM = 32 }; /* bytes: results that are larger have to have room, if only to be dropped */
+
+/* Prepares the signature for calls and callbacks, if libffi has a way to make them. -ENOMEM. [any] */
 int gate__ffi_prepare(gate_signature *signature, gate_error *error);
 /* Calls address; result takes exactly the result type's bytes, or is NULL. [system stack] */
 void gate__ffi_call(const gate_signature *signature, void (*address)(void), void *result, void *const arguments[]);
@@ -420,11 +424,40 @@ struct gate__call {
 /* Calls the function, on the stack that it is to have. data is a struct gate__call. [system stack] */
 void gate__call_run(void *data);
 
+/* arch/<name>/abi.c: where the platform's ABI has arguments and results */
+
+/* The cells that the arguments before have taken, of each sort: arch.h. */
+struct gate__abi {
+    unsigned words, vectors, stack;
+};
+
+/* A part of a value: size bytes from offset on, and the first of the cells that they go to. */
+struct gate__part {
+    unsigned cell;
+    size_t offset, size;
+};
+
+enum { GATE__PARTS_MOST = 2 };
+
+enum gate__in { GATE__IN_REGISTERS, GATE__IN_X87, GATE__IN_X87_PAIR, GATE__IN_MEMORY };
+
+struct gate__result {
+    enum gate__in in;
+    unsigned count; /* of parts, which only those in registers have */
+    struct gate__part parts[GATE__PARTS_MOST];
+};
+
+/* The parts of the next argument, and how many there are: none of an empty struct's. [any] */
+unsigned gate__abi_argument(struct gate__abi *abi, const gate_type *type, struct gate__part parts[]);
+void gate__abi_result(const gate_type *type, struct gate__result *result);
+/* Whether values of the type can be passed. [any] */
+bool gate__abi_takes(const gate_type *type);
+
 /* plan.c: calls in registers, without libffi */
 
-/* How a value becomes a cell of a frame: by its size, and whether it has a sign to extend. */
+/* How a part of a value becomes a cell: by its size, and whether it has a sign to extend. */
 enum gate__load {
-    GATE__LOAD_NONE, /* it takes more than a cell */
+    GATE__LOAD_COPY, /* as it is, of any size, into one cell or several */
     GATE__LOAD_64,
     GATE__LOAD_S32,
     GATE__LOAD_U32,
@@ -434,49 +467,59 @@ enum gate__load {
     GATE__LOAD_U8
 };
 
-/* One argument: how it is loaded, and the cell that it goes to. */
+/* One part of an argument: how it is loaded, and the cell that it goes to. */
 struct gate__step {
     uint8_t load;
     uint8_t cell;
+    uint8_t argument;
+    uint8_t offset; /* bytes, to the part */
+    uint16_t size;
 };
 
 struct gate__plan {
     enum gate__shape shape;
     uint32_t stack_count; /* cells for the stack */
-    uint32_t result_size; /* bytes */
+    uint32_t result_size; /* bytes; 0 of one in memory, which C stores itself */
     uint32_t count;       /* of steps */
+    struct gate__result result;
     struct gate__step steps[];
 };
 
 /* Finds the signature's plan, if it has one. -ENOMEM. [any] */
 int gate__plan_make(gate_signature *signature, gate_error *error);
-/* The next function for the kinds that are less common. */
-uint64_t gate__plan_load_narrow(enum gate__load load, const void *value);
+/* The next functions for what is less common. */
+void gate__plan_load_other(const struct gate__step *step, const void *part, uint64_t *cell);
+void gate__plan_store_parts(const struct gate__plan *plan, const uint64_t *cells, void *result);
 
-/* The cell that a value makes. [any] */
-static inline uint64_t gate__plan_load(struct gate__step step, const void *value) {
+/* The cell that a part of a value makes, or its cells. [any] */
+static inline void gate__plan_load(const struct gate__step *step, const void *part, uint64_t *cell) {
     int32_t small;
-    uint64_t word;
-    if (__builtin_expect(step.load == GATE__LOAD_S32, 1)) {
-        memcpy(&small, value, sizeof small);
-        return (uint64_t)(int64_t)small;
+    if (__builtin_expect(step->load == GATE__LOAD_S32, 1)) {
+        memcpy(&small, part, sizeof small);
+        *cell = (uint64_t)(int64_t)small;
+    } else if (__builtin_expect(step->load == GATE__LOAD_64, 1)) {
+        memcpy(cell, part, sizeof *cell);
+    } else {
+        gate__plan_load_other(step, part, cell);
     }
-    if (__builtin_expect(step.load != GATE__LOAD_64, 0))
-        return gate__plan_load_narrow((enum gate__load)step.load, value);
-    memcpy(&word, value, sizeof word);
-    return word;
 }
 
-/* Fills the cells of a call of function, and makes its frame of them. [any] */
-static inline struct gate__frame gate__plan_fill(const struct gate__plan *plan, const gate_function *function,
-                                                 void *const arguments[], uint64_t cells[GATE__CELLS]) {
+/* Fills the cells of a call of function, and makes its frame of them. result is the room for one that C stores itself.
+ * [any] */
+static inline struct gate__frame gate__plan_fill(const gate_function *function, void *result, void *const arguments[],
+                                                 uint64_t cells[GATE__CELLS]) {
+    const struct gate__plan *plan = function->signature->plan;
     bool keeps_slot = function->call_class == GATE_CALL_LEAF;
-    for (uint32_t i = 0; i < plan->count; i++)
-        cells[plan->steps[i].cell] = gate__plan_load(plan->steps[i], arguments[i]);
+    if (__builtin_expect(plan->result.in == GATE__IN_MEMORY, 0))
+        cells[0] = (uint64_t)(uintptr_t)result;
+    for (uint32_t i = 0; i < plan->count; i++) {
+        const struct gate__step *step = &plan->steps[i];
+        gate__plan_load(step, (const char *)arguments[step->argument] + step->offset, &cells[step->cell]);
+    }
     return (struct gate__frame){function->address, cells, plan->stack_count, plan->shape, keeps_slot};
 }
 
-/* Stores what a call returned as the result's type, unless result is NULL. [any] */
+/* Stores a word that a call returned as the result's type, unless result is NULL. [any] */
 static inline void gate__plan_store(const struct gate__plan *plan, uint64_t word, void *result) {
     if (__builtin_expect(!result, 0))
         return;
@@ -486,6 +529,15 @@ static inline void gate__plan_store(const struct gate__plan *plan, uint64_t word
         memcpy(result, &word, sizeof word);
     else
         memcpy(result, &word, plan->result_size);
+}
+
+/* The same for one that is in the word or in the cells. [any] */
+static inline void gate__plan_store_any(const struct gate__plan *plan, uint64_t word, const uint64_t *cells,
+                                        void *result) {
+    if (plan->shape <= GATE__SHAPE_VECTOR)
+        gate__plan_store(plan, word, result);
+    else if (result)
+        gate__plan_store_parts(plan, cells, result);
 }
 
 /* trace.c */

@@ -1,13 +1,10 @@
 /* Plans: how a call's arguments go into registers and words, found out once for a signature.
  *
- * Where an argument goes follows from its kind and from how many of its sort are before it: integers and
- * pointers take the six word registers, floats and doubles the eight vector registers, and what finds none left
- * goes on the stack, a word each, in order. So a plan is a step for each argument: which cell of the frame it goes
- * to, and how it is made a whole one. Narrow integers are extended by their sign, as compilers expect of a caller
- * although the ABI doesn't say so.
+ * The ABI (arch/<name>/abi.c) says where each argument goes: into one register or two, or onto the stack. So a plan is
+ * steps, one for each part of an argument: which cell of the frame it goes to, and how it is made a whole one. Narrow
+ * integers are extended by their sign, as compilers expect of a caller although the ABI doesn't say so.
  *
- * Signatures with a type that takes more than a cell (long double, complex numbers), or with more arguments than a
- * frame has room for, have no plan: libffi makes their calls.
+ * Signatures with more arguments than a frame has room for have no plan: libffi makes their calls.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
@@ -20,93 +17,116 @@
  * libffi does it doesn't see either, but ffi.c tells it. */
 __attribute__((weak, visibility("default"))) void __msan_unpoison(const volatile void *address, size_t size);
 
-static enum gate__load load_of(const gate_type *type) {
-    switch (gate__type_plain(type)->kind) {
-    case GATE_CHAR:
-        return (char)-1 < 0 ? GATE__LOAD_S8 : GATE__LOAD_U8;
-    case GATE_SCHAR:
-        return GATE__LOAD_S8;
-    case GATE_BOOL:
-    case GATE_UCHAR:
-        return GATE__LOAD_U8;
-    case GATE_SHORT:
-        return GATE__LOAD_S16;
-    case GATE_USHORT:
-        return GATE__LOAD_U16;
-    case GATE_INT:
-        return GATE__LOAD_S32;
-    case GATE_UINT:
-    case GATE_FLOAT:
-        return GATE__LOAD_U32;
-    case GATE_LONG:
-    case GATE_ULONG:
-    case GATE_LLONG:
-    case GATE_ULLONG:
-    case GATE_POINTER:
-    case GATE_DOUBLE:
-        return GATE__LOAD_64;
+/* How an integer is made a cell. */
+static enum gate__load load_of_integer(const gate_type *type) {
+    bool is_signed = gate__type_is_signed(type);
+    switch (type->size) {
+    case 1:
+        return is_signed ? GATE__LOAD_S8 : GATE__LOAD_U8;
+    case 2:
+        return is_signed ? GATE__LOAD_S16 : GATE__LOAD_U16;
+    case 4:
+        return is_signed ? GATE__LOAD_S32 : GATE__LOAD_U32;
     default:
-        return GATE__LOAD_NONE;
+        return GATE__LOAD_64;
     }
 }
 
-static bool is_vector(const gate_type *type) {
-    return type->kind == GATE_FLOAT || type->kind == GATE_DOUBLE;
+static enum gate__load load_of(const gate_type *type, size_t size) {
+    if (gate__type_is_integer(type) && type->size == size && size <= 8)
+        return load_of_integer(gate__type_plain(type));
+    if (size == 8)
+        return GATE__LOAD_64;
+    return size == 4 ? GATE__LOAD_U32 : GATE__LOAD_COPY;
 }
 
-/* How many arguments of each sort have been placed. */
-struct placed {
-    unsigned words, vectors, stack;
-};
-
-static unsigned place(struct placed *placed, const gate_type *type) {
-    if (is_vector(type) && placed->vectors < GATE__VECTORS)
-        return GATE__WORDS + placed->vectors++;
-    if (!is_vector(type) && placed->words < GATE__WORDS)
-        return placed->words++;
-    return GATE__WORDS + GATE__VECTORS + placed->stack++;
+/* Whether step i is the whole of argument i, for all. */
+static bool is_plain(const struct gate__plan *plan) {
+    for (uint32_t i = 0; i < plan->count; i++) {
+        if (plan->steps[i].argument != i || plan->steps[i].offset)
+            return false;
+    }
+    return plan->result.in == GATE__IN_REGISTERS;
 }
 
-static enum gate__shape shape_of(const struct placed *placed, const gate_type *result) {
-    if (is_vector(result))
+static enum gate__shape shape_of(const struct gate__abi *abi, const struct gate__plan *plan) {
+    const struct gate__result *result = &plan->result;
+    bool is_one = result->count <= 1 && (!result->count || result->parts[0].size <= 8);
+    if (result->in == GATE__IN_X87 || result->in == GATE__IN_X87_PAIR)
+        return result->in == GATE__IN_X87 ? GATE__SHAPE_X87 : GATE__SHAPE_X87_PAIR;
+    if (!is_one)
+        return GATE__SHAPE_REGISTERS;
+    if (result->count && result->parts[0].cell >= GATE__WORDS)
         return GATE__SHAPE_VECTOR;
-    if (placed->vectors || placed->stack)
+    if (abi->vectors || abi->stack)
         return GATE__SHAPE_ALL;
-    return placed->words > 2 ? GATE__SHAPE_WORDS : GATE__SHAPE_PAIR;
+    return abi->words > 2 || !is_plain(plan) ? GATE__SHAPE_WORDS : GATE__SHAPE_PAIR;
+}
+
+/* The steps of all arguments into plan; false when a frame has no room for them. */
+static bool place_arguments(const gate_signature *signature, struct gate__abi *abi, struct gate__plan *plan) {
+    for (size_t i = 0; i < signature->count; i++) {
+        const gate_type *type = signature->parameters[i];
+        struct gate__part parts[GATE__PARTS_MOST];
+        unsigned count = gate__abi_argument(abi, type, parts);
+        if (GATE__STACK + abi->stack > GATE__CELLS)
+            return false;
+        for (unsigned j = 0; j < count; j++) {
+            const struct gate__part *part = &parts[j];
+            plan->steps[plan->count++] =
+                (struct gate__step){(uint8_t)load_of(type, part->size), (uint8_t)part->cell, (uint8_t)i,
+                                    (uint8_t)part->offset, (uint16_t)part->size};
+        }
+    }
+    return true;
+}
+
+static bool can_be_planned(const gate_signature *signature) {
+    bool may = !__msan_unpoison && gate__abi_takes(signature->result);
+    for (size_t i = 0; may && i < signature->count; i++)
+        may = gate__abi_takes(signature->parameters[i]);
+    return may;
 }
 
 int gate__plan_make(gate_signature *signature, gate_error *error) {
-    struct placed placed = {0, 0, 0};
-    const gate_type *result = signature->result;
-    if (__msan_unpoison || signature->count > GATE__CELLS ||
-        (result->kind != GATE_VOID && load_of(result) == GATE__LOAD_NONE))
+    size_t steps = GATE__PARTS_MOST * signature->count;
+    if (!can_be_planned(signature))
         return 0;
-    struct gate__plan *plan =
-        gate__signature_allocate(signature, sizeof *plan + signature->count * sizeof *plan->steps);
+    struct gate__plan *plan = gate__signature_allocate(signature, sizeof *plan + steps * sizeof *plan->steps);
     if (!plan)
         return gate__fail(error, -ENOMEM, "no memory to prepare a signature");
-    for (size_t i = 0; i < signature->count; i++) {
-        const gate_type *type = signature->parameters[i];
-        unsigned cell = place(&placed, type);
-        if (load_of(type) == GATE__LOAD_NONE || cell >= GATE__CELLS)
-            return 0;
-        plan->steps[i] = (struct gate__step){(uint8_t)load_of(type), (uint8_t)cell};
-    }
-    plan->shape = shape_of(&placed, result);
-    plan->count = (uint32_t)signature->count;
-    plan->stack_count = placed.stack;
-    plan->result_size = (uint32_t)result->size;
+    gate__abi_result(signature->result, &plan->result);
+    struct gate__abi abi = {.words = plan->result.in == GATE__IN_MEMORY};
+    if (!place_arguments(signature, &abi, plan))
+        return 0;
+    plan->shape = shape_of(&abi, plan);
+    plan->stack_count = abi.stack;
+    plan->result_size = plan->result.in == GATE__IN_MEMORY ? 0 : (uint32_t)signature->result->size;
     signature->plan = plan;
     return 0;
 }
 
-uint64_t gate__plan_load_narrow(enum gate__load load, const void *value) {
-    uint32_t word = 0;
-    bool is_short = load == GATE__LOAD_S16 || load == GATE__LOAD_U16;
-    memcpy(&word, value, load == GATE__LOAD_U32 ? 4 : is_short ? 2 : 1);
-    if (load == GATE__LOAD_S16)
-        return (uint64_t)(int64_t)(int16_t)word;
-    if (load == GATE__LOAD_S8)
-        return (uint64_t)(int64_t)(int8_t)word;
-    return word;
+void gate__plan_load_other(const struct gate__step *step, const void *part, uint64_t *cell) {
+    uint64_t word = 0;
+    if (step->load == GATE__LOAD_COPY && step->size > sizeof word) {
+        memcpy(cell, part, step->size);
+        return;
+    }
+    memcpy(&word, part, step->size);
+    if (step->load == GATE__LOAD_S16)
+        word = (uint64_t)(int64_t)(int16_t)word;
+    else if (step->load == GATE__LOAD_S8)
+        word = (uint64_t)(int64_t)(int8_t)word;
+    *cell = word;
+}
+
+void gate__plan_store_parts(const struct gate__plan *plan, const uint64_t *cells, void *result) {
+    const struct gate__result *from = &plan->result;
+    const char *vectors = (const char *)&cells[GATE__WORDS];
+    if (from->in == GATE__IN_X87 || from->in == GATE__IN_X87_PAIR)
+        memcpy(result, vectors, plan->result_size); /* 16 bytes each, of which the last six are padding */
+    for (unsigned i = 0; i < from->count; i++) {
+        const struct gate__part *part = &from->parts[i];
+        memcpy((char *)result + part->offset, &cells[part->cell], part->size);
+    }
 }

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "bridge/internal.h"
@@ -32,6 +33,48 @@ void gate_signature_free(gate_signature *signature) {
     free(signature);
 }
 
+/* Values of incomplete types can't be passed. */
+static int check(const gate_type *type, bool may_be_void, const char *what, gate_error *error) {
+    char printed[128];
+    if (gate__type_is_complete(type) || (may_be_void && type->kind == GATE_VOID))
+        return 0;
+    gate_type_print(type, printed, sizeof printed);
+    return gate__fail(error, -EINVAL, "%s is of type '%s', which is not defined", what, printed);
+}
+
+static int check_all(const gate_signature *signature, gate_error *error) {
+    char what[32];
+    int failed = check(signature->result, true, "the result", error);
+    for (size_t i = 0; !failed && i < signature->count; i++) {
+        snprintf(what, sizeof what, "parameter %zu", i + 1);
+        failed = check(signature->parameters[i], false, what, error);
+    }
+    return failed;
+}
+
+static int prepare(gate_signature *signature, gate_error *error) {
+    int failed = check_all(signature, error);
+    if (!failed)
+        failed = gate__ffi_prepare(signature, error);
+    if (!failed)
+        failed = gate__plan_make(signature, error);
+    if (!failed && !signature->prepared && !signature->plan)
+        failed = gate__fail(error, -ENOTSUP, "a signature of such types can't be called");
+    signature->needs_room = signature->result->size > GATE__FFI_ROOM ||
+                            (signature->plan && signature->plan->result.in == GATE__IN_MEMORY);
+    return failed;
+}
+
+/* Prepares the signature, or frees it. */
+static int finish(gate_signature *signature, gate_signature **result, gate_error *error) {
+    int failed = prepare(signature, error);
+    if (failed)
+        gate_signature_free(signature);
+    else
+        *result = signature;
+    return failed;
+}
+
 /* A signature for calls, of a function's type. */
 static int make(gate_decls *decls, const gate_type *type, gate_signature **result, gate_error *error) {
     gate_signature *signature = malloc(sizeof *signature);
@@ -40,14 +83,52 @@ static int make(gate_decls *decls, const gate_type *type, gate_signature **resul
     *signature = *type->function;
     signature->decls = decls;
     gate__scope_retain(decls);
-    int failed = gate__ffi_prepare(signature, error);
-    if (!failed)
-        failed = gate__plan_make(signature, error);
-    if (failed)
+    signature->fixed = signature->count;
+    return finish(signature, result, error);
+}
+
+/* What an argument's type becomes where no parameter says it (C11 6.5.2.2p6). */
+static const gate_type *promote(const gate_type *type) {
+    const gate_type *plain = gate__type_plain(type);
+    if (plain->kind == GATE_FLOAT)
+        return gate__type_basic(GATE_DOUBLE);
+    if (gate__type_is_integer(plain) && plain->size < sizeof(int))
+        return gate__type_basic(GATE_INT);
+    return type;
+}
+
+static int refuse_extension(const gate_signature *signature, gate_error *error) {
+    bool takes_more = signature->variadic || signature->unspecified;
+    return takes_more ? 0 : gate__fail(error, -EINVAL, "the function takes no more arguments than its parameters");
+}
+
+int gate_signature_extend(const gate_signature *variadic, const gate_type *const types[], size_t count,
+                          gate_signature **result, gate_error *error) {
+    size_t fixed = variadic->fixed, total = fixed + count;
+    int refused = refuse_extension(variadic, error);
+    if (refused)
+        return refused;
+    if (count > GATE__PARAMETERS_MAX || total > GATE__PARAMETERS_MAX)
+        return gate__fail(error, -EINVAL, "%zu arguments and %zu more, of which %d are the most", fixed, count,
+                          GATE__PARAMETERS_MAX);
+    gate_signature *signature = malloc(sizeof *signature);
+    if (!signature)
+        return gate__fail(error, -ENOMEM, "no memory for a signature");
+    *signature = *variadic;
+    signature->prepared = NULL;
+    signature->plan = NULL;
+    signature->owned = NULL;
+    gate__scope_retain(signature->decls);
+    const gate_type **parameters = gate__signature_allocate(signature, (total + 1) * sizeof *parameters);
+    if (!parameters) {
         gate_signature_free(signature);
-    else
-        *result = signature;
-    return failed;
+        return gate__fail(error, -ENOMEM, "no memory for a signature");
+    }
+    for (size_t i = 0; i < total; i++)
+        parameters[i] = i < fixed ? variadic->parameters[i] : promote(types[i - fixed]);
+    signature->parameters = parameters;
+    signature->count = total;
+    return finish(signature, result, error);
 }
 
 /* The type of the function that the text names, and nothing else; NULL if it does not. */

@@ -54,6 +54,10 @@ const gate_type *gate__type_basic(enum gate_kind kind) {
     return kind < GATE_POINTER ? &basic[kind] : NULL;
 }
 
+const gate_type *gate_type_basic(enum gate_kind kind) {
+    return gate__type_basic(kind);
+}
+
 static bool has_record(const gate_type *type) {
     return type->kind == GATE_STRUCT || type->kind == GATE_UNION || type->kind == GATE_ENUM;
 }

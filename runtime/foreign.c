@@ -136,16 +136,22 @@ void *gate__foreign_floor(void *base) {
 }
 
 struct gate__returned gate__foreign_run_registers(const struct gate__frame *frame) {
+    static gate__caller *const callers[GATE__SHAPES] = {
+        NULL,
+        gate__arch_call,
+        gate__arch_call,
+        gate__arch_call_vector,
+        gate__arch_call_registers,
+        gate__arch_call_x87,
+        gate__arch_call_x87_pair,
+    };
     int *error_number = &errno; /* this stack stays on its thread */
-    const uint64_t *cells = frame->cells;
-    uint64_t word;
+    uint64_t *cells = frame->cells, word;
     *error_number = 0;
     if (frame->shape == GATE__SHAPE_PAIR)
         word = ((uint64_t(*)(uint64_t, uint64_t))frame->function)(cells[0], cells[1]);
-    else if (frame->shape == GATE__SHAPE_VECTOR)
-        word = gate__arch_call_vector(cells, frame->stack_count, frame->function);
     else
-        word = gate__arch_call(cells, frame->stack_count, frame->function);
+        word = callers[frame->shape](cells, frame->stack_count, frame->function);
     return (struct gate__returned){word, *error_number};
 }
 

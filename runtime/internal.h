@@ -732,7 +732,7 @@ void gate__foreign_call_blocking(gate_m *m, void (*fn)(void *), void *arg);
 /* What a call in registers is made of. One that keeps its slot for sure is no call to the hand-off. */
 struct gate__frame {
     void (*function)(void);
-    const uint64_t *cells; /* as the shape needs: arch.h */
+    uint64_t *cells;       /* as the shape needs: arch.h */
     size_t stack_count;    /* of the cells, those for the stack */
     enum gate__shape shape;
     bool keeps_slot;
@@ -759,8 +759,10 @@ static inline bool gate__foreign_may_cross(const gate_m *m) {
 /* Makes a foreign call in registers, with errno cleared before. [task] */
 static inline struct gate__returned gate__foreign_call_registers(gate_m *m, struct gate__frame frame) {
     static gate__crossing *const crossings[2][GATE__SHAPES] = {
-        {gate__arch_cross_words, gate__arch_cross_words, gate__arch_cross_all, gate__arch_cross_vector},
-        {gate__arch_keep_words, gate__arch_keep_words, gate__arch_keep_all, gate__arch_keep_vector},
+        {gate__arch_cross_words, gate__arch_cross_words, gate__arch_cross_all, gate__arch_cross_vector,
+         gate__arch_cross_registers, gate__arch_cross_x87, gate__arch_cross_x87_pair},
+        {gate__arch_keep_words, gate__arch_keep_words, gate__arch_keep_all, gate__arch_keep_vector,
+         gate__arch_keep_registers, gate__arch_keep_x87, gate__arch_keep_x87_pair},
     };
     gate__lock_assert_none();
     if (__builtin_expect(!gate__foreign_may_cross(m), 0))

@@ -38,9 +38,15 @@ void gate__arch_guard_landing(void); /* not to be called: an address */
 void gate__arch_pause(void);
 void *gate__arch_prepare(void *top, void (*fn)(void *), void *arg);
 
-/* A call in registers takes its arguments from cells of 8 bytes: first those for the word registers, then those for the
- * vector registers, all of which are there if only to be loaded in vain; then those that go on the stack. */
-enum { GATE__WORDS = GATE__CELLS_WORDS, GATE__VECTORS = GATE__CELLS_VECTORS, GATE__CELLS = 32 };
+/* A call in registers takes its arguments from cells of 8 bytes: first those for the word registers, then two for each
+ * vector register, all of which are there if only to be loaded in vain; then those that go on the stack, 16-byte
+ * aligned. What it returns in more than one register, or in those of the x87, comes back in the first of them. */
+enum {
+    GATE__WORDS = GATE__CELLS_WORDS,
+    GATE__VECTORS = GATE__CELLS_VECTORS,
+    GATE__STACK = GATE__WORDS + 2 * GATE__VECTORS, /* the first one */
+    GATE__CELLS = 64
+};
 
 /* What it returns in a register, and what it leaves in errno. */
 struct gate__returned {
@@ -50,20 +56,26 @@ struct gate__returned {
 
 /* Which of the cells a call takes, and where its result comes from. */
 enum gate__shape {
-    GATE__SHAPE_PAIR,   /* the first two words */
-    GATE__SHAPE_WORDS,  /* the words */
-    GATE__SHAPE_ALL,    /* all */
-    GATE__SHAPE_VECTOR, /* all, and the result is the lower half of a vector register */
+    GATE__SHAPE_PAIR,      /* the first two words */
+    GATE__SHAPE_WORDS,     /* the words */
+    GATE__SHAPE_ALL,       /* all */
+    GATE__SHAPE_VECTOR,    /* all, and the result is the lower half of a vector register */
+    GATE__SHAPE_REGISTERS, /* all, and the result is in two registers, or in a whole one for vectors */
+    GATE__SHAPE_X87,       /* all, and the result is a long double */
+    GATE__SHAPE_X87_PAIR,  /* or a complex one */
     GATE__SHAPES
 };
 
-typedef struct gate__returned gate__crossing(const uint64_t cells[], size_t stack_count, gate_m *m,
-                                             void (*function)(void));
+typedef struct gate__returned gate__crossing(uint64_t cells[], size_t stack_count, gate_m *m, void (*function)(void));
 typedef struct gate__returned gate__crossing_of_pair(uint64_t a, uint64_t b, gate_m *m, void (*function)(void));
 gate__crossing_of_pair gate__arch_cross_pair, gate__arch_keep_pair;
-gate__crossing gate__arch_cross_words, gate__arch_cross_all, gate__arch_cross_vector;
-gate__crossing gate__arch_keep_words, gate__arch_keep_all, gate__arch_keep_vector;
-uint64_t gate__arch_call(const uint64_t cells[], size_t stack_count, void (*function)(void));
-uint64_t gate__arch_call_vector(const uint64_t cells[], size_t stack_count, void (*function)(void));
+gate__crossing gate__arch_cross_words, gate__arch_cross_all, gate__arch_cross_vector, gate__arch_cross_registers,
+    gate__arch_cross_x87, gate__arch_cross_x87_pair;
+gate__crossing gate__arch_keep_words, gate__arch_keep_all, gate__arch_keep_vector, gate__arch_keep_registers,
+    gate__arch_keep_x87, gate__arch_keep_x87_pair;
+
+typedef uint64_t gate__caller(uint64_t cells[], size_t stack_count, void (*function)(void));
+gate__caller gate__arch_call, gate__arch_call_vector, gate__arch_call_registers, gate__arch_call_x87,
+    gate__arch_call_x87_pair;
 
 #endif

@@ -51,8 +51,8 @@ GATE__END(gate__arch_cross)
  * Neither touches r11. */
 
 #define WORD(index) 8 * (index)(%rdi)
-#define VECTOR(index) 8 * (GATE__CELLS_WORDS + (index))(%rdi)
-#define STACK 8 * (GATE__CELLS_WORDS + GATE__CELLS_VECTORS)
+#define VECTOR(index) 8 * GATE__CELLS_WORDS + 16 * (index)(%rdi)
+#define STACK 8 * (GATE__CELLS_WORDS + 2 * GATE__CELLS_VECTORS)
 
     .macro load_words
     movq WORD(5), %r9
@@ -75,21 +75,47 @@ GATE__END(gate__arch_cross)
     decq %rsi
     jnz 2b
 3:  movq VECTOR(0), %xmm0
-    movq VECTOR(1), %xmm1
-    movq VECTOR(2), %xmm2
-    movq VECTOR(3), %xmm3
-    movq VECTOR(4), %xmm4
-    movq VECTOR(5), %xmm5
-    movq VECTOR(6), %xmm6
-    movq VECTOR(7), %xmm7
+    movups VECTOR(1), %xmm1
+    movups VECTOR(2), %xmm2
+    movups VECTOR(3), %xmm3
+    movups VECTOR(4), %xmm4
+    movups VECTOR(5), %xmm5
+    movups VECTOR(6), %xmm6
+    movups VECTOR(7), %xmm7
     movl $GATE__CELLS_VECTORS, %eax
     load_words
     .endm
 
+/* What a call in registers leaves, in the routines below. In: what the function returned in, and rdi cells where they
+ * keep anything there. Out: rax, as struct gate__returned has it. rcx and rdx are used up. */
+
+    .macro keep_word /* it is in rax */
+    .endm
+
+    .macro keep_vector
+    movq %xmm0, %rax
+    .endm
+
+    .macro keep_registers
+    movq %rax, WORD(0)
+    movq %rdx, WORD(1)
+    movups %xmm0, VECTOR(0)
+    movups %xmm1, VECTOR(1)
+    .endm
+
+    .macro keep_x87
+    fstpt VECTOR(0)
+    .endm
+
+    .macro keep_x87_pair
+    fstpt VECTOR(0)
+    fstpt VECTOR(1)
+    .endm
+
 /* struct gate__returned gate__arch_cross_pair(uint64_t a, uint64_t b, gate_m *m, void (*function)(void)), keep_pair
- * struct gate__returned gate__arch_cross_words(const uint64_t cells[], size_t stack_count, gate_m *m,
+ * struct gate__returned gate__arch_cross_words(uint64_t cells[], size_t stack_count, gate_m *m,
  *                                              void (*function)(void)), and keep_words;
- * the same: cross_all, keep_all, cross_vector, keep_vector
+ * the same: cross_all, keep_all, and those of vector, registers, x87, x87_pair
  *
  * Make the whole of a foreign call from the stack of m's task: to the system stack; errno cleared; the arguments of the
  * shape that the name says; the call; errno read; and back. Those that cross are a call to the hand-off: they hold
@@ -97,23 +123,24 @@ GATE__END(gate__arch_cross)
  * keep are none: m keeps its slot.
  *
  *   in: rdi a or cells, rsi b or stack_count, rdx m, rcx function
- *   out: rax result, or, of vector, the lower half of xmm0; edx errno
+ *   out: rax result, or, of vector, the lower half of xmm0; edx errno; of registers, what all four have is in the first
+ *        two cells for words and for vectors; of x87, st0, and st1, in those for vectors
  *   clobbers: what a call does
  *
  *   task's stack                        system stack
  *   +--------------------+              +----------------------------+
  *   | return address     |              | scheduler's or C's frames  |
- *   | caller's rbp       | <- rbp,      +----------------------------+ <- m->system_sp
- *   +--------------------+    task->sp  | arguments on the stack     | 16-byte aligned
- *                                       +----------------------------+
- *                                       | function's frames          |
+ *   | caller's rbp       | <- rbp       +----------------------------+ <- m->system_sp
+ *   | cells, and nothing | registers    | arguments on the stack     | 16-byte aligned
+ *   +--------------------+ and x87      +----------------------------+
+ *                          <- task->sp  | function's frames          |
  *
  * Behind the call the M is asked for anew, which costs less than to keep it; it is the same (m.c). Behind leave's slow
  * half it may be another, and nothing of it is used any more.
  *
  * What this takes is two calls with their returns, and what doesn't fit beside them: instructions, by their number and by
  * the lines of 64 bytes that they lie in. So the common way falls through, and each routine begins a line. */
-    .macro crossing name, protocol, shape
+    .macro crossing name, protocol, load, keep
     .p2align 6
 GATE__ROUTINE(\name)
     .cfi_signal_frame
@@ -123,6 +150,12 @@ GATE__ROUTINE(\name)
     .cfi_offset %rbp, -16
     movq %rsp, %rbp
     .cfi_def_cfa_register %rbp
+    .ifnc \keep, word
+    .ifnc \keep, vector
+    pushq %rdi
+    pushq %rdi
+    .endif
+    .endif
     movq GATE__M_TASK(%rdx), %r8
     movq %rsp, GATE__TASK_SP(%r8)
     .ifc \protocol, enter
@@ -136,18 +169,21 @@ GATE__ROUTINE(\name)
     movq GATE__M_ERROR_NUMBER(%rdx), %r8
     xorl %eax, %eax
     movl %eax, (%r8)
-    .ifc \shape, pair
+    .ifc \load, pair
     call *%rcx
     .else
     movq %rcx, %r11
-    load_\shape
+    load_\load
     call *%r11
     .endif
+    .ifnc \keep, word
+    .ifnc \keep, vector
+    movq -8(%rbp), %rdi
+    .endif
+    .endif
+    keep_\keep
     movq gate__m_current@gottpoff(%rip), %rcx
     movq %fs:(%rcx), %rcx
-    .ifc \shape, vector
-    movq %xmm0, %rax
-    .endif
     movq GATE__M_ERROR_NUMBER(%rcx), %rdx
     movq %rbp, %rsp
     movl (%rdx), %edx
@@ -187,26 +223,27 @@ GATE__ROUTINE(\name)
 GATE__END(\name)
     .endm
 
-    .macro load_vector
-    load_all
+    .macro crossings way, protocol
+    crossing gate__arch_\way\()_pair, \protocol, pair, word
+    crossing gate__arch_\way\()_words, \protocol, words, word
+    crossing gate__arch_\way\()_all, \protocol, all, word
+    crossing gate__arch_\way\()_vector, \protocol, all, vector
+    crossing gate__arch_\way\()_registers, \protocol, all, registers
+    crossing gate__arch_\way\()_x87, \protocol, all, x87
+    crossing gate__arch_\way\()_x87_pair, \protocol, all, x87_pair
     .endm
 
-    crossing gate__arch_cross_pair, enter, pair
-    crossing gate__arch_cross_words, enter, words
-    crossing gate__arch_cross_all, enter, all
-    crossing gate__arch_cross_vector, enter, vector
-    crossing gate__arch_keep_pair, stay, pair
-    crossing gate__arch_keep_words, stay, words
-    crossing gate__arch_keep_all, stay, all
-    crossing gate__arch_keep_vector, stay, vector
+    crossings cross, enter
+    crossings keep, stay
 
-/* uint64_t gate__arch_call(const uint64_t cells[], size_t stack_count, void (*function)(void)), and call_vector
+/* uint64_t gate__arch_call(uint64_t cells[], size_t stack_count, void (*function)(void)), and call_vector,
+ * call_registers, call_x87, call_x87_pair
  *
- * Make a call in registers on this stack. The result is rax, or, of vector, the lower half of xmm0.
+ * Make a call in registers on this stack; the result as above.
  *
  *   in: rdi cells, rsi stack_count, rdx function       out: rax       clobbers: what a call does
  */
-    .macro caller name, shape
+    .macro caller name, keep
 GATE__ROUTINE(\name)
     endbr64
     pushq %rbp
@@ -214,12 +251,13 @@ GATE__ROUTINE(\name)
     .cfi_offset %rbp, -16
     movq %rsp, %rbp
     .cfi_def_cfa_register %rbp
+    pushq %rdi
+    pushq %rdi
     movq %rdx, %r11
     load_all
     call *%r11
-    .ifc \shape, vector
-    movq %xmm0, %rax
-    .endif
+    movq -8(%rbp), %rdi
+    keep_\keep
     movq %rbp, %rsp
     popq %rbp
     .cfi_def_cfa %rsp, 8
@@ -227,8 +265,11 @@ GATE__ROUTINE(\name)
 GATE__END(\name)
     .endm
 
-    caller gate__arch_call, all
+    caller gate__arch_call, word
     caller gate__arch_call_vector, vector
+    caller gate__arch_call_registers, registers
+    caller gate__arch_call_x87, x87
+    caller gate__arch_call_x87_pair, x87_pair
 
 /* void gate__arch_cross_back(gate_m *m, void (*fn)(void *), void *arg)
  *

@@ -1,0 +1,206 @@
+/* Where values are passed on x86-64 (System V ABI, version 1.0, 3.2.3, and GCC where that leaves it open).
+ *
+ * A value of at most 16 bytes is looked at by eights of them. Each has a class, which all members that lie in it agree
+ * on, and goes into a register of that class; if there are not enough left for the whole of it, or it is larger, it
+ * lies in memory: as an argument on the stack, as a result where the caller says.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "bridge/internal.h"
+#include "runtime/arch/arch.h"
+
+enum class {
+    NO_CLASS, /* padding, or nothing yet */
+    INTEGER,
+    SSE,
+    SSE_UP, /* the upper half of a vector register */
+    X87,
+    X87_UP,
+    COMPLEX_X87,
+    MEMORY
+};
+
+enum { EIGHTS = 2, STACK_ALIGNMENT = 16 };
+
+/* The class of an eight that holds members of both (3.2.3, classification, 4). */
+static enum class merge(enum class a, enum class b) {
+    if (a == b || b == NO_CLASS)
+        return a;
+    if (a == NO_CLASS)
+        return b;
+    if (a == MEMORY || b == MEMORY)
+        return MEMORY;
+    if (a == INTEGER || b == INTEGER)
+        return INTEGER;
+    bool x87 = a == X87 || a == X87_UP || a == COMPLEX_X87 || b == X87 || b == X87_UP || b == COMPLEX_X87;
+    return x87 ? MEMORY : SSE;
+}
+
+static void add(enum class classes[EIGHTS], size_t offset, enum class class) {
+    classes[offset / 8] = merge(classes[offset / 8], class);
+}
+
+static void classify_into(const gate_type *type, size_t offset, enum class classes[EIGHTS]);
+
+static void classify_scalar(const gate_type *type, size_t offset, enum class classes[EIGHTS]) {
+    switch (type->kind) {
+    case GATE_FLOAT16:
+    case GATE_FLOAT:
+    case GATE_DOUBLE:
+    case GATE_FLOAT16_COMPLEX:
+        add(classes, offset, SSE);
+        break;
+    case GATE_FLOAT_COMPLEX:
+    case GATE_DOUBLE_COMPLEX: /* as a struct of its two parts */
+        add(classes, offset, SSE);
+        add(classes, offset + type->size / 2, SSE);
+        break;
+    case GATE_FLOAT128:
+    case GATE_VECTOR:
+        add(classes, offset, SSE);
+        if (type->size == 16)
+            add(classes, offset + 8, SSE_UP);
+        break;
+    case GATE_LDOUBLE:
+        add(classes, offset, X87);
+        add(classes, offset + 8, X87_UP);
+        break;
+    case GATE_INT128:
+    case GATE_UINT128:
+        add(classes, offset, INTEGER);
+        add(classes, offset + 8, INTEGER);
+        break;
+    default:
+        add(classes, offset, INTEGER);
+        break;
+    }
+}
+
+/* The eights that a bit-field has bits in. */
+static void classify_bits(const gate_field *field, size_t offset, enum class classes[EIGHTS]) {
+    if (field->bit_width == 0 || !field->name)
+        return;
+    add(classes, offset, INTEGER);
+    add(classes, offset + (field->bit_offset + field->bit_width - 1) / 8, INTEGER);
+}
+
+static void classify_record(const gate_type *type, size_t offset, enum class classes[EIGHTS]) {
+    for (size_t i = 0; i < type->count; i++) {
+        const gate_field *field = &type->fields[i];
+        if (field->is_bit_field)
+            classify_bits(field, offset + field->offset, classes);
+        else
+            classify_into(field->type, offset + field->offset, classes);
+    }
+}
+
+/* Whether a scalar lies where it is not aligned, whatever its type or a packed struct say: then all is in memory. */
+static bool is_askew(const gate_type *type, size_t offset) {
+    bool is_complex = type->kind >= GATE_FLOAT16_COMPLEX && type->kind <= GATE_FLOAT128_COMPLEX;
+    return offset % (is_complex ? type->size / 2 : type->size) != 0;
+}
+
+static void classify_into(const gate_type *type, size_t offset, enum class classes[EIGHTS]) {
+    bool is_record = type->kind == GATE_STRUCT || type->kind == GATE_UNION;
+    if (!type->size)
+        return;
+    if (!is_record && type->kind != GATE_ARRAY && is_askew(type, offset)) {
+        classes[0] = MEMORY;
+    } else if (is_record) {
+        classify_record(type, offset, classes);
+    } else if (type->kind == GATE_ARRAY) {
+        for (size_t i = 0; i < type->count; i++)
+            classify_into(type->target, offset + i * type->target->size, classes);
+    } else {
+        classify_scalar(type, offset, classes);
+    }
+}
+
+/* The whole of a value, which is in memory if one of its classes is. */
+static void classify(const gate_type *type, enum class classes[EIGHTS]) {
+    classes[0] = classes[1] = NO_CLASS;
+    if (type->kind == GATE_LDOUBLE_COMPLEX) {
+        classes[0] = COMPLEX_X87;
+        return;
+    }
+    if (type->size > 8 * EIGHTS) {
+        classes[0] = MEMORY;
+        return;
+    }
+    classify_into(type, 0, classes);
+    bool x87_without_its_half = classes[1] == X87_UP && classes[0] != X87;
+    if (classes[0] == MEMORY || classes[1] == MEMORY || x87_without_its_half)
+        classes[0] = MEMORY;
+    else if (classes[1] == SSE_UP && classes[0] != SSE)
+        classes[1] = SSE;
+    else if (classes[0] == SSE_UP)
+        classes[0] = SSE;
+}
+
+/* How many registers of that class it takes. */
+static unsigned count(const enum class classes[EIGHTS], enum class class) {
+    return (classes[0] == class) + (classes[1] == class);
+}
+
+static size_t part_size(const gate_type *type, size_t offset) {
+    return type->size - offset < 8 ? type->size - offset : 8;
+}
+
+static bool is_in_memory(const enum class classes[EIGHTS]) {
+    return classes[0] >= X87;
+}
+
+static unsigned take_stack(struct gate__abi *abi, const gate_type *type, struct gate__part parts[]) {
+    if (type->alignment >= STACK_ALIGNMENT)
+        abi->stack += abi->stack % 2;
+    parts[0] = (struct gate__part){GATE__STACK + abi->stack, 0, type->size};
+    abi->stack += (type->size + 7) / 8;
+    return 1;
+}
+
+/* Gives each eight the next register of its class. */
+static unsigned take_registers(struct gate__abi *abi, const gate_type *type, const enum class classes[EIGHTS],
+                               struct gate__part parts[]) {
+    unsigned used = 0;
+    for (size_t i = 0; i < EIGHTS; i++) {
+        size_t offset = 8 * i;
+        if (classes[i] == INTEGER)
+            parts[used++] = (struct gate__part){abi->words++, offset, part_size(type, offset)};
+        else if (classes[i] == SSE)
+            parts[used++] = (struct gate__part){GATE__WORDS + 2 * abi->vectors++, offset, part_size(type, offset)};
+        else if (classes[i] == SSE_UP)
+            parts[used - 1].size += part_size(type, offset);
+    }
+    return used;
+}
+
+unsigned gate__abi_argument(struct gate__abi *abi, const gate_type *type, struct gate__part parts[]) {
+    enum class classes[EIGHTS];
+    if (type->kind == GATE_UNION && type->record->transparent)
+        type = type->fields[0].type;
+    if (!type->size)
+        return 0; /* an empty struct is not passed */
+    classify(type, classes);
+    bool is_on_stack = is_in_memory(classes) || abi->words + count(classes, INTEGER) > GATE__WORDS ||
+                       abi->vectors + count(classes, SSE) > GATE__VECTORS;
+    return is_on_stack ? take_stack(abi, type, parts) : take_registers(abi, type, classes, parts);
+}
+
+void gate__abi_result(const gate_type *type, struct gate__result *result) {
+    enum class classes[EIGHTS];
+    struct gate__abi abi = {0, 0, 0};
+    classify(type, classes);
+    *result = (struct gate__result){.in = GATE__IN_REGISTERS};
+    if (classes[0] == MEMORY)
+        result->in = GATE__IN_MEMORY;
+    else if (is_in_memory(classes))
+        result->in = classes[0] == X87 ? GATE__IN_X87 : GATE__IN_X87_PAIR;
+    else
+        result->count = take_registers(&abi, type, classes, result->parts);
+}
+
+bool gate__abi_takes(const gate_type *type) {
+    bool is_odd_vector = type->kind == GATE_VECTOR && type->size != 8 && type->size != 16;
+    return type->alignment <= STACK_ALIGNMENT && !is_odd_vector;
+}
