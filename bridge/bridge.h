@@ -57,9 +57,49 @@ typedef struct gate_function {
  * Threads: any. Without a runtime it is a plain call. */
 int gate_call(const gate_function *function, void *result, void *const arguments[]);
 
-/* What errno was when the calling task's last gate_call returned; outside a task, the calling
+/* What errno was when the calling task's last gate_call or gate_call_frame returned; outside a task, the calling
  * thread's. Never blocks. Any thread. */
 int gate_errno(void);
+
+/* A frame holds a call's arguments, each where C is to find it, and then the result. A host that has values of its own
+ * writes each of them straight to its place, where gate_call would have it make a C value first, and copy that. */
+typedef struct gate_frame {
+    int error_number;  /* errno that the function starts with, and then what it leaves there */
+    int reserved;      /* 0 */
+    void *result;      /* room for a result that has no place */
+    uint64_t cells[2]; /* as many as gate_frame_size says */
+} gate_frame;
+
+/* Where a value is in a frame, or a part of it. */
+struct gate_place {
+    uint32_t at;     /* bytes, from the frame's begin: a multiple of 8 */
+    uint32_t offset; /* bytes, from the value's begin to the part's */
+    uint32_t size;   /* bytes, of the part */
+};
+
+#define GATE_RESULT SIZE_MAX
+
+/* How large a frame for calls of that signature is, in bytes; it lies at an address that 16 divides. 0 if there are
+ * none: more arguments than a frame takes, or MemorySanitizer, which is not to miss what they hold; then there is gate_call.
+ * Never blocks. Any thread. */
+size_t gate_frame_size(const gate_signature *signature);
+
+/* Where argument index goes, counted from 0, or where the result is found (GATE_RESULT): one place, or two, each for its
+ * part, or none, for an empty struct, void, and a result that is stored at frame->result. An integer argument is written
+ * as a whole of 8 bytes, extended by its sign; all else as it is. Returns how many.
+ * Never blocks. Any thread. */
+size_t gate_frame_places(const gate_signature *signature, size_t index, struct gate_place places[2]);
+
+/* Write a C value to argument index's place, and read the result from its. Never block. Any thread. */
+void gate_frame_put(const gate_signature *signature, gate_frame *frame, size_t index, const void *value);
+void gate_frame_get(const gate_signature *signature, const gate_frame *frame, void *result);
+
+/* gate_call with a frame: the arguments are in it, and the result comes there, or to frame->result. The frame is the
+ * host's, and the call's until it returns; the arguments in it are not there any more then.
+ *
+ * Returns, blocks, ends and threads as gate_call; -ENOTSUP, without the call, where there are no frames; -EINVAL likewise
+ * where frame->result is needed and NULL. */
+int gate_call_frame(const gate_function *function, gate_frame *frame);
 
 typedef struct gate_callback gate_callback;
 

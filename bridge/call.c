@@ -68,13 +68,39 @@ static __attribute__((noinline)) int get_thread_errno(void) {
     return thread_errno;
 }
 
-static inline void run(struct gate__call *call) {
+/* The frame of a call by a host's. */
+static inline struct gate__frame frame_of(const gate_function *function, gate_frame *frame) {
+    const struct gate__plan *plan = function->signature->plan;
+    bool keeps_slot = function->call_class == GATE_CALL_LEAF;
+    if (plan->result.in == GATE__IN_MEMORY)
+        frame->cells[0] = (uint64_t)(uintptr_t)frame->result;
+    return (struct gate__frame){function->address, frame->cells, plan->stack_count, plan->shape, keeps_slot};
+}
+
+/* A result in a word goes where others are already. */
+static inline void keep_word(const struct gate__plan *plan, gate_frame *frame, uint64_t word) {
+    uint64_t *cells = frame->cells;
+    if (plan->shape < GATE__SHAPE_VECTOR)
+        cells[0] = word;
+    else if (plan->shape == GATE__SHAPE_VECTOR)
+        cells[GATE__WORDS] = word;
+}
+
+static void run_frame(struct gate__call *call) {
+    gate_frame *host = call->frame;
+    struct gate__frame frame = frame_of(call->function, host);
+    struct gate__returned returned = gate__foreign_run_registers(&frame, host->error_number);
+    keep_word(call->function->signature->plan, host, returned.word);
+    call->error_number = returned.error_number;
+}
+
+static void run_arguments(struct gate__call *call) {
     const gate_function *function = call->function;
     const struct gate__plan *plan = function->signature->plan;
     if (plan) {
         _Alignas(16) uint64_t cells[GATE__CELLS];
         struct gate__frame frame = gate__plan_fill(function, call->result, call->arguments, cells);
-        struct gate__returned returned = gate__foreign_run_registers(&frame);
+        struct gate__returned returned = gate__foreign_run_registers(&frame, 0);
         gate__plan_store_any(plan, returned.word, cells, call->result);
         call->error_number = returned.error_number;
     } else {
@@ -84,18 +110,23 @@ static inline void run(struct gate__call *call) {
     }
 }
 
+static inline void run(struct gate__call *call) {
+    if (call->frame)
+        run_frame(call);
+    else
+        run_arguments(call);
+}
+
 void gate__call_run(void *data) {
     run(data);
 }
 
 /* Without a task there is nothing to leave, and nobody to tell. */
-static __attribute__((noinline)) int call_in_place(const gate_function *function, void *result,
-                                                   void *const arguments[]) {
-    struct gate__call call = {.function = function, .result = result, .arguments = arguments};
-    if (function->call_class == GATE_CALL_GUARDED)
+static __attribute__((noinline)) int call_in_place(struct gate__call *call) {
+    if (call->function->call_class == GATE_CALL_GUARDED)
         return -ENOTSUP;
-    run(&call);
-    set_thread_errno(call.error_number);
+    run(call);
+    set_thread_errno(call->error_number);
     return 0;
 }
 
@@ -186,6 +217,24 @@ static inline bool is_special(const gate_function *function) {
            __builtin_expect(function->call_class > GATE_CALL_LEAF, 0) || __builtin_expect(gate__trace_is_on(), 0);
 }
 
+/* The call is in progress from here to the next: it is listed, and callbacks find it. */
+static inline const char *begin(gate_task *task, struct gate__call *call, const gate_function *function) {
+    const char *outer_name = atomic_load_explicit(&task->where, memory_order_relaxed);
+    call->function = function;
+    call->outer = task->call;
+    call->status = 0;
+    list_call(task, call, function->name ? function->name : "a function");
+    note_leaf(task, function, true);
+    return outer_name;
+}
+
+static inline int end(gate_task *task, struct gate__call *call, const char *outer_name, int error_number) {
+    task->call_errno = error_number;
+    note_leaf(task, call->function, false);
+    list_call(task, call->outer, outer_name);
+    return call->status;
+}
+
 /* A result that nobody asked for has to lie somewhere, if C stores it itself. */
 static __attribute__((noinline)) int call_with_room(const gate_function *function, void *const arguments[]) {
     void *room = malloc(function->signature->result->size);
@@ -195,29 +244,68 @@ static __attribute__((noinline)) int call_with_room(const gate_function *functio
 }
 
 int gate_call(const gate_function *function, void *result, void *const arguments[]) {
-    if (__builtin_expect(!result, 0) && function->signature->needs_room)
-        return call_with_room(function, arguments);
     gate_m *m = gate__m();
     gate_task *task = m ? m->task : NULL;
-    if (__builtin_expect(!task, 0))
-        return call_in_place(function, result, arguments);
     struct gate__call call;
-    call.function = function;
-    call.outer = task->call;
-    call.status = 0;
-    const char *outer_name = atomic_load_explicit(&task->where, memory_order_relaxed);
-    list_call(task, &call, function->name ? function->name : "a function");
-    note_leaf(task, function, true);
+    int error_number;
+    if (__builtin_expect(!result, 0) && function->signature->needs_room)
+        return call_with_room(function, arguments);
+    if (__builtin_expect(!task, 0))
+        return call_in_place(&(struct gate__call){.function = function, .result = result, .arguments = arguments});
+    const char *outer_name = begin(task, &call, function);
     if (is_special(function)) {
         call.result = result;
         call.arguments = arguments;
-        task->call_errno = cross(m, &call);
+        call.frame = NULL;
+        error_number = cross(m, &call);
     } else {
-        task->call_errno = cross_in_registers(m, function, result, arguments);
+        error_number = cross_in_registers(m, function, result, arguments);
     }
-    note_leaf(task, function, false);
-    list_call(task, call.outer, outer_name);
-    return call.status;
+    return end(task, &call, outer_name, error_number);
+}
+
+/* By the plan, in one crossing. */
+static inline int cross_frame(gate_m *m, const gate_function *function, gate_frame *host) {
+    const struct gate__plan *plan = function->signature->plan;
+    struct gate__frame frame = frame_of(function, host);
+    struct gate__returned returned =
+        __builtin_expect(plan->shape == GATE__SHAPE_PAIR, 1)
+            ? gate__foreign_call_pair(m, function->address, host->cells[0], host->cells[1], frame.keeps_slot)
+            : gate__foreign_call_registers(m, frame);
+    keep_word(plan, host, returned.word);
+    return returned.error_number;
+}
+
+/* Why a call by frame can't be made; 0 if it can. */
+static __attribute__((noinline)) int refuse_frame(const gate_signature *signature, const gate_frame *frame) {
+    if (!signature->plan)
+        return -ENOTSUP;
+    return signature->needs_room && !frame->result ? -EINVAL : 0;
+}
+
+int gate_call_frame(const gate_function *function, gate_frame *frame) {
+    gate_m *m = gate__m();
+    gate_task *task = m ? m->task : NULL;
+    struct gate__call call;
+    if (__builtin_expect(!function->signature->plan || function->signature->needs_room, 0)) {
+        int refused = refuse_frame(function->signature, frame);
+        if (refused)
+            return refused;
+    }
+    if (__builtin_expect(!task, 0)) {
+        call = (struct gate__call){.function = function, .frame = frame};
+        int failed = call_in_place(&call);
+        frame->error_number = call.error_number;
+        return failed;
+    }
+    const char *outer_name = begin(task, &call, function);
+    if (is_special(function) || __builtin_expect(frame->error_number != 0, 0)) {
+        call.frame = frame;
+        frame->error_number = cross(m, &call);
+    } else {
+        frame->error_number = cross_frame(m, function, frame);
+    }
+    return end(task, &call, outer_name, frame->error_number);
 }
 
 int gate_errno(void) {

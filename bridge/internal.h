@@ -416,8 +416,9 @@ struct gate__call {
     const gate_function *function;
     struct gate__call *outer; /* the call below whose callback this one is made, or NULL */
     void *result;
-    void *const *arguments;
-    int error_number; /* what errno was on the return */
+    void *const *arguments; /* or else */
+    gate_frame *frame;      /* with them and for the result */
+    int error_number;       /* what errno was on the return */
     int status;       /* of the first callback handler below this call that failed */
 };
 

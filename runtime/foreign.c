@@ -135,7 +135,7 @@ void *gate__foreign_floor(void *base) {
     return enough ? base : (void *)UINTPTR_MAX;
 }
 
-struct gate__returned gate__foreign_run_registers(const struct gate__frame *frame) {
+struct gate__returned gate__foreign_run_registers(const struct gate__frame *frame, int first_errno) {
     static gate__caller *const callers[GATE__SHAPES] = {
         NULL,
         gate__arch_call,
@@ -147,7 +147,7 @@ struct gate__returned gate__foreign_run_registers(const struct gate__frame *fram
     };
     int *error_number = &errno; /* this stack stays on its thread */
     uint64_t *cells = frame->cells, word;
-    *error_number = 0;
+    *error_number = first_errno;
     if (frame->shape == GATE__SHAPE_PAIR)
         word = ((uint64_t(*)(uint64_t, uint64_t))frame->function)(cells[0], cells[1]);
     else
@@ -163,7 +163,7 @@ struct carried {
 
 static void run_carried(void *data) {
     struct carried *c = data;
-    c->returned = gate__foreign_run_registers(c->frame);
+    c->returned = gate__foreign_run_registers(c->frame, 0);
 }
 
 struct gate__returned gate__foreign_call_registers_slow(gate_m *m, struct gate__frame frame) {

@@ -740,8 +740,8 @@ struct gate__frame {
 
 /* Where the floor of a task whose stack begins at base is. [any] */
 void *gate__foreign_floor(void *base);
-/* Makes a call in registers on this stack, with errno cleared before. [system stack] */
-struct gate__returned gate__foreign_run_registers(const struct gate__frame *frame);
+/* Makes a call in registers on this stack, which starts with that errno. [system stack] */
+struct gate__returned gate__foreign_run_registers(const struct gate__frame *frame, int first_errno);
 /* What the two below do where the crossings can't be taken. [task] */
 struct gate__returned gate__foreign_call_registers_slow(gate_m *m, struct gate__frame frame);
 struct gate__returned gate__foreign_call_pair_slow(gate_m *m, void (*function)(void), uint64_t a, uint64_t b,

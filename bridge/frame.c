@@ -1,0 +1,61 @@
+/* Frames that a host fills: how large they are, and where values go. plan.c found that out; call.c makes the calls.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bridge/internal.h"
+#include "runtime/arch/arch.h"
+
+_Static_assert(offsetof(gate_frame, cells) % 16 == 0 && GATE__STACK % 2 == 0, "what goes on the stack is 16-byte aligned");
+
+size_t gate_frame_size(const gate_signature *signature) {
+    const struct gate__plan *plan = signature->plan;
+    if (!plan)
+        return 0;
+    size_t cells = plan->shape <= GATE__SHAPE_WORDS ? GATE__WORDS : GATE__STACK + plan->stack_count;
+    return offsetof(gate_frame, cells) + cells * sizeof(uint64_t);
+}
+
+static struct gate_place place(unsigned cell, size_t offset, size_t size) {
+    return (struct gate_place){(uint32_t)(offsetof(gate_frame, cells) + cell * sizeof(uint64_t)), (uint32_t)offset,
+                               (uint32_t)size};
+}
+
+static size_t places_of_result(const gate_signature *signature, struct gate_place places[2]) {
+    const struct gate__result *result = &signature->plan->result;
+    if (result->in == GATE__IN_X87 || result->in == GATE__IN_X87_PAIR) {
+        places[0] = place(GATE__WORDS, 0, signature->result->size);
+        return 1;
+    }
+    for (unsigned i = 0; i < result->count; i++)
+        places[i] = place(result->parts[i].cell, result->parts[i].offset, result->parts[i].size);
+    return result->count;
+}
+
+size_t gate_frame_places(const gate_signature *signature, size_t index, struct gate_place places[2]) {
+    const struct gate__plan *plan = signature->plan;
+    size_t count = 0;
+    if (plan && index == GATE_RESULT)
+        return places_of_result(signature, places);
+    for (uint32_t i = 0; plan && i < plan->count; i++) {
+        const struct gate__step *step = &plan->steps[i];
+        if (step->argument == index)
+            places[count++] = place(step->cell, step->offset, step->size);
+    }
+    return count;
+}
+
+void gate_frame_put(const gate_signature *signature, gate_frame *frame, size_t index, const void *value) {
+    const struct gate__plan *plan = signature->plan;
+    uint64_t *cells = frame->cells;
+    for (uint32_t i = 0; i < plan->count; i++) {
+        const struct gate__step *step = &plan->steps[i];
+        if (step->argument == index)
+            gate__plan_load(step, (const char *)value + step->offset, cells + step->cell);
+    }
+}
+
+void gate_frame_get(const gate_signature *signature, const gate_frame *frame, void *result) {
+    struct gate_place places[GATE__PARTS_MOST];
+    size_t count = places_of_result(signature, places);
+    for (size_t i = 0; i < count; i++)
+        memcpy((char *)result + places[i].offset, (const char *)frame + places[i].at, places[i].size);
+}
