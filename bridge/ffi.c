@@ -179,6 +179,14 @@ static ffi_type *ffi_type_of(gate_signature *owner, const gate_type *type, int *
     return is_record ? make_record(owner, type, failed) : ffi_types[gate__type_plain(type)->kind];
 }
 
+/* libffi doesn't look for a record in the registers of the x87. */
+static bool is_record_in_x87(const gate_type *type) {
+    struct gate__result result;
+    gate__abi_result(type, &result);
+    return (type->kind == GATE_STRUCT || type->kind == GATE_UNION) &&
+           (result.in == GATE__IN_X87 || result.in == GATE__IN_X87_PAIR);
+}
+
 /* Whether libffi widens a result of this type to a register. */
 static bool is_widened(const gate_type *type) {
     return gate__type_is_integer(type) && type->size < sizeof(ffi_arg);
@@ -187,7 +195,7 @@ static bool is_widened(const gate_type *type) {
 /* The types of libffi's for all; false if there are not. */
 static bool find_types(gate_signature *signature, struct prepared *prepared, int *failed) {
     prepared->result = ffi_type_of(signature, signature->result, failed);
-    bool all = prepared->result != NULL;
+    bool all = prepared->result && !is_record_in_x87(signature->result);
     for (size_t i = 0; all && i < signature->count; i++) {
         prepared->parameters[i] = ffi_type_of(signature, signature->parameters[i], failed);
         all = prepared->parameters[i] != NULL;
