@@ -231,8 +231,11 @@ void gate__ffi_call(const gate_signature *signature, void (*address)(void), void
     struct prepared *prepared = signature->prepared;
     const gate_type *type = signature->result;
     union room room;
+    void *given[GATE__PARAMETERS_MAX + 1]; /* libffi has them point to its copies of large structs */
     bool direct = result && !is_widened(type);
-    ffi_call(&prepared->cif, address, direct ? result : &room, (void **)(uintptr_t)arguments);
+    if (signature->count)
+        memcpy(given, arguments, signature->count * sizeof *given);
+    ffi_call(&prepared->cif, address, direct ? result : &room, given);
     if (!result)
         return;
     if (!direct)
