@@ -187,6 +187,22 @@ static bool is_record_in_x87(const gate_type *type) {
            (result.in == GATE__IN_X87 || result.in == GATE__IN_X87_PAIR);
 }
 
+/* libffi (3.4) writes the whole of a struct to where its first word goes. If that is the last register for words, the
+ * first vector register comes behind it, and an argument that is there already is lost. */
+static bool overwrites_vector(const gate_signature *signature) {
+    struct gate__result result;
+    struct gate__part parts[GATE__PARTS_MOST];
+    bool does = false;
+    gate__abi_result(signature->result, &result);
+    struct gate__abi abi = {.words = result.in == GATE__IN_MEMORY};
+    for (size_t i = 0; i < signature->count; i++) {
+        bool has_vector = abi.vectors > 0;
+        unsigned count = gate__abi_argument(&abi, signature->parameters[i], parts);
+        does = does || (has_vector && count > 1 && parts[0].cell == GATE__WORDS - 1);
+    }
+    return does;
+}
+
 /* Whether libffi widens a result of this type to a register. */
 static bool is_widened(const gate_type *type) {
     return gate__type_is_integer(type) && type->size < sizeof(ffi_arg);
@@ -195,7 +211,7 @@ static bool is_widened(const gate_type *type) {
 /* The types of libffi's for all; false if there are not. */
 static bool find_types(gate_signature *signature, struct prepared *prepared, int *failed) {
     prepared->result = ffi_type_of(signature, signature->result, failed);
-    bool all = prepared->result && !is_record_in_x87(signature->result);
+    bool all = prepared->result && !is_record_in_x87(signature->result) && !overwrites_vector(signature);
     for (size_t i = 0; all && i < signature->count; i++) {
         prepared->parameters[i] = ffi_type_of(signature, signature->parameters[i], failed);
         all = prepared->parameters[i] != NULL;
