@@ -60,10 +60,6 @@
  * thread-local's address must not be kept in code that may change threads. */
 static _Thread_local int thread_errno __attribute__((tls_model("initial-exec")));
 
-static __attribute__((noinline)) void set_thread_errno(int number) {
-    thread_errno = number;
-}
-
 static __attribute__((noinline)) int get_thread_errno(void) {
     return thread_errno;
 }
@@ -84,6 +80,14 @@ static inline void keep_word(const struct gate__plan *plan, gate_frame *frame, u
         cells[0] = word;
     else if (plan->shape == GATE__SHAPE_VECTOR)
         cells[GATE__WORDS] = word;
+}
+
+/* The words of a function that takes no more than two. */
+static inline void load_pair(const struct gate__plan *plan, void *const arguments[], uint64_t *a, uint64_t *b) {
+    if (__builtin_expect(plan->count > 0, 1))
+        gate__plan_load(&plan->steps[0], arguments[0], a);
+    if (__builtin_expect(plan->count > 1, 1))
+        gate__plan_load(&plan->steps[1], arguments[1], b);
 }
 
 static void run_frame(struct gate__call *call) {
@@ -121,12 +125,54 @@ void gate__call_run(void *data) {
     run(data);
 }
 
-/* Without a task there is nothing to leave, and nobody to tell. */
-static __attribute__((noinline)) int call_in_place(struct gate__call *call) {
-    if (call->function->call_class == GATE_CALL_GUARDED)
+/* Without a task there is nothing to leave, and nobody to tell; and code stays on its thread. */
+
+typedef uint64_t taking_pair(uint64_t a, uint64_t b);
+
+/* Calls with two words, and errno as it is to start with; returns what it is then in *error_number. */
+static inline uint64_t call_pair_in_place(const gate_function *function, uint64_t a, uint64_t b, int *error_number) {
+    int *number = &errno;
+    *number = *error_number;
+    uint64_t word = ((taking_pair *)function->address)(a, b);
+    *error_number = *number;
+    return word;
+}
+
+static bool goes_in_pair(const gate_function *function) {
+    const struct gate__plan *plan = function->signature->plan;
+    return __builtin_expect(plan != NULL, 1) && __builtin_expect(plan->shape == GATE__SHAPE_PAIR, 1);
+}
+
+static __attribute__((noinline)) int call_in_place(const gate_function *function, void *result,
+                                                   void *const arguments[]) {
+    int error_number = 0;
+    if (function->call_class == GATE_CALL_GUARDED)
         return -ENOTSUP;
-    run(call);
-    set_thread_errno(call->error_number);
+    if (goes_in_pair(function)) {
+        uint64_t a = 0, b = 0;
+        load_pair(function->signature->plan, arguments, &a, &b);
+        uint64_t word = call_pair_in_place(function, a, b, &error_number);
+        gate__plan_store(function->signature->plan, word, result);
+    } else {
+        struct gate__call call = {.function = function, .result = result, .arguments = arguments};
+        run_arguments(&call);
+        error_number = call.error_number;
+    }
+    thread_errno = error_number;
+    return 0;
+}
+
+static __attribute__((noinline)) int call_frame_in_place(const gate_function *function, gate_frame *frame) {
+    if (function->call_class == GATE_CALL_GUARDED)
+        return -ENOTSUP;
+    if (goes_in_pair(function)) {
+        frame->cells[0] = call_pair_in_place(function, frame->cells[0], frame->cells[1], &frame->error_number);
+    } else {
+        struct gate__call call = {.function = function, .frame = frame};
+        run_frame(&call);
+        frame->error_number = call.error_number;
+    }
+    thread_errno = frame->error_number;
     return 0;
 }
 
@@ -201,10 +247,7 @@ static inline int cross_in_registers(gate_m *m, const gate_function *function, v
     uint64_t a = 0, b = 0;
     if (__builtin_expect(plan->shape != GATE__SHAPE_PAIR, 0))
         return cross_with_cells(m, function, result, arguments);
-    if (__builtin_expect(plan->count > 0, 1))
-        gate__plan_load(&plan->steps[0], arguments[0], &a);
-    if (__builtin_expect(plan->count > 1, 1))
-        gate__plan_load(&plan->steps[1], arguments[1], &b);
+    load_pair(plan, arguments, &a, &b);
     struct gate__returned returned =
         gate__foreign_call_pair(m, function->address, a, b, function->call_class == GATE_CALL_LEAF);
     gate__plan_store(plan, returned.word, result);
@@ -251,7 +294,7 @@ int gate_call(const gate_function *function, void *result, void *const arguments
     if (__builtin_expect(!result, 0) && function->signature->needs_room)
         return call_with_room(function, arguments);
     if (__builtin_expect(!task, 0))
-        return call_in_place(&(struct gate__call){.function = function, .result = result, .arguments = arguments});
+        return call_in_place(function, result, arguments);
     const char *outer_name = begin(task, &call, function);
     if (is_special(function)) {
         call.result = result;
@@ -292,12 +335,8 @@ int gate_call_frame(const gate_function *function, gate_frame *frame) {
         if (refused)
             return refused;
     }
-    if (__builtin_expect(!task, 0)) {
-        call = (struct gate__call){.function = function, .frame = frame};
-        int failed = call_in_place(&call);
-        frame->error_number = call.error_number;
-        return failed;
-    }
+    if (__builtin_expect(!task, 0))
+        return call_frame_in_place(function, frame);
     const char *outer_name = begin(task, &call, function);
     if (is_special(function) || __builtin_expect(frame->error_number != 0, 0)) {
         call.frame = frame;

@@ -5,8 +5,18 @@
 
 #include "tests/support/bridge.h"
 
+/* MemorySanitizer has none. */
+static bool has_frames(void) {
+    gate_signature *signature = parse("void (void)");
+    size_t size = gate_frame_size(signature);
+    gate_signature_free(signature);
+    return size > 0;
+}
+
 /* On this thread without a runtime, and from a task. */
 static void both_ways(gate_task_main body) {
+    if (!has_frames())
+        return;
     body(NULL);
     run_task(body, NULL);
 }
@@ -234,5 +244,6 @@ static void *call_a_failing_one(void *unused) {
 }
 
 Test(frame, a_handlers_status_is_returned_by_its_call) {
-    run_task(call_a_failing_one, NULL);
+    if (has_frames())
+        run_task(call_a_failing_one, NULL);
 }
