@@ -116,17 +116,39 @@ typedef struct gate_callback gate_callback;
  * the handler. */
 typedef int (*gate_handler)(void *host, void *result, void *const arguments[]);
 
-/* Makes a C function pointer of that signature that calls handler.
- *
- * host is passed to the handler. Ownership: *callback is the caller's until gate_callback_free;
- * signature must live as long. A thread that runtime does not know is adopted into it, and dropped when
- * it ends, even if it is another runtime's.
- * Errors: -EINVAL without a handler; -ENOMEM. Never blocks. Any thread. */
-int gate_callback_make(gate_runtime *runtime, const gate_signature *signature, gate_handler handler, void *host,
-                       gate_callback **callback, gate_error *error);
+/* What happens to a thread that calls back, in no call of the callback's runtime, while all slots are taken. */
+enum gate_callback_busy {
+    GATE_BUSY_WAITS, /* it waits for a slot */
+    GATE_BUSY_REFUSES /* it waits for as long as patience says, which may be not at all; then C gets the default result, and
+                         the handler is not called */
+};
 
-/* The function pointer to give to C. It may be called from any thread, until the callback is freed;
- * called after its runtime was stopped it is fatal. */
+struct gate_callback_config {
+    const gate_signature *signature; /* lives as long as the callback */
+    gate_handler handler;
+    void *host;          /* passed to the handler */
+    const char *name;    /* for messages: where it was made, say; copied, and cut to 63 bytes. NULL is "a callback" */
+    const void *refusal; /* the default result, of the result's type: copied. NULL is zero */
+    enum gate_callback_busy busy;
+    uint64_t patience; /* nanoseconds */
+};
+
+/* Makes a C function pointer that calls a handler.
+ *
+ * Ownership: config is the caller's; *callback is, too, until gate_callback_free. A thread that runtime does not know is
+ * adopted into it, and dropped when it ends, even if it is another runtime's.
+ * Errors: -EINVAL without a runtime, a signature or a handler; -ENOTSUP for a signature that libffi can't be called by
+ * (128-bit integers, vectors); -ENOMEM. Never blocks. Any thread. */
+int gate_callback_make(gate_runtime *runtime, const struct gate_callback_config *config, gate_callback **callback,
+                       gate_error *error);
+
+/* Sets what C finds in errno when the handler that runs in the calling task has returned; without it, what was there
+ * when C called. Fatal outside a handler. Never blocks. Tasks. */
+void gate_callback_set_errno(int error_number);
+
+/* The function pointer to give to C. It may be called from any thread, until the callback is freed: a call then is fatal,
+ * and names the callback, unless its address has been given to another one. Called after its runtime was stopped it is
+ * fatal. */
 void (*gate_callback_address(const gate_callback *callback))(void);
 
 /* Frees a callback. Errors: -EBUSY while it runs, and nothing is freed; a fork while another thread runs it leaves it so

@@ -4,7 +4,8 @@
 #include "bridge/internal.h"
 #include "runtime/arch/arch.h"
 
-_Static_assert(offsetof(gate_frame, cells) % 16 == 0 && GATE__STACK % 2 == 0, "what goes on the stack is 16-byte aligned");
+_Static_assert(offsetof(gate_frame, cells) % 16 == 0 && GATE__STACK % 2 == 0,
+               "what goes on the stack is 16-byte aligned");
 
 size_t gate_frame_size(const gate_signature *signature) {
     const struct gate__plan *plan = signature->plan;

@@ -394,10 +394,11 @@ void gate__ffi_call(const gate_signature *signature, void (*address)(void), void
  * the result's type. */
 typedef void (*gate__ffi_target)(void *data, void *result, void *const arguments[]);
 
-/* Makes a function of signature that calls target with data; it stays readable until it is freed.
- * -ENOMEM. [any] */
-int gate__ffi_closure_make(const gate_signature *signature, gate__ffi_target target, void *data,
+/* Makes a function of signature that calls target with data; it stays readable until it is freed. The name is for
+ * messages, and may be NULL. -ENOMEM, -ENOTSUP. [any] */
+int gate__ffi_closure_make(const gate_signature *signature, const char *name, gate__ffi_target target, void *data,
                            struct gate__ffi_closure **closure, gate_error *error);
+const char *gate__ffi_closure_name(const struct gate__ffi_closure *closure);
 void (*gate__ffi_closure_address(const struct gate__ffi_closure *closure))(void);
 void gate__ffi_closure_free(struct gate__ffi_closure *closure);
 
@@ -405,8 +406,9 @@ void gate__ffi_closure_free(struct gate__ffi_closure *closure);
 
 /* Makes a function that goes to the address in record's first word, with record in the register of the
  * static chain. Negative errno. [any] */
-int gate__thunk_make(void *record, void (**address)(void));
-/* A call of it is fatal from now on, until it is made again. [any] */
+int gate__thunk_make(void *record, const char *name, void (**address)(void));
+const char *gate__thunk_name(void (*address)(void));
+/* A call of it is fatal from now on, and tells its name, until it is made again. [any] */
 void gate__thunk_free(void (*address)(void));
 
 /* call.c */
@@ -419,7 +421,7 @@ struct gate__call {
     void *const *arguments; /* or else */
     gate_frame *frame;      /* with them and for the result */
     int error_number;       /* what errno was on the return */
-    int status;       /* of the first callback handler below this call that failed */
+    int status;             /* of the first callback handler below this call that failed */
 };
 
 /* Calls the function, on the stack that it is to have. data is a struct gate__call. [system stack] */

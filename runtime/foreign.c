@@ -210,7 +210,19 @@ void gate__foreign_leave_slow(gate_m *m) {
         gate__sched_resume(m);
 }
 
-bool gate__foreign_come_in(gate_m *m) {
+/* Waits for a slot, unless none comes by deadline: then the thread is outside again. */
+static bool wait_outside(gate_m *m, uint64_t deadline) {
+    bool came = true;
+    if (deadline == GATE__TIMER_NEVER)
+        gate__sched_wait_for_slot(m);
+    else
+        came = gate__sched_wait_for_slot_until(m, deadline);
+    if (!came)
+        atomic_store(&m->status, GATE__M_OUTSIDE);
+    return came;
+}
+
+int gate__foreign_come_in(gate_m *m, uint64_t deadline) {
     gate_runtime *runtime = m->runtime;
     gate__lock(&runtime->lock);
     bool stopped = atomic_load(&runtime->stopping);
@@ -219,9 +231,9 @@ bool gate__foreign_come_in(gate_m *m) {
     bool waits = !stopped && !gate__sched_take_idle(m);
     gate__unlock(&runtime->lock);
     if (stopped)
-        return false;
-    if (waits)
-        gate__sched_wait_for_slot(m);
+        return -ECANCELED;
+    if (waits && !wait_outside(m, deadline))
+        return -EBUSY;
     if (m->adopted && !m->announced) {
         m->announced = true;
         if (runtime->config.hooks.thread_adopt)
@@ -230,7 +242,7 @@ bool gate__foreign_come_in(gate_m *m) {
     }
     if (!waits)
         gate__sched_resume(m);
-    return true;
+    return 0;
 }
 
 void gate__foreign_go_out(gate_m *m) {

@@ -161,8 +161,7 @@ static long double _Complex turn(long double _Complex z) {
 }
 
 static void *call_with_x87(void *unused) {
-    gate_function function =
-        make_function("long double _Complex (long double _Complex)", address_of(turn), "turn");
+    gate_function function = make_function("long double _Complex (long double _Complex)", address_of(turn), "turn");
     gate_frame *frame = make_frame(function.signature);
     long double _Complex z = 3, result = 0;
     gate_frame_put(function.signature, frame, 0, &z);
@@ -190,7 +189,7 @@ static void *call_for_errno(void *unused) {
     gate_frame *frame = make_frame(function.signature);
     int before = -1;
     for (int class = GATE_CALL_DEFAULT; class <= GATE_CALL_BLOCKING; class ++) {
-        function.call_class = (enum gate_call_class)class;
+        function.call_class = (enum gate_call_class) class;
         frame->error_number = ERANGE;
         write_word(function.signature, frame, 0, EDOM);
         cr_assert_eq(gate_call_frame(&function, frame), 0);

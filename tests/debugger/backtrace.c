@@ -77,7 +77,10 @@ int main(void) {
     inner = make_function("int (int)", (void (*)(void))stop_here, "stop_here");
     middle = make_function("double (int (*)(int), double)", (void (*)(void))c_again, "c_again");
     outer = make_function("int (int (*)(int), int, long double)", (void (*)(void))c_function, "c_function");
-    if (gate_callback_make(runtime, inner.signature, interpreter_handler, &callback, &callback, NULL))
+    if (gate_callback_make(runtime,
+                           &(struct gate_callback_config){
+                               .signature = inner.signature, .handler = interpreter_handler, .host = &callback},
+                           &callback, NULL))
         return 1;
     struct gate_task_config config = {.main = interpreter_loop, .argument = callback, .name = "traced"};
     if (gate_task_spawn(runtime, &config, &task) || gate_task_join(task, &result))
