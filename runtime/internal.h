@@ -297,21 +297,21 @@ enum gate__task_state {
 };
 
 struct gate_task {
-    void *sp;    /* valid while its M is on the system stack, or the task is off its M */
-    void *floor; /* from above it, on its own stack, calls in registers may be made: foreign.c */
+    void *sp;                    /* valid while its M is on the system stack, or the task is off its M */
+    void *floor;                 /* from above it, on its own stack, calls in registers may be made: foreign.c */
+    void *call;                  /* the bridge's: its innermost foreign call */
+    _Atomic(const char *) where; /* what it is parked for, or the function it is calling */
     _Atomic uint32_t state;
     gate_m *bound;   /* the M that alone may run it, or NULL */
     gate_m *home;    /* the same, when it isn't pinned: it has asked for the main thread, or NULL */
     gate_task *next; /* in a queue */
     gate_runtime *runtime;
-    _Atomic(gate_m *) on;        /* the M that runs it, or has it in a call; for whoever lists tasks */
-    struct gate__stack stack;    /* base NULL for a root task */
-    _Atomic(const char *) where; /* what it is parked for, or the function it is calling */
-    void *call;                  /* the bridge's: its innermost foreign call */
-    void *arrival;               /* the bridge's: the callback whose handler runs */
-    int call_errno;              /* the bridge's: errno of its last foreign call */
-    _Atomic bool in_leaf;        /* the bridge's: it is in a call that its M's status doesn't tell of */
-    gate_trap *trap;             /* guard.c's: the last in its guarded calls; NULL until it makes one */
+    _Atomic(gate_m *) on;     /* the M that runs it, or has it in a call; for whoever lists tasks */
+    struct gate__stack stack; /* base NULL for a root task */
+    void *arrival;            /* the bridge's: the callback whose handler runs */
+    int call_errno;           /* the bridge's: errno of its last foreign call */
+    _Atomic bool in_leaf;     /* the bridge's: it is in a call that its M's status doesn't tell of */
+    gate_trap *trap;          /* guard.c's: the last in its guarded calls; NULL until it makes one */
     _Atomic(void *) host;
     gate_task_main main; /* NULL for a root task */
     void *argument;
@@ -328,6 +328,9 @@ struct gate_task {
 };
 
 _Static_assert(offsetof(gate_task, sp) == GATE__TASK_SP, "layout.h");
+_Static_assert(offsetof(gate_task, floor) == GATE__TASK_FLOOR, "layout.h");
+_Static_assert(offsetof(gate_task, call) == GATE__TASK_CALL, "layout.h");
+_Static_assert(offsetof(gate_task, where) == GATE__TASK_WHERE, "layout.h");
 
 /* A root task for m, and its end. NULL without memory. [any] */
 gate_task *gate__task_make_root(gate_m *m);
@@ -437,6 +440,18 @@ _Static_assert(offsetof(gate_m, tick) == GATE__M_TICK, "layout.h");
 _Static_assert(offsetof(gate_m, slot) == GATE__M_SLOT, "layout.h");
 _Static_assert(offsetof(gate_m, error_number) == GATE__M_ERROR_NUMBER, "layout.h");
 
+/* What is the thread's own: gate__m_current. */
+struct gate__thread {
+    gate_m *m; /* the current one: gate__m */
+    int *plain_errno;
+    int *error_number;
+};
+
+_Static_assert(offsetof(struct gate__thread, plain_errno) == GATE__THREAD_PLAIN, "layout.h");
+_Static_assert(offsetof(struct gate__thread, error_number) == GATE__THREAD_ERRNO, "layout.h");
+
+/* On a thread that runs no task: has calls by frame find errno themselves from now on, as long as it has no M. [any] */
+void gate__m_note_errno(void);
 /* The M that gate__m gives, once the thread's Ms of runtimes that have stopped are dropped. [any] */
 gate_m *gate__m_known(void);
 /* The first of the thread's Ms, linked by thread_next; NULL if it has none. [any] */

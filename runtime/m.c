@@ -25,12 +25,19 @@
 #include "runtime/internal.h"
 #include "runtime/os/os.h"
 
-extern _Thread_local gate_m *gate__m_current __attribute__((tls_model("initial-exec"))); /* read by gate__m */
-_Thread_local gate_m *gate__m_current;
+/* Read by gate__m, and by bridge/arch. */
+extern _Thread_local struct gate__thread gate__m_current __attribute__((tls_model("initial-exec")));
+_Thread_local struct gate__thread gate__m_current;
 static _Thread_local gate_m *of_thread __attribute__((tls_model("initial-exec"))); /* all of its Ms */
 
 static __attribute__((noinline)) void set_current(gate_m *m) {
-    gate__m_current = m;
+    gate__m_current.m = m;
+    gate__m_current.plain_errno = NULL;
+}
+
+void gate__m_note_errno(void) {
+    gate__m_current.error_number = &errno;
+    gate__m_current.plain_errno = gate__m_current.m ? NULL : &errno;
 }
 
 gate_m *gate__m_of_thread(void) {

@@ -7,7 +7,7 @@
 #define GATE__THUNK_PAGE 4096 /* bytes of code, and of the data behind it */
 #define GATE__THUNK_SIZE 16   /* bytes of a thunk, and of its entry in the data */
 
-#define GATE__THUNK_NAME 8    /* in the record of one that has been freed: its name */
+#define GATE__THUNK_NAME 8 /* in the record of one that has been freed: its name */
 
 #ifndef __ASSEMBLER__
 /* A page of thunks that may be copied to any address. The thunk that C calls goes to the address in the
