@@ -3,19 +3,19 @@
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 
-#include "bridge/arch/call.h"
+#include "bridge/arch/by_frame.h"
 #include "bridge/internal.h"
 #include "runtime/arch/arch.h"
 
 _Static_assert(offsetof(gate_frame, cells) % 16 == 0 && GATE__STACK % 2 == 0,
                "what goes on the stack is 16-byte aligned");
 
-_Static_assert(offsetof(gate_frame, outer) == GATE__FRAME_OUTER, "call.h");
-_Static_assert(offsetof(gate_frame, status) == GATE__FRAME_STATUS, "call.h");
-_Static_assert(offsetof(gate_frame, error_number) == GATE__FRAME_ERROR_NUMBER, "call.h");
-_Static_assert(offsetof(gate_frame, address) == GATE__FRAME_ADDRESS, "call.h");
-_Static_assert(offsetof(gate_frame, name) == GATE__FRAME_NAME, "call.h");
-_Static_assert(offsetof(gate_frame, cells) == GATE__FRAME_CELLS, "call.h");
+_Static_assert(offsetof(gate_frame, outer) == GATE__FRAME_OUTER, "by_frame.h");
+_Static_assert(offsetof(gate_frame, status) == GATE__FRAME_STATUS, "by_frame.h");
+_Static_assert(offsetof(gate_frame, error_number) == GATE__FRAME_ERROR_NUMBER, "by_frame.h");
+_Static_assert(offsetof(gate_frame, address) == GATE__FRAME_ADDRESS, "by_frame.h");
+_Static_assert(offsetof(gate_frame, name) == GATE__FRAME_NAME, "by_frame.h");
+_Static_assert(offsetof(gate_frame, cells) == GATE__FRAME_CELLS, "by_frame.h");
 
 size_t gate_frame_size(const gate_signature *signature) {
     const struct gate__plan *plan = signature->plan;

@@ -25,8 +25,14 @@ enum { EIGHTS = 2, STACK_ALIGNMENT = 16 };
 
 /* The class of an eight that holds members of both (3.2.3, classification, 4). */
 static enum class merge(enum class a, enum class b) {
-    if (a == b || b == NO_CLASS) return a; if (a == NO_CLASS) return b; if (a == MEMORY || b == MEMORY) return MEMORY;
-    if (a == INTEGER || b == INTEGER) return INTEGER;
+    if (a == b || b == NO_CLASS)
+        return a;
+    if (a == NO_CLASS)
+        return b;
+    if (a == MEMORY || b == MEMORY)
+        return MEMORY;
+    if (a == INTEGER || b == INTEGER)
+        return INTEGER;
     bool x87 = a == X87 || a == X87_UP || a == COMPLEX_X87 || b == X87 || b == X87_UP || b == COMPLEX_X87;
     return x87 ? MEMORY : SSE;
 }

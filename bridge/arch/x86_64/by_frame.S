@@ -19,7 +19,7 @@
  * Behind leave's slow half the M may be another, and the task is asked for anew.
  *
  * SPDX-License-Identifier: MIT */
-#include "bridge/arch/call.h"
+#include "bridge/arch/by_frame.h"
 #include "runtime/arch/asm.h"
 #include "runtime/layout.h"
 

@@ -1,8 +1,8 @@
 /* Where things lie in a frame that a host fills, for C and assembly, and the ways to make a call by one.
  *
  * SPDX-License-Identifier: MIT */
-#ifndef CALLGATE_BRIDGE_ARCH_CALL_H
-#define CALLGATE_BRIDGE_ARCH_CALL_H
+#ifndef CALLGATE_BRIDGE_ARCH_BY_FRAME_H
+#define CALLGATE_BRIDGE_ARCH_BY_FRAME_H
 
 #define GATE__FRAME_OUTER 8
 #define GATE__FRAME_STATUS 16
