@@ -57,18 +57,25 @@ typedef struct gate_function {
  * Threads: any. Without a runtime it is a plain call. */
 int gate_call(const gate_function *function, void *result, void *const arguments[]);
 
-/* What errno was when the calling task's last gate_call or gate_call_frame returned; outside a task, the calling
+/* What errno was when the calling task's last gate_call returned; outside a task, the calling
  * thread's. Never blocks. Any thread. */
 int gate_errno(void);
 
 /* A frame holds a call's arguments, each where C is to find it, and then the result. A host that has values of its own
  * writes each of them straight to its place, where gate_call would have it make a C value first, and copy that. */
-typedef struct gate_frame {
-    int error_number;  /* errno that the function starts with, and then what it leaves there */
-    int reserved;      /* 0 */
-    void *result;      /* room for a result that has no place */
+typedef struct gate_frame gate_frame;
+struct gate_frame {
+    const gate_function *function; /* these are gate_frame_init's, but for error_number */
+    void *outer;
+    int status;
+    int error_number; /* errno that the function starts with, and then what it leaves there */
+    int (*enter)(gate_frame *frame);
+    void (*address)(void);
+    const char *name;
+    void *result; /* room for a result that has no place: the host's */
+    void *reserved;
     uint64_t cells[2]; /* as many as gate_frame_size says */
-} gate_frame;
+};
 
 /* Where a value is in a frame, or a part of it. */
 struct gate_place {
@@ -84,6 +91,11 @@ struct gate_place {
  * Never blocks. Any thread. */
 size_t gate_frame_size(const gate_signature *signature);
 
+/* Prepares a frame for calls of a function, as many as the host likes, with no argument in it yet and error_number 0. The
+ * frame is the host's, of gate_frame_size; the function lives as long, and what is in it isn't changed.
+ * Errors: -ENOTSUP where there are no frames. Never blocks. Any thread. */
+int gate_frame_init(gate_frame *frame, const gate_function *function);
+
 /* Where argument index goes, counted from 0, or where the result is found (GATE_RESULT): one place, or two, each for its
  * part, or none, for an empty struct, void, and a result that is stored at frame->result. An integer argument is written
  * as a whole of 8 bytes, extended by its sign; all else as it is. Returns how many.
@@ -94,12 +106,14 @@ size_t gate_frame_places(const gate_signature *signature, size_t index, struct g
 void gate_frame_put(const gate_signature *signature, gate_frame *frame, size_t index, const void *value);
 void gate_frame_get(const gate_signature *signature, const gate_frame *frame, void *result);
 
-/* gate_call with a frame: the arguments are in it, and the result comes there, or to frame->result. The frame is the
- * host's, and the call's until it returns; the arguments in it are not there any more then.
+/* gate_call by frame: the arguments are in it, and the result comes there, or to frame->result; so does errno, and
+ * gate_errno tells nothing of it. The frame is the call's until it returns; the arguments in it are not there any more
+ * then, and error_number is what the function left.
  *
- * Returns, blocks, ends and threads as gate_call; -ENOTSUP, without the call, where there are no frames; -EINVAL likewise
- * where frame->result is needed and NULL. */
-int gate_call_frame(const gate_function *function, gate_frame *frame);
+ * Returns, blocks, ends and threads as gate_call; -EINVAL, without the call, where frame->result is needed and NULL. */
+static inline int gate_call_frame(gate_frame *frame) {
+    return frame->enter(frame);
+}
 
 typedef struct gate_callback gate_callback;
 
@@ -116,17 +130,39 @@ typedef struct gate_callback gate_callback;
  * the handler. */
 typedef int (*gate_handler)(void *host, void *result, void *const arguments[]);
 
-/* Makes a C function pointer of that signature that calls handler.
- *
- * host is passed to the handler. Ownership: *callback is the caller's until gate_callback_free;
- * signature must live as long. A thread that runtime does not know is adopted into it, and dropped when
- * it ends, even if it is another runtime's.
- * Errors: -EINVAL without a handler; -ENOMEM. Never blocks. Any thread. */
-int gate_callback_make(gate_runtime *runtime, const gate_signature *signature, gate_handler handler, void *host,
-                       gate_callback **callback, gate_error *error);
+/* What happens to a thread that calls back, in no call of the callback's runtime, while all slots are taken. */
+enum gate_callback_busy {
+    GATE_BUSY_WAITS, /* it waits for a slot */
+    GATE_BUSY_REFUSES /* it waits for as long as patience says, which may be not at all; then C gets the default result, and
+                         the handler is not called */
+};
 
-/* The function pointer to give to C. It may be called from any thread, until the callback is freed;
- * called after its runtime was stopped it is fatal. */
+struct gate_callback_config {
+    const gate_signature *signature; /* lives as long as the callback */
+    gate_handler handler;
+    void *host;          /* passed to the handler */
+    const char *name;    /* for messages: where it was made, say; copied, and cut to 63 bytes. NULL is "a callback" */
+    const void *refusal; /* the default result, of the result's type: copied. NULL is zero */
+    enum gate_callback_busy busy;
+    uint64_t patience; /* nanoseconds */
+};
+
+/* Makes a C function pointer that calls a handler.
+ *
+ * Ownership: config is the caller's; *callback is, too, until gate_callback_free. A thread that runtime does not know is
+ * adopted into it, and dropped when it ends, even if it is another runtime's.
+ * Errors: -EINVAL without a runtime, a signature or a handler; -ENOTSUP for a signature that libffi can't be called by
+ * (128-bit integers, vectors); -ENOMEM. Never blocks. Any thread. */
+int gate_callback_make(gate_runtime *runtime, const struct gate_callback_config *config, gate_callback **callback,
+                       gate_error *error);
+
+/* Sets what C finds in errno when the handler that runs in the calling task has returned; without it, what was there
+ * when C called. Fatal outside a handler. Never blocks. Tasks. */
+void gate_callback_set_errno(int error_number);
+
+/* The function pointer to give to C. It may be called from any thread, until the callback is freed: a call then is fatal,
+ * and names the callback, unless its address has been given to another one. Called after its runtime was stopped it is
+ * fatal. */
 void (*gate_callback_address(const gate_callback *callback))(void);
 
 /* Frees a callback. Errors: -EBUSY while it runs, and nothing is freed; a fork while another thread runs it leaves it so

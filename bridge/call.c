@@ -60,16 +60,13 @@
  * thread-local's address must not be kept in code that may change threads. */
 static _Thread_local int thread_errno __attribute__((tls_model("initial-exec")));
 
-static __attribute__((noinline)) void set_thread_errno(int number) {
-    thread_errno = number;
-}
-
 static __attribute__((noinline)) int get_thread_errno(void) {
     return thread_errno;
 }
 
-/* The frame of a call by a host's. */
-static inline struct gate__frame frame_of(const gate_function *function, gate_frame *frame) {
+/* The crossing's frame of a host's. */
+static struct gate__frame frame_of(gate_frame *frame) {
+    const gate_function *function = frame->function;
     const struct gate__plan *plan = function->signature->plan;
     bool keeps_slot = function->call_class == GATE_CALL_LEAF;
     if (plan->result.in == GATE__IN_MEMORY)
@@ -78,7 +75,8 @@ static inline struct gate__frame frame_of(const gate_function *function, gate_fr
 }
 
 /* A result in a word goes where others are already. */
-static inline void keep_word(const struct gate__plan *plan, gate_frame *frame, uint64_t word) {
+static void keep_word(gate_frame *frame, uint64_t word) {
+    const struct gate__plan *plan = frame->function->signature->plan;
     uint64_t *cells = frame->cells;
     if (plan->shape < GATE__SHAPE_VECTOR)
         cells[0] = word;
@@ -86,47 +84,79 @@ static inline void keep_word(const struct gate__plan *plan, gate_frame *frame, u
         cells[GATE__WORDS] = word;
 }
 
-static void run_frame(struct gate__call *call) {
-    gate_frame *host = call->frame;
-    struct gate__frame frame = frame_of(call->function, host);
-    struct gate__returned returned = gate__foreign_run_registers(&frame, host->error_number);
-    keep_word(call->function->signature->plan, host, returned.word);
-    call->error_number = returned.error_number;
+/* The words of a function that takes no more than two. */
+static inline void load_pair(const struct gate__plan *plan, void *const arguments[], uint64_t *a, uint64_t *b) {
+    if (__builtin_expect(plan->count > 0, 1))
+        gate__plan_load(&plan->steps[0], arguments[0], a);
+    if (__builtin_expect(plan->count > 1, 1))
+        gate__plan_load(&plan->steps[1], arguments[1], b);
 }
 
-static void run_arguments(struct gate__call *call) {
-    const gate_function *function = call->function;
+/* What follows runs on the stack that C is to have. */
+
+void gate__call_run(void *data) {
+    struct gate__value_call *call = data;
+    const gate_function *function = call->call.function;
     const struct gate__plan *plan = function->signature->plan;
     if (plan) {
         _Alignas(16) uint64_t cells[GATE__CELLS];
         struct gate__frame frame = gate__plan_fill(function, call->result, call->arguments, cells);
         struct gate__returned returned = gate__foreign_run_registers(&frame, 0);
         gate__plan_store_any(plan, returned.word, cells, call->result);
-        call->error_number = returned.error_number;
+        call->call.error_number = returned.error_number;
     } else {
         errno = 0;
         gate__ffi_call(function->signature, function->address, call->result, call->arguments);
-        call->error_number = errno;
+        call->call.error_number = errno;
     }
 }
 
-static inline void run(struct gate__call *call) {
-    if (call->frame)
-        run_frame(call);
-    else
-        run_arguments(call);
+static void run_frame(void *data) {
+    gate_frame *host = data;
+    struct gate__frame frame = frame_of(host);
+    struct gate__returned returned = gate__foreign_run_registers(&frame, host->error_number);
+    keep_word(host, returned.word);
+    host->error_number = returned.error_number;
 }
 
-void gate__call_run(void *data) {
-    run(data);
+/* Without a task there is nothing to leave, and nobody to tell; and code stays on its thread. */
+
+typedef uint64_t taking_pair(uint64_t a, uint64_t b);
+
+static uint64_t call_pair_in_place(const gate_function *function, void *const arguments[], int *error_number) {
+    uint64_t a = 0, b = 0;
+    load_pair(function->signature->plan, arguments, &a, &b);
+    errno = 0;
+    uint64_t word = ((taking_pair *)function->address)(a, b);
+    *error_number = errno;
+    return word;
 }
 
-/* Without a task there is nothing to leave, and nobody to tell. */
-static __attribute__((noinline)) int call_in_place(struct gate__call *call) {
-    if (call->function->call_class == GATE_CALL_GUARDED)
+static bool goes_in_pair(const gate_function *function) {
+    const struct gate__plan *plan = function->signature->plan;
+    return __builtin_expect(plan != NULL, 1) && __builtin_expect(plan->shape == GATE__SHAPE_PAIR, 1);
+}
+
+static __attribute__((noinline)) int call_in_place(const gate_function *function, void *result,
+                                                   void *const arguments[]) {
+    if (function->call_class == GATE_CALL_GUARDED)
         return -ENOTSUP;
-    run(call);
-    set_thread_errno(call->error_number);
+    if (goes_in_pair(function)) {
+        uint64_t word = call_pair_in_place(function, arguments, &thread_errno);
+        gate__plan_store(function->signature->plan, word, result);
+    } else {
+        struct gate__value_call call = {{.function = function}, result, arguments};
+        gate__call_run(&call);
+        thread_errno = call.call.error_number;
+    }
+    return 0;
+}
+
+static int call_frame_in_place(gate_frame *frame) {
+    if (frame->function->call_class == GATE_CALL_GUARDED)
+        return -ENOTSUP;
+    run_frame(frame);
+    gate__m_note_errno();
     return 0;
 }
 
@@ -145,43 +175,51 @@ static inline void note_leaf(gate_task *task, const gate_function *function, boo
 struct guarded {
     gate_trap *trap;
     void (*fn)(void *);
+    void *data;
     struct gate__call *call;
 };
 
 static void run_guarded(void *data) {
     const struct guarded *g = data;
-    if (gate__guard_call(g->trap, g->fn, g->call) == 0)
+    if (gate__guard_call(g->trap, g->fn, g->data) == 0)
         return;
     g->call->error_number = EFAULT;
     g->call->status = -EFAULT;
     atomic_store_explicit(&gate__m()->task->in_leaf, false, memory_order_relaxed); /* C may have been in one */
 }
 
-static void cross_guarded(gate_m *m, void (*fn)(void *), struct gate__call *call) {
-    struct guarded guarded = {NULL, fn, call};
+static void cross_guarded(gate_m *m, void (*fn)(void *), void *data, struct gate__call *call) {
+    struct guarded guarded = {NULL, fn, data, call};
     call->error_number = 0;
     call->status = gate__guard_prepare(m->task, &guarded.trap);
     if (call->status == 0)
         gate__foreign_call_from(m, run_guarded, &guarded);
 }
 
-/* Runs the call on the system stack; its class says what becomes of the slot meanwhile. */
-static __attribute__((noinline)) int cross(gate_m *m, struct gate__call *call) {
-    void (*fn)(void *) = gate__trace_is_on() ? gate__trace_run : gate__call_run;
+/* Has fn make the call on the system stack; its class says what becomes of the slot meanwhile. */
+static void cross_by_class(gate_m *m, void (*fn)(void *), void *data, struct gate__call *call) {
     switch (call->function->call_class) {
     case GATE_CALL_LEAF:
-        gate__switch_call(m, fn, call);
+        gate__switch_call(m, fn, data);
         break;
     case GATE_CALL_BLOCKING:
-        gate__foreign_call_blocking(m, fn, call);
+        gate__foreign_call_blocking(m, fn, data);
         break;
     case GATE_CALL_GUARDED:
-        cross_guarded(m, fn, call);
+        cross_guarded(m, fn, data, call);
         break;
     default:
-        gate__foreign_call_from(m, fn, call);
+        gate__foreign_call_from(m, fn, data);
         break;
     }
+}
+
+static __attribute__((noinline)) int cross(gate_m *m, void (*fn)(void *), struct gate__call *call) {
+    struct gate__traced traced = {fn, call};
+    if (gate__trace_is_on())
+        cross_by_class(m, gate__trace_run, &traced, call);
+    else
+        cross_by_class(m, fn, call, call);
     return call->error_number;
 }
 
@@ -201,10 +239,7 @@ static inline int cross_in_registers(gate_m *m, const gate_function *function, v
     uint64_t a = 0, b = 0;
     if (__builtin_expect(plan->shape != GATE__SHAPE_PAIR, 0))
         return cross_with_cells(m, function, result, arguments);
-    if (__builtin_expect(plan->count > 0, 1))
-        gate__plan_load(&plan->steps[0], arguments[0], &a);
-    if (__builtin_expect(plan->count > 1, 1))
-        gate__plan_load(&plan->steps[1], arguments[1], &b);
+    load_pair(plan, arguments, &a, &b);
     struct gate__returned returned =
         gate__foreign_call_pair(m, function->address, a, b, function->call_class == GATE_CALL_LEAF);
     gate__plan_store(plan, returned.word, result);
@@ -228,8 +263,7 @@ static inline const char *begin(gate_task *task, struct gate__call *call, const 
     return outer_name;
 }
 
-static inline int end(gate_task *task, struct gate__call *call, const char *outer_name, int error_number) {
-    task->call_errno = error_number;
+static inline int end(gate_task *task, struct gate__call *call, const char *outer_name) {
     note_leaf(task, call->function, false);
     list_call(task, call->outer, outer_name);
     return call->status;
@@ -246,66 +280,35 @@ static __attribute__((noinline)) int call_with_room(const gate_function *functio
 int gate_call(const gate_function *function, void *result, void *const arguments[]) {
     gate_m *m = gate__m();
     gate_task *task = m ? m->task : NULL;
-    struct gate__call call;
+    struct gate__value_call call;
     int error_number;
     if (__builtin_expect(!result, 0) && function->signature->needs_room)
         return call_with_room(function, arguments);
     if (__builtin_expect(!task, 0))
-        return call_in_place(&(struct gate__call){.function = function, .result = result, .arguments = arguments});
-    const char *outer_name = begin(task, &call, function);
+        return call_in_place(function, result, arguments);
+    const char *outer_name = begin(task, &call.call, function);
     if (is_special(function)) {
         call.result = result;
         call.arguments = arguments;
-        call.frame = NULL;
-        error_number = cross(m, &call);
+        error_number = cross(m, gate__call_run, &call.call);
     } else {
         error_number = cross_in_registers(m, function, result, arguments);
     }
-    return end(task, &call, outer_name, error_number);
+    task->call_errno = error_number;
+    return end(task, &call.call, outer_name);
 }
 
-/* By the plan, in one crossing. */
-static inline int cross_frame(gate_m *m, const gate_function *function, gate_frame *host) {
-    const struct gate__plan *plan = function->signature->plan;
-    struct gate__frame frame = frame_of(function, host);
-    struct gate__returned returned =
-        __builtin_expect(plan->shape == GATE__SHAPE_PAIR, 1)
-            ? gate__foreign_call_pair(m, function->address, host->cells[0], host->cells[1], frame.keeps_slot)
-            : gate__foreign_call_registers(m, frame);
-    keep_word(plan, host, returned.word);
-    return returned.error_number;
-}
-
-/* Why a call by frame can't be made; 0 if it can. */
-static __attribute__((noinline)) int refuse_frame(const gate_signature *signature, const gate_frame *frame) {
-    if (!signature->plan)
-        return -ENOTSUP;
-    return signature->needs_room && !frame->result ? -EINVAL : 0;
-}
-
-int gate_call_frame(const gate_function *function, gate_frame *frame) {
+int gate__call_frame(gate_frame *frame) {
     gate_m *m = gate__m();
     gate_task *task = m ? m->task : NULL;
-    struct gate__call call;
-    if (__builtin_expect(!function->signature->plan || function->signature->needs_room, 0)) {
-        int refused = refuse_frame(function->signature, frame);
-        if (refused)
-            return refused;
-    }
-    if (__builtin_expect(!task, 0)) {
-        call = (struct gate__call){.function = function, .frame = frame};
-        int failed = call_in_place(&call);
-        frame->error_number = call.error_number;
-        return failed;
-    }
-    const char *outer_name = begin(task, &call, function);
-    if (is_special(function) || __builtin_expect(frame->error_number != 0, 0)) {
-        call.frame = frame;
-        frame->error_number = cross(m, &call);
-    } else {
-        frame->error_number = cross_frame(m, function, frame);
-    }
-    return end(task, &call, outer_name, frame->error_number);
+    struct gate__call *call = (struct gate__call *)frame;
+    if (frame->function->signature->needs_room && !frame->result)
+        return -EINVAL;
+    if (!task)
+        return call_frame_in_place(frame);
+    const char *outer_name = begin(task, call, frame->function);
+    cross(m, run_frame, call);
+    return end(task, call, outer_name);
 }
 
 int gate_errno(void) {

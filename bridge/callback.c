@@ -11,18 +11,19 @@
 
 struct gate_callback {
     struct gate__ffi_closure *closure;
-    const gate_signature *signature;
-    gate_runtime *runtime; /* retained: it is asked even after its stop */
-    gate_handler handler;
-    void *host;
-    _Atomic unsigned running; /* handlers of this callback that have not returned */
+    struct gate_callback_config config; /* its refusal lies behind this */
+    gate_runtime *runtime;              /* retained: it is asked even after its stop */
+    _Atomic unsigned running;           /* handlers of this callback that have not returned */
+    char refusal[] __attribute__((aligned(16)));
 };
 
-/* One arrival of C, so that the handler can be called on another stack with a single argument. */
+/* One arrival of C, so that the handler can be called on another stack with a single argument; on C's stack. */
 struct arrival {
     gate_callback *callback;
     void *result;
     void *const *arguments;
+    int error_number; /* what C is to find in errno */
+    void *outer;      /* the task's arrival before */
 };
 
 /* Nobody called: the error goes to the host, or is shown. [task, slot] */
@@ -42,10 +43,14 @@ static void handle(void *data) {
     struct gate__call *call = m->task->call;
     if (call && call->status)
         return;
-    int status = callback->handler(callback->host, a->result, a->arguments);
+    gate_task *task = m->task;
+    a->outer = task->arrival;
+    task->arrival = a;
+    int status = callback->config.handler(callback->config.host, a->result, a->arguments);
+    task->arrival = a->outer;
     if (status == 0)
         return;
-    memset(a->result, 0, callback->signature->result->size);
+    memset(a->result, 0, callback->config.signature->result->size);
     if (call)
         call->status = status;
     else
@@ -63,8 +68,15 @@ static void handle_below_call(gate_m *m, struct arrival *a) {
 
 /* A thread of C's own, or of another runtime: it holds a slot for the length of the handler. */
 static void handle_from_outside(gate_m *m, struct arrival *a) {
-    if (!gate__foreign_come_in(m))
-        gate__fatal("gate_callback", "called after its runtime was stopped");
+    const struct gate_callback_config *config = &a->callback->config;
+    uint64_t deadline = config->busy == GATE_BUSY_REFUSES ? gate__timer_after(config->patience) : GATE__TIMER_NEVER;
+    int failed = gate__foreign_come_in(m, deadline);
+    if (failed == -ECANCELED)
+        gate__fatal("gate_callback", "'%s' was called after its runtime was stopped", config->name);
+    if (failed) {
+        memcpy(a->result, a->callback->refusal, config->signature->result->size);
+        return;
+    }
     handle(a);
     gate__foreign_go_out(m);
 }
@@ -116,9 +128,8 @@ static __attribute__((noinline)) void set_errno(int number) {
 
 /* Where every thunk leads. Who calls it must not see what errno becomes in between. [C's stack, or task, slot] */
 static void arrive(void *data, void *result, void *const arguments[]) {
-    int saved_errno = get_errno();
     gate_callback *callback = data;
-    struct arrival a = {callback, result, arguments};
+    struct arrival a = {callback, result, arguments, get_errno(), NULL};
     gate_m *m = gate__m();
     atomic_fetch_add(&callback->running, 1);
     if (m && atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING)
@@ -126,25 +137,42 @@ static void arrive(void *data, void *result, void *const arguments[]) {
     else
         handle_for_c(&a);
     atomic_fetch_sub(&callback->running, 1);
-    set_errno(saved_errno);
+    set_errno(a.error_number);
 }
 
-int gate_callback_make(gate_runtime *runtime, const gate_signature *signature, gate_handler handler, void *host,
-                       gate_callback **result, gate_error *error) {
-    if (!runtime || !signature || !handler)
+void gate_callback_set_errno(int error_number) {
+    struct arrival *a = gate__task_running("gate_callback_set_errno")->task->arrival;
+    if (!a)
+        gate__fatal("gate_callback_set_errno", "called outside a handler");
+    a->error_number = error_number;
+}
+
+/* A copy of config, which has been checked. */
+static gate_callback *copy(const struct gate_callback_config *config) {
+    size_t size = config->signature->result->size;
+    gate_callback *callback = calloc(1, sizeof *callback + size);
+    if (!callback)
+        return NULL;
+    callback->config = *config;
+    if (config->refusal)
+        memcpy(callback->refusal, config->refusal, size);
+    return callback;
+}
+
+int gate_callback_make(gate_runtime *runtime, const struct gate_callback_config *config, gate_callback **result,
+                       gate_error *error) {
+    if (!runtime || !config || !config->signature || !config->handler)
         return gate__fail(error, -EINVAL, "a callback needs a runtime, a signature and a handler");
-    gate_callback *callback = calloc(1, sizeof *callback);
+    gate_callback *callback = copy(config);
     if (!callback)
         return gate__fail(error, -ENOMEM, "no memory for a callback");
     callback->runtime = runtime;
-    callback->handler = handler;
-    callback->host = host;
-    callback->signature = signature;
-    int failed = gate__ffi_closure_make(signature, arrive, callback, &callback->closure, error);
+    int failed = gate__ffi_closure_make(config->signature, config->name, arrive, callback, &callback->closure, error);
     if (failed) {
         free(callback);
         return failed;
     }
+    callback->config.name = gate__ffi_closure_name(callback->closure);
     gate__init_retain(runtime);
     *result = callback;
     return 0;

@@ -294,7 +294,7 @@ CALLED_UNSEEN static void enter_closure(ffi_cif *cif, void *result, void **argum
         widen(result, type, room);
 }
 
-int gate__ffi_closure_make(const gate_signature *signature, gate__ffi_target target, void *data,
+int gate__ffi_closure_make(const gate_signature *signature, const char *name, gate__ffi_target target, void *data,
                            struct gate__ffi_closure **result, gate_error *error) {
     struct prepared *prepared = signature->prepared;
     if (!prepared)
@@ -305,7 +305,7 @@ int gate__ffi_closure_make(const gate_signature *signature, gate__ffi_target tar
     *closure = (struct gate__ffi_closure){.signature = signature, .target = target, .data = data};
     int failed = ffi_prep_go_closure(&closure->ffi, &prepared->cif, enter_closure) == FFI_OK ? 0 : -ENOTSUP;
     if (!failed)
-        failed = gate__thunk_make(closure, &closure->address);
+        failed = gate__thunk_make(closure, name, &closure->address);
     if (failed) {
         free(closure);
         return gate__fail(error, failed,
@@ -318,6 +318,10 @@ int gate__ffi_closure_make(const gate_signature *signature, gate__ffi_target tar
 
 void (*gate__ffi_closure_address(const struct gate__ffi_closure *closure))(void) {
     return closure->address;
+}
+
+const char *gate__ffi_closure_name(const struct gate__ffi_closure *closure) {
+    return gate__thunk_name(closure->address);
 }
 
 void gate__ffi_closure_free(struct gate__ffi_closure *closure) {

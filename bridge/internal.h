@@ -394,10 +394,11 @@ void gate__ffi_call(const gate_signature *signature, void (*address)(void), void
  * the result's type. */
 typedef void (*gate__ffi_target)(void *data, void *result, void *const arguments[]);
 
-/* Makes a function of signature that calls target with data; it stays readable until it is freed.
- * -ENOMEM. [any] */
-int gate__ffi_closure_make(const gate_signature *signature, gate__ffi_target target, void *data,
+/* Makes a function of signature that calls target with data; it stays readable until it is freed. The name is for
+ * messages, and may be NULL. -ENOMEM, -ENOTSUP. [any] */
+int gate__ffi_closure_make(const gate_signature *signature, const char *name, gate__ffi_target target, void *data,
                            struct gate__ffi_closure **closure, gate_error *error);
+const char *gate__ffi_closure_name(const struct gate__ffi_closure *closure);
 void (*gate__ffi_closure_address(const struct gate__ffi_closure *closure))(void);
 void gate__ffi_closure_free(struct gate__ffi_closure *closure);
 
@@ -405,24 +406,36 @@ void gate__ffi_closure_free(struct gate__ffi_closure *closure);
 
 /* Makes a function that goes to the address in record's first word, with record in the register of the
  * static chain. Negative errno. [any] */
-int gate__thunk_make(void *record, void (**address)(void));
-/* A call of it is fatal from now on, until it is made again. [any] */
+int gate__thunk_make(void *record, const char *name, void (**address)(void));
+const char *gate__thunk_name(void (*address)(void));
+/* A call of it is fatal from now on, and tells its name, until it is made again. [any] */
 void gate__thunk_free(void (*address)(void));
 
 /* call.c */
 
-/* A call in progress, on the stack of the code that makes it; its task points to the innermost. */
+/* A call in progress; its task points to the innermost. A frame begins with the same. */
 struct gate__call {
     const gate_function *function;
-    struct gate__call *outer; /* the call below whose callback this one is made, or NULL */
-    void *result;
-    void *const *arguments; /* or else */
-    gate_frame *frame;      /* with them and for the result */
-    int error_number;       /* what errno was on the return */
+    void *outer;      /* the call below whose callback this one is made, or NULL */
     int status;       /* of the first callback handler below this call that failed */
+    int error_number; /* what errno was on the return */
 };
 
-/* Calls the function, on the stack that it is to have. data is a struct gate__call. [system stack] */
+_Static_assert(offsetof(struct gate__call, function) == offsetof(gate_frame, function), "a frame begins with a call");
+_Static_assert(offsetof(struct gate__call, outer) == offsetof(gate_frame, outer), "a frame begins with a call");
+_Static_assert(offsetof(struct gate__call, status) == offsetof(gate_frame, status), "a frame begins with a call");
+_Static_assert(offsetof(struct gate__call, error_number) == offsetof(gate_frame, error_number), "and goes on");
+
+/* One that gate_call makes. */
+struct gate__value_call {
+    struct gate__call call; /* first */
+    void *result;
+    void *const *arguments;
+};
+
+/* gate_call_frame, for whatever the ways in bridge/arch have nothing for. [task] */
+int gate__call_frame(gate_frame *frame);
+/* Calls the function, on the stack that it is to have. data is a struct gate__value_call. [system stack] */
 void gate__call_run(void *data);
 
 /* arch/<name>/abi.c: where the platform's ABI has arguments and results */
@@ -547,7 +560,12 @@ static inline void gate__plan_store_any(const struct gate__plan *plan, uint64_t 
 static inline bool gate__trace_is_on(void) {
     return gate__settings.calltrace | gate__settings.leaf;
 }
-/* gate__call_run, measured and reported. [system stack] */
+/* What runs a call, and that. */
+struct gate__traced {
+    void (*fn)(void *);
+    struct gate__call *call;
+};
+/* Runs it, measured and reported; data is a struct gate__traced. [system stack] */
 void gate__trace_run(void *data);
 
 #endif

@@ -83,9 +83,8 @@ static bool place_arguments(const gate_signature *signature, struct gate__abi *a
             return false;
         for (unsigned j = 0; j < count; j++) {
             const struct gate__part *part = &parts[j];
-            plan->steps[plan->count++] =
-                (struct gate__step){(uint8_t)load_of(type, part->size), (uint8_t)part->cell, (uint8_t)i,
-                                    (uint8_t)part->offset, (uint16_t)part->size};
+            plan->steps[plan->count++] = (struct gate__step){(uint8_t)load_of(type, part->size), (uint8_t)part->cell,
+                                                             (uint8_t)i, (uint8_t)part->offset, (uint16_t)part->size};
         }
     }
     return true;

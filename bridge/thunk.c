@@ -1,15 +1,19 @@
 /* Thunks: function pointers made at run time, on pages that are never writable and executable.
  *
- * They come in blocks of two pages. The first is a copy of arch/<name>/callback.S, written while it is
+ * They come in blocks. The first page of one is a copy of arch/<name>/callback.S, written while it is
  * writable and made executable when it no longer is. The second is data: what tells each thunk where
- * to go, changed at any time.
+ * to go, changed at any time. Behind these are the thunks' names, which are touched when they have one.
  *
- *   | code: thunk 0, thunk 1, ... | data: entry 0, entry 1, ... |
+ *   | code: thunk 0, thunk 1, ... | data: entry 0, entry 1, ... | names |
+ *
+ * A thunk that has been freed goes to its name, which is a record, too, and leads to whoever tells it.
  *
  * libffi's own closures are not used: where it is built without static trampolines, as Debian builds
  * it, their pages are writable and executable at once.
  *
  * SPDX-License-Identifier: MIT */
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -25,17 +29,29 @@ struct entry {
 
 _Static_assert(sizeof(struct entry) == GATE__THUNK_SIZE, "thunk.h");
 
+struct name {
+    void (*freed)(void); /* as a record has it first */
+    char text[56];
+};
+
+_Static_assert(offsetof(struct name, text) == GATE__THUNK_NAME, "thunk.h");
+
+enum { THUNKS = GATE__THUNK_PAGE / GATE__THUNK_SIZE };
+
+struct block {
+    char code[GATE__THUNK_PAGE];
+    struct entry entries[THUNKS];
+    struct name names[THUNKS];
+};
+
 static const size_t page = GATE__THUNK_PAGE;
 
 static struct gate__lock thunks_lock = GATE__LOCK_INITIAL(GATE__RANK_LEAF);
 static struct entry *free_entries;
 
-/* Where the thunks of freed callbacks lead. */
-static void freed(void) {
-    gate__fatal("gate_callback", "C called a callback that has been freed");
+_Noreturn void gate__thunk_tell_freed(const char *name) {
+    gate__fatal("gate_callback", "C called a callback that has been freed: '%s'", name);
 }
-
-static struct { void (*target)(void); } freed_record = {freed};
 
 static void before_fork(void) {
     gate__lock_hold(&thunks_lock);
@@ -50,21 +66,21 @@ __attribute__((constructor)) static void attend_forks(void) {
 }
 
 static int add_block(void) {
-    void *block;
-    int failed = gate__mem_map(2 * page, "callbacks", &block);
+    void *mapped;
+    int failed = gate__mem_map(sizeof(struct block), "callbacks", &mapped);
     if (failed)
         return failed;
-    memcpy(block, gate__thunk_code, page);
-    failed = gate_mprotect(block, page, PROT_READ | PROT_EXEC);
+    struct block *block = mapped;
+    memcpy(block->code, gate__thunk_code, page);
+    failed = gate_mprotect(block->code, page, PROT_READ | PROT_EXEC);
     if (failed) {
-        gate_munmap(block, 2 * page);
+        gate_munmap(block, sizeof *block);
         return failed;
     }
-    struct entry *entries = (struct entry *)((char *)block + page);
     gate__lock(&thunks_lock);
-    for (size_t i = page / GATE__THUNK_SIZE; i-- > 0;) {
-        entries[i] = (struct entry){&freed_record, free_entries};
-        free_entries = &entries[i];
+    for (size_t i = THUNKS; i-- > 0;) {
+        block->entries[i] = (struct entry){NULL, free_entries};
+        free_entries = &block->entries[i];
     }
     gate__unlock(&thunks_lock);
     return 0;
@@ -81,11 +97,24 @@ static struct entry *take_entry(void *record) {
     return entry;
 }
 
-static struct entry *entry_of(void (*address)(void)) {
-    return (struct entry *)((uintptr_t)address + page);
+static struct block *block_of(void (*address)(void)) {
+    return (struct block *)((uintptr_t)address & ~(uintptr_t)(page - 1));
 }
 
-int gate__thunk_make(void *record, void (**address)(void)) {
+static size_t index_of(void (*address)(void)) {
+    return (uintptr_t)address % page / GATE__THUNK_SIZE;
+}
+
+static void set_name(struct name *name, const char *text) {
+    name->freed = gate__thunk_freed;
+    snprintf(name->text, sizeof name->text, "%s", text ? text : "a callback");
+}
+
+const char *gate__thunk_name(void (*address)(void)) {
+    return block_of(address)->names[index_of(address)].text;
+}
+
+int gate__thunk_make(void *record, const char *name, void (**address)(void)) {
     struct entry *entry;
     while ((entry = take_entry(record)) == NULL) {
         int failed = add_block();
@@ -93,13 +122,16 @@ int gate__thunk_make(void *record, void (**address)(void)) {
             return failed;
     }
     *address = (void (*)(void))((uintptr_t)entry - page);
+    set_name(&block_of(*address)->names[index_of(*address)], name);
     return 0;
 }
 
 void gate__thunk_free(void (*address)(void)) {
-    struct entry *entry = entry_of(address);
+    struct block *block = block_of(address);
+    size_t index = index_of(address);
+    struct entry *entry = &block->entries[index];
     gate__lock(&thunks_lock);
-    entry->record = &freed_record;
+    entry->record = &block->names[index];
     entry->next = free_entries;
     free_entries = entry;
     gate__unlock(&thunks_lock);

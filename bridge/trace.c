@@ -35,9 +35,10 @@ static void tell(const struct gate__call *call, uint64_t nanoseconds, const char
 }
 
 void gate__trace_run(void *data) {
-    const struct gate__call *call = data;
+    const struct gate__traced *traced = data;
+    const struct gate__call *call = traced->call;
     uint64_t before = gate__os_now();
-    gate__call_run(data);
+    traced->fn(traced->call);
     uint64_t elapsed = gate__os_now() - before;
     if (gate__settings.calltrace)
         tell(call, elapsed, "took ");

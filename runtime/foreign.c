@@ -128,10 +128,11 @@ void gate__foreign_call_blocking(gate_m *m, void (*fn)(void *), void *arg) {
         gate__foreign_leave(m);
 }
 
-/* The crossings for calls in registers order nothing but by membarrier, and tell a sanitizer nothing: where that is not
- * enough, no stack pointer is above a task's floor. */
+/* The crossings for calls in registers order nothing but by membarrier, and tell a sanitizer nothing, nor whoever traces
+ * calls: where that is not enough, no stack pointer is above a task's floor. */
 void *gate__foreign_floor(void *base) {
-    bool enough = !gate__foreign_exchange && !gate__switch_notices.anybody;
+    bool traces = gate__settings.calltrace | gate__settings.leaf;
+    bool enough = !gate__foreign_exchange && !gate__switch_notices.anybody && !traces;
     return enough ? base : (void *)UINTPTR_MAX;
 }
 
@@ -210,7 +211,19 @@ void gate__foreign_leave_slow(gate_m *m) {
         gate__sched_resume(m);
 }
 
-bool gate__foreign_come_in(gate_m *m) {
+/* Waits for a slot, unless none comes by deadline: then the thread is outside again. */
+static bool wait_outside(gate_m *m, uint64_t deadline) {
+    bool came = true;
+    if (deadline == GATE__TIMER_NEVER)
+        gate__sched_wait_for_slot(m);
+    else
+        came = gate__sched_wait_for_slot_until(m, deadline);
+    if (!came)
+        atomic_store(&m->status, GATE__M_OUTSIDE);
+    return came;
+}
+
+int gate__foreign_come_in(gate_m *m, uint64_t deadline) {
     gate_runtime *runtime = m->runtime;
     gate__lock(&runtime->lock);
     bool stopped = atomic_load(&runtime->stopping);
@@ -219,9 +232,9 @@ bool gate__foreign_come_in(gate_m *m) {
     bool waits = !stopped && !gate__sched_take_idle(m);
     gate__unlock(&runtime->lock);
     if (stopped)
-        return false;
-    if (waits)
-        gate__sched_wait_for_slot(m);
+        return -ECANCELED;
+    if (waits && !wait_outside(m, deadline))
+        return -EBUSY;
     if (m->adopted && !m->announced) {
         m->announced = true;
         if (runtime->config.hooks.thread_adopt)
@@ -230,7 +243,7 @@ bool gate__foreign_come_in(gate_m *m) {
     }
     if (!waits)
         gate__sched_resume(m);
-    return true;
+    return 0;
 }
 
 void gate__foreign_go_out(gate_m *m) {

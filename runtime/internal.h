@@ -297,20 +297,21 @@ enum gate__task_state {
 };
 
 struct gate_task {
-    void *sp;    /* valid while its M is on the system stack, or the task is off its M */
-    void *floor; /* from above it, on its own stack, calls in registers may be made: foreign.c */
+    void *sp;                    /* valid while its M is on the system stack, or the task is off its M */
+    void *floor;                 /* from above it, on its own stack, calls in registers may be made: foreign.c */
+    void *call;                  /* the bridge's: its innermost foreign call */
+    _Atomic(const char *) where; /* what it is parked for, or the function it is calling */
     _Atomic uint32_t state;
     gate_m *bound;   /* the M that alone may run it, or NULL */
     gate_m *home;    /* the same, when it isn't pinned: it has asked for the main thread, or NULL */
     gate_task *next; /* in a queue */
     gate_runtime *runtime;
-    _Atomic(gate_m *) on;        /* the M that runs it, or has it in a call; for whoever lists tasks */
-    struct gate__stack stack;    /* base NULL for a root task */
-    _Atomic(const char *) where; /* what it is parked for, or the function it is calling */
-    void *call;                  /* the bridge's: its innermost foreign call */
-    int call_errno;              /* the bridge's: errno of its last foreign call */
-    _Atomic bool in_leaf;        /* the bridge's: it is in a call that its M's status doesn't tell of */
-    gate_trap *trap;             /* guard.c's: the last in its guarded calls; NULL until it makes one */
+    _Atomic(gate_m *) on;     /* the M that runs it, or has it in a call; for whoever lists tasks */
+    struct gate__stack stack; /* base NULL for a root task */
+    void *arrival;            /* the bridge's: the callback whose handler runs */
+    int call_errno;           /* the bridge's: errno of its last foreign call */
+    _Atomic bool in_leaf;     /* the bridge's: it is in a call that its M's status doesn't tell of */
+    gate_trap *trap;          /* guard.c's: the last in its guarded calls; NULL until it makes one */
     _Atomic(void *) host;
     gate_task_main main; /* NULL for a root task */
     void *argument;
@@ -327,6 +328,9 @@ struct gate_task {
 };
 
 _Static_assert(offsetof(gate_task, sp) == GATE__TASK_SP, "layout.h");
+_Static_assert(offsetof(gate_task, floor) == GATE__TASK_FLOOR, "layout.h");
+_Static_assert(offsetof(gate_task, call) == GATE__TASK_CALL, "layout.h");
+_Static_assert(offsetof(gate_task, where) == GATE__TASK_WHERE, "layout.h");
 
 /* A root task for m, and its end. NULL without memory. [any] */
 gate_task *gate__task_make_root(gate_m *m);
@@ -436,6 +440,18 @@ _Static_assert(offsetof(gate_m, tick) == GATE__M_TICK, "layout.h");
 _Static_assert(offsetof(gate_m, slot) == GATE__M_SLOT, "layout.h");
 _Static_assert(offsetof(gate_m, error_number) == GATE__M_ERROR_NUMBER, "layout.h");
 
+/* What is the thread's own: gate__m_current. */
+struct gate__thread {
+    gate_m *m; /* the current one: gate__m */
+    int *plain_errno;
+    int *error_number;
+};
+
+_Static_assert(offsetof(struct gate__thread, plain_errno) == GATE__THREAD_PLAIN, "layout.h");
+_Static_assert(offsetof(struct gate__thread, error_number) == GATE__THREAD_ERRNO, "layout.h");
+
+/* On a thread that runs no task: has calls by frame find errno themselves from now on, as long as it has no M. [any] */
+void gate__m_note_errno(void);
 /* The M that gate__m gives, once the thread's Ms of runtimes that have stopped are dropped. [any] */
 gate_m *gate__m_known(void);
 /* The first of the thread's Ms, linked by thread_next; NULL if it has none. [any] */
@@ -604,6 +620,9 @@ _Noreturn void gate__sched_exit(gate_m *m);
 /* Waits for a slot for the running task, which goes on then, perhaps on another thread.
  * [task, no slot] */
 void gate__sched_wait_for_slot(gate_m *m);
+/* The same for the root task of a thread that was outside, until deadline; false if none has come by then.
+ * [task, no slot] */
+bool gate__sched_wait_for_slot_until(gate_m *m, uint64_t deadline);
 /* Takes the slot away from its M, under the runtime's lock. */
 struct gate__slot *gate__sched_detach(gate_m *m);
 /* Takes a slot that is idle, under the runtime's lock; false if none is. */
@@ -732,8 +751,8 @@ void gate__foreign_call_blocking(gate_m *m, void (*fn)(void *), void *arg);
 /* What a call in registers is made of. One that keeps its slot for sure is no call to the hand-off. */
 struct gate__frame {
     void (*function)(void);
-    uint64_t *cells;       /* as the shape needs: arch.h */
-    size_t stack_count;    /* of the cells, those for the stack */
+    uint64_t *cells;    /* as the shape needs: arch.h */
+    size_t stack_count; /* of the cells, those for the stack */
     enum gate__shape shape;
     bool keeps_slot;
 };
@@ -779,8 +798,9 @@ static inline struct gate__returned gate__foreign_call_pair(gate_m *m, void (*fu
     return (keeps_slot ? gate__arch_keep_pair : gate__arch_cross_pair)(a, b, m, function);
 }
 
-/* A thread outside starts interpreter code; false when the runtime has stopped. [task, no slot] */
-bool gate__foreign_come_in(gate_m *m);
+/* A thread outside starts interpreter code. -ECANCELED when the runtime has stopped, -EBUSY when no slot has become free by
+ * deadline. [task, no slot] */
+int gate__foreign_come_in(gate_m *m, uint64_t deadline);
 /* It goes back outside. [task, slot] */
 void gate__foreign_go_out(gate_m *m);
 
@@ -795,6 +815,8 @@ struct gate__timers {
     gate_task *first; /* whose time comes first */
 };
 
+/* The time so many nanoseconds from now; never, if that is beyond the clock. [any] */
+uint64_t gate__timer_after(uint64_t nanoseconds);
 /* Wakes task with GATE__WAKE_TIMER at deadline, unless that is cancelled. [task, slot] */
 void gate__timer_set(gate_task *task, uint64_t deadline);
 /* Cancels it; false if the wake has been given already. [task, slot] */

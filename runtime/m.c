@@ -25,12 +25,19 @@
 #include "runtime/internal.h"
 #include "runtime/os/os.h"
 
-extern _Thread_local gate_m *gate__m_current __attribute__((tls_model("initial-exec"))); /* read by gate__m */
-_Thread_local gate_m *gate__m_current;
+/* Read by gate__m, and by bridge/arch. */
+extern _Thread_local struct gate__thread gate__m_current __attribute__((tls_model("initial-exec")));
+_Thread_local struct gate__thread gate__m_current;
 static _Thread_local gate_m *of_thread __attribute__((tls_model("initial-exec"))); /* all of its Ms */
 
 static __attribute__((noinline)) void set_current(gate_m *m) {
-    gate__m_current = m;
+    gate__m_current.m = m;
+    gate__m_current.plain_errno = NULL;
+}
+
+void gate__m_note_errno(void) {
+    gate__m_current.error_number = &errno;
+    gate__m_current.plain_errno = gate__m_current.m ? NULL : &errno;
 }
 
 gate_m *gate__m_of_thread(void) {
@@ -59,7 +66,7 @@ static void check_end(gate_m *m) {
 /* Tells the host that an adopted thread ends. */
 static void announce_end(gate_m *m) {
     gate_runtime *runtime = m->runtime;
-    if (m->announced && runtime->config.hooks.thread_drop && gate__foreign_come_in(m)) {
+    if (m->announced && runtime->config.hooks.thread_drop && !gate__foreign_come_in(m, GATE__TIMER_NEVER)) {
         m->root->call = NULL; /* outside, the thread may have ended in one */
         runtime->config.hooks.thread_drop(runtime->config.host, m->root);
         gate__foreign_go_out(m);

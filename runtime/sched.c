@@ -64,6 +64,22 @@ static inline gate_task *remove_first(struct gate__queue *queue) {
     return task;
 }
 
+/* Takes task out of the midst; false if it isn't there. */
+static bool remove_from(struct gate__queue *queue, const gate_task *task) {
+    gate_task **link = &queue->head, *before = NULL;
+    while (*link && *link != task) {
+        before = *link;
+        link = &before->next;
+    }
+    if (!*link)
+        return false;
+    *link = task->next;
+    if (!*link)
+        queue->tail = before;
+    atomic_fetch_sub_explicit(&queue->count, 1, memory_order_relaxed);
+    return true;
+}
+
 /* The runtime's queue, from which anybody may take */
 
 static void push_global(gate_runtime *runtime, gate_task *task) {
@@ -601,18 +617,21 @@ static void run_guest(gate_m *m, gate_task *guest) {
         gate__sched_hand_on(slot);
 }
 
-static void wait_here(gate_m *m) {
-    gate_task *task = m->task;
-    atomic_store_explicit(&task->on, NULL, memory_order_relaxed);
-    for (;;) {
-        gate__semaphore_wait(&m->wake);
-        gate_task *given = m->given;
-        gate__assert(m->slot && given);
-        m->given = NULL;
-        if (given == task)
-            break;
+/* Runs what m was given, unless it is its own task: whether it is. */
+static bool take_given(gate_m *m) {
+    gate_task *given = m->given;
+    gate__assert(m->slot && given);
+    m->given = NULL;
+    if (given != m->task)
         run_guest(m, given);
-    }
+    return given == m->task;
+}
+
+static void wait_here(gate_m *m) {
+    atomic_store_explicit(&m->task->on, NULL, memory_order_relaxed);
+    do {
+        gate__semaphore_wait(&m->wake);
+    } while (!take_given(m));
     gate__sched_resume(m);
 }
 
@@ -706,6 +725,35 @@ void gate__sched_wait_for_slot(gate_m *m) {
     } else {
         leave(m, GATE__LEAVE_CALL, NULL);
     }
+}
+
+/* Takes m's task back from the queue; false if somebody has picked it already. The lock also orders what he does for
+ * ThreadSanitizer, which doesn't know the semaphore's wait with a deadline. */
+static bool withdraw(gate_m *m) {
+    gate_runtime *runtime = m->runtime;
+    gate__lock(&runtime->ready_lock);
+    bool withdrawn = remove_from(&runtime->ready, m->task);
+    gate__unlock(&runtime->ready_lock);
+    gate__lock(&runtime->lock);
+    if (withdrawn)
+        m->waits_for = NULL;
+    gate__unlock(&runtime->lock);
+    return withdrawn;
+}
+
+bool gate__sched_wait_for_slot_until(gate_m *m, uint64_t deadline) {
+    gate__assert(!m->slot && m->task == m->root);
+    begin_wait(m);
+    push_global(m->runtime, m->task);
+    wake(m->runtime, NULL);
+    bool came = gate__semaphore_wait_until(&m->wake, deadline);
+    if (withdraw(m))
+        return false;
+    if (!came)
+        gate__semaphore_wait(&m->wake);
+    take_given(m);
+    gate__sched_resume(m);
+    return true;
 }
 
 /* Workers */

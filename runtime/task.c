@@ -123,6 +123,7 @@ static void set_up(gate_task *task, gate_runtime *runtime, const struct gate_tas
     task->next = NULL;
     task->runtime = runtime;
     task->call = NULL;
+    task->arrival = NULL;
     task->call_errno = 0;
     task->trap = NULL;
     task->timer_link = NULL;
@@ -365,24 +366,18 @@ void gate_task_park(const char *why) {
     gate__sched_park(gate__task_running("gate_task_park"), GATE__WAKE_HOST, why);
 }
 
-/* The time in so many nanoseconds; never, if that is beyond the clock. */
-static uint64_t time_in(uint64_t nanoseconds) {
-    uint64_t now = gate__os_now();
-    return nanoseconds < GATE__TIMER_NEVER - now ? now + nanoseconds : GATE__TIMER_NEVER;
-}
-
 void gate_task_sleep(uint64_t nanoseconds) {
     gate_m *m = gate__task_running("gate_task_sleep");
     if (nanoseconds == 0)
         return;
-    gate__timer_set(m->task, time_in(nanoseconds));
+    gate__timer_set(m->task, gate__timer_after(nanoseconds));
     gate__sched_park(m, GATE__WAKE_TIMER, "sleep");
 }
 
 int gate_task_park_for(const char *why, uint64_t nanoseconds) {
     gate_m *m = gate__task_running("gate_task_park_for");
     gate_task *task = m->task;
-    gate__timer_set(task, time_in(nanoseconds));
+    gate__timer_set(task, gate__timer_after(nanoseconds));
     gate__sched_park(m, GATE__WAKE_HOST | GATE__WAKE_TIMER, why);
     if (gate__timer_cancel(task))
         return 0;

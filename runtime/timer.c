@@ -62,6 +62,11 @@ static void take_out(struct gate__timers *timers, gate_task *task) {
     put(&timers->first, first ? children : meld(timers->first, children));
 }
 
+uint64_t gate__timer_after(uint64_t nanoseconds) {
+    uint64_t now = gate__os_now();
+    return nanoseconds < GATE__TIMER_NEVER - now ? now + nanoseconds : GATE__TIMER_NEVER;
+}
+
 void gate__timer_set(gate_task *task, uint64_t deadline) {
     struct gate__timers *timers = &task->runtime->timers;
     task->deadline = deadline;

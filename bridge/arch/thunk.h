@@ -7,10 +7,15 @@
 #define GATE__THUNK_PAGE 4096 /* bytes of code, and of the data behind it */
 #define GATE__THUNK_SIZE 16   /* bytes of a thunk, and of its entry in the data */
 
+#define GATE__THUNK_NAME 8 /* in the record of one that has been freed: its name */
+
 #ifndef __ASSEMBLER__
 /* A page of thunks that may be copied to any address. The thunk that C calls goes to the address in the
  * first word of its record, with the record in the register of the static chain. */
 extern const char gate__thunk_code[GATE__THUNK_PAGE];
+/* Where those that have been freed go, and who it tells. */
+void gate__thunk_freed(void);
+_Noreturn void gate__thunk_tell_freed(const char *name);
 #endif
 
 #endif

@@ -43,8 +43,8 @@ int main(void) {
     gate_error error;
     gate_signature *compares = parse("int (const void *, const void *)");
     gate_signature *sorts = parse("void (void *, size_t, size_t, int (*)(const void *, const void *))");
-    if (gate_runtime_start(NULL, &runtime, &error) ||
-        gate_callback_make(runtime, compares, compare, NULL, &comparator, &error)) {
+    struct gate_callback_config config = {.signature = compares, .handler = compare, .name = "the comparison"};
+    if (gate_runtime_start(NULL, &runtime, &error) || gate_callback_make(runtime, &config, &comparator, &error)) {
         fprintf(stderr, "%s\n", error.message);
         return 1;
     }

@@ -81,7 +81,8 @@ static int module_callback(lua_State *L) {
     value_check_signature(L, callback->signature);
     lua_pushvalue(L, -1);
     keep_callback(L, callback);
-    if (gate_callback_make(runtime, callback->signature, handle, callback, &callback->callback, &error)) {
+    struct gate_callback_config config = {.signature = callback->signature, .handler = handle, .host = callback};
+    if (gate_callback_make(runtime, &config, &callback->callback, &error)) {
         lua_pushnil(L);
         keep_callback(L, callback);
         return luaL_error(L, "%s", error.message);

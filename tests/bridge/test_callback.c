@@ -176,16 +176,34 @@ static int errno_around(int_to_int callback, int number) {
     return errno;
 }
 
-static void *keep_errno(void *unused) {
-    gate_callback *callback = make_callback(host, int_int, spoil_errno, NULL);
+static int set_errno_for_c(void *number, void *result, void *const arguments[]) {
+    (void)arguments;
+    *(int *)result = 0;
+    gate_callback_set_errno((int)(intptr_t)number);
+    gate_task_yield();
+    return 0;
+}
+
+/* What C finds in errno, which was EXDEV, behind a callback. */
+static int errno_behind(gate_handler handler, void *data) {
+    gate_callback *callback = make_callback(host, int_int, handler, data);
     gate_function function = {.signature = takes_callback, .address = address_of(errno_around), .name = "errno_around"};
     void (*address)(void) = gate_callback_address(callback);
     int number = EXDEV, result = 0;
     void *arguments[] = {&address, &number};
     cr_assert_eq(gate_call(&function, &result, arguments), 0);
-    cr_assert_eq(result, EXDEV);
-    cr_assert_eq(gate_errno(), EXDEV);
+    cr_assert_eq(gate_errno(), result);
     gate_callback_free(callback);
+    return result;
+}
+
+static void *keep_errno(void *unused) {
+    cr_assert_eq(errno_behind(spoil_errno, NULL), EXDEV);
+    return unused;
+}
+
+static void *change_errno(void *unused) {
+    cr_assert_eq(errno_behind(set_errno_for_c, (void *)ERANGE), ERANGE);
     return unused;
 }
 
@@ -193,6 +211,23 @@ Test(callback, leaves_c_its_errno) {
     set_up(1);
     join(spawn("errno", keep_errno, NULL));
     tear_down();
+}
+
+Test(callback, may_set_cs_errno) {
+    set_up(1);
+    join(spawn("errno", change_errno, NULL));
+    change_errno(NULL);
+    tear_down();
+}
+
+static void set_errno_outside(void *unused) {
+    (void)unused;
+    set_up(1);
+    gate_callback_set_errno(EDOM);
+}
+
+Test(callback, sets_no_errno_outside_a_handler) {
+    cr_assert_dies_with(set_errno_outside, NULL, "gate_callback_set_errno: called outside a handler");
 }
 
 static int see_self(void *unused, void *result, void *const arguments[]) {
@@ -299,14 +334,6 @@ Test(callback, from_threads_that_the_runtime_never_saw_take_turns_with_the_slot)
     tear_down();
 }
 
-static int reported;
-
-static void note_failure(void *unused, gate_task *root, int status) {
-    (void)unused;
-    cr_assert_eq(root, gate_task_current());
-    reported = status;
-}
-
 static void *call_once_from_outside(void *callback) {
     int_to_int function = (int_to_int)gate_callback_address(callback);
     return (void *)(intptr_t)function(1);
@@ -318,6 +345,111 @@ static int run_one_thread(gate_callback *callback) {
     pthread_create(&thread, NULL, call_once_from_outside, callback);
     pthread_join(thread, &result);
     return (int)(intptr_t)result;
+}
+
+/* All slots taken: this test has the only one, in interpreter code. */
+
+enum { REFUSED = 77 };
+
+static gate_callback *make_refusing(uint64_t patience) {
+    int refusal = REFUSED;
+    struct gate_callback_config config = {.signature = int_int,
+                                          .handler = count_plainly,
+                                          .refusal = &refusal,
+                                          .busy = GATE_BUSY_REFUSES,
+                                          .patience = patience};
+    gate_callback *callback = NULL;
+    cr_assert_eq(gate_callback_make(host, &config, &callback, NULL), 0);
+    return callback;
+}
+
+Test(callback, from_a_thread_that_finds_no_slot_is_refused_at_once_or_when_its_patience_ends) {
+    set_up(1);
+    gate_callback *callbacks[] = {make_refusing(0), make_refusing(20 * 1000 * 1000)};
+    plain_count = 0;
+    for (uint64_t i = 0; i < 2; i++) {
+        uint64_t before = gate__os_now();
+        cr_assert_eq(run_one_thread(callbacks[i]), REFUSED);
+        cr_assert_geq(gate__os_now() - before, i * 20 * 1000 * 1000);
+        cr_assert_eq(gate_callback_free(callbacks[i]), 0);
+    }
+    cr_assert_eq(plain_count, 0);
+    tear_down();
+}
+
+Test(callback, from_a_thread_that_finds_a_slot_in_time_is_not_refused) {
+    set_up(1);
+    gate_callback *patient = make_refusing(60 * 1000ull * 1000 * 1000);
+    void *result = NULL;
+    pthread_t thread;
+    plain_count = 0;
+    pthread_create(&thread, NULL, call_once_from_outside, patient);
+    usleep(10 * 1000);
+    cr_assert_eq(plain_count, 0);
+    wait_until((block_ms(1), plain_count == 1));
+    pthread_join(thread, &result);
+    cr_assert_eq((int)(intptr_t)result, 2);
+    cr_assert_eq(gate_callback_free(patient), 0);
+    tear_down();
+}
+
+enum { HURRIED = 300 };
+static _Atomic int refused_count, let_in;
+
+static void *call_in_a_hurry(void *callback) {
+    int_to_int function = (int_to_int)gate_callback_address(callback);
+    for (int i = 0; i < HURRIED; i++) {
+        int result = function(i);
+        cr_assert(result == REFUSED || result == i + 1);
+        atomic_fetch_add(result == i + 1 ? &let_in : &refused_count, 1);
+    }
+    return NULL;
+}
+
+static void *yield_and_block(void *threads_left) {
+    while (atomic_load((_Atomic int *)threads_left) > 0) {
+        for (int i = 0; i < 100; i++)
+            gate_task_yield();
+        block_ms(0);
+    }
+    return NULL;
+}
+
+static _Atomic int hurried_left;
+
+static void *hurry(void *callback) {
+    call_in_a_hurry(callback);
+    atomic_fetch_sub(&hurried_left, 1);
+    return NULL;
+}
+
+Test(callback, of_threads_whose_patience_ends_while_they_are_given_a_slot_none_is_lost) {
+    set_up(1);
+    gate_callback *callback = make_refusing(30 * 1000);
+    gate_task *tasks[3];
+    pthread_t threads[4];
+    atomic_store(&refused_count, 0);
+    atomic_store(&let_in, 0);
+    atomic_store(&hurried_left, 4);
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, hurry, callback);
+    for (int i = 0; i < 3; i++)
+        tasks[i] = spawn("busy", yield_and_block, &hurried_left);
+    for (int i = 0; i < 3; i++)
+        join(tasks[i]);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    cr_assert_eq(atomic_load(&refused_count) + atomic_load(&let_in), 4 * HURRIED);
+    cr_assert_eq(gate_callback_free(callback), 0);
+    tear_down();
+}
+
+static int reported;
+
+static void note_failure(void *unused, gate_task *root, int status) {
+    (void)unused;
+    cr_assert_eq(root, gate_task_current());
+    reported = status;
 }
 
 Test(callback, a_failure_on_a_thread_of_cs_own_goes_to_the_host_and_c_gets_zero) {
@@ -392,7 +524,8 @@ static void call_in_a_runtime_that_is_gone(void *unused) {
 }
 
 Test(callback, of_a_runtime_that_a_fork_has_left_behind_is_fatal) {
-    cr_assert_dies_with(call_in_a_runtime_that_is_gone, NULL, "gate_callback: called after its runtime was stopped");
+    cr_assert_dies_with(call_in_a_runtime_that_is_gone, NULL,
+                        "gate_callback: 'a callback' was called after its runtime was stopped");
 }
 
 /* Lifetime */
@@ -418,9 +551,15 @@ Test(callback, without_a_handler_a_signature_or_a_runtime_is_einval) {
     set_up(1);
     gate_callback *callback = NULL;
     gate_error error;
-    cr_assert_eq(gate_callback_make(host, int_int, NULL, NULL, &callback, &error), -EINVAL);
-    cr_assert_eq(gate_callback_make(host, NULL, twice, NULL, &callback, &error), -EINVAL);
-    cr_assert_eq(gate_callback_make(NULL, int_int, twice, NULL, &callback, &error), -EINVAL);
+    cr_assert_eq(gate_callback_make(host, &(struct gate_callback_config){.signature = int_int, .handler = NULL},
+                                    &callback, &error),
+                 -EINVAL);
+    cr_assert_eq(gate_callback_make(host, &(struct gate_callback_config){.signature = NULL, .handler = twice},
+                                    &callback, &error),
+                 -EINVAL);
+    cr_assert_eq(gate_callback_make(NULL, &(struct gate_callback_config){.signature = int_int, .handler = twice},
+                                    &callback, &error),
+                 -EINVAL);
     cr_assert_null(callback);
     tear_down();
 }
@@ -444,7 +583,7 @@ static void call_after_stop(void *unused) {
 }
 
 Test(callback, called_after_the_stop_is_fatal) {
-    cr_assert_dies_with(call_after_stop, NULL, "gate_callback: called after its runtime was stopped");
+    cr_assert_dies_with(call_after_stop, NULL, "gate_callback: 'a callback' was called after its runtime was stopped");
 }
 
 Test(callback, no_page_is_writable_and_executable_while_callbacks_live) {

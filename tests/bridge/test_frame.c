@@ -5,19 +5,28 @@
 
 #include "tests/support/bridge.h"
 
+/* MemorySanitizer has none. */
+static bool has_frames(void) {
+    gate_signature *signature = parse("void (void)");
+    size_t size = gate_frame_size(signature);
+    gate_signature_free(signature);
+    return size > 0;
+}
+
 /* On this thread without a runtime, and from a task. */
 static void both_ways(gate_task_main body) {
+    if (!has_frames())
+        return;
     body(NULL);
     run_task(body, NULL);
 }
 
-static gate_frame *make_frame(const gate_signature *signature) {
-    size_t size = gate_frame_size(signature);
+static gate_frame *make_frame(const gate_function *function) {
+    size_t size = gate_frame_size(function->signature);
     gate_frame *frame = aligned_alloc(16, (size + 15) / 16 * 16);
     cr_assert_geq(size, sizeof *frame);
     memset(frame, 0x5a, size);
-    frame->error_number = 0;
-    frame->result = NULL;
+    cr_assert_eq(gate_frame_init(frame, function), 0);
     return frame;
 }
 
@@ -37,12 +46,12 @@ static int subtract(int a, int b) {
 
 static void *call_with_words(void *unused) {
     gate_function function = make_function("int (int, int)", address_of(subtract), "subtract");
-    gate_frame *frame = make_frame(function.signature);
+    gate_frame *frame = make_frame(&function);
     for (int i = 0; i < 3; i++) {
         int result = 0;
         write_word(function.signature, frame, 0, -40 - i);
         write_word(function.signature, frame, 1, 2);
-        cr_assert_eq(gate_call_frame(&function, frame), 0);
+        cr_assert_eq(gate_call_frame(frame), 0);
         gate_frame_get(function.signature, frame, &result);
         cr_assert_eq(result, -42 - i);
     }
@@ -61,13 +70,13 @@ static double weigh(double a, int b, float c) {
 
 static void *call_with_doubles(void *unused) {
     gate_function function = make_function("double (double, int, float)", address_of(weigh), "weigh");
-    gate_frame *frame = make_frame(function.signature);
+    gate_frame *frame = make_frame(&function);
     double a = 0.5, result = 0;
     float c = 2.5F;
     memcpy((char *)frame + place_of(function.signature, 0).at, &a, sizeof a);
     write_word(function.signature, frame, 1, 4);
     memcpy((char *)frame + place_of(function.signature, 2).at, &c, sizeof c);
-    cr_assert_eq(gate_call_frame(&function, frame), 0);
+    cr_assert_eq(gate_call_frame(frame), 0);
     memcpy(&result, (char *)frame + place_of(function.signature, GATE_RESULT).at, sizeof result);
     cr_assert_eq(result, 10.5);
     free(frame);
@@ -91,14 +100,14 @@ static struct mixed swap(struct mixed a, struct mixed b) {
 static void *call_with_structs(void *unused) {
     gate_function function =
         make_function("struct m { double x; int i; } (struct m, struct m)", address_of(swap), "swap");
-    gate_frame *frame = make_frame(function.signature);
+    gate_frame *frame = make_frame(&function);
     struct mixed a = {1.5, 10}, b = {2.5, 20}, result;
     struct gate_place places[2];
     gate_frame_put(function.signature, frame, 0, &a);
     cr_assert_eq(gate_frame_places(function.signature, 1, places), 2);
     for (int i = 0; i < 2; i++)
         memcpy((char *)frame + places[i].at, (char *)&b + places[i].offset, places[i].size);
-    cr_assert_eq(gate_call_frame(&function, frame), 0);
+    cr_assert_eq(gate_call_frame(frame), 0);
     gate_frame_get(function.signature, frame, &result);
     cr_assert_eq(result.x, 2.5);
     cr_assert_eq(result.i, 10);
@@ -125,16 +134,16 @@ static void *call_with_memory(void *unused) {
     gate_function function = make_function("struct large { long values[5]; } "
                                            "(struct large, long, long, long, long, long, long)",
                                            address_of(add_to_all), "add_to_all");
-    gate_frame *frame = make_frame(function.signature);
+    gate_frame *frame = make_frame(&function);
     struct large large = {{1, 2, 3, 4, 5}}, result = {{0}};
     struct gate_place places[2];
     gate_frame_put(function.signature, frame, 0, &large);
     for (size_t i = 1; i < 7; i++)
         write_word(function.signature, frame, i, 10);
-    cr_assert_eq(gate_call_frame(&function, frame), -EINVAL, "there is no room for the result");
+    cr_assert_eq(gate_call_frame(frame), -EINVAL, "there is no room for the result");
     frame->result = &result;
     cr_assert_eq(gate_frame_places(function.signature, GATE_RESULT, places), 0);
-    cr_assert_eq(gate_call_frame(&function, frame), 0);
+    cr_assert_eq(gate_call_frame(frame), 0);
     for (int i = 0; i < 5; i++)
         cr_assert_eq(result.values[i], i + 61);
     free(frame);
@@ -151,12 +160,11 @@ static long double _Complex turn(long double _Complex z) {
 }
 
 static void *call_with_x87(void *unused) {
-    gate_function function =
-        make_function("long double _Complex (long double _Complex)", address_of(turn), "turn");
-    gate_frame *frame = make_frame(function.signature);
+    gate_function function = make_function("long double _Complex (long double _Complex)", address_of(turn), "turn");
+    gate_frame *frame = make_frame(&function);
     long double _Complex z = 3, result = 0;
     gate_frame_put(function.signature, frame, 0, &z);
-    cr_assert_eq(gate_call_frame(&function, frame), 0);
+    cr_assert_eq(gate_call_frame(frame), 0);
     gate_frame_get(function.signature, frame, &result);
     cr_assert_eq(cimagl(result), 3.0L);
     cr_assert_eq(creall(result), 0.0L);
@@ -177,17 +185,16 @@ static int exchange_errno(int number) {
 
 static void *call_for_errno(void *unused) {
     gate_function function = make_function("int (int)", address_of(exchange_errno), "exchange_errno");
-    gate_frame *frame = make_frame(function.signature);
+    gate_frame *frame = make_frame(&function);
     int before = -1;
     for (int class = GATE_CALL_DEFAULT; class <= GATE_CALL_BLOCKING; class ++) {
-        function.call_class = (enum gate_call_class)class;
+        function.call_class = (enum gate_call_class) class;
         frame->error_number = ERANGE;
         write_word(function.signature, frame, 0, EDOM);
-        cr_assert_eq(gate_call_frame(&function, frame), 0);
+        cr_assert_eq(gate_call_frame(frame), 0);
         gate_frame_get(function.signature, frame, &before);
         cr_assert_eq(before, ERANGE);
         cr_assert_eq(frame->error_number, EDOM);
-        cr_assert_eq(gate_errno(), EDOM);
     }
     free(frame);
     free_function(function);
@@ -205,7 +212,7 @@ Test(frame, more_arguments_than_it_takes_have_none) {
     gate_function function = make_function(strcat(text, ")"), address_of(subtract), "of many");
     gate_frame frame = {0};
     cr_assert_eq(gate_frame_size(function.signature), 0);
-    cr_assert_eq(gate_call_frame(&function, &frame), -ENOTSUP);
+    cr_assert_eq(gate_frame_init(&frame, &function), -ENOTSUP);
     free_function(function);
 }
 
@@ -222,10 +229,10 @@ static void *call_a_failing_one(void *unused) {
     gate_function function = make_function("int (int (*)(int), int)", address_of(call_back), "call_back");
     gate_signature *signature = parse("int (int)");
     gate_callback *callback = make_callback(gate__m()->runtime, signature, fail_with_seven, NULL);
-    gate_frame *frame = make_frame(function.signature);
+    gate_frame *frame = make_frame(&function);
     write_word(function.signature, frame, 0, (int64_t)(uintptr_t)gate_callback_address(callback));
     write_word(function.signature, frame, 1, 1);
-    cr_assert_eq(gate_call_frame(&function, frame), 7);
+    cr_assert_eq(gate_call_frame(frame), 7);
     cr_assert_eq(gate_callback_free(callback), 0);
     gate_signature_free(signature);
     free(frame);
@@ -234,5 +241,6 @@ static void *call_a_failing_one(void *unused) {
 }
 
 Test(frame, a_handlers_status_is_returned_by_its_call) {
-    run_task(call_a_failing_one, NULL);
+    if (has_frames())
+        run_task(call_a_failing_one, NULL);
 }

@@ -14,7 +14,7 @@ static gate_runtime *runtime;
 static gate_function outer, middle, inner;
 
 __attribute__((noinline)) int stop_here(int x);
-__attribute__((noinline)) int c_function(int (*callback)(int), int x, long double unused);
+__attribute__((noinline)) int c_function(int (*callback)(int), int x);
 __attribute__((noinline)) double c_again(int (*callback)(int), double x);
 __attribute__((noinline)) int interpreter_handler(void *host, void *result, void *const arguments[]);
 __attribute__((noinline)) void *interpreter_loop(void *callback);
@@ -26,8 +26,7 @@ int stop_here(int x) {
     return x + 1;
 }
 
-int c_function(int (*callback)(int), int x, long double unused) {
-    (void)unused;
+int c_function(int (*callback)(int), int x) {
     return callback(x) + 1;
 }
 
@@ -51,8 +50,7 @@ int interpreter_handler(void *host, void *result, void *const arguments[]) {
 void *interpreter_loop(void *callback) {
     void (*address)(void) = gate_callback_address(callback);
     int x = 40, result = 0;
-    long double unused = 0;
-    void *arguments[] = {&address, &x, &unused};
+    void *arguments[] = {&address, &x};
     if (gate_call(&outer, &result, arguments))
         abort();
     return (void *)(intptr_t)result;
@@ -76,8 +74,12 @@ int main(void) {
         return 1;
     inner = make_function("int (int)", (void (*)(void))stop_here, "stop_here");
     middle = make_function("double (int (*)(int), double)", (void (*)(void))c_again, "c_again");
-    outer = make_function("int (int (*)(int), int, long double)", (void (*)(void))c_function, "c_function");
-    if (gate_callback_make(runtime, inner.signature, interpreter_handler, &callback, &callback, NULL))
+    outer = make_function("int (int (*)(int), int)", (void (*)(void))c_function, "c_function");
+    outer.call_class = GATE_CALL_BLOCKING; /* the way of calls that need more than a crossing in registers */
+    if (gate_callback_make(runtime,
+                           &(struct gate_callback_config){
+                               .signature = inner.signature, .handler = interpreter_handler, .host = &callback},
+                           &callback, NULL))
         return 1;
     struct gate_task_config config = {.main = interpreter_loop, .argument = callback, .name = "traced"};
     if (gate_task_spawn(runtime, &config, &task) || gate_task_join(task, &result))

@@ -170,7 +170,10 @@ static gate_function make_function(const char *text, void (*address)(void), cons
 
 static gate_callback *make_callback(gate_runtime *runtime, gate_handler handler) {
     gate_callback *callback;
-    require(gate_callback_make(runtime, read_function.signature, handler, NULL, &callback, NULL) == 0, "a callback");
+    require(gate_callback_make(runtime,
+                               &(struct gate_callback_config){.signature = read_function.signature, .handler = handler},
+                               &callback, NULL) == 0,
+            "a callback");
     return callback;
 }
 

@@ -65,7 +65,8 @@ static void call_back(gate_runtime *runtime) {
         failed(error.message, error.code);
         return;
     }
-    int refused = gate_callback_make(runtime, signature, handle, NULL, &callback, &error);
+    int refused = gate_callback_make(runtime, &(struct gate_callback_config){.signature = signature, .handler = handle},
+                                     &callback, &error);
     if (refused) {
         failed(error.message, refused);
         gate_signature_free(signature);

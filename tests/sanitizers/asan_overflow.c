@@ -51,7 +51,9 @@ static void *in_a_callback(void *unused) {
     gate_signature *signature = NULL;
     gate_callback *callback = NULL;
     need(gate_signature_parse("void (void)", &signature, NULL), "gate_signature_parse");
-    need(gate_callback_make(runtime, signature, handle, NULL, &callback, NULL), "gate_callback_make");
+    need(gate_callback_make(runtime, &(struct gate_callback_config){.signature = signature, .handler = handle},
+                            &callback, NULL),
+         "gate_callback_make");
     void (*address)(void) = gate_callback_address(callback);
     call_with("void (void (*)(void))", (void (*)(void))call_back, &address);
     gate_callback_free(callback);

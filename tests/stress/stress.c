@@ -396,8 +396,10 @@ static void prepare(void) {
         (gate_function){.signature = int_int, .address = (void (*)(void))wait_for_child, .name = "wait_for_child"};
     c.fault = (gate_function){
         .signature = int_int, .address = (void (*)(void))fault, .name = "fault", .call_class = GATE_CALL_GUARDED};
-    require(gate_callback_make(runtime, int_int, handle, NULL, &c.callback, NULL) == 0);
-    require(gate_callback_make(other, int_int, handle_in_other, NULL, &c.of_other, NULL) == 0);
+    require(gate_callback_make(runtime, &(struct gate_callback_config){.signature = int_int, .handler = handle},
+                               &c.callback, NULL) == 0);
+    require(gate_callback_make(other, &(struct gate_callback_config){.signature = int_int, .handler = handle_in_other},
+                               &c.of_other, NULL) == 0);
 }
 
 static void run(uint64_t nanoseconds) {

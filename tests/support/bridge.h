@@ -25,9 +25,10 @@ static inline void free_function(gate_function function) {
 
 static inline gate_callback *make_callback(gate_runtime *runtime, const gate_signature *signature, gate_handler handler,
                                            void *host) {
+    struct gate_callback_config config = {.signature = signature, .handler = handler, .host = host};
     gate_callback *callback = NULL;
     gate_error error = {0, ""};
-    cr_assert_eq(gate_callback_make(runtime, signature, handler, host, &callback, &error), 0, "%s", error.message);
+    cr_assert_eq(gate_callback_make(runtime, &config, &callback, &error), 0, "%s", error.message);
     return callback;
 }
 

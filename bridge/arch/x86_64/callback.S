@@ -22,4 +22,22 @@ gate__thunk_code:
     .endr
     .size gate__thunk_code, . - gate__thunk_code
 
+/* void gate__thunk_freed(void)
+ *
+ * Tells the name of the thunk that led here, for ever.
+ *
+ *   in: r10 the record */
+    .text
+GATE__ROUTINE(gate__thunk_freed)
+    endbr64
+    pushq %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset %rbp, -16
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    leaq GATE__THUNK_NAME(%r10), %rdi
+    call gate__thunk_tell_freed
+    hlt
+GATE__END(gate__thunk_freed)
+
 GATE__NO_EXECUTABLE_STACK
