@@ -10,7 +10,7 @@
 #include "bridge/internal.h"
 #include "runtime/arch/arch.h"
 
-enum class {
+enum abi_class {
     NO_CLASS, /* padding, or nothing yet */
     INTEGER,
     SSE,
@@ -25,7 +25,7 @@ enum class {
 enum { EIGHTS = 2, STACK_ALIGNMENT = 16, MOST_LOOKED_AT = 64 };
 
 /* The class of an eight that holds members of both (3.2.3, classification, 4). */
-static enum class merge(enum class a, enum class b) {
+static enum abi_class merge(enum abi_class a, enum abi_class b) {
     if (a == b || b == NO_CLASS)
         return a;
     if (a == NO_CLASS)
@@ -38,19 +38,19 @@ static enum class merge(enum class a, enum class b) {
     return x87 ? MEMORY : SSE;
 }
 
-static void add(enum class classes[EIGHTS], size_t offset, enum class class) {
+static void add(enum abi_class classes[EIGHTS], size_t offset, enum abi_class class) {
     if (offset / 8 < EIGHTS)
         classes[offset / 8] = merge(classes[offset / 8], class);
 }
 
-static void classify_into(const gate_type *type, size_t offset, enum class classes[EIGHTS]);
+static void classify_into(const gate_type *type, size_t offset, enum abi_class classes[EIGHTS]);
 
 /* A vector of a single double, which GCC has in memory. */
 static bool is_one_double(const gate_type *type) {
     return type->kind == GATE_VECTOR && type->size == 8 && type->target->kind == GATE_DOUBLE;
 }
 
-static void classify_scalar(const gate_type *type, size_t offset, enum class classes[EIGHTS]) {
+static void classify_scalar(const gate_type *type, size_t offset, enum abi_class classes[EIGHTS]) {
     switch (type->kind) {
     case GATE_FLOAT16:
     case GATE_FLOAT:
@@ -85,7 +85,7 @@ static void classify_scalar(const gate_type *type, size_t offset, enum class cla
 }
 
 /* The eights that a bit-field has bits in, be it only padding. */
-static void classify_bits(const gate_field *field, size_t offset, enum class classes[EIGHTS]) {
+static void classify_bits(const gate_field *field, size_t offset, enum abi_class classes[EIGHTS]) {
     if (field->bit_width == 0)
         return;
     add(classes, offset, INTEGER);
@@ -93,7 +93,7 @@ static void classify_bits(const gate_field *field, size_t offset, enum class cla
 }
 
 /* In a union GCC takes one, even of no bits, for an integer of the smallest size that has room for it. */
-static void classify_bits_of_union(const gate_field *field, size_t offset, enum class classes[EIGHTS]) {
+static void classify_bits_of_union(const gate_field *field, size_t offset, enum abi_class classes[EIGHTS]) {
     size_t size = 1;
     while (8 * size < field->bit_width)
         size *= 2;
@@ -102,7 +102,7 @@ static void classify_bits_of_union(const gate_field *field, size_t offset, enum 
         add(classes, offset + 8, INTEGER);
 }
 
-static void classify_record(const gate_type *type, size_t offset, enum class classes[EIGHTS]) {
+static void classify_record(const gate_type *type, size_t offset, enum abi_class classes[EIGHTS]) {
     for (size_t i = 0; i < type->count; i++) {
         const gate_field *field = &type->fields[i];
         if (!field->is_bit_field)
@@ -119,14 +119,14 @@ static bool is_record(const gate_type *type) {
 }
 
 /* Of an array of none GCC sees the first element, as far as it lies in the eight that the array begins in. */
-static void classify_none(const gate_type *element, size_t offset, enum class classes[EIGHTS]) {
-    enum class seen[EIGHTS] = {NO_CLASS, NO_CLASS};
+static void classify_none(const gate_type *element, size_t offset, enum abi_class classes[EIGHTS]) {
+    enum abi_class seen[EIGHTS] = {NO_CLASS, NO_CLASS};
     size_t most = is_record(element) ? 8 * EIGHTS - offset % 8 : MOST_LOOKED_AT;
     classify_into(element, offset, seen);
     add(classes, offset, element->size > most || seen[0] == MEMORY ? MEMORY : seen[offset / 8]);
 }
 
-static void classify_array(const gate_type *type, size_t offset, enum class classes[EIGHTS]) {
+static void classify_array(const gate_type *type, size_t offset, enum abi_class classes[EIGHTS]) {
     if (type->count == 0)
         classify_none(type->target, offset, classes);
     for (size_t i = 0; i < type->count && type->count < GATE_COUNT_VARIABLE; i++)
@@ -139,7 +139,7 @@ static bool is_askew(const gate_type *type, size_t offset) {
     return offset % (is_complex ? type->size / 2 : type->size) != 0;
 }
 
-static void classify_into(const gate_type *type, size_t offset, enum class classes[EIGHTS]) {
+static void classify_into(const gate_type *type, size_t offset, enum abi_class classes[EIGHTS]) {
     if (!type->size && offset % 8 == 0)
         return;
     if (is_record(type))
@@ -153,7 +153,7 @@ static void classify_into(const gate_type *type, size_t offset, enum class class
 }
 
 /* The whole of a value, which is in memory if one of its classes is. */
-static void classify(const gate_type *type, enum class classes[EIGHTS]) {
+static void classify(const gate_type *type, enum abi_class classes[EIGHTS]) {
     classes[0] = classes[1] = NO_CLASS;
     if (type->kind == GATE_LDOUBLE_COMPLEX) {
         classes[0] = COMPLEX_X87;
@@ -174,7 +174,7 @@ static void classify(const gate_type *type, enum class classes[EIGHTS]) {
 }
 
 /* How many registers of that class it takes. */
-static unsigned count(const enum class classes[EIGHTS], enum class class) {
+static unsigned count(const enum abi_class classes[EIGHTS], enum abi_class class) {
     return (classes[0] == class) + (classes[1] == class);
 }
 
@@ -182,7 +182,7 @@ static size_t part_size(const gate_type *type, size_t offset) {
     return type->size - offset < 8 ? type->size - offset : 8;
 }
 
-static bool is_in_memory(const enum class classes[EIGHTS]) {
+static bool is_in_memory(const enum abi_class classes[EIGHTS]) {
     return classes[0] >= X87;
 }
 
@@ -202,7 +202,7 @@ static unsigned take_stack(struct gate__abi *abi, const gate_type *type, struct 
 }
 
 /* Gives each eight the next register of its class. */
-static unsigned take_registers(struct gate__abi *abi, const gate_type *type, const enum class classes[EIGHTS],
+static unsigned take_registers(struct gate__abi *abi, const gate_type *type, const enum abi_class classes[EIGHTS],
                                struct gate__part parts[]) {
     unsigned used = 0;
     for (size_t i = 0; i < EIGHTS; i++) {
@@ -218,7 +218,7 @@ static unsigned take_registers(struct gate__abi *abi, const gate_type *type, con
 }
 
 unsigned gate__abi_argument(struct gate__abi *abi, const gate_type *type, struct gate__part parts[]) {
-    enum class classes[EIGHTS];
+    enum abi_class classes[EIGHTS];
     if (type->kind == GATE_UNION && type->record->transparent)
         type = type->fields[0].type;
     if (!type->size)
@@ -230,7 +230,7 @@ unsigned gate__abi_argument(struct gate__abi *abi, const gate_type *type, struct
 }
 
 void gate__abi_result(const gate_type *type, struct gate__result *result) {
-    enum class classes[EIGHTS];
+    enum abi_class classes[EIGHTS];
     struct gate__abi abi = {0, 0, 0};
     classify(type, classes);
     *result = (struct gate__result){.in = GATE__IN_REGISTERS};
