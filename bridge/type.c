@@ -200,7 +200,10 @@ static const gate_type *variant_of(struct gate__reader *r, const gate_type *type
     if (!variant)
         return NULL;
     variant->type.qualifiers = qualifiers;
-    variant->type.alignment = raised_alignment(&variant->type, asked ? asked : type->record->alignment);
+    bool has_alignment = type->kind == GATE_ENUM || type->record->defined;
+    variant->type.alignment = raised_alignment(&variant->type, !has_alignment ? 0
+                                                               : asked        ? asked
+                                                                              : type->record->alignment);
     return &variant->type;
 }
 

@@ -1,4 +1,6 @@
 /* Scopes: what a text declares, how that is found, and that a text is read as a whole or not at all. */
+#include <pthread.h>
+
 #include "tests/support/decls.h"
 
 Test(decls, names_are_found_with_what_they_were_declared_as) {
@@ -103,6 +105,26 @@ Test(decls, a_signature_keeps_what_it_needs_of_its_scope) {
     gate_signature_free(first);
     gate_decls_free(decls);
     gate_decls_free(NULL);
+}
+
+static void *free_signature(void *signature) {
+    cr_assert_str_eq(gate_signature_parameter(signature, 0)->target->tag, "node");
+    gate_signature_free(signature);
+    return NULL;
+}
+
+Test(decls, signatures_of_a_scope_are_freed_by_any_threads) {
+    enum { THREADS = 8 };
+    pthread_t threads[THREADS];
+    gate_decls *decls = read_text("int walk(struct node *);");
+    for (int i = 0; i < THREADS; i++) {
+        gate_signature *signature = NULL;
+        cr_assert_eq(gate_decls_signature(decls, "walk", &signature, NULL), 0);
+        cr_assert_eq(pthread_create(&threads[i], NULL, free_signature, signature), 0);
+    }
+    gate_decls_free(decls);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
 }
 
 Test(decls, what_can_not_be_called_is_a_type_all_the_same) {
