@@ -1,6 +1,7 @@
 /* Scopes: what a text declares, how that is found, and that a text is read as a whole or not at all. */
 #include <pthread.h>
 
+#include "tests/support/compiler.h"
 #include "tests/support/decls.h"
 
 Test(decls, names_are_found_with_what_they_were_declared_as) {
@@ -337,5 +338,49 @@ Test(decls, constants_have_their_types) {
     cr_assert_eq(find(decls, "C")->type->kind, GATE_INT);
     cr_assert_eq(find(decls, "D")->type->kind, GATE_ULONG);
     cr_assert_eq(find(decls, "E")->type->kind, GATE_ULONG);
+    gate_decls_free(decls);
+}
+
+/* Headers of the system */
+
+static void read_header(gate_decls *decls, const char *name) {
+    char include[128];
+    snprintf(include, sizeof include, "#include <%s>\n", name);
+    char *text = run_command("gcc -D_GNU_SOURCE -std=gnu11 -E -x c -", include, false);
+    read_more(decls, text);
+    free(text);
+}
+
+Test(decls, headers_that_include_the_same_ones_are_read_into_one_scope) {
+    static const char *const names[] = {"stdio.h",   "stdlib.h",  "string.h",    "sys/socket.h", "netdb.h",
+                                        "signal.h",  "pthread.h", "math.h",      "complex.h",    "wchar.h",
+                                        "sqlite3.h", "zlib.h",    "immintrin.h", "stdio.h",      "sqlite3.h"};
+    gate_decls *decls = read_text("");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        read_header(decls, names[i]);
+    cr_assert_str_eq(printed(find(decls, "bind")->type), "int (int, const struct sockaddr *restrict, unsigned int)");
+    cr_assert_str_eq(printed(find(decls, "fopen")->type),
+                     "struct _IO_FILE *(const char *restrict, const char *restrict)");
+    cr_assert_str_eq(printed(find(decls, "cpow")->type), "double _Complex (double _Complex, double _Complex)");
+    cr_assert_eq(find(decls, "SOCK_STREAM")->value, 1);
+    cr_assert_eq(type_of(decls, "__m256d")->size, 32);
+    cr_assert_eq(type_of(decls, "pthread_mutex_t")->size, sizeof(pthread_mutex_t));
+    cr_assert_not_null(find(decls, "sqlite3_open")->file);
+    gate_decls_free(decls);
+}
+
+Test(decls, a_declared_function_is_called) {
+    gate_decls *decls = read_text("");
+    gate_signature *signature = NULL;
+    gate_error error = {0, ""};
+    unsigned long length = 0;
+    const char *text = "twelve bytes";
+    void *arguments[] = {&text};
+    read_header(decls, "string.h");
+    cr_assert_eq(gate_decls_signature(decls, "strlen", &signature, &error), 0, "%s", error.message);
+    gate_function function = {.signature = signature, .address = address_of(strlen)};
+    cr_assert_eq(gate_call(&function, &length, arguments), 0);
+    cr_assert_eq(length, 12);
+    gate_signature_free(signature);
     gate_decls_free(decls);
 }
