@@ -131,8 +131,7 @@ static const gate_type *make(struct gate__reader *r, gate_type type) {
 }
 
 const gate_type *gate__type_pointer(struct gate__reader *r, const gate_type *target, unsigned qualifiers) {
-    gate_type type = {.kind = GATE_POINTER, .qualifiers = qualifiers, .target = target};
-    type.size = GATE__POINTER_SIZE;
+    gate_type type = {.kind = GATE_POINTER, .qualifiers = qualifiers, .size = sizeof(void *), .target = target};
     type.alignment = _Alignof(void *);
     add_part(&type, target);
     return make(r, type);
@@ -231,12 +230,6 @@ const gate_type *gate__type_qualified(struct gate__reader *r, const gate_type *t
     gate_type other = *type;
     other.target = element;
     return make(r, other);
-}
-
-const gate_type *gate__type_unqualified(struct gate__reader *r, const gate_type *type) {
-    if (!type->qualifiers)
-        return type;
-    return type->kind < GATE_POINTER ? &basic[type->kind] : with_qualifiers(r, type, 0);
 }
 
 const gate_type *gate__type_aligned(struct gate__reader *r, const gate_type *type, size_t alignment) {

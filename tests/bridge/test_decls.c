@@ -314,6 +314,7 @@ Test(decls, an_enum_has_the_integer_that_gcc_chooses_and_lists_its_constants) {
         {"enum __attribute__((__packed__)) { A = -129 }", GATE_SHORT},
         {"enum { A = 65536 } __attribute__((packed))", GATE_UINT},
         {"enum { A } __attribute__((mode(QI)))", GATE_UCHAR},
+        {"enum { A = -1 } __attribute__((mode(DI)))", GATE_LONG},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         gate_decls *decls = read_text("");
@@ -326,6 +327,7 @@ Test(decls, an_enum_has_the_integer_that_gcc_chooses_and_lists_its_constants) {
     }
     refuse_text("enum { A = 2147483647, B };", -EINVAL, "column 24: found 'B', whose value would overflow");
     refuse_text("enum { A = 18446744073709551615u, B = -1 };", -EINVAL, "no integer type has room for");
+    refuse_text("enum { A = 256 } __attribute__((mode(QI)));", -EINVAL, "machine mode is too small for its values");
     refuse_text("enum { A = (__int128)1 };", -ENOTSUP, "more than 64 bits");
 }
 
