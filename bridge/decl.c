@@ -60,7 +60,7 @@ static const gate_type *parameter(struct gate__reader *r) {
     const gate_type *type = gate__decl_declarator(r, &specifiers, GATE__MAY_BE_NAMED).type;
     if (type && type->kind == GATE_VOID)
         gate__lex_fail(r, &first, -EINVAL, "but a parameter can't be void");
-    return r->failed ? NULL : adjusted(r, type);
+    return !type || r->failed ? NULL : adjusted(r, type);
 }
 
 /* A lone "void" before ")" is no parameter. */

@@ -302,8 +302,8 @@ static const char *copied(struct gate__reader *r, const struct gate__token *toke
 /* The members as fields, which are yet to be laid out. */
 static gate_field *gather(struct gate__reader *r, const struct body *body) {
     gate_field *fields = gate__scope_allocate(r, body->count * sizeof *fields);
-    const struct member *member = body->first;
-    for (size_t i = 0; fields && i < body->count; i++, member = member->next) {
+    size_t i = 0;
+    for (const struct member *member = body->first; fields && member; member = member->next, i++) {
         bool is_flexible = member->field.type->kind == GATE_ARRAY && member->field.type->count == GATE_COUNT_UNKNOWN;
         fields[i] = member->field;
         if (member->token.length)
@@ -449,7 +449,7 @@ static void read_enum(struct gate__reader *r, gate_type *definition, struct gate
         gate__lex_fail(r, &end, -EINVAL, "which ends an enum whose values no integer type has room for");
     if (type && attributes->mode[0])
         type = in_mode(r, &end, &c, attributes);
-    if (r->failed)
+    if (r->failed || !type || !c.constants)
         return;
     memcpy(constants, c.constants, c.count * sizeof *constants);
     retype(r, &c, type);

@@ -18,8 +18,8 @@ struct gate__variant {
     struct gate__variant *next;
 };
 
-#define OF_SIZE(kind_, size_) [kind_] = {.kind = kind_, .size = size_, .alignment = size_}
-#define OF_TYPE(kind_, type_) [kind_] = {.kind = kind_, .size = sizeof(type_), .alignment = _Alignof(type_)}
+#define OF_SIZE(kind_, size_) [kind_] = {.kind = (kind_), .size = (size_), .alignment = (size_)}
+#define OF_TYPE(kind_, type_) [kind_] = {.kind = (kind_), .size = sizeof(type_), .alignment = _Alignof(type_)}
 
 /* The kinds that are complete by themselves, as the compiler lays them out; it may lack the last ones. */
 static const gate_type basic[GATE_POINTER] = {

@@ -87,12 +87,9 @@ static bool read_suffix(const char *at, const char *end, bool *is_unsigned, unsi
 static enum gate_kind kind_of_number(uint64_t value, bool decimal, bool is_unsigned, unsigned longs) {
     static const enum gate_kind kinds[] = {GATE_INT, GATE_UINT, GATE_LONG, GATE_ULONG, GATE_LLONG, GATE_ULLONG};
     for (unsigned i = 2 * longs; i < 6; i++) {
-        const gate_type *type = gate__type_basic(kinds[i]);
-        bool has_sign = i % 2 == 0;
-        uint64_t most = UINT64_MAX >> (64 - width_of(type) + has_sign);
-        if (has_sign ? is_unsigned : decimal && !is_unsigned)
-            continue;
-        if (value <= most)
+        bool has_sign = i % 2 == 0, is_meant = has_sign ? !is_unsigned : is_unsigned || !decimal;
+        unsigned bits = width_of(gate__type_basic(kinds[i])) - has_sign;
+        if (is_meant && (bits >= 64 || value >> bits == 0))
             return kinds[i];
     }
     return GATE_KINDS;
@@ -272,13 +269,13 @@ static struct unit next_unit(struct gate__reader *r, const struct gate__token *t
 }
 
 /* The bytes of a code point, or a unit, in a narrow string. */
-static size_t put_narrow(struct unit unit, char bytes[4]) {
+static size_t put_narrow(struct unit unit, unsigned char bytes[4]) {
+    static const unsigned char marks[] = {0, 0, 0xc0, 0xe0, 0xf0};
     uint32_t code = unit.code;
     size_t count = unit.is_raw || code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    static const unsigned char marks[] = {0, 0, 0xc0, 0xe0, 0xf0};
     for (size_t i = count; i-- > 1; code >>= 6)
-        bytes[i] = (char)(0x80 | (code & 0x3f));
-    bytes[0] = (char)((count > 1 ? marks[count] : 0) | code);
+        bytes[i] = (unsigned char)(0x80 | (code & 0x3f));
+    bytes[0] = (unsigned char)(marks[count] | code);
     return count;
 }
 
@@ -286,7 +283,7 @@ struct gate__value gate__value_character(struct gate__reader *r, const struct ga
     struct quoted quoted = open_quoted(token);
     uint32_t value = 0;
     size_t count = 0;
-    char bytes[4];
+    unsigned char bytes[4];
     if (quoted.at >= quoted.end)
         return mistaken(r, token, "expected a character between the quotes");
     while (quoted.at < quoted.end && !r->failed) {
@@ -295,7 +292,7 @@ struct gate__value gate__value_character(struct gate__reader *r, const struct ga
         if (!length)
             value = unit.code;
         for (size_t i = 0; i < length; i++)
-            value = value << 8 | (unsigned char)bytes[i];
+            value = value << 8 | bytes[i];
         count += length;
     }
     if (quoted.kind == GATE_CHAR)
@@ -306,7 +303,7 @@ struct gate__value gate__value_character(struct gate__reader *r, const struct ga
 void gate__value_string(struct gate__reader *r, const struct gate__token *token, enum gate_kind *kind, size_t *length,
                         char *buffer) {
     struct quoted quoted = open_quoted(token);
-    char bytes[4];
+    unsigned char bytes[4];
     if (quoted.kind != GATE_CHAR)
         *kind = quoted.kind;
     while (quoted.at < quoted.end && !r->failed) {
