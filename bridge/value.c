@@ -242,11 +242,11 @@ struct quoted {
 };
 
 static struct quoted open_quoted(const struct gate__token *token) {
-    char quote = token->kind == GATE__STRING ? '"' : '\'';
+    int quote = token->kind == GATE__STRING ? '"' : '\'';
     size_t prefix = 0;
     while (prefix < token->length && token->at[prefix] != quote)
         prefix++;
-    char first = prefix == 1 ? token->at[0] : '\0';
+    int first = prefix == 1 ? token->at[0] : '\0';
     enum gate_kind kind = first == 'L' ? GATE_INT : first == 'u' ? GATE_USHORT : first == 'U' ? GATE_UINT : GATE_CHAR;
     return (struct quoted){token->at + prefix + 1, token->at + token->length - 1, kind};
 }
