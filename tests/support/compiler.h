@@ -5,6 +5,7 @@
 #define CALLGATE_TESTS_COMPILER_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
