@@ -619,10 +619,9 @@ static void wait_here(gate_m *m) {
 static void park_here(gate_m *m, uint32_t wakes) {
     gate__sched_suspend(m);
     struct gate__slot *slot = begin_wait(m);
-    if (enter_park(m->task, wakes))
+    /* A root task that is woken now may have been given a guest already, and waits for that: the slot is for others. */
+    if (enter_park(m->task, wakes) || give(slot, m->task) != GIVEN)
         gate__sched_hand_on(slot);
-    else
-        give(slot, m->task);
     wait_here(m);
 }
 

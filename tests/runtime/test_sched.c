@@ -338,6 +338,52 @@ Test(sched, a_task_that_enters_the_main_thread_runs_there_until_it_leaves) {
     wait_with_guests(3);
 }
 
+static _Atomic bool over_there;
+static _Atomic int guests;
+
+static void *come_and_go(void *times) {
+    for (intptr_t i = 0; i < (intptr_t)times; i++) {
+        gate_task_enter_main();
+        gate_task_leave_main();
+    }
+    atomic_fetch_sub(&guests, 1);
+    return NULL;
+}
+
+static void *ready_all_along(void *task) {
+    for (unsigned i = 0; !atomic_load(&over_there); i++) {
+        gate_task_ready(task);
+        for (volatile unsigned spin = 0; spin < i % 64 * 64; spin++)
+            ;
+    }
+    return NULL;
+}
+
+static void park_among_guests(void) {
+    gate_runtime *runtime = start(3);
+    gate_task *tasks[4];
+    pthread_t thread;
+    atomic_store(&over_there, false);
+    atomic_store(&guests, 4);
+    for (int i = 0; i < 4; i++)
+        tasks[i] = spawn("guest", come_and_go, (void *)300);
+    pthread_create(&thread, NULL, ready_all_along, gate_task_current());
+    while (atomic_load(&guests))
+        gate_task_park("guests");
+    atomic_store(&over_there, true);
+    pthread_join(thread, NULL);
+    for (int i = 0; i < 4; i++)
+        join(tasks[i]);
+    wait_until(atomic_load(&runtime->idle_slot_count) == 2);
+    stop(runtime);
+}
+
+/* A wake between its slot's loss and its park, when a guest has come already, finds its thread busy. */
+Test(sched, a_root_task_that_is_woken_as_a_guest_comes_loses_no_slot) {
+    for (int round = 0; round < 10; round++)
+        park_among_guests();
+}
+
 static void *end_on_main(void *unused) {
     gate_task_enter_main();
     return unused;
