@@ -812,6 +812,7 @@ struct gate__monitor {
     _Atomic uint32_t state; /* of enum gate__monitor_state; whoever makes it AWAKE posts wake */
     _Atomic uint64_t until; /* when its sleep ends by itself */
     uint64_t look_again;    /* nanoseconds, from a look that saw a new call to the next */
+    uint32_t picks;         /* of all slots' holders, at the last look */
     _Atomic bool stop;
     uint64_t started, next_trace;
     bool is_absent; /* a fork has left its thread behind; whoever makes it AWAKE starts one */

@@ -489,6 +489,13 @@ static bool enter_park(gate_task *task, uint32_t wakes) {
     }
 }
 
+/* Whether a slot is idle beside a task that has yielded, or the monitor parked: it may have looked while the task was in
+ * no queue. */
+static inline bool waits_unseen(gate_runtime *runtime) {
+    return atomic_load_explicit(&runtime->idle_slot_count, memory_order_relaxed) ||
+           atomic_load_explicit(&runtime->monitor.state, memory_order_relaxed) == GATE__MONITOR_PARKED;
+}
+
 static __attribute__((noinline)) void settle_park(gate_m *m, gate_task *task) {
     if (!enter_park(task, m->awaits))
         gate__sched_ready(task);
@@ -509,7 +516,7 @@ static inline __attribute__((always_inline)) void settle(gate_m *m) {
     switch (m->leave) {
     case GATE__LEAVE_YIELD:
         push_own(m->slot, task);
-        if (atomic_load_explicit(&m->runtime->idle_slot_count, memory_order_relaxed))
+        if (waits_unseen(m->runtime))
             wake(m->runtime, m->slot);
         break;
     case GATE__LEAVE_CALL:
