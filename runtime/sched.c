@@ -397,7 +397,8 @@ static bool retire(struct gate__slot *slot) {
     return !found;
 }
 
-/* There is a task and no thread for it. Makes slot idle, and calls a worker for it; false when one is idle by now. */
+/* There is a task and no thread for it. Makes slot idle, and calls a worker for it; false when one is idle by now. A call
+ * that returns may take the slot and leave the task waiting: the monitor looks from now on. */
 static bool leave_idle(struct gate__slot *slot) {
     gate_runtime *runtime = slot->runtime;
     gate__lock(&runtime->lock);
@@ -405,8 +406,10 @@ static bool leave_idle(struct gate__slot *slot) {
     if (idle)
         push_idle(slot);
     gate__unlock(&runtime->lock);
-    if (idle)
+    if (idle) {
         gate__worker_call(runtime);
+        gate__monitor_notice(runtime, NULL);
+    }
     return idle;
 }
 
