@@ -584,6 +584,8 @@ static inline struct gate__slot *gate__sched_own_slot(const gate_runtime *runtim
 void gate__sched_prepare_queue(struct gate__slot *slot);
 /* Tasks that wait for a slot. [any] */
 bool gate__sched_work_waits(gate_runtime *runtime);
+/* Gives an idle slot, if there is one, to a thread for a task that waits. [any] */
+void gate__sched_wake_one(gate_runtime *runtime);
 /* Queues a LIVE task, and finds it a thread if a slot is idle. [any] */
 void gate__sched_ready(gate_task *task);
 /* The rest of an M's life as a worker. [system stack] */
@@ -632,7 +634,7 @@ struct gate__workers {
 int gate__worker_start(gate_runtime *runtime);
 /* Starts one for an idle slot and a task that waits, unless enough are on their way. [any] */
 void gate__worker_call(gate_runtime *runtime);
-/* The same when those on their way are late. [monitor] */
+/* Sees to the tasks that were left to those on their way, when these are late. [monitor] */
 void gate__worker_hurry(gate_runtime *runtime);
 /* m, a worker without a slot, may be given one; the idle worker that is given one, NULL if none is idle. The runtime's
  * lock is held. */

@@ -435,8 +435,7 @@ static struct gate__slot *detach(gate_m *m) {
     return slot;
 }
 
-/* Gives an idle slot to a thread for the work that has just been queued. */
-static __attribute__((noinline)) void wake_one(gate_runtime *runtime) {
+__attribute__((noinline)) void gate__sched_wake_one(gate_runtime *runtime) {
     gate__lock(&runtime->lock);
     struct gate__slot *slot = pop_idle(runtime);
     gate__unlock(&runtime->lock);
@@ -460,7 +459,7 @@ static inline void wake(gate_runtime *runtime, struct gate__slot *own) {
     if (idle == 0)
         gate__monitor_notice(runtime, own);
     else if (!looks_soon(runtime, idle))
-        wake_one(runtime);
+        gate__sched_wake_one(runtime);
 }
 
 void gate__sched_ready(gate_task *task) {
@@ -760,7 +759,7 @@ static gate_task *wait_for_work(gate_m *m) {
     if (slot)
         gate__sched_hand_on(slot); /* perhaps to this very M */
     else if (atomic_load(&runtime->idle_slot_count) && gate__sched_work_waits(runtime))
-        wake_one(runtime); /* for want of a thread it was left to this M */
+        gate__sched_wake_one(runtime); /* for want of a thread it was left to this M */
     return wait_for_slot(m);
 }
 
