@@ -195,15 +195,21 @@ static void take_half(struct gate__slot *victim, struct gate__queue *loot, uint3
     gate__unlock(&victim->theft);
 }
 
-/* Takes some of another slot's tasks: the first, to run, and the rest into the own queue. */
+static inline void wake(gate_runtime *runtime, struct gate__slot *own);
+
+/* Takes some of another slot's tasks: the first, to run, and the rest into the own queue. These were in none for a moment,
+ * in which a slot may have become idle. */
 static gate_task *steal(struct gate__slot *slot, struct gate__slot *victim, enum reach reach) {
     struct gate__queue loot = {NULL, NULL, 0};
     if (atomic_load_explicit(&victim->ready.count, memory_order_relaxed) < (reach == FAR ? 1 : 2))
         return NULL;
     take_half(victim, &loot, next_share(slot, reach), reach);
     gate_task *first = remove_first(&loot);
+    bool more = loot.head != NULL;
     for (gate_task *task; (task = remove_first(&loot)) != NULL;)
         push_own(slot, task);
+    if (more)
+        wake(slot->runtime, slot);
     return first;
 }
 
