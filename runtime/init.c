@@ -78,6 +78,7 @@ void gate__init_release(gate_runtime *runtime) {
             gate__task_free_root(root);
         }
         gate__semaphore_destroy(&runtime->world.stopped);
+        gate__semaphore_destroy(&runtime->monitor.wake);
         gate__init_deallocate(&config, runtime->slot_memory, size_of_slots(&config));
         gate__init_deallocate(&config, runtime, sizeof *runtime);
     }
@@ -184,6 +185,7 @@ static gate_runtime *make(const struct gate_runtime_config *config) {
     gate__lock_init(&runtime->ready_lock, GATE__RANK_LEAF);
     gate__lock_init(&runtime->timers.lock, GATE__RANK_LEAF);
     gate__semaphore_init(&runtime->world.stopped);
+    gate__semaphore_init(&runtime->monitor.wake);
     for (unsigned class = 0; class < GATE__STACK_CLASSES; class ++)
         gate__stack_pool_init(&runtime->stacks[class], (size_t)GATE__STACK_LEAST << class, &runtime->config);
     runtime->usual_class = gate__stack_class(config->task_stack_size);

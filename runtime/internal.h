@@ -932,7 +932,7 @@ struct gate_runtime {
     struct gate__world world;
     struct gate__timers timers;
     struct gate__monitor monitor;
-    _Atomic uint32_t references; /* the start, each M, each callback */
+    _Atomic uint32_t references; /* the start, each M, each callback, and who readies a task from outside */
     gate_runtime *next;          /* started after this one */
 };
 

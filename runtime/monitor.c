@@ -180,7 +180,6 @@ static void create(void *data) {
 
 int gate__monitor_start(gate_runtime *runtime) {
     struct creation creation = {runtime, 0};
-    gate__semaphore_init(&runtime->monitor.wake);
     runtime->monitor.started = gate__os_now();
     gate__switch_call(gate__m(), create, &creation);
     return -creation.failed;
@@ -192,7 +191,6 @@ void gate__monitor_stop(gate_runtime *runtime) {
     atomic_store(&runtime->monitor.stop, true);
     gate__semaphore_post(&runtime->monitor.wake);
     pthread_join(runtime->monitor.thread, NULL);
-    gate__semaphore_destroy(&runtime->monitor.wake);
 }
 
 /* Without a thread, as a fork has left it, the monitor counts as parked. */
@@ -232,6 +230,7 @@ void gate__monitor_expect(gate_runtime *runtime, uint64_t deadline) {
 
 void gate__monitor_forget(gate_runtime *runtime) {
     struct gate__monitor *monitor = &runtime->monitor;
+    gate__semaphore_init(&monitor->wake);
     monitor->is_absent = true;
     atomic_store(&monitor->state, GATE__MONITOR_PARKED);
     atomic_store(&monitor->until, GATE__TIMER_NEVER);

@@ -468,14 +468,23 @@ static inline void wake(gate_runtime *runtime, struct gate__slot *own) {
         gate__sched_wake_one(runtime);
 }
 
+/* Nothing keeps a runtime from being stopped once its last task runs, perhaps before this has found that a thread. */
+static __attribute__((noinline)) void ready_from_outside(gate_runtime *runtime, gate_task *task) {
+    gate__init_retain(runtime);
+    push_global(runtime, task);
+    wake(runtime, NULL);
+    gate__init_release(runtime);
+}
+
 void gate__sched_ready(gate_task *task) {
     gate_runtime *runtime = task->runtime;
     struct gate__slot *slot = gate__sched_own_slot(runtime);
-    if (slot)
+    if (slot) {
         push_own(slot, task);
-    else
-        push_global(runtime, task);
-    wake(runtime, slot);
+        wake(runtime, slot);
+    } else {
+        ready_from_outside(runtime, task);
+    }
 }
 
 /* Tasks that leave their M's processor */
