@@ -340,6 +340,8 @@ int gate_runtime_stop(gate_runtime *runtime, gate_error *error) {
         return gate__fail(error, -EPERM, "a runtime is stopped by the thread that started it");
     if (m->pins)
         gate__fatal("gate_runtime_stop", "called from a callback, or with the M held");
+    if (atomic_load(&m->status) != GATE__M_RUNNING || atomic_load(&m->task->in_leaf))
+        gate__fatal("gate_runtime_stop", "called from a foreign call, which has to return to the runtime");
     if (close_or_describe(runtime, error))
         return -EBUSY;
     delist(runtime);

@@ -76,6 +76,27 @@ Test(init, stop_from_another_thread_is_eperm) {
     stop(runtime);
 }
 
+static void stop_it(void *runtime) {
+    gate_runtime_stop(runtime, NULL);
+}
+
+static void stop_in_a_call(void *unused) {
+    (void)unused;
+    gate_runtime *runtime = start(1);
+    gate__foreign_call(stop_it, runtime);
+}
+
+static void stop_in_a_blocking_call(void *unused) {
+    (void)unused;
+    gate_runtime *runtime = start(1);
+    gate__foreign_call_blocking(gate__m(), stop_it, runtime);
+}
+
+Test(init, stop_from_a_call_that_has_to_return_is_fatal) {
+    cr_assert_dies_with(stop_in_a_call, NULL, "gate_runtime_stop: called from a foreign call");
+    cr_assert_dies_with(stop_in_a_blocking_call, NULL, "gate_runtime_stop: called from a foreign call");
+}
+
 static void *nothing(void *unused) {
     return unused;
 }
