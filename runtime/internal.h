@@ -826,15 +826,15 @@ void gate__monitor_stop(gate_runtime *runtime);
 void gate__monitor_notice(gate_runtime *runtime, struct gate__slot *own);
 /* Ends its sleep: a call has begun that it wants to hear of. [any] */
 void gate__monitor_ring(gate_runtime *runtime);
-/* There is a timer for deadline. [any] */
+/* It is to look at deadline at the latest: for a timer, an interrupt or a thread that is awaited. [any] */
 void gate__monitor_expect(gate_runtime *runtime, uint64_t deadline);
+/* Its thread is gone: whoever wakes it starts one. [fork] */
+void gate__monitor_forget(gate_runtime *runtime);
 
 /* trace.c: the scheduler, shown while it works */
 
 /* Shows a line if it is time for one. When the next is due; GATE__TIMER_NEVER for never. [monitor] */
 uint64_t gate__trace_sched(gate_runtime *runtime);
-/* Its thread is gone: whoever wakes it starts one. [fork] */
-void gate__monitor_forget(gate_runtime *runtime);
 
 /* trap.c: signals and the stacks of their handlers */
 
