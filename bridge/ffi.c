@@ -179,6 +179,30 @@ static ffi_type *ffi_type_of(gate_signature *owner, const gate_type *type, int *
     return is_record ? make_record(owner, type, failed) : ffi_types[gate__type_plain(type)->kind];
 }
 
+/* libffi doesn't look for a record in the registers of the x87. */
+static bool is_record_in_x87(const gate_type *type) {
+    struct gate__result result;
+    gate__abi_result(type, &result);
+    return (type->kind == GATE_STRUCT || type->kind == GATE_UNION) &&
+           (result.in == GATE__IN_X87 || result.in == GATE__IN_X87_PAIR);
+}
+
+/* libffi (3.4) writes the whole of a struct to where its first word goes. If that is the last register for words, the
+ * first vector register comes behind it, and an argument that is there already is lost. */
+static bool overwrites_vector(const gate_signature *signature) {
+    struct gate__result result;
+    struct gate__part parts[GATE__PARTS_MOST];
+    bool does = false;
+    gate__abi_result(signature->result, &result);
+    struct gate__abi abi = {.words = result.in == GATE__IN_MEMORY};
+    for (size_t i = 0; i < signature->count; i++) {
+        bool has_vector = abi.vectors > 0;
+        unsigned count = gate__abi_argument(&abi, signature->parameters[i], parts);
+        does = does || (has_vector && count > 1 && parts[0].cell == GATE__WORDS - 1);
+    }
+    return does;
+}
+
 /* Whether libffi widens a result of this type to a register. */
 static bool is_widened(const gate_type *type) {
     return gate__type_is_integer(type) && type->size < sizeof(ffi_arg);
@@ -187,7 +211,7 @@ static bool is_widened(const gate_type *type) {
 /* The types of libffi's for all; false if there are not. */
 static bool find_types(gate_signature *signature, struct prepared *prepared, int *failed) {
     prepared->result = ffi_type_of(signature, signature->result, failed);
-    bool all = prepared->result != NULL;
+    bool all = prepared->result && !is_record_in_x87(signature->result) && !overwrites_vector(signature);
     for (size_t i = 0; all && i < signature->count; i++) {
         prepared->parameters[i] = ffi_type_of(signature, signature->parameters[i], failed);
         all = prepared->parameters[i] != NULL;
@@ -223,8 +247,11 @@ void gate__ffi_call(const gate_signature *signature, void (*address)(void), void
     struct prepared *prepared = signature->prepared;
     const gate_type *type = signature->result;
     union room room;
+    void *given[GATE__PARAMETERS_MAX + 1]; /* libffi has them point to its copies of large structs */
     bool direct = result && !is_widened(type);
-    ffi_call(&prepared->cif, address, direct ? result : &room, (void **)(uintptr_t)arguments);
+    if (signature->count)
+        memcpy(given, arguments, signature->count * sizeof *given);
+    ffi_call(&prepared->cif, address, direct ? result : &room, given);
     if (!result)
         return;
     if (!direct)

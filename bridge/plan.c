@@ -49,12 +49,22 @@ static bool is_plain(const struct gate__plan *plan) {
     return plan->result.in == GATE__IN_REGISTERS;
 }
 
+/* Whether an argument fills more than half of a vector register. */
+static bool has_whole_vector(const struct gate__plan *plan) {
+    bool has = false;
+    for (uint32_t i = 0; i < plan->count; i++) {
+        const struct gate__step *step = &plan->steps[i];
+        has = has || (step->cell >= GATE__WORDS && step->cell < GATE__STACK && step->size > 8);
+    }
+    return has;
+}
+
 static enum gate__shape shape_of(const struct gate__abi *abi, const struct gate__plan *plan) {
     const struct gate__result *result = &plan->result;
     bool is_one = result->count <= 1 && (!result->count || result->parts[0].size <= 8);
     if (result->in == GATE__IN_X87 || result->in == GATE__IN_X87_PAIR)
         return result->in == GATE__IN_X87 ? GATE__SHAPE_X87 : GATE__SHAPE_X87_PAIR;
-    if (!is_one)
+    if (!is_one || has_whole_vector(plan))
         return GATE__SHAPE_REGISTERS;
     if (result->count && result->parts[0].cell >= GATE__WORDS)
         return GATE__SHAPE_VECTOR;

@@ -58,9 +58,9 @@ struct gate__returned {
 enum gate__shape {
     GATE__SHAPE_PAIR,      /* the first two words */
     GATE__SHAPE_WORDS,     /* the words */
-    GATE__SHAPE_ALL,       /* all */
-    GATE__SHAPE_VECTOR,    /* all, and the result is the lower half of a vector register */
-    GATE__SHAPE_REGISTERS, /* all, and the result is in two registers, or in a whole one for vectors */
+    GATE__SHAPE_ALL,       /* all, but of vectors the lower halves */
+    GATE__SHAPE_VECTOR,    /* the same, and the result is the lower half of a vector register */
+    GATE__SHAPE_REGISTERS, /* all, and the result is in two registers, or in a whole one for vectors, or as before */
     GATE__SHAPE_X87,       /* all, and the result is a long double */
     GATE__SHAPE_X87_PAIR,  /* or a complex one */
     GATE__SHAPES

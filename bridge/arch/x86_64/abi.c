@@ -21,7 +21,8 @@ enum class {
     MEMORY
 };
 
-enum { EIGHTS = 2, STACK_ALIGNMENT = 16 };
+/* GCC looks at no more bytes than these, even where an array has no elements. */
+enum { EIGHTS = 2, STACK_ALIGNMENT = 16, MOST_LOOKED_AT = 64 };
 
 /* The class of an eight that holds members of both (3.2.3, classification, 4). */
 static enum class merge(enum class a, enum class b) {
@@ -38,10 +39,16 @@ static enum class merge(enum class a, enum class b) {
 }
 
 static void add(enum class classes[EIGHTS], size_t offset, enum class class) {
-    classes[offset / 8] = merge(classes[offset / 8], class);
+    if (offset / 8 < EIGHTS)
+        classes[offset / 8] = merge(classes[offset / 8], class);
 }
 
 static void classify_into(const gate_type *type, size_t offset, enum class classes[EIGHTS]);
+
+/* A vector of a single double, which GCC has in memory. */
+static bool is_one_double(const gate_type *type) {
+    return type->kind == GATE_VECTOR && type->size == 8 && type->target->kind == GATE_DOUBLE;
+}
 
 static void classify_scalar(const gate_type *type, size_t offset, enum class classes[EIGHTS]) {
     switch (type->kind) {
@@ -58,7 +65,7 @@ static void classify_scalar(const gate_type *type, size_t offset, enum class cla
         break;
     case GATE_FLOAT128:
     case GATE_VECTOR:
-        add(classes, offset, SSE);
+        add(classes, offset, is_one_double(type) ? MEMORY : SSE);
         if (type->size == 16)
             add(classes, offset + 8, SSE_UP);
         break;
@@ -77,22 +84,53 @@ static void classify_scalar(const gate_type *type, size_t offset, enum class cla
     }
 }
 
-/* The eights that a bit-field has bits in. */
+/* The eights that a bit-field has bits in, be it only padding. */
 static void classify_bits(const gate_field *field, size_t offset, enum class classes[EIGHTS]) {
-    if (field->bit_width == 0 || !field->name)
+    if (field->bit_width == 0)
         return;
     add(classes, offset, INTEGER);
     add(classes, offset + (field->bit_offset + field->bit_width - 1) / 8, INTEGER);
 }
 
+/* In a union GCC takes one, even of no bits, for an integer of the smallest size that has room for it. */
+static void classify_bits_of_union(const gate_field *field, size_t offset, enum class classes[EIGHTS]) {
+    size_t size = 1;
+    while (8 * size < field->bit_width)
+        size *= 2;
+    add(classes, offset, offset % size ? MEMORY : INTEGER);
+    if (size > 8)
+        add(classes, offset + 8, INTEGER);
+}
+
 static void classify_record(const gate_type *type, size_t offset, enum class classes[EIGHTS]) {
     for (size_t i = 0; i < type->count; i++) {
         const gate_field *field = &type->fields[i];
-        if (field->is_bit_field)
-            classify_bits(field, offset + field->offset, classes);
-        else
+        if (!field->is_bit_field)
             classify_into(field->type, offset + field->offset, classes);
+        else if (type->kind == GATE_UNION)
+            classify_bits_of_union(field, offset, classes);
+        else
+            classify_bits(field, offset + field->offset, classes);
     }
+}
+
+static bool is_record(const gate_type *type) {
+    return type->kind == GATE_STRUCT || type->kind == GATE_UNION;
+}
+
+/* Of an array of none GCC sees the first element, as far as it lies in the eight that the array begins in. */
+static void classify_none(const gate_type *element, size_t offset, enum class classes[EIGHTS]) {
+    enum class seen[EIGHTS] = {NO_CLASS, NO_CLASS};
+    size_t most = is_record(element) ? 8 * EIGHTS - offset % 8 : MOST_LOOKED_AT;
+    classify_into(element, offset, seen);
+    add(classes, offset, element->size > most || seen[0] == MEMORY ? MEMORY : seen[offset / 8]);
+}
+
+static void classify_array(const gate_type *type, size_t offset, enum class classes[EIGHTS]) {
+    if (type->count == 0)
+        classify_none(type->target, offset, classes);
+    for (size_t i = 0; i < type->count && type->count < GATE_COUNT_VARIABLE; i++)
+        classify_into(type->target, offset + i * type->target->size, classes);
 }
 
 /* Whether a scalar lies where it is not aligned, whatever its type or a packed struct say: then all is in memory. */
@@ -102,19 +140,16 @@ static bool is_askew(const gate_type *type, size_t offset) {
 }
 
 static void classify_into(const gate_type *type, size_t offset, enum class classes[EIGHTS]) {
-    bool is_record = type->kind == GATE_STRUCT || type->kind == GATE_UNION;
-    if (!type->size)
+    if (!type->size && offset % 8 == 0)
         return;
-    if (!is_record && type->kind != GATE_ARRAY && is_askew(type, offset)) {
-        classes[0] = MEMORY;
-    } else if (is_record) {
+    if (is_record(type))
         classify_record(type, offset, classes);
-    } else if (type->kind == GATE_ARRAY) {
-        for (size_t i = 0; i < type->count; i++)
-            classify_into(type->target, offset + i * type->target->size, classes);
-    } else {
+    else if (type->kind == GATE_ARRAY)
+        classify_array(type, offset, classes);
+    else if (is_askew(type, offset))
+        add(classes, offset, MEMORY);
+    else
         classify_scalar(type, offset, classes);
-    }
 }
 
 /* The whole of a value, which is in memory if one of its classes is. */
@@ -151,8 +186,15 @@ static bool is_in_memory(const enum class classes[EIGHTS]) {
     return classes[0] >= X87;
 }
 
+/* The type's own alignment: what a typedef or a qualifier ask for is nothing to a call. */
+static size_t alignment_of(const gate_type *type) {
+    gate_type plain = *type;
+    plain.qualifiers = 0;
+    return gate__type_natural_alignment(&plain);
+}
+
 static unsigned take_stack(struct gate__abi *abi, const gate_type *type, struct gate__part parts[]) {
-    if (type->alignment >= STACK_ALIGNMENT)
+    if (alignment_of(type) >= STACK_ALIGNMENT)
         abi->stack += abi->stack % 2;
     parts[0] = (struct gate__part){GATE__STACK + abi->stack, 0, type->size};
     abi->stack += (type->size + 7) / 8;
@@ -202,5 +244,5 @@ void gate__abi_result(const gate_type *type, struct gate__result *result) {
 
 bool gate__abi_takes(const gate_type *type) {
     bool is_odd_vector = type->kind == GATE_VECTOR && type->size != 8 && type->size != 16;
-    return type->alignment <= STACK_ALIGNMENT && !is_odd_vector;
+    return alignment_of(type) <= STACK_ALIGNMENT && !is_odd_vector;
 }

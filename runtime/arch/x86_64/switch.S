@@ -63,7 +63,7 @@ GATE__END(gate__arch_cross)
     movq WORD(0), %rdi
     .endm
 
-    .macro load_all /* rsp is 16-byte aligned before, and after */
+    .macro load_stack /* rsp is 16-byte aligned before, and after */
     testq %rsi, %rsi
     jz 3f
     leaq STACK(%rdi,%rsi,8), %rax
@@ -74,15 +74,30 @@ GATE__END(gate__arch_cross)
     pushq (%rax)
     decq %rsi
     jnz 2b
-3:  movq VECTOR(0), %xmm0
-    movups VECTOR(1), %xmm1
-    movups VECTOR(2), %xmm2
-    movups VECTOR(3), %xmm3
-    movups VECTOR(4), %xmm4
-    movups VECTOR(5), %xmm5
-    movups VECTOR(6), %xmm6
-    movups VECTOR(7), %xmm7
+3:
+    .endm
+
+    .macro load_vectors move
+    \move VECTOR(0), %xmm0
+    \move VECTOR(1), %xmm1
+    \move VECTOR(2), %xmm2
+    \move VECTOR(3), %xmm3
+    \move VECTOR(4), %xmm4
+    \move VECTOR(5), %xmm5
+    \move VECTOR(6), %xmm6
+    \move VECTOR(7), %xmm7
     movl $GATE__CELLS_VECTORS, %eax
+    .endm
+
+    .macro load_halves /* a load of more than was stored at once would wait for that */
+    load_stack
+    load_vectors movq
+    load_words
+    .endm
+
+    .macro load_all
+    load_stack
+    load_vectors movups
     load_words
     .endm
 
@@ -226,8 +241,8 @@ GATE__END(\name)
     .macro crossings way, protocol
     crossing gate__arch_\way\()_pair, \protocol, pair, word
     crossing gate__arch_\way\()_words, \protocol, words, word
-    crossing gate__arch_\way\()_all, \protocol, all, word
-    crossing gate__arch_\way\()_vector, \protocol, all, vector
+    crossing gate__arch_\way\()_all, \protocol, halves, word
+    crossing gate__arch_\way\()_vector, \protocol, halves, vector
     crossing gate__arch_\way\()_registers, \protocol, all, registers
     crossing gate__arch_\way\()_x87, \protocol, all, x87
     crossing gate__arch_\way\()_x87_pair, \protocol, all, x87_pair
@@ -243,7 +258,7 @@ GATE__END(\name)
  *
  *   in: rdi cells, rsi stack_count, rdx function       out: rax       clobbers: what a call does
  */
-    .macro caller name, keep
+    .macro caller name, load, keep
 GATE__ROUTINE(\name)
     endbr64
     pushq %rbp
@@ -254,7 +269,7 @@ GATE__ROUTINE(\name)
     pushq %rdi
     pushq %rdi
     movq %rdx, %r11
-    load_all
+    load_\load
     call *%r11
     movq -8(%rbp), %rdi
     keep_\keep
@@ -265,11 +280,11 @@ GATE__ROUTINE(\name)
 GATE__END(\name)
     .endm
 
-    caller gate__arch_call, word
-    caller gate__arch_call_vector, vector
-    caller gate__arch_call_registers, registers
-    caller gate__arch_call_x87, x87
-    caller gate__arch_call_x87_pair, x87_pair
+    caller gate__arch_call, halves, word
+    caller gate__arch_call_vector, halves, vector
+    caller gate__arch_call_registers, all, registers
+    caller gate__arch_call_x87, all, x87
+    caller gate__arch_call_x87_pair, all, x87_pair
 
 /* void gate__arch_cross_back(gate_m *m, void (*fn)(void *), void *arg)
  *

@@ -1,0 +1,454 @@
+/* Calls and callbacks of signatures at random, against functions and callers that gcc and clang have compiled.
+ *
+ * What a compiled function gets, and a compiled caller gets back, it shows to see(), by its address. So the compilers alone
+ * decide where values are passed, and the bits that count are compared. */
+#include <dlfcn.h>
+#include <stdio.h>
+
+#include "tests/support/signatures.h"
+
+/* MemorySanitizer takes what the compiled ends write for never written. */
+__attribute__((weak)) void __msan_unpoison(const volatile void *address, size_t size);
+
+enum { COMPILERS = 2, GCC = 0, CLANG = 1, BATCH = 300 };
+static const char *const compilers[COMPILERS] = {"gcc", "clang"};
+
+/* One signature, the compiled ends of it, and the values of its calls. */
+struct trial {
+    struct drawn drawn;
+    gate_signature *signature;
+    struct writing text;
+    void (*callees[COMPILERS])(void);
+    void (*callers[COMPILERS])(void (*function)(void), void *const values[]);
+    struct value values[ARGUMENTS_MOST + 1]; /* the last is the result's */
+    void *arguments[ARGUMENTS_MOST];         /* where they are */
+    bool only_gcc;                           /* clang passes it in another way */
+};
+
+struct batch {
+    gate_decls *decls;
+    struct trial *trials;
+    unsigned count;
+    char directory[32];
+    void *libraries[COMPILERS];
+    gate_runtime *runtime; /* callbacks need one */
+};
+
+static unsigned not_called, no_libffi, no_plan, no_callback, only_gcc;
+
+/* What the ends show, in the call that is under way. */
+
+static struct {
+    const struct trial *trial;
+    const char *compiler, *how;
+    unsigned seen; /* a bit for each argument */
+    bool see_result;
+} now;
+
+static unsigned mismatches;
+
+static const gate_type *type_at(const struct trial *trial, unsigned index) {
+    return index == THE_RESULT ? gate_signature_result(trial->signature)
+                               : gate_signature_parameter(trial->signature, index);
+}
+
+static void print_bytes(const char *what, const unsigned char *bytes, size_t size) {
+    fprintf(stderr, "  %s", what);
+    for (size_t i = 0; i < size; i++)
+        fprintf(stderr, " %02x", bytes[i]);
+    fprintf(stderr, "\n");
+}
+
+static void complain(const char *what, unsigned index) {
+    mismatches++;
+    fprintf(stderr, "%s, %s: %s %u of %s\n", now.compiler, now.how, what, index, now.trial->text.text);
+}
+
+static void see(unsigned index, const void *bytes) {
+    const struct value *value = &now.trial->values[index];
+    size_t size = type_at(now.trial, index)->size;
+    if (__msan_unpoison)
+        __msan_unpoison(bytes, size);
+    now.seen |= 1u << index;
+    if (is_value(value, bytes, size))
+        return;
+    complain(index == THE_RESULT ? "result" : "argument", index);
+    print_bytes("is       ", bytes, size);
+    print_bytes("should be", value->bytes, size);
+    print_bytes("in       ", value->mask, size);
+}
+
+static void see_integer(unsigned index, long long integer) {
+    if (integer != integer_of(type_at(now.trial, index), &now.trial->values[index]))
+        complain("sign or zeroes of", index);
+}
+
+static void give(void *result) {
+    memcpy(result, now.trial->values[THE_RESULT].bytes, gate_signature_result(now.trial->signature)->size);
+}
+
+static void begin(const struct trial *trial, const char *compiler, const char *how) {
+    now.trial = trial;
+    now.compiler = compiler;
+    now.how = how;
+    now.seen = 0;
+}
+
+static void end(bool shows_result) {
+    const struct trial *trial = now.trial;
+    unsigned all = (1u << trial->drawn.count) - 1;
+    if (shows_result && !is_void(&trial->drawn))
+        all |= 1u << THE_RESULT;
+    if (now.seen != all)
+        complain("number of values:", (unsigned)__builtin_popcount(now.seen));
+}
+
+/* Where clang 14 passes values in another way than gcc 12, whose way is the library's:
+ * - it has no _Float16 without flags;
+ * - in records of up to 16 bytes: __float128 has it all in memory; bit-fields that only pad count for nothing, nor do
+ *   arrays of none; bit-fields of unions are classified by their bits, and not as integers; members that a typedef aligns to
+ *   less than their type may lie anywhere;
+ * - a vector of one double is returned in a register;
+ * - __int128 may be half in a register and half on the stack, and is not aligned there;
+ * - its va_arg looks for a __float128 on the stack, where no caller has it. */
+
+static bool is_record(const gate_type *type) {
+    return type->kind == GATE_STRUCT || type->kind == GATE_UNION;
+}
+
+static bool is_half(const gate_type *type) {
+    return type->kind == GATE_FLOAT16 || type->kind == GATE_FLOAT16_COMPLEX;
+}
+
+/* Whether a value of that type is, or has, what is asked for; NULL asks for nothing of a field. */
+static bool has(const gate_type *type, bool (*is_type)(const gate_type *type),
+                bool (*is_field)(const gate_type *record, const gate_field *field)) {
+    if (type->kind == GATE_ARRAY)
+        return has(type->target, is_type, is_field);
+    bool found = is_type && is_type(type);
+    for (size_t i = 0; is_record(type) && !found && i < type->count; i++)
+        found = (is_field && is_field(type, &type->fields[i])) || has(type->fields[i].type, is_type, is_field);
+    return found;
+}
+
+static bool is_disputed(const gate_type *record, const gate_field *field) {
+    const gate_type *type = field->type;
+    if (field->is_bit_field)
+        return !field->name || record->kind == GATE_UNION;
+    for (; type->kind == GATE_ARRAY; type = type->target) {
+        if (type->count == 0)
+            return true;
+    }
+    return type->kind == GATE_FLOAT128 || type->alignment < gate__type_natural_alignment(type);
+}
+
+static bool clang_differs(const gate_type *type) {
+    return has(type, is_half, NULL) || (type->size <= 16 && has(type, NULL, is_disputed));
+}
+
+static bool clang_differs_by_place(const gate_signature *signature, size_t index, bool is_variadic_one) {
+    enum gate_kind kind = gate_signature_parameter(signature, index)->kind;
+    bool is_on_stack = !signature->plan;
+    for (uint32_t i = 0; !is_on_stack && i < signature->plan->count; i++)
+        is_on_stack = signature->plan->steps[i].argument == index && signature->plan->steps[i].cell >= GATE__STACK;
+    return kind == GATE_FLOAT128 ? is_variadic_one : (kind == GATE_INT128 || kind == GATE_UINT128) && is_on_stack;
+}
+
+static bool is_only_gccs(const gate_signature *signature, size_t fixed) {
+    const gate_type *result = gate_signature_result(signature);
+    bool is = clang_differs(result) || (result->kind == GATE_VECTOR && result->count == 1 && result->target->kind == GATE_DOUBLE);
+    for (size_t i = 0; !is && i < gate_signature_count(signature); i++)
+        is = clang_differs(gate_signature_parameter(signature, i)) || clang_differs_by_place(signature, i, i >= fixed);
+    return is;
+}
+
+/* Making a batch */
+
+/* The call's own signature: a variadic one's with its arguments, which are promoted. */
+static int extend(struct batch *batch, struct trial *trial, gate_error *error) {
+    struct drawn *drawn = &trial->drawn;
+    const gate_type *types[ARGUMENTS_MOST];
+    gate_signature *variadic = trial->signature;
+    unsigned count = drawn->count - drawn->fixed;
+    for (unsigned i = 0; i < count; i++)
+        types[i] = type_of(batch->decls, drawn->arguments[drawn->fixed + i]);
+    int failed = gate_signature_extend(variadic, types, count, &trial->signature, error);
+    gate_signature_free(variadic);
+    for (unsigned i = 0; !failed && i < count; i++) {
+        const gate_type *type = gate_signature_parameter(trial->signature, drawn->fixed + i);
+        if (type != types[i])
+            gate_type_print(type, drawn->arguments[drawn->fixed + i], sizeof *drawn->arguments);
+    }
+    return failed;
+}
+
+static void make_signature(struct batch *batch, struct trial *trial) {
+    struct writing *text = &trial->text;
+    gate_error error = {0, ""};
+    draw_signature(batch->decls, &trial->drawn);
+    write_text(text, "%s (", trial->drawn.result);
+    write_parameters(text, &trial->drawn, NULL);
+    write_text(text, ")");
+    int failed = gate_decls_signature(batch->decls, text->text, &trial->signature, &error);
+    if (!failed && is_variadic(&trial->drawn))
+        failed = extend(batch, trial, &error);
+    for (unsigned i = trial->drawn.fixed; i < trial->drawn.count; i++)
+        write_text(text, "%s %s", i == trial->drawn.fixed ? ", with" : ",", trial->drawn.arguments[i]);
+    cr_assert(!failed || failed == -ENOTSUP, "%s: %s", text->text, error.message);
+    if (failed)
+        trial->signature = NULL;
+}
+
+static void count_ways(const struct trial *trial) {
+    if (!trial->signature) {
+        not_called++;
+        return;
+    }
+    only_gcc += trial->only_gcc;
+    no_libffi += !trial->signature->prepared;
+    no_plan += !trial->signature->plan;
+}
+
+static void make_trials(struct batch *batch) {
+    for (unsigned i = 0; i < batch->count; i++) {
+        struct trial *trial = &batch->trials[i];
+        make_signature(batch, trial);
+        trial->only_gcc = trial->signature && is_only_gccs(trial->signature, trial->drawn.fixed);
+        count_ways(trial);
+    }
+}
+
+static void write_ends(struct writing *w, const struct batch *batch) {
+    write_text(w, "%s", ends_prelude);
+    for (unsigned i = 0; i < batch->count; i++) {
+        const struct trial *trial = &batch->trials[i];
+        if (!trial->signature)
+            continue;
+        write_callee(w, &trial->drawn, trial->signature, i);
+        write_caller(w, &trial->drawn, trial->signature, i);
+    }
+}
+
+static void *look_up(void *library, char which, unsigned number) {
+    char name[32];
+    snprintf(name, sizeof name, "%c%u", which, number);
+    void *address = dlsym(library, name);
+    cr_assert_not_null(address, "%s", name);
+    return address;
+}
+
+static void open_library(struct batch *batch, unsigned compiler) {
+    char name[64];
+    snprintf(name, sizeof name, "%s/%s.so", batch->directory, compilers[compiler]);
+    void *library = batch->libraries[compiler] = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    cr_assert_not_null(library, "%s", dlerror());
+    *(void (**)(unsigned, const void *))dlsym(library, "see_") = see;
+    *(void (**)(unsigned, long long))dlsym(library, "see_integer_") = see_integer;
+    *(void (**)(void *))dlsym(library, "give_") = give;
+    for (unsigned i = 0; i < batch->count; i++) {
+        struct trial *trial = &batch->trials[i];
+        if (!trial->signature)
+            continue;
+        trial->callees[compiler] = (void (*)(void))look_up(library, 'f', i);
+        trial->callers[compiler] = (void (*)(void (*)(void), void *const *))look_up(library, 'c', i);
+    }
+}
+
+static void compile(struct batch *batch, const char *types, const char *ends) {
+    char command[256];
+    strcpy(batch->directory, "/tmp/callgate-abi-XXXXXX");
+    cr_assert_not_null(mkdtemp(batch->directory));
+    for (unsigned compiler = 0; compiler < COMPILERS; compiler++) {
+        struct writing w = {0};
+        write_text(&w, "%s%s%s", compiler == CLANG ? halves_for_clang : halves, types, ends);
+        snprintf(command, sizeof command, "tee %s/%s.c | %s -w -std=gnu11 -O1 -shared -fPIC -x c - -o %s/%s.so 2>&1",
+                 batch->directory, compilers[compiler], compilers[compiler], batch->directory, compilers[compiler]);
+        free(run_command(command, w.text, false));
+        free(w.text);
+        open_library(batch, compiler);
+    }
+}
+
+static struct batch make_batch(unsigned count) {
+    struct batch batch = {.decls = read_text(halves), .count = count};
+    struct writing types = {0}, ends = {0};
+    batch.trials = calloc(count, sizeof *batch.trials);
+    write_types(&types);
+    read_more(batch.decls, types.text);
+    make_trials(&batch);
+    write_ends(&ends, &batch);
+    compile(&batch, types.text, ends.text);
+    free(types.text);
+    free(ends.text);
+    return batch;
+}
+
+static void free_batch(struct batch *batch) {
+    char command[64];
+    for (unsigned i = 0; i < batch->count; i++) {
+        gate_signature_free(batch->trials[i].signature);
+        free(batch->trials[i].text.text);
+    }
+    for (unsigned compiler = 0; compiler < COMPILERS; compiler++)
+        dlclose(batch->libraries[compiler]);
+    snprintf(command, sizeof command, "rm -r %s", batch->directory);
+    if (mismatches)
+        fprintf(stderr, "what was compiled is in %s\n", batch->directory);
+    else
+        cr_assert_eq(system(command), 0);
+    gate_decls_free(batch->decls);
+    free(batch->trials);
+}
+
+/* Running it */
+
+static void draw_values(struct trial *trial) {
+    memset(trial->values, 0, sizeof trial->values);
+    for (unsigned i = 0; i < trial->drawn.count; i++) {
+        draw_value(type_at(trial, i), 0, &trial->values[i]);
+        trial->arguments[i] = trial->values[i].bytes;
+    }
+    if (!is_void(&trial->drawn))
+        draw_value(type_at(trial, THE_RESULT), 0, &trial->values[THE_RESULT]);
+}
+
+/* A result, and what lies behind it, which nobody may write to. */
+struct room {
+    _Alignas(16) unsigned char bytes[LARGEST + 16];
+};
+
+static struct room empty_room(void) {
+    struct room room;
+    memset(&room, 0x5a, sizeof room);
+    return room;
+}
+
+static void check_room(const struct room *room) {
+    size_t size = type_at(now.trial, THE_RESULT)->size;
+    if (!is_void(&now.trial->drawn))
+        see(THE_RESULT, room->bytes);
+    for (size_t i = size; i < sizeof room->bytes; i++) {
+        if (room->bytes[i] != 0x5a) {
+            complain("what lies behind the result, at", (unsigned)(i - size));
+            break;
+        }
+    }
+    end(true);
+}
+
+/* A step on the system stack. */
+struct step {
+    const struct trial *trial;
+    void (*function)(void);
+    void *result;
+    unsigned compiler;
+};
+
+static void call_by_ffi(void *data) {
+    const struct step *step = data;
+    gate__ffi_call(step->trial->signature, step->function, step->result, step->trial->arguments);
+}
+
+static void call_compiled(void *data) {
+    const struct step *step = data;
+    step->trial->callers[step->compiler](step->function, step->trial->arguments);
+}
+
+static void check_calls(const struct trial *trial, unsigned compiler) {
+    static const char *const names[] = {"default", "leaf", "blocking"};
+    gate_function function = {.signature = trial->signature, .address = trial->callees[compiler]};
+    for (int class = GATE_CALL_DEFAULT; class <= GATE_CALL_BLOCKING; class ++) {
+        struct room room = empty_room();
+        function.call_class = (enum gate_call_class) class;
+        begin(trial, compilers[compiler], names[class]);
+        cr_assert_eq(gate_call(&function, room.bytes, trial->arguments), 0);
+        check_room(&room);
+    }
+    begin(trial, compilers[compiler], "without a result");
+    function.call_class = GATE_CALL_DEFAULT;
+    cr_assert_eq(gate_call(&function, NULL, trial->arguments), 0);
+    end(false);
+}
+
+static void check_ffi(const struct trial *trial, unsigned compiler) {
+    struct room room = empty_room();
+    struct step step = {.trial = trial, .function = trial->callees[compiler], .result = room.bytes};
+    if (!trial->signature->prepared)
+        return;
+    begin(trial, compilers[compiler], "libffi");
+    gate__foreign_call(call_by_ffi, &step);
+    check_room(&room);
+}
+
+/* The callback's handler. */
+static int handle(void *trial, void *result, void *const arguments[]) {
+    const struct drawn *drawn = &((const struct trial *)trial)->drawn;
+    for (unsigned i = 0; i < drawn->count; i++)
+        see(i, arguments[i]);
+    give(result);
+    return 0;
+}
+
+static void check_callback(const struct batch *batch, struct trial *trial, unsigned compiler) {
+    gate_callback *callback = NULL;
+    int failed = gate_callback_make(batch->runtime, trial->signature, handle, trial, &callback, NULL);
+    cr_assert(!failed || failed == -ENOTSUP);
+    no_callback += failed != 0;
+    if (failed)
+        return;
+    struct step step = {.trial = trial, .function = gate_callback_address(callback), .compiler = compiler};
+    begin(trial, compilers[compiler], "callback");
+    gate__foreign_call(call_compiled, &step);
+    end(true);
+    cr_assert_eq(gate_callback_free(callback), 0);
+}
+
+/* The compilers among themselves. */
+static void check_compilers(const struct trial *trial, unsigned caller, unsigned callee) {
+    struct step step = {.trial = trial, .function = trial->callees[callee], .compiler = caller};
+    begin(trial, compilers[caller], caller == callee ? "calls its own" : "calls the other's");
+    gate__foreign_call(call_compiled, &step);
+    end(true);
+}
+
+static void check_trial(const struct batch *batch, struct trial *trial, unsigned compiler) {
+    draw_values(trial);
+    check_compilers(trial, compiler, compiler);
+    check_calls(trial, compiler);
+    check_ffi(trial, compiler);
+    if (batch->runtime)
+        check_callback(batch, trial, compiler);
+}
+
+static void *check_batch(void *data) {
+    struct batch *batch = data;
+    for (unsigned i = 0; i < batch->count; i++) {
+        struct trial *trial = &batch->trials[i];
+        unsigned count = !trial->signature ? 0 : trial->only_gcc ? 1 : COMPILERS;
+        for (unsigned compiler = 0; compiler < count; compiler++)
+            check_trial(batch, trial, compiler);
+    }
+    return NULL;
+}
+
+/* Without a runtime, in a root task, and in a stackful one. */
+static void check_everywhere(struct batch *batch) {
+    check_batch(batch);
+    batch->runtime = start(1);
+    check_batch(batch);
+    join(spawn("calling", check_batch, batch));
+    stop(batch->runtime);
+}
+
+Test(abi, random_signatures_are_called_and_called_back_as_compilers_do) {
+    unsigned count = count_trials(BATCH);
+    seed_random("signatures");
+    for (unsigned done = 0; done < count && !mismatches; done += BATCH) {
+        struct batch batch = make_batch(count - done < BATCH ? count - done : BATCH);
+        check_everywhere(&batch);
+        free_batch(&batch);
+    }
+    fprintf(stderr, "%u signatures: not called %u, no plan %u, no libffi %u, no callback %u, only gcc's %u\n", count,
+            not_called, no_plan, no_libffi, no_callback, only_gcc);
+    cr_assert_eq(mismatches, 0);
+}
