@@ -38,8 +38,6 @@ static struct gate__value named(struct gate__reader *r) {
     } else if (entry && entry->decl.kind != GATE_DECL_TYPEDEF) {
         value = unknown(entry->decl.type);
         value.is_place = entry->decl.kind == GATE_DECL_VARIABLE;
-    } else if (r->in_parameters) {
-        value = unknown(value.type); /* another parameter */
     } else {
         gate__lex_fail(r, token, -EINVAL, "expected an expression, and no constant or variable of that name is known");
     }
@@ -151,9 +149,8 @@ static struct gate__value call(struct gate__reader *r, struct gate__value value,
     gate__lex_skip_nested(r, '(', ')');
     if (type->kind == GATE_FUNCTION)
         return unknown(type->function->result);
-    if (!r->in_parameters)
-        gate__lex_fail(r, token, -EINVAL, "but what stands before it is no function");
-    return unknown(type);
+    gate__lex_fail(r, token, -EINVAL, "but what stands before it is no function");
+    return nothing();
 }
 
 static struct gate__value postfix(struct gate__reader *r, struct gate__value value) {

@@ -60,7 +60,7 @@ static const gate_type *parameter(struct gate__reader *r) {
     const gate_type *type = gate__decl_declarator(r, &specifiers, GATE__MAY_BE_NAMED).type;
     if (type && type->kind == GATE_VOID)
         gate__lex_fail(r, &first, -EINVAL, "but a parameter can't be void");
-    return r->failed ? NULL : adjusted(r, type);
+    return !type || r->failed ? NULL : adjusted(r, type);
 }
 
 /* A lone "void" before ")" is no parameter. */
@@ -115,27 +115,58 @@ static void function(struct gate__reader *r, struct step **steps) {
 
 /* Arrays */
 
-/* What stands in "[...]": a constant, or nothing, or, for a parameter, a star or whatever else an int is made of. */
-static size_t read_count(struct gate__reader *r) {
-    struct gate__lexer before = r->lexer;
-    if (gate__lex_sees(r, ']'))
-        return GATE_COUNT_UNKNOWN;
-    if (gate__lex_accept(r, '*') && gate__lex_sees(r, ']') && r->in_parameters)
-        return GATE_COUNT_VARIABLE;
-    if (r->failed)
-        return 0;
-    r->lexer = before;
+/* Whether a name is no member or tag, nothing that is declared, and no type: then it is another parameter's. */
+static bool is_parameter(const struct gate__reader *r, int before) {
+    const struct gate__token *token = &r->lexer.token;
+    bool is_other = before == '.' || before == GATE__ARROW || (before >= GATE__STRUCT && before <= GATE__ENUM);
+    return gate__lex_sees_name(r) && !is_other && !gate__specifier_begins(r) &&
+           !gate__scope_find(r->decls, GATE__ORDINARY, token->at, token->length);
+}
+
+/* Whether a parameter is named before the "]" that ends a count. */
+static bool names_parameter(const struct gate__reader *r) {
+    struct gate__reader ahead = *r;
+    ahead.error = NULL;
+    int before = '[';
+    for (size_t level = 1; level && ahead.lexer.token.kind != GATE__END; gate__lex_advance(&ahead)) {
+        if (is_parameter(&ahead, before))
+            return true;
+        before = ahead.lexer.token.word;
+        level += before == '[';
+        level -= before == ']';
+    }
+    return false;
+}
+
+static size_t read_constant_count(struct gate__reader *r) {
+    struct gate__token first = r->lexer.token;
     struct gate__value value = gate__constant_read(r);
     bool is_integer = gate__type_is_integer(value.type);
     if (is_integer && !value.is_known && r->in_parameters)
         return GATE_COUNT_VARIABLE;
     if (!is_integer || !value.is_known)
-        gate__lex_fail(r, &before.token, -EINVAL, "expected a count: a constant integer");
+        gate__lex_fail(r, &first, -EINVAL, "expected a count: a constant integer");
     else if ((__int128)value.bits < 0)
-        gate__lex_fail(r, &before.token, -EINVAL, "but an array has no fewer than 0 elements");
+        gate__lex_fail(r, &first, -EINVAL, "but an array has no fewer than 0 elements");
     else if (value.bits > PTRDIFF_MAX)
-        gate__lex_fail(r, &before.token, -EINVAL, "which makes an array too large for any memory");
+        gate__lex_fail(r, &first, -EINVAL, "which makes an array too large for any memory");
     return (size_t)value.bits;
+}
+
+/* What stands in "[...]": a constant, or nothing, or, for a parameter, a star or whatever is made of others. */
+static size_t read_count(struct gate__reader *r) {
+    struct gate__lexer before = r->lexer;
+    if (gate__lex_sees(r, ']'))
+        return GATE_COUNT_UNKNOWN;
+    if (r->in_parameters && gate__lex_accept(r, '*') && gate__lex_sees(r, ']'))
+        return GATE_COUNT_VARIABLE;
+    if (r->failed)
+        return 0;
+    r->lexer = before;
+    if (!r->in_parameters || !names_parameter(r))
+        return read_constant_count(r);
+    gate__lex_skip_to(r, ']', ']');
+    return GATE_COUNT_VARIABLE;
 }
 
 /* An array, whose "[" has been read. */
@@ -179,6 +210,14 @@ static void suffixes(struct gate__reader *r, struct step **steps) {
     }
 }
 
+/* Not read twice: what they nest would be read twice at each level. */
+static void skip_attributes(struct gate__reader *r) {
+    while (gate__lex_accept(r, GATE__ATTRIBUTE)) {
+        if (gate__lex_accept(r, '('))
+            gate__lex_skip_nested(r, '(', ')');
+    }
+}
+
 /* Whether a "(" opens a declarator, and not a list of parameters. A name that is no type is declared by "(f)(...)"; so
  * it is in "(f)" within parameters, while a whole text was meant otherwise. */
 static bool opens_declarator(struct gate__reader *r, enum gate__naming naming) {
@@ -189,7 +228,7 @@ static bool opens_declarator(struct gate__reader *r, enum gate__naming naming) {
     if (naming == GATE__NAMED || word == '*' || word == '(' || word == '[')
         return true;
     if (word == GATE__ATTRIBUTE) {
-        gate__attribute_read(&ahead, &(struct gate__attributes){0});
+        skip_attributes(&ahead);
         return gate__lex_sees(&ahead, '*') || gate__lex_sees(&ahead, '(');
     }
     if (!gate__lex_sees_name(&ahead) || gate__specifier_begins(&ahead))

@@ -115,8 +115,8 @@ struct gate_decl {
     unsigned line, column; /* from 1; columns count bytes */
 };
 
-/* Makes an empty scope. It knows the names of <stddef.h>, <stdint.h> and <sys/types.h>, and bool; a text may declare them
- * again as what they are.
+/* Makes an empty scope. It knows the names of <stddef.h>, <stdint.h> and <sys/types.h>, and bool; a text may declare
+ * them again as what they are.
  *
  * Ownership: *decls is the caller's until gate_decls_free; signatures made from it keep what they need of it longer.
  * Errors: -ENOMEM. Never blocks. Any thread; a scope is read into, and looked into, by one thread at a time. Its
@@ -195,8 +195,8 @@ const gate_type *gate_type_basic(enum gate_kind kind);
 
 /* Writes the type in C into buffer, cut to size bytes with its ending NUL; returns the length that
  * the whole text has, as snprintf does. A struct, union or enum is written as its tag, or as the typedef that names it,
- * else with its members. In the scope that it comes from, the text reads back to the same type; an enum with its
- * constants does in one that doesn't have them. Never blocks. Any thread. */
+ * else with its members. In the scope that it comes from, the text reads back to the same type, if typedefs have not made
+ * it deeper than text may nest. Never blocks. Any thread. */
 size_t gate_type_print(const gate_type *type, char *buffer, size_t size);
 
 /* Finds a field by its name, in a struct or union and the anonymous ones in it. *field is a copy, with the offset in

@@ -19,11 +19,10 @@
 struct gate__ffi_closure;
 
 enum {
-    GATE__PARAMETERS_MAX = 127,         /* what C11 5.2.4.1 asks of a compiler */
-    GATE__DEPTH_MAX = 64,               /* levels of whatever nests, in text and in types; it asks for 63 */
-    GATE__WEIGHT_MAX = 1000 * 1000,     /* parts that a type without a name may have, repetitions included */
-    GATE__ALIGNMENT_MAX = 1 << 28,      /* bytes, as GCC has it */
-    GATE__POINTER_SIZE = sizeof(void *) /* bytes */
+    GATE__PARAMETERS_MAX = 127,     /* what C11 5.2.4.1 asks of a compiler */
+    GATE__DEPTH_MAX = 64,           /* levels of whatever nests, in text and in types; it asks for 63 */
+    GATE__WEIGHT_MAX = 1000 * 1000, /* parts that a type without a name may have, repetitions included */
+    GATE__ALIGNMENT_MAX = 1 << 28   /* bytes, as GCC has it */
 };
 
 /* A function's type. What a host holds has been prepared, keeps the scope, and owns what was prepared; what types point
@@ -160,7 +159,7 @@ void gate__lex_print_place(const struct gate__place *place, char *buffer, size_t
 /* Counts a level of nesting, and takes it back; false, and an error, when there are too many. [any] */
 bool gate__lex_enter(struct gate__reader *r);
 void gate__lex_leave(struct gate__reader *r);
-/* Skips to behind what closes an opening bracket that has been read, or to one of two words outside any. [any] */
+/* Skips to behind what closes a bracket that has been read; or to one of two words that is in no bracket. [any] */
 void gate__lex_skip_nested(struct gate__reader *r, int open, int close);
 void gate__lex_skip_to(struct gate__reader *r, int word, int other);
 
@@ -219,16 +218,16 @@ bool gate__scope_save(struct gate__reader *r, void *at, size_t size);
 struct gate__entry *gate__scope_find(const gate_decls *decls, enum gate__space space, const char *name, size_t length);
 /* Adds a name, of which there is none; its declaration is to be filled in. NULL when there is no memory. [any] */
 struct gate__entry *gate__scope_add(struct gate__reader *r, enum gate__space space, const struct gate__token *name);
-/* Adds a declaration, or merges it with an earlier one; NULL, and an error, if they contradict each other. The type of a
- * name that scopes know from their start; NULL for others. [any] */
+/* Adds a declaration, or merges it with an earlier one; NULL, and an error, if they contradict each other. [any] */
 struct gate__entry *gate__scope_declare(struct gate__reader *r, const struct gate__token *name, gate_decl decl,
                                         bool defined);
+/* The type of a name that scopes know from their start; NULL for others. [any] */
 const gate_type *gate__scope_known(const char *name, size_t length);
 /* The error of a declaration that contradicts an earlier one. [any] */
 void gate__scope_conflict(struct gate__reader *r, const struct gate__token *name, const gate_decl *earlier,
                           const char *what);
 
-/* type.c: those that take a reader return NULL, or false, with an error, when there is no memory or the type can't be */
+/* type.c: with a reader, they return NULL, and it has an error, when there is no memory or the type can't be. [any] */
 
 /* What the types of one struct, union or enum share, qualified and aligned as they may be. */
 struct gate__record {
@@ -251,7 +250,6 @@ const gate_type *gate__type_record(struct gate__reader *r, enum gate_kind kind, 
 /* The type with more qualifiers, or with an alignment of its own. [any] */
 const gate_type *gate__type_qualified(struct gate__reader *r, const gate_type *type, unsigned qualifiers);
 const gate_type *gate__type_aligned(struct gate__reader *r, const gate_type *type, size_t alignment);
-const gate_type *gate__type_unqualified(struct gate__reader *r, const gate_type *type);
 /* Completes a record, wherever it is used, with what definition says of size, alignment, target, count and fields. */
 void gate__type_complete(struct gate__reader *r, const gate_type *record, const gate_type *definition);
 /* Gives a record without a tag the name of its typedef. [any] */
@@ -263,14 +261,14 @@ bool gate__type_is_signed(const gate_type *type);
 const gate_type *gate__type_plain(const gate_type *type);
 /* The alignment that the type has without asking for another. [any] */
 size_t gate__type_natural_alignment(const gate_type *type);
-/* Whether two declarations with these types are of the same thing (C11 6.2.7); and whether two definitions are. [any] */
+/* Whether two declarations with these types are of one thing (C11 6.2.7); and whether two definitions are. [any] */
 bool gate__type_compatible(const gate_type *a, const gate_type *b);
 bool gate__type_same_members(const gate_type *a, const gate_type *b);
 
 /* layout.c */
 
-/* Lays the fields of definition out, whose kind and count are given; alignment is what the record asks for, and pack what
- * #pragma pack allows, in bytes, or 0. False when it is too large for any memory. [any] */
+/* Lays the fields of definition out, whose kind and count are given; alignment is what the record asks for, and pack
+ * what #pragma pack allows, in bytes, or 0. False when it is too large for any memory. [any] */
 bool gate__layout_record(gate_type *definition, gate_field *fields, size_t alignment, size_t pack);
 
 /* value.c: what an expression is */
@@ -284,19 +282,19 @@ struct gate__value {
     long double real;       /* of floating types */
 };
 
-/* These fail at the token, with what C says about it. [any] */
+/* With a reader, they fail at the token. [any] */
 struct gate__value gate__value_integer(enum gate_kind kind, unsigned __int128 bits);
 struct gate__value gate__value_number(struct gate__reader *r, const struct gate__token *token);
 struct gate__value gate__value_character(struct gate__reader *r, const struct gate__token *token);
-/* Adds what a string's characters take to *length, and makes *kind the type of one. With a buffer, it gets the bytes of a
- * narrow string. */
+/* Adds how many characters a string has to *length, and makes *kind the type of one. A buffer, unless it is NULL, gets
+ * the bytes of a narrow string. */
 void gate__value_string(struct gate__reader *r, const struct gate__token *token, enum gate_kind *kind, size_t *length,
                         char *buffer);
 struct gate__value gate__value_convert(struct gate__reader *r, struct gate__value value, const gate_type *type,
                                        const struct gate__token *token);
-struct gate__value gate__value_unary(struct gate__reader *r, int operator, struct gate__value value,
+struct gate__value gate__value_unary(struct gate__reader *r, int word, struct gate__value value,
                                      const struct gate__token *token);
-struct gate__value gate__value_binary(struct gate__reader *r, int operator, struct gate__value left,
+struct gate__value gate__value_binary(struct gate__reader *r, int word, struct gate__value left,
                                       struct gate__value right, const struct gate__token *token);
 /* Whether it is not zero; and the type that both come to (C11 6.3.1.8). */
 bool gate__value_is_true(const struct gate__value *value);

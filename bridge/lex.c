@@ -286,9 +286,7 @@ static void read_pack(struct gate__reader *r, const char *at) {
 static void read_directive(struct gate__reader *r, const char *at) {
     at = skip_blanks(at + 1);
     r->lexer.at = end_of_line(at);
-    if (is_digit(*at)) {
-        read_marker(r, at);
-    } else if (accept_name(&at, "line")) {
+    if (is_digit(*at) || accept_name(&at, "line")) {
         read_marker(r, at);
     } else if (accept_name(&at, "pragma")) {
         if (accept_name(&at, "pack"))

@@ -106,22 +106,34 @@ static void put_field_attributes(struct text *text, const gate_field *field) {
 static void put_field(struct text *text, const gate_field *field) {
     put_declaration(text, field->type, field->name ? field->name : "");
     if (field->is_bit_field)
-        put_number(text, field->name ? " : " : " : ", field->bit_width, "");
+        put_number(text, " : ", field->bit_width, "");
     put_field_attributes(text, field);
     put(text, "; ");
 }
 
 static void put_constant(struct text *text, const gate_decl *constant) {
-    char value[32];
-    if (gate__type_is_signed(constant->type))
-        snprintf(value, sizeof value, " = %lld", (long long)constant->value);
+    char value[40];
+    if (!gate__type_is_signed(constant->type))
+        snprintf(value, sizeof value, " = %lluu, ", (unsigned long long)constant->value);
+    else if ((int64_t)constant->value == INT64_MIN) /* C has no literal of it */
+        snprintf(value, sizeof value, " = %lld - 1, ", (long long)INT64_MIN + 1);
     else
-        snprintf(value, sizeof value, " = %lluu", (unsigned long long)constant->value);
+        snprintf(value, sizeof value, " = %lld, ", (long long)constant->value);
     put(text, constant->name);
-    put(text, (int64_t)constant->value == INT64_MIN && gate__type_is_signed(constant->type)
-                  ? " = -9223372036854775807 - 1"
-                  : value);
-    put(text, ", ");
+    put(text, value);
+}
+
+/* An enum that is no int was packed, or its values asked for more: the machine mode says so in any case. */
+static void put_constants(struct text *text, const gate_type *type) {
+    size_t size = type->target->size;
+    put(text, "{ ");
+    for (size_t i = 0; i < type->count; i++)
+        put_constant(text, type->record->constants[i]);
+    put(text, "}");
+    if (size != sizeof(int))
+        put(text, size == 1   ? " __attribute__((mode(QI)))"
+                  : size == 2 ? " __attribute__((mode(HI)))"
+                              : " __attribute__((mode(DI)))");
 }
 
 /* The least that the members ask for: what is above it was asked for by the record. */
@@ -136,19 +148,20 @@ static size_t members_alignment(const gate_type *type) {
     return least;
 }
 
+static void put_fields(struct text *text, const gate_type *type) {
+    put(text, "{ ");
+    for (size_t i = 0; i < type->count; i++)
+        put_field(text, &type->fields[i]);
+    put(text, "}");
+}
+
 static void put_body(struct text *text, const gate_type *type) {
     bool is_enum = type->kind == GATE_ENUM;
-    put(text, "{ ");
-    for (size_t i = 0; i < type->count; i++) {
-        if (is_enum)
-            put_constant(text, type->record->constants[i]);
-        else
-            put_field(text, &type->fields[i]);
-    }
-    put(text, "}");
-    if (is_enum && type->target->size < sizeof(int))
-        put(text, " __attribute__((packed))");
     size_t usual = is_enum ? type->target->alignment : members_alignment(type);
+    if (is_enum)
+        put_constants(text, type);
+    else
+        put_fields(text, type);
     if (type->record->alignment > usual)
         put_number(text, " __attribute__((aligned(", type->record->alignment, ")))");
     put(text, " ");

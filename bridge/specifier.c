@@ -302,8 +302,8 @@ static const char *copied(struct gate__reader *r, const struct gate__token *toke
 /* The members as fields, which are yet to be laid out. */
 static gate_field *gather(struct gate__reader *r, const struct body *body) {
     gate_field *fields = gate__scope_allocate(r, body->count * sizeof *fields);
-    const struct member *member = body->first;
-    for (size_t i = 0; fields && i < body->count; i++, member = member->next) {
+    size_t i = 0;
+    for (const struct member *member = body->first; fields && member; member = member->next, i++) {
         bool is_flexible = member->field.type->kind == GATE_ARRAY && member->field.type->count == GATE_COUNT_UNKNOWN;
         fields[i] = member->field;
         if (member->token.length)
@@ -415,6 +415,15 @@ static const gate_type *integer_for(const struct counting *c, bool is_packed) {
     return NULL;
 }
 
+/* The integer of a machine mode that was asked for. */
+static const gate_type *in_mode(struct gate__reader *r, const struct gate__token *end, const struct counting *c,
+                                const struct gate__attributes *attributes) {
+    const gate_type *least = integer_for(c, true), *type = gate__attribute_of_base(r, least, attributes);
+    if (type && type->size < least->size)
+        gate__lex_fail(r, end, -EINVAL, "which ends an enum whose machine mode is too small for its values");
+    return type;
+}
+
 /* Constants that an int is too small for are of the enum's type. */
 static void retype(struct gate__reader *r, const struct counting *c, const gate_type *type) {
     for (size_t i = 0; i < c->count; i++) {
@@ -438,8 +447,9 @@ static void read_enum(struct gate__reader *r, gate_type *definition, struct gate
     const gate_decl **constants = gate__scope_allocate(r, c.count * sizeof *constants);
     if (!type)
         gate__lex_fail(r, &end, -EINVAL, "which ends an enum whose values no integer type has room for");
-    type = type && attributes->mode[0] ? gate__attribute_of_base(r, type, attributes) : type;
-    if (r->failed)
+    if (type && attributes->mode[0])
+        type = in_mode(r, &end, &c, attributes);
+    if (r->failed || !type || !c.constants)
         return;
     memcpy(constants, c.constants, c.count * sizeof *constants);
     retype(r, &c, type);

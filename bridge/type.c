@@ -18,8 +18,8 @@ struct gate__variant {
     struct gate__variant *next;
 };
 
-#define OF_SIZE(kind_, size_) [kind_] = {.kind = kind_, .size = size_, .alignment = size_}
-#define OF_TYPE(kind_, type_) [kind_] = {.kind = kind_, .size = sizeof(type_), .alignment = _Alignof(type_)}
+#define OF_SIZE(kind_, size_) [kind_] = {.kind = (kind_), .size = (size_), .alignment = (size_)}
+#define OF_TYPE(kind_, type_) [kind_] = {.kind = (kind_), .size = sizeof(type_), .alignment = _Alignof(type_)}
 
 /* The kinds that are complete by themselves, as the compiler lays them out; it may lack the last ones. */
 static const gate_type basic[GATE_POINTER] = {
@@ -135,8 +135,7 @@ static const gate_type *make(struct gate__reader *r, gate_type type) {
 }
 
 const gate_type *gate__type_pointer(struct gate__reader *r, const gate_type *target, unsigned qualifiers) {
-    gate_type type = {.kind = GATE_POINTER, .qualifiers = qualifiers, .target = target};
-    type.size = GATE__POINTER_SIZE;
+    gate_type type = {.kind = GATE_POINTER, .qualifiers = qualifiers, .size = sizeof(void *), .target = target};
     type.alignment = _Alignof(void *);
     add_part(&type, target);
     return make(r, type);
@@ -204,7 +203,10 @@ static const gate_type *variant_of(struct gate__reader *r, const gate_type *type
     if (!variant)
         return NULL;
     variant->type.qualifiers = qualifiers;
-    variant->type.alignment = raised_alignment(&variant->type, asked ? asked : type->record->alignment);
+    bool has_alignment = type->kind == GATE_ENUM || type->record->defined;
+    variant->type.alignment = raised_alignment(&variant->type, !has_alignment ? 0
+                                                               : asked        ? asked
+                                                                              : type->record->alignment);
     return &variant->type;
 }
 
@@ -232,12 +234,6 @@ const gate_type *gate__type_qualified(struct gate__reader *r, const gate_type *t
     gate_type other = *type;
     other.target = element;
     return make(r, other);
-}
-
-const gate_type *gate__type_unqualified(struct gate__reader *r, const gate_type *type) {
-    if (!type->qualifiers)
-        return type;
-    return type->kind < GATE_POINTER ? &basic[type->kind] : with_qualifiers(r, type, 0);
 }
 
 const gate_type *gate__type_aligned(struct gate__reader *r, const gate_type *type, size_t alignment) {

@@ -87,12 +87,9 @@ static bool read_suffix(const char *at, const char *end, bool *is_unsigned, unsi
 static enum gate_kind kind_of_number(uint64_t value, bool decimal, bool is_unsigned, unsigned longs) {
     static const enum gate_kind kinds[] = {GATE_INT, GATE_UINT, GATE_LONG, GATE_ULONG, GATE_LLONG, GATE_ULLONG};
     for (unsigned i = 2 * longs; i < 6; i++) {
-        const gate_type *type = gate__type_basic(kinds[i]);
-        bool has_sign = i % 2 == 0;
-        uint64_t most = UINT64_MAX >> (64 - width_of(type) + has_sign);
-        if (has_sign ? is_unsigned : decimal && !is_unsigned)
-            continue;
-        if (value <= most)
+        bool has_sign = i % 2 == 0, is_meant = has_sign ? !is_unsigned : is_unsigned || !decimal;
+        unsigned bits = width_of(gate__type_basic(kinds[i])) - has_sign;
+        if (is_meant && (bits >= 64 || value >> bits == 0))
             return kinds[i];
     }
     return GATE_KINDS;
@@ -245,11 +242,11 @@ struct quoted {
 };
 
 static struct quoted open_quoted(const struct gate__token *token) {
-    char quote = token->kind == GATE__STRING ? '"' : '\'';
+    int quote = token->kind == GATE__STRING ? '"' : '\'';
     size_t prefix = 0;
     while (prefix < token->length && token->at[prefix] != quote)
         prefix++;
-    char first = prefix == 1 ? token->at[0] : '\0';
+    int first = prefix == 1 ? token->at[0] : '\0';
     enum gate_kind kind = first == 'L' ? GATE_INT : first == 'u' ? GATE_USHORT : first == 'U' ? GATE_UINT : GATE_CHAR;
     return (struct quoted){token->at + prefix + 1, token->at + token->length - 1, kind};
 }
@@ -272,13 +269,13 @@ static struct unit next_unit(struct gate__reader *r, const struct gate__token *t
 }
 
 /* The bytes of a code point, or a unit, in a narrow string. */
-static size_t put_narrow(struct unit unit, char bytes[4]) {
+static size_t put_narrow(struct unit unit, unsigned char bytes[4]) {
+    static const unsigned char marks[] = {0, 0, 0xc0, 0xe0, 0xf0};
     uint32_t code = unit.code;
     size_t count = unit.is_raw || code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    static const unsigned char marks[] = {0, 0, 0xc0, 0xe0, 0xf0};
     for (size_t i = count; i-- > 1; code >>= 6)
-        bytes[i] = (char)(0x80 | (code & 0x3f));
-    bytes[0] = (char)((count > 1 ? marks[count] : 0) | code);
+        bytes[i] = (unsigned char)(0x80 | (code & 0x3f));
+    bytes[0] = (unsigned char)(marks[count] | code);
     return count;
 }
 
@@ -286,7 +283,7 @@ struct gate__value gate__value_character(struct gate__reader *r, const struct ga
     struct quoted quoted = open_quoted(token);
     uint32_t value = 0;
     size_t count = 0;
-    char bytes[4];
+    unsigned char bytes[4];
     if (quoted.at >= quoted.end)
         return mistaken(r, token, "expected a character between the quotes");
     while (quoted.at < quoted.end && !r->failed) {
@@ -295,7 +292,7 @@ struct gate__value gate__value_character(struct gate__reader *r, const struct ga
         if (!length)
             value = unit.code;
         for (size_t i = 0; i < length; i++)
-            value = value << 8 | (unsigned char)bytes[i];
+            value = value << 8 | bytes[i];
         count += length;
     }
     if (quoted.kind == GATE_CHAR)
@@ -306,7 +303,7 @@ struct gate__value gate__value_character(struct gate__reader *r, const struct ga
 void gate__value_string(struct gate__reader *r, const struct gate__token *token, enum gate_kind *kind, size_t *length,
                         char *buffer) {
     struct quoted quoted = open_quoted(token);
-    char bytes[4];
+    unsigned char bytes[4];
     if (quoted.kind != GATE_CHAR)
         *kind = quoted.kind;
     while (quoted.at < quoted.end && !r->failed) {
@@ -410,84 +407,80 @@ static struct gate__value checked(struct gate__reader *r, const gate_type *type,
     return (struct gate__value){.type = type, .is_known = true, .bits = (wide)result};
 }
 
-static struct gate__value integer_sum(struct gate__reader *r, int operator, const gate_type * type, wide a, wide b,
+static struct gate__value integer_sum(struct gate__reader *r, int word, const gate_type *type, wide a, wide b,
                                       const struct gate__token *token) {
     signed_wide result;
     bool overflows;
     if (!gate__type_is_signed(type)) {
-        wide sum = operator== '+' ? a + b : operator== '-' ? a - b : a * b;
+        wide sum = word == '+' ? a + b : word == '-' ? a - b : a * b;
         return (struct gate__value){.type = type, .is_known = true, .bits = narrowed(type, sum)};
     }
-    if (operator== '+')
+    if (word == '+')
         overflows = __builtin_add_overflow((signed_wide)a, (signed_wide)b, &result);
-    else if (operator== '-')
+    else if (word == '-')
         overflows = __builtin_sub_overflow((signed_wide)a, (signed_wide)b, &result);
     else
         overflows = __builtin_mul_overflow((signed_wide)a, (signed_wide)b, &result);
     return checked(r, type, result, overflows, token);
 }
 
-static struct gate__value integer_quotient(struct gate__reader *r, int operator, const gate_type * type, wide a, wide b,
+static struct gate__value integer_quotient(struct gate__reader *r, int word, const gate_type *type, wide a, wide b,
                                            const struct gate__token *token) {
     if (b == 0)
         return refuse(r, token, type, "which divides by zero");
     if (!gate__type_is_signed(type))
-        return (struct gate__value){.type = type, .is_known = true, .bits = operator== '/' ? a / b : a % b };
+        return (struct gate__value){.type = type, .is_known = true, .bits = word == '/' ? a / b : a % b};
     if ((signed_wide)b == -1)
-        return operator== '/' ? integer_sum(r, '-', type, 0, a, token)
-                              : (struct gate__value){.type = type, .is_known = true};
-    signed_wide result = operator== '/' ? (signed_wide)a / (signed_wide)b : (signed_wide)a % (signed_wide)b;
+        return word == '/' ? integer_sum(r, '-', type, 0, a, token)
+                           : (struct gate__value){.type = type, .is_known = true};
+    signed_wide result = word == '/' ? (signed_wide)a / (signed_wide)b : (signed_wide)a % (signed_wide)b;
     return checked(r, type, result, false, token);
 }
 
 /* A left shift of a signed number takes its bits, as compilers have it. */
-static struct gate__value shift(struct gate__reader *r, int operator, const struct gate__value * left,
+static struct gate__value shift(struct gate__reader *r, int word, const struct gate__value *left,
                                 const struct gate__value *right, const struct gate__token *token) {
     const gate_type *type = left->type;
     if ((signed_wide)right->bits < 0 || right->bits >= width_of(type))
         return refuse(r, token, type, "which shifts by less than 0, or by no fewer bits than there are");
     unsigned count = (unsigned)right->bits;
-    wide bits = operator== GATE__LEFT_SHIFT ? left->bits << count : (wide)((signed_wide)left->bits >> count);
-    if (operator== GATE__RIGHT_SHIFT && !gate__type_is_signed(type))
+    wide bits = word == GATE__LEFT_SHIFT ? left->bits << count : (wide)((signed_wide)left->bits >> count);
+    if (word == GATE__RIGHT_SHIFT && !gate__type_is_signed(type))
         bits = left->bits >> count;
     return (struct gate__value){.type = type, .is_known = true, .bits = narrowed(type, bits)};
 }
 
-static struct gate__value integer_binary(struct gate__reader *r, int operator, const struct gate__value * left,
+static struct gate__value integer_binary(struct gate__reader *r, int word, const struct gate__value *left,
                                          const struct gate__value *right, const struct gate__token *token) {
     const gate_type *type = left->type;
     wide a = left->bits, b = right->bits;
-    switch (operator) {
+    switch (word) {
     case '+':
     case '-':
     case '*':
-        return integer_sum(r, operator, type, a, b, token);
+        return integer_sum(r, word, type, a, b, token);
     case '/':
     case '%':
-        return integer_quotient(r, operator, type, a, b, token);
+        return integer_quotient(r, word, type, a, b, token);
     default:
         break;
     }
-    wide bits = operator== '&' ? a & b : operator== '|' ? a | b : a ^ b;
+    wide bits = word == '&' ? a & b : word == '|' ? a | b : a ^ b;
     return (struct gate__value){.type = type, .is_known = true, .bits = bits};
 }
 
-static struct gate__value real_binary(struct gate__reader *r, int operator, const struct gate__value * left,
+static struct gate__value real_binary(struct gate__reader *r, int word, const struct gate__value *left,
                                       const struct gate__value *right, const struct gate__token *token) {
     long double a = left->real, b = right->real;
-    if (operator== '%' || operator== '&' || operator== '|' || operator== '^')
+    if (word == '%' || word == '&' || word == '|' || word == '^')
         return mistaken(r, token, "but the operands are floating");
-    if (operator== '/' && b == 0)
+    if (word == '/' && b == 0)
         return refuse(r, token, left->type, "which divides by zero");
-    return known_real(left->type->kind, operator== '+' ? a + b :
-                                        operator== '-' ? a - b
-                                        :
-                                        operator== '*' ? a * b
-                                                       : a / b);
+    return known_real(left->type->kind, word == '+' ? a + b : word == '-' ? a - b : word == '*' ? a * b : a / b);
 }
 
-static bool is_comparison(int operator) {
-    return operator== '<' || operator== '>' ||(operator>= GATE__LESS_EQUAL && operator<= GATE__UNEQUAL);
+static bool is_comparison(int word) {
+    return word == '<' || word == '>' || (word >= GATE__LESS_EQUAL && word <= GATE__UNEQUAL);
 }
 
 /* -1, 0 or 1, as left is less, equal or more; 2 if they don't compare. */
@@ -500,40 +493,37 @@ static int order_of(const struct gate__value *left, const struct gate__value *ri
     return (left->bits > right->bits) - (left->bits < right->bits);
 }
 
-static struct gate__value compare(int operator, const struct gate__value * left, const struct gate__value *right) {
+static struct gate__value compare(int word, const struct gate__value *left, const struct gate__value *right) {
     int order = order_of(left, right);
-    bool holds = operator== '<' ? order == -1 :
-                 operator== '>' ? order == 1
-                 :
-                 operator== GATE__LESS_EQUAL ? order == -1 || order == 0
-                 :
-                 operator== GATE__GREATER_EQUAL ? order == 1 || order == 0
-                 :
-                 operator== GATE__EQUAL ? order == 0
-                                        : order != 0;
+    bool holds = word == '<'                   ? order == -1
+                 : word == '>'                 ? order == 1
+                 : word == GATE__LESS_EQUAL    ? order == -1 || order == 0
+                 : word == GATE__GREATER_EQUAL ? order == 1 || order == 0
+                 : word == GATE__EQUAL         ? order == 0
+                                               : order != 0;
     return gate__value_integer(GATE_INT, holds);
 }
 
 /* A pointer and an integer, or two pointers. */
-static struct gate__value pointer_binary(struct gate__reader *r, int operator, struct gate__value left,
+static struct gate__value pointer_binary(struct gate__reader *r, int word, struct gate__value left,
                                          struct gate__value right, const struct gate__token *token) {
-    if (operator== '+' && right.type->kind == GATE_POINTER) {
+    if (word == '+' && right.type->kind == GATE_POINTER) {
         struct gate__value other = left;
         left = right;
         right = other;
     }
     bool both = left.type->kind == GATE_POINTER && right.type->kind == GATE_POINTER,
          known = left.is_known && right.is_known;
-    if (is_comparison(operator))
-        return known ? compare(operator, & left, &right) : unknown(gate__type_basic(GATE_INT));
-    if (left.type->kind != GATE_POINTER || is_real(right.type) || (operator!= '-' &&(operator!= '+' || both)))
+    if (is_comparison(word))
+        return known ? compare(word, &left, &right) : unknown(gate__type_basic(GATE_INT));
+    if (left.type->kind != GATE_POINTER || is_real(right.type) || (word != '-' && (word != '+' || both)))
         return mistaken(r, token, "but an operand is a pointer");
     size_t size = left.type->target->size ? left.type->target->size : 1;
     signed_wide difference = (signed_wide)(left.bits - right.bits) / (signed_wide)size;
     struct gate__value result = both ? gate__value_integer(GATE_LONG, (wide)difference) : left;
     if (!both)
-        result.bits = narrowed(gate__type_basic(GATE_ULONG), operator== '+' ? left.bits + right.bits * size
-                                                                            : left.bits - right.bits * size);
+        result.bits = narrowed(gate__type_basic(GATE_ULONG),
+                               word == '+' ? left.bits + right.bits * size : left.bits - right.bits * size);
     result.is_known = known;
     return result;
 }
@@ -549,7 +539,7 @@ static struct gate__value decayed(struct gate__reader *r, struct gate__value val
     return value.is_place ? unknown(type) : value;
 }
 
-struct gate__value gate__value_binary(struct gate__reader *r, int operator, struct gate__value left,
+struct gate__value gate__value_binary(struct gate__reader *r, int word, struct gate__value left,
                                       struct gate__value right, const struct gate__token *token) {
     left = decayed(r, left);
     right = decayed(r, right);
@@ -560,40 +550,40 @@ struct gate__value gate__value_binary(struct gate__reader *r, int operator, stru
         return vectors ? unknown(left.type) : mistaken(r, token, "but an operand is no number");
     }
     if (left.type->kind == GATE_POINTER || right.type->kind == GATE_POINTER)
-        return pointer_binary(r, operator, left, right, token);
-    bool shifts = operator== GATE__LEFT_SHIFT || operator== GATE__RIGHT_SHIFT;
+        return pointer_binary(r, word, left, right, token);
+    bool shifts = word == GATE__LEFT_SHIFT || word == GATE__RIGHT_SHIFT;
     if (shifts && !(gate__type_is_integer(left.type) && gate__type_is_integer(right.type)))
         return mistaken(r, token, "but an operand is no integer");
     const gate_type *type = shifts ? promoted(left.type) : gate__value_common_type(left.type, right.type);
     left = gate__value_convert(r, left, type, token);
     right = gate__value_convert(r, right, shifts ? promoted(right.type) : type, token);
     if (!left.is_known || !right.is_known)
-        return unknown(is_comparison(operator) ? gate__type_basic(GATE_INT) : type);
-    return is_comparison(operator) ? compare(operator, & left, &right)
-           : shifts                ? shift(r, operator, & left, &right, token)
-           : is_real(type)         ? real_binary(r, operator, & left, &right, token)
-                                   : integer_binary(r, operator, & left, &right, token);
+        return unknown(is_comparison(word) ? gate__type_basic(GATE_INT) : type);
+    return is_comparison(word) ? compare(word, &left, &right)
+           : shifts            ? shift(r, word, &left, &right, token)
+           : is_real(type)     ? real_binary(r, word, &left, &right, token)
+                               : integer_binary(r, word, &left, &right, token);
 }
 
-struct gate__value gate__value_unary(struct gate__reader *r, int operator, struct gate__value value,
+struct gate__value gate__value_unary(struct gate__reader *r, int word, struct gate__value value,
                                      const struct gate__token *token) {
     value = decayed(r, value);
     if (r->failed)
         return value;
-    bool takes = operator== '!' ? is_scalar(value.type) :
-                 operator== '~' ? gate__type_is_integer(value.type)
-                                : is_arithmetic(value.type);
+    bool takes = word == '!'   ? is_scalar(value.type)
+                 : word == '~' ? gate__type_is_integer(value.type)
+                               : is_arithmetic(value.type);
     if (!takes)
         return mistaken(r, token, "but what follows is nothing that it applies to");
-    if (operator== '!')
+    if (word == '!')
         return value.is_known ? gate__value_integer(GATE_INT, !gate__value_is_true(&value))
                               : unknown(gate__type_basic(GATE_INT));
     value = gate__value_convert(r, value, promoted(value.type), token);
-    if (!value.is_known || operator== '+')
+    if (!value.is_known || word == '+')
         return value;
     if (is_real(value.type))
         return known_real(value.type->kind, -value.real);
-    if (operator== '-')
+    if (word == '-')
         return integer_sum(r, '-', value.type, 0, value.bits, token);
     value.bits = narrowed(value.type, ~value.bits);
     return value;

@@ -17,7 +17,7 @@
  *               looks: a handle that the host still has is one of a task that isn't there (-ESRCH), not one of another
  *               task. So the addresses are not used again before the runtime is stopped.
  *   threads     gone; what they had mapped or allocated stays, as their stacks do. Neither worker nor monitor is
- *               started here: most children call exec at once. The first that is needed is (gate__worker_start,
+ *               started here: most children call exec at once. The first that is needed is (gate__worker_call,
  *               gate__monitor_notice).
  *   runtimes    all that the forking thread has no M in are as if they had been stopped. The others work, whichever
  *               of them the fork came from.

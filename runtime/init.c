@@ -78,6 +78,7 @@ void gate__init_release(gate_runtime *runtime) {
             gate__task_free_root(root);
         }
         gate__semaphore_destroy(&runtime->world.stopped);
+        gate__semaphore_destroy(&runtime->monitor.wake);
         gate__init_deallocate(&config, runtime->slot_memory, size_of_slots(&config));
         gate__init_deallocate(&config, runtime, sizeof *runtime);
     }
@@ -184,6 +185,7 @@ static gate_runtime *make(const struct gate_runtime_config *config) {
     gate__lock_init(&runtime->ready_lock, GATE__RANK_LEAF);
     gate__lock_init(&runtime->timers.lock, GATE__RANK_LEAF);
     gate__semaphore_init(&runtime->world.stopped);
+    gate__semaphore_init(&runtime->monitor.wake);
     for (unsigned class = 0; class < GATE__STACK_CLASSES; class ++)
         gate__stack_pool_init(&runtime->stacks[class], (size_t)GATE__STACK_LEAST << class, &runtime->config);
     runtime->usual_class = gate__stack_class(config->task_stack_size);
@@ -338,6 +340,8 @@ int gate_runtime_stop(gate_runtime *runtime, gate_error *error) {
         return gate__fail(error, -EPERM, "a runtime is stopped by the thread that started it");
     if (m->pins)
         gate__fatal("gate_runtime_stop", "called from a callback, or with the M held");
+    if (atomic_load(&m->status) != GATE__M_RUNNING || atomic_load(&m->task->in_leaf))
+        gate__fatal("gate_runtime_stop", "called from a foreign call, which has to return to the runtime");
     if (close_or_describe(runtime, error))
         return -EBUSY;
     delist(runtime);

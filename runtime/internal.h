@@ -600,6 +600,8 @@ static inline struct gate__slot *gate__sched_own_slot(const gate_runtime *runtim
 void gate__sched_prepare_queue(struct gate__slot *slot);
 /* Tasks that wait for a slot. [any] */
 bool gate__sched_work_waits(gate_runtime *runtime);
+/* Gives an idle slot, if there is one, to a thread for a task that waits. [any] */
+void gate__sched_wake_one(gate_runtime *runtime);
 /* Queues a LIVE task, and finds it a thread if a slot is idle. [any] */
 void gate__sched_ready(gate_task *task);
 /* The rest of an M's life as a worker. [system stack] */
@@ -651,7 +653,7 @@ struct gate__workers {
 int gate__worker_start(gate_runtime *runtime);
 /* Starts one for an idle slot and a task that waits, unless enough are on their way. [any] */
 void gate__worker_call(gate_runtime *runtime);
-/* The same when those on their way are late. [monitor] */
+/* Sees to the tasks that were left to those on their way, when these are late. [monitor] */
 void gate__worker_hurry(gate_runtime *runtime);
 /* m, a worker without a slot, may be given one; the idle worker that is given one, NULL if none is idle. The runtime's
  * lock is held. */
@@ -836,6 +838,7 @@ struct gate__monitor {
     _Atomic uint32_t state; /* of enum gate__monitor_state; whoever makes it AWAKE posts wake */
     _Atomic uint64_t until; /* when its sleep ends by itself */
     uint64_t look_again;    /* nanoseconds, from a look that saw a new call to the next */
+    uint32_t picks;         /* of all slots' holders, at the last look */
     _Atomic bool stop;
     uint64_t started, next_trace;
     bool is_absent; /* a fork has left its thread behind; whoever makes it AWAKE starts one */
@@ -847,15 +850,15 @@ void gate__monitor_stop(gate_runtime *runtime);
 void gate__monitor_notice(gate_runtime *runtime, struct gate__slot *own);
 /* Ends its sleep: a call has begun that it wants to hear of. [any] */
 void gate__monitor_ring(gate_runtime *runtime);
-/* There is a timer for deadline. [any] */
+/* It is to look at deadline at the latest: for a timer, an interrupt or a thread that is awaited. [any] */
 void gate__monitor_expect(gate_runtime *runtime, uint64_t deadline);
+/* Its thread is gone: whoever wakes it starts one. [fork] */
+void gate__monitor_forget(gate_runtime *runtime);
 
 /* trace.c: the scheduler, shown while it works */
 
 /* Shows a line if it is time for one. When the next is due; GATE__TIMER_NEVER for never. [monitor] */
 uint64_t gate__trace_sched(gate_runtime *runtime);
-/* Its thread is gone: whoever wakes it starts one. [fork] */
-void gate__monitor_forget(gate_runtime *runtime);
 
 /* trap.c: signals and the stacks of their handlers */
 
@@ -953,7 +956,7 @@ struct gate_runtime {
     struct gate__world world;
     struct gate__timers timers;
     struct gate__monitor monitor;
-    _Atomic uint32_t references; /* the start, each M, each callback */
+    _Atomic uint32_t references; /* the start, each M, each callback, and who readies a task from outside */
     gate_runtime *next;          /* started after this one */
 };
 

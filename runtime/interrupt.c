@@ -75,6 +75,7 @@ int gate_task_interrupt(gate_task *task) {
         return -ESRCH;
     gate_runtime *runtime = task->runtime;
     install(runtime->config.interrupt_signal);
+    gate__init_retain(runtime); /* the call, the task and the runtime may end before this has told the monitor */
     gate__lock(&runtime->lock);
     gate_m *m = atomic_load(&task->on);
     bool calls = m && sees_call(m, task, &tick);
@@ -84,10 +85,10 @@ int gate_task_interrupt(gate_task *task) {
         send(m);
     }
     gate__unlock(&runtime->lock);
-    if (!calls)
-        return -ESRCH;
-    gate__monitor_expect(runtime, due);
-    return 0;
+    if (calls)
+        gate__monitor_expect(runtime, due);
+    gate__init_release(runtime);
+    return calls ? 0 : -ESRCH;
 }
 
 /* Sends m's signal again if it is due; false when the call is over. */

@@ -129,6 +129,16 @@ static void sleep_for(gate_runtime *runtime, enum gate__monitor_state state, uin
     atomic_store(&monitor->state, GATE__MONITOR_AWAKE);
 }
 
+/* Whether tasks were picked since the last look. Of those that yield to each other one is in no queue now and then: looks
+ * that find none so are not to come at their shortest period, each at the cost of a switch. */
+static bool tasks_took_turns(gate_runtime *runtime) {
+    uint32_t picks = 0, before = runtime->monitor.picks;
+    for (uint32_t i = 0; i < runtime->slot_count; i++)
+        picks += atomic_load_explicit(&runtime->slots[i].picks, memory_order_relaxed);
+    runtime->monitor.picks = picks;
+    return picks != before;
+}
+
 static void *run(void *data) {
     gate_runtime *runtime = data;
     uint64_t period = GATE__FIRST_LOOK;
@@ -138,12 +148,12 @@ static void *run(void *data) {
     while (!atomic_load(&runtime->monitor.stop)) {
         gate__timer_fire(runtime);
         gate__worker_hurry(runtime);
-        bool waits = gate__sched_work_waits(runtime);
+        bool waits = gate__sched_work_waits(runtime), turns = tasks_took_turns(runtime);
         enum sight seen = waits ? look(runtime) : NO_CALL;
         /* A second look at once, but no third: a task whose calls are all short costs two a period. */
         looks_again = seen == NEW_CALL && !looks_again;
-        empty = waits ? 0 : empty + 1;
-        period = waits ? next_period(period, seen) : GATE__FIRST_LOOK;
+        empty = waits || (turns && empty > EMPTY_LOOKS) ? 0 : empty + 1;
+        period = waits || turns ? next_period(period, seen) : GATE__FIRST_LOOK;
         if (empty > EMPTY_LOOKS)
             sleep_for(runtime, GATE__MONITOR_PARKED, FOR_EVER);
         else if (period > GATE__LOOK_AT_CALLS)
@@ -170,7 +180,6 @@ static void create(void *data) {
 
 int gate__monitor_start(gate_runtime *runtime) {
     struct creation creation = {runtime, 0};
-    gate__semaphore_init(&runtime->monitor.wake);
     runtime->monitor.started = gate__os_now();
     gate__switch_call(gate__m(), create, &creation);
     return -creation.failed;
@@ -182,7 +191,6 @@ void gate__monitor_stop(gate_runtime *runtime) {
     atomic_store(&runtime->monitor.stop, true);
     gate__semaphore_post(&runtime->monitor.wake);
     pthread_join(runtime->monitor.thread, NULL);
-    gate__semaphore_destroy(&runtime->monitor.wake);
 }
 
 /* Without a thread, as a fork has left it, the monitor counts as parked. */
@@ -222,6 +230,7 @@ void gate__monitor_expect(gate_runtime *runtime, uint64_t deadline) {
 
 void gate__monitor_forget(gate_runtime *runtime) {
     struct gate__monitor *monitor = &runtime->monitor;
+    gate__semaphore_init(&monitor->wake);
     monitor->is_absent = true;
     atomic_store(&monitor->state, GATE__MONITOR_PARKED);
     atomic_store(&monitor->until, GATE__TIMER_NEVER);

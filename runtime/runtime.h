@@ -93,7 +93,7 @@ int gate_runtime_start(const struct gate_runtime_config *config, gate_runtime **
 
 /* Stops a runtime in which no task is left but the caller, and frees it once its last callback is.
  *
- * Blocks until the runtime's own threads have ended. Not to be called from a callback.
+ * Blocks until the runtime's own threads have ended. Fatal in a callback, and in a foreign call of that runtime.
  * Errors: -EBUSY when tasks are left, and the message says how many and where the first ones are;
  * then nothing changes. -EPERM on another thread than the one that started the runtime, also in a child, and in
  * a handler of another runtime.

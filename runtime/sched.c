@@ -211,15 +211,21 @@ static void take_half(struct gate__slot *victim, struct gate__queue *loot, uint3
     gate__unlock(&victim->theft);
 }
 
-/* Takes some of another slot's tasks: the first, to run, and the rest into the own queue. */
+static inline void wake(gate_runtime *runtime, struct gate__slot *own);
+
+/* Takes some of another slot's tasks: the first, to run, and the rest into the own queue. These were in none for a moment,
+ * in which a slot may have become idle. */
 static gate_task *steal(struct gate__slot *slot, struct gate__slot *victim, enum reach reach) {
     struct gate__queue loot = {NULL, NULL, 0};
     if (atomic_load_explicit(&victim->ready.count, memory_order_relaxed) < (reach == FAR ? 1 : 2))
         return NULL;
     take_half(victim, &loot, next_share(slot, reach), reach);
     gate_task *first = remove_first(&loot);
+    bool more = loot.head != NULL;
     for (gate_task *task; (task = remove_first(&loot)) != NULL;)
         push_own(slot, task);
+    if (more)
+        wake(slot->runtime, slot);
     return first;
 }
 
@@ -413,7 +419,8 @@ static bool retire(struct gate__slot *slot) {
     return !found;
 }
 
-/* There is a task and no thread for it. Makes slot idle, and calls a worker for it; false when one is idle by now. */
+/* There is a task and no thread for it. Makes slot idle, and calls a worker for it; false when one is idle by now. A call
+ * that returns may take the slot and leave the task waiting: the monitor looks from now on. */
 static bool leave_idle(struct gate__slot *slot) {
     gate_runtime *runtime = slot->runtime;
     gate__lock(&runtime->lock);
@@ -421,8 +428,10 @@ static bool leave_idle(struct gate__slot *slot) {
     if (idle)
         push_idle(slot);
     gate__unlock(&runtime->lock);
-    if (idle)
+    if (idle) {
         gate__worker_call(runtime);
+        gate__monitor_notice(runtime, NULL);
+    }
     return idle;
 }
 
@@ -448,8 +457,7 @@ static struct gate__slot *detach(gate_m *m) {
     return slot;
 }
 
-/* Gives an idle slot to a thread for the work that has just been queued. */
-static __attribute__((noinline)) void wake_one(gate_runtime *runtime) {
+__attribute__((noinline)) void gate__sched_wake_one(gate_runtime *runtime) {
     gate__lock(&runtime->lock);
     struct gate__slot *slot = pop_idle(runtime);
     gate__unlock(&runtime->lock);
@@ -473,17 +481,26 @@ static inline void wake(gate_runtime *runtime, struct gate__slot *own) {
     if (idle == 0)
         gate__monitor_notice(runtime, own);
     else if (!looks_soon(runtime, idle))
-        wake_one(runtime);
+        gate__sched_wake_one(runtime);
+}
+
+/* Nothing keeps a runtime from being stopped once its last task runs, perhaps before this has found that a thread. */
+static __attribute__((noinline)) void ready_from_outside(gate_runtime *runtime, gate_task *task) {
+    gate__init_retain(runtime);
+    push_global(runtime, task);
+    wake(runtime, NULL);
+    gate__init_release(runtime);
 }
 
 void gate__sched_ready(gate_task *task) {
     gate_runtime *runtime = task->runtime;
     struct gate__slot *slot = gate__sched_own_slot(runtime);
-    if (slot)
+    if (slot) {
         push_own(slot, task);
-    else
-        push_global(runtime, task);
-    wake(runtime, slot);
+        wake(runtime, slot);
+    } else {
+        ready_from_outside(runtime, task);
+    }
 }
 
 /* Tasks that leave their M's processor */
@@ -503,6 +520,13 @@ static bool enter_park(gate_task *task, uint32_t wakes) {
         if (atomic_compare_exchange_weak(&task->state, &word, next))
             return waits;
     }
+}
+
+/* Whether a slot is idle beside a task that has yielded, or the monitor parked: it may have looked while the task was in
+ * no queue. */
+static inline bool waits_unseen(gate_runtime *runtime) {
+    return atomic_load_explicit(&runtime->idle_slot_count, memory_order_relaxed) ||
+           atomic_load_explicit(&runtime->monitor.state, memory_order_relaxed) == GATE__MONITOR_PARKED;
 }
 
 static __attribute__((noinline)) void settle_park(gate_m *m, gate_task *task) {
@@ -525,7 +549,7 @@ static inline __attribute__((always_inline)) void settle(gate_m *m) {
     switch (m->leave) {
     case GATE__LEAVE_YIELD:
         push_own(m->slot, task);
-        if (atomic_load_explicit(&m->runtime->idle_slot_count, memory_order_relaxed))
+        if (waits_unseen(m->runtime))
             wake(m->runtime, m->slot);
         break;
     case GATE__LEAVE_CALL:
@@ -638,10 +662,9 @@ static void wait_here(gate_m *m) {
 static void park_here(gate_m *m, uint32_t wakes) {
     gate__sched_suspend(m);
     struct gate__slot *slot = begin_wait(m);
-    if (enter_park(m->task, wakes))
+    /* A root task that is woken now may have been given a guest already, and waits for that: the slot is for others. */
+    if (enter_park(m->task, wakes) || give(slot, m->task) != GIVEN)
         gate__sched_hand_on(slot);
-    else
-        give(slot, m->task);
     wait_here(m);
 }
 
@@ -799,7 +822,7 @@ static gate_task *wait_for_work(gate_m *m) {
     if (slot)
         gate__sched_hand_on(slot); /* perhaps to this very M */
     else if (atomic_load(&runtime->idle_slot_count) && gate__sched_work_waits(runtime))
-        wake_one(runtime); /* for want of a thread it was left to this M */
+        gate__sched_wake_one(runtime); /* for want of a thread it was left to this M */
     return wait_for_slot(m);
 }
 

@@ -8,13 +8,13 @@
 
 enum { MS = 1000 * 1000, STDERR = 2 };
 
-static uint32_t idle_workers(gate_runtime *runtime) {
-    uint32_t count = 0;
+static void count_workers(gate_runtime *runtime, uint32_t *all, uint32_t *idle) {
+    *idle = 0;
     gate__lock(&runtime->lock);
+    *all = runtime->workers.count;
     for (gate_m *m = runtime->workers.idle; m; m = m->idle_next)
-        count++;
+        (*idle)++;
     gate__unlock(&runtime->lock);
-    return count;
 }
 
 /* "2 [1 0]": in the runtime's queue, and in the slots'; cut to what fits. */
@@ -28,11 +28,12 @@ static size_t describe_queues(gate_runtime *runtime, char *buffer, size_t size) 
 
 static void show(gate_runtime *runtime, uint64_t now) {
     char line[512];
-    uint32_t idle = idle_workers(runtime);
+    uint32_t workers, idle;
+    count_workers(runtime, &workers, &idle);
     size_t used =
         (size_t)snprintf(line, sizeof line, "callgate: %llu ms: slots %u, idle %u; threads %u, idle %u; ready ",
                          (unsigned long long)((now - runtime->monitor.started) / MS), runtime->slot_count,
-                         atomic_load(&runtime->idle_slot_count), runtime->workers.count, idle);
+                         atomic_load(&runtime->idle_slot_count), workers, idle);
     used += describe_queues(runtime, line + used, sizeof line - used - 1);
     line[used++] = '\n';
     gate__os_write(STDERR, line, used);

@@ -8,7 +8,8 @@
  *
  * That slot was given to the new worker before, which is how Go does it (startm). But Linux may queue a new thread
  * behind one that computes, and leave it there for some ms while another processor is idle; threads that are woken fare
- * better. So one that isn't there after 100 us is awaited no more, and the monitor starts another.
+ * better. So one that isn't there after 100 us is awaited no more: the monitor gives the slot to one that is idle by
+ * then, or starts another.
  *
  *   awaited  <=  creating + workers that have not begun
  *   awaited == 0  =>  late_at == NEVER
@@ -112,13 +113,18 @@ int gate__worker_start(gate_runtime *runtime) {
     return failed;
 }
 
-/* None could be created. A runtime has a worker from its start, but for the child of a fork. */
-static void require_any(gate_runtime *runtime) {
+/* None could be created. A runtime has a worker from its start, but for the child of a fork. One that is idle by now has
+ * found nothing to do, perhaps before a task was queued that was left to the one which was awaited. */
+static void do_without(gate_runtime *runtime) {
+    gate__foreign_heavy_barrier(); /* as in work */
     gate__lock(&runtime->lock);
     bool nobody = !runtime->workers.count && atomic_load(&runtime->idle_slot_count) == runtime->slot_count;
+    bool another = runtime->workers.idle != NULL;
     gate__unlock(&runtime->lock);
     if (nobody)
         gate__throw("a forked process can't create its runtime's threads");
+    if (another && gate__sched_work_waits(runtime))
+        gate__sched_wake_one(runtime);
 }
 
 /* Being late */
@@ -128,7 +134,7 @@ void gate__worker_call(gate_runtime *runtime) {
     if (atomic_load(&workers->awaited) >= atomic_load(&runtime->idle_slot_count))
         return;
     if (gate__worker_start(runtime)) {
-        require_any(runtime);
+        do_without(runtime);
         return;
     }
     gate__lock(&runtime->lock);
@@ -162,7 +168,7 @@ void gate__worker_hurry(gate_runtime *runtime) {
     if (atomic_load(&runtime->workers.late_at) > now || !give_up(runtime, now))
         return;
     if (atomic_load(&runtime->idle_slot_count) && gate__sched_work_waits(runtime))
-        gate__worker_call(runtime);
+        gate__sched_wake_one(runtime);
 }
 
 /* Idle ones */

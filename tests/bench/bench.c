@@ -163,12 +163,14 @@ int main(int argc, char **argv) {
     bench_calls_prepare();
     bench_tasks_prepare();
     bench_blocking_prepare();
+    bench_frames_prepare();
     bench_parse_prepare();
     bench_peers_prepare();
     add_rows(bench_calls, what);
     add_rows(bench_mem, what);
     add_rows(bench_tasks, what);
     add_rows(bench_blocking, what);
+    add_rows(bench_frames, what);
     add_rows(bench_parse, what);
     measure();
     return write_results(argv[1]);

@@ -56,6 +56,10 @@ void bench_tasks_prepare(void);
 extern const struct bench_row bench_blocking[];
 void bench_blocking_prepare(void);
 
+/* frames.c */
+extern const struct bench_row bench_frames[];
+void bench_frames_prepare(void);
+
 /* parse.c */
 extern const struct bench_row bench_parse[];
 void bench_parse_prepare(void);

@@ -254,9 +254,9 @@ static void write_expression(struct writing *w, unsigned depth) {
         bool parentheses = draw(2);
         write_text(w, "%s", parentheses ? "(" : "");
         write_expression(w, depth + 1);
-        const char *operator= binary[draw(sizeof binary / sizeof *binary)];
-        write_text(w, " %s ", operator);
-        if (operator[1] == operator[0] && strchr("<>", *operator))
+        const char *word = binary[draw(sizeof binary / sizeof *binary)];
+        write_text(w, " %s ", word);
+        if (word[1] == word[0] && strchr("<>", *word))
             write_text(w, "%u", draw(34));
         else
             write_expression(w, depth + 1);

@@ -1,4 +1,7 @@
 /* Scopes: what a text declares, how that is found, and that a text is read as a whole or not at all. */
+#include <pthread.h>
+
+#include "tests/support/compiler.h"
 #include "tests/support/decls.h"
 
 Test(decls, names_are_found_with_what_they_were_declared_as) {
@@ -103,6 +106,26 @@ Test(decls, a_signature_keeps_what_it_needs_of_its_scope) {
     gate_signature_free(first);
     gate_decls_free(decls);
     gate_decls_free(NULL);
+}
+
+static void *free_signature(void *signature) {
+    cr_assert_str_eq(gate_signature_parameter(signature, 0)->target->tag, "node");
+    gate_signature_free(signature);
+    return NULL;
+}
+
+Test(decls, signatures_of_a_scope_are_freed_by_any_threads) {
+    enum { THREADS = 8 };
+    pthread_t threads[THREADS];
+    gate_decls *decls = read_text("int walk(struct node *);");
+    for (int i = 0; i < THREADS; i++) {
+        gate_signature *signature = NULL;
+        cr_assert_eq(gate_decls_signature(decls, "walk", &signature, NULL), 0);
+        cr_assert_eq(pthread_create(&threads[i], NULL, free_signature, signature), 0);
+    }
+    gate_decls_free(decls);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
 }
 
 Test(decls, what_can_not_be_called_is_a_type_all_the_same) {
@@ -291,6 +314,7 @@ Test(decls, an_enum_has_the_integer_that_gcc_chooses_and_lists_its_constants) {
         {"enum __attribute__((__packed__)) { A = -129 }", GATE_SHORT},
         {"enum { A = 65536 } __attribute__((packed))", GATE_UINT},
         {"enum { A } __attribute__((mode(QI)))", GATE_UCHAR},
+        {"enum { A = -1 } __attribute__((mode(DI)))", GATE_LONG},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         gate_decls *decls = read_text("");
@@ -303,6 +327,7 @@ Test(decls, an_enum_has_the_integer_that_gcc_chooses_and_lists_its_constants) {
     }
     refuse_text("enum { A = 2147483647, B };", -EINVAL, "column 24: found 'B', whose value would overflow");
     refuse_text("enum { A = 18446744073709551615u, B = -1 };", -EINVAL, "no integer type has room for");
+    refuse_text("enum { A = 256 } __attribute__((mode(QI)));", -EINVAL, "machine mode is too small for its values");
     refuse_text("enum { A = (__int128)1 };", -ENOTSUP, "more than 64 bits");
 }
 
@@ -315,5 +340,49 @@ Test(decls, constants_have_their_types) {
     cr_assert_eq(find(decls, "C")->type->kind, GATE_INT);
     cr_assert_eq(find(decls, "D")->type->kind, GATE_ULONG);
     cr_assert_eq(find(decls, "E")->type->kind, GATE_ULONG);
+    gate_decls_free(decls);
+}
+
+/* Headers of the system */
+
+static void read_header(gate_decls *decls, const char *name) {
+    char include[128];
+    snprintf(include, sizeof include, "#include <%s>\n", name);
+    char *text = run_command("gcc -D_GNU_SOURCE -std=gnu11 -E -x c -", include, false);
+    read_more(decls, text);
+    free(text);
+}
+
+Test(decls, headers_that_include_the_same_ones_are_read_into_one_scope) {
+    static const char *const names[] = {"stdio.h",   "stdlib.h",  "string.h",    "sys/socket.h", "netdb.h",
+                                        "signal.h",  "pthread.h", "math.h",      "complex.h",    "wchar.h",
+                                        "sqlite3.h", "zlib.h",    "immintrin.h", "stdio.h",      "sqlite3.h"};
+    gate_decls *decls = read_text("");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        read_header(decls, names[i]);
+    cr_assert_str_eq(printed(find(decls, "bind")->type), "int (int, const struct sockaddr *restrict, unsigned int)");
+    cr_assert_str_eq(printed(find(decls, "fopen")->type),
+                     "struct _IO_FILE *(const char *restrict, const char *restrict)");
+    cr_assert_str_eq(printed(find(decls, "cpow")->type), "double _Complex (double _Complex, double _Complex)");
+    cr_assert_eq(find(decls, "SOCK_STREAM")->value, 1);
+    cr_assert_eq(type_of(decls, "__m256d")->size, 32);
+    cr_assert_eq(type_of(decls, "pthread_mutex_t")->size, sizeof(pthread_mutex_t));
+    cr_assert_not_null(find(decls, "sqlite3_open")->file);
+    gate_decls_free(decls);
+}
+
+Test(decls, a_declared_function_is_called) {
+    gate_decls *decls = read_text("");
+    gate_signature *signature = NULL;
+    gate_error error = {0, ""};
+    unsigned long length = 0;
+    const char *text = "twelve bytes";
+    void *arguments[] = {&text};
+    read_header(decls, "string.h");
+    cr_assert_eq(gate_decls_signature(decls, "strlen", &signature, &error), 0, "%s", error.message);
+    gate_function function = {.signature = signature, .address = address_of(strlen)};
+    cr_assert_eq(gate_call(&function, &length, arguments), 0);
+    cr_assert_eq(length, 12);
+    gate_signature_free(signature);
     gate_decls_free(decls);
 }

@@ -216,6 +216,107 @@ Test(frame, more_arguments_than_it_takes_have_none) {
     free_function(function);
 }
 
+/* Each way through by_frame.S, with calls that last: the slot is taken meanwhile, and they may end on another thread. */
+
+static int sleep_and_add(int a, int b) {
+    usleep(2000);
+    errno = a;
+    return a + b;
+}
+
+static long sleep_and_sum(long a, long b, long c, long d, long e, long f) {
+    return sleep_and_add((int)a, (int)(b + c + d + e + f));
+}
+
+static int sleep_and_round(double x, int a) {
+    return sleep_and_add(a, (int)x);
+}
+
+static double sleep_and_scale(int a, double x) {
+    return sleep_and_add(a, 0) * x;
+}
+
+static _Atomic unsigned moves;
+
+static void call_lasting(const char *text, void (*address)(void), const int64_t words[], size_t count, double x,
+                         double expected) {
+    gate_function function = make_function(text, address, "lasting");
+    gate_frame *frame = make_frame(&function);
+    uint64_t thread = gate_m_number(gate__m());
+    const gate_type *type = gate_signature_result(function.signature);
+    uint64_t result = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (gate_signature_parameter(function.signature, i)->kind == GATE_DOUBLE)
+            memcpy((char *)frame + place_of(function.signature, i).at, &x, sizeof x);
+        else
+            write_word(function.signature, frame, i, words[i]);
+    }
+    cr_assert_eq(gate_call_frame(frame), 0);
+    gate_frame_get(function.signature, frame, &result);
+    double real;
+    memcpy(&real, &result, sizeof real);
+    cr_assert_eq(type->kind == GATE_DOUBLE ? real : (double)result, expected, "%s", text);
+    cr_assert_eq(frame->error_number, 3);
+    atomic_fetch_add(&moves, gate_m_number(gate__m()) != thread);
+    free(frame);
+    free_function(function);
+}
+
+static void *call_each_way(void *unused) {
+    static const int64_t words[] = {3, 4, 5, 6, 7, 8}, swapped[] = {0, 3};
+    for (int i = 0; i < 10; i++) {
+        call_lasting("int (int, int)", address_of(sleep_and_add), words, 2, 0, 7);
+        call_lasting("long (long, long, long, long, long, long)", address_of(sleep_and_sum), words, 6, 0, 33);
+        call_lasting("int (double, int)", address_of(sleep_and_round), swapped, 2, 2.5, 5);
+        call_lasting("double (int, double)", address_of(sleep_and_scale), words, 2, 2.5, 7.5);
+    }
+    return unused;
+}
+
+Test(frame, calls_that_last_lose_their_slot_and_end_on_any_thread) {
+    if (!has_frames())
+        return;
+    gate_runtime *runtime = start(2);
+    gate_task *tasks[8];
+    atomic_store(&moves, 0);
+    call_each_way(NULL);
+    for (int i = 0; i < 8; i++)
+        tasks[i] = spawn("calling", call_each_way, NULL);
+    for (int i = 0; i < 8; i++)
+        join(tasks[i]);
+    stop(runtime);
+    cr_assert_gt(atomic_load(&moves), 0, "no call lost its slot");
+}
+
+static int note_slot(int a, int b) {
+    (void)b;
+    return gate__m()->slot ? a : -a;
+}
+
+static void *call_when_asked(void *unused) {
+    gate_function function = make_function("int (int, int)", address_of(note_slot), "note_slot");
+    gate_frame *frame = make_frame(&function);
+    int result = 0;
+    for (int asked = 0; asked < 2; asked++) {
+        write_word(function.signature, frame, 0, 5);
+        if (asked)
+            atomic_fetch_or(&gate__m()->slot->poll, GATE__POLL_YIELD);
+        cr_assert_eq(gate_call_frame(frame), 0);
+        gate_frame_get(function.signature, frame, &result);
+        cr_assert_eq(result, asked ? -5 : 5);
+        cr_assert_not_null(gate__m()->slot);
+        atomic_fetch_and(&gate__m()->slot->poll, ~(uint32_t)GATE__POLL_YIELD);
+    }
+    free(frame);
+    free_function(function);
+    return unused;
+}
+
+Test(frame, a_call_gives_up_a_slot_that_is_asked_for) {
+    if (has_frames())
+        run_task(call_when_asked, NULL);
+}
+
 static int call_back(int (*handler)(int), int value) {
     return handler(value) + 1;
 }

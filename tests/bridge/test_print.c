@@ -20,7 +20,9 @@ Test(print, what_has_no_name_is_written_with_its_members) {
     check("", "struct { int a, *b; unsigned c : 3, : 0; struct { char d; }; int e[]; } *",
           "struct { int a; int *b; unsigned int c : 3; unsigned int : 0; struct { char d; }; int e[]; } *");
     check("", "enum { A = -1, B }", "enum { A = -1, B = 0, }");
-    check("", "enum { A = 3 } __attribute__((packed))", "enum { A = 3, } __attribute__((packed))");
+    check("", "enum { A = 3 } __attribute__((packed))", "enum { A = 3, } __attribute__((mode(QI)))");
+    check("", "enum { A = -9223372036854775807 - 1 }",
+          "enum { A = -9223372036854775807 - 1, } __attribute__((mode(DI)))");
     check("", "struct { char c; int i; } __attribute__((packed))",
           "struct { char c __attribute__((packed)); int i __attribute__((packed)); }");
     check("", "struct { char c; } __attribute__((aligned(8)))", "struct { char c; } __attribute__((aligned(8)))");

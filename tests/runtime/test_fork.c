@@ -608,7 +608,7 @@ Test(fork, on_an_adopted_thread_leaves_its_runtime) {
 
 static void *park_in_a_handler(void *unused) {
     gate_m *m = gate_m_acquire();
-    gate__foreign_come_in(m);
+    gate__foreign_come_in(m, GATE__TIMER_NEVER);
     gate_task_park("the test's word");
     gate__foreign_go_out(m);
     gate_m_release(m);

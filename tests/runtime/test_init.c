@@ -1,6 +1,7 @@
 /* The start and the stop of runtimes. */
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,27 @@ Test(init, stop_from_another_thread_is_eperm) {
     pthread_join(thread, &result);
     cr_assert_eq((intptr_t)result, -EPERM);
     stop(runtime);
+}
+
+static void stop_it(void *runtime) {
+    gate_runtime_stop(runtime, NULL);
+}
+
+static void stop_in_a_call(void *unused) {
+    (void)unused;
+    gate_runtime *runtime = start(1);
+    gate__foreign_call(stop_it, runtime);
+}
+
+static void stop_in_a_blocking_call(void *unused) {
+    (void)unused;
+    gate_runtime *runtime = start(1);
+    gate__foreign_call_blocking(gate__m(), stop_it, runtime);
+}
+
+Test(init, stop_from_a_call_that_has_to_return_is_fatal) {
+    cr_assert_dies_with(stop_in_a_call, NULL, "gate_runtime_stop: called from a foreign call");
+    cr_assert_dies_with(stop_in_a_blocking_call, NULL, "gate_runtime_stop: called from a foreign call");
 }
 
 static void *nothing(void *unused) {
@@ -213,4 +235,49 @@ Test(init, one_half_of_an_allocator_is_einval) {
     gate_error error;
     cr_assert_eq(gate_runtime_start(&config, &runtime, &error), -EINVAL);
     cr_assert_not_null(strstr(error.message, "deallocate"));
+}
+
+/* A thread outside readies the last task, and a signal keeps it somewhere on its way back. */
+
+static gate_task *_Atomic to_ready;
+static _Atomic bool no_more;
+
+static void dawdle(int number) {
+    (void)number;
+    usleep(3000);
+}
+
+static void *ready_what_comes(void *unused) {
+    while (!atomic_load(&no_more)) {
+        gate_task *task = atomic_exchange(&to_ready, NULL);
+        if (task)
+            gate_task_ready(task);
+    }
+    return unused;
+}
+
+static void *park_once(void *unused) {
+    gate_task_park("the other thread");
+    return unused;
+}
+
+Test(init, a_thread_that_is_on_its_way_out_of_a_ready_may_be_so_when_the_runtime_has_stopped) {
+    struct sigaction action = {.sa_handler = dawdle}, old;
+    pthread_t thread;
+    sigaction(SIGUSR1, &action, &old);
+    pthread_create(&thread, NULL, ready_what_comes, NULL);
+    for (unsigned round = 0; round < 300; round++) {
+        gate_runtime *runtime = start(2);
+        gate_task *task = spawn("parks", park_once, NULL);
+        wait_for_state(task, GATE__PARKED);
+        atomic_store(&to_ready, task);
+        for (volatile unsigned spin = 0; spin < round * 10; spin++)
+            ;
+        pthread_kill(thread, SIGUSR1);
+        join(task);
+        stop(runtime);
+    }
+    atomic_store(&no_more, true);
+    pthread_join(thread, NULL);
+    sigaction(SIGUSR1, &old, NULL);
 }

@@ -181,6 +181,18 @@ Test(interrupt, comes_through_at_any_time_around_the_beginning_of_a_call) {
     stop(runtime);
 }
 
+Test(interrupt, has_a_handler_that_runs_on_the_threads_own_stack_for_them_as_faults_have) {
+    static const int ours[] = {SIGURG, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+    gate_runtime *runtime = start(1);
+    interrupt_in(wait_in, sleep_for_long);
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        struct sigaction action;
+        cr_assert_eq(sigaction(ours[i], NULL, &action), 0);
+        cr_assert(action.sa_flags & SA_ONSTACK && !(action.sa_flags & SA_RESTART));
+    }
+    stop(runtime);
+}
+
 /* One interrupt, sent before the read, is enough. */
 static _Atomic bool sent;
 

@@ -71,6 +71,76 @@ Test(monitor, asks_a_task_that_holds_its_slot_for_long_while_others_wait_to_yiel
     stop(runtime);
 }
 
+/* A task that yields is in no queue from then until the next one has begun: here that takes long. */
+static void be_slow(void *unused, gate_task *task) {
+    (void)unused;
+    (void)task;
+    usleep(100);
+}
+
+static void *yield_until_it_ran(void *unused) {
+    while (!atomic_load(&ran))
+        gate_task_yield();
+    return unused;
+}
+
+static void *take_turns_and_run_until_asked(void *unused) {
+    for (int i = 0; i < 200; i++)
+        gate_task_yield();
+    uint64_t give_up = gate__os_now() + 5000ull * 1000 * 1000;
+    while (!gate_task_should_yield() && gate__os_now() < give_up)
+        ;
+    cr_assert(gate_task_should_yield(), "another task has waited for 5 s");
+    atomic_store(&ran, true);
+    return unused;
+}
+
+Test(monitor, is_awake_for_tasks_that_it_finds_in_no_queue_as_they_yield) {
+    gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 1, .hooks = {.task_suspend = be_slow}});
+    atomic_store(&ran, false);
+    gate_task *other = spawn("other", yield_until_it_ran, NULL);
+    join(spawn("asked", take_turns_and_run_until_asked, NULL));
+    join(other);
+    stop(runtime);
+}
+
+static _Atomic bool spawned;
+
+static void wait_for_spawn(void *unused) {
+    (void)unused;
+    wait_until(atomic_load(&spawned));
+}
+
+/* Holds the one worker that there may be in a call, takes the slot again, in whose queue a task has come to wait. */
+static void *call_and_run_until_asked(void *unused) {
+    gate__foreign_call_blocking(gate__m(), wait_for_spawn, NULL);
+    uint64_t give_up = gate__os_now() + 5000ull * 1000 * 1000;
+    while (!gate_task_should_yield() && gate__os_now() < give_up)
+        ;
+    cr_assert(gate_task_should_yield(), "another task has waited for 5 s");
+    return unused;
+}
+
+static void *spawn_from_outside(void *runtime) {
+    struct gate_task_config config = {.main = run};
+    wait_until(atomic_load(&((gate_runtime *)runtime)->monitor.state) == GATE__MONITOR_PARKED);
+    cr_assert_eq(gate_task_spawn(runtime, &config, NULL), 0);
+    atomic_store(&spawned, true);
+    return NULL;
+}
+
+Test(monitor, sees_a_task_wait_that_no_thread_was_to_be_had_for) {
+    gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 1, .most_threads = 1});
+    pthread_t thread;
+    gate_task *task = spawn("asked", call_and_run_until_asked, NULL);
+    atomic_store(&ran, false);
+    pthread_create(&thread, NULL, spawn_from_outside, runtime);
+    join(task);
+    pthread_join(thread, NULL);
+    wait_until((block_ms(1), atomic_load(&ran)));
+    stop(runtime);
+}
+
 static void *run_alone(void *unused) {
     for (uint64_t end = gate__os_now() + 50 * 1000 * 1000; gate__os_now() < end;)
         cr_assert_not(gate_task_should_yield());

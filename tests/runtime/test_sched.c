@@ -112,6 +112,78 @@ Test(sched, an_idle_slot_takes_work_from_a_busy_ones_queue) {
     stop(runtime);
 }
 
+/* Three slots with a task each. The first spawns three more, and the second ends: its slot takes two of these. The first
+ * waits then, and the last of the three runs there; and the third ends while one of the two is in no queue. */
+
+static struct gate__slot *_Atomic slot_of[3];
+static _Atomic bool may_end[3], third_ran;
+
+static void *run_until_it_may_end(void *index) {
+    intptr_t i = (intptr_t)index;
+    atomic_store(&slot_of[i], gate__m()->slot);
+    wait_until(atomic_load(&may_end[i]));
+    return NULL;
+}
+
+static void *note_that_it_ran(void *unused) {
+    atomic_store(&third_ran, true);
+    return unused;
+}
+
+static void *run_until_the_other_ran(void *unused) {
+    wait_until(atomic_load(&third_ran)); /* without a yield */
+    return unused;
+}
+
+static void *spawn_three(void *unused) {
+    struct gate__slot *own = gate__m()->slot;
+    atomic_store(&slot_of[0], own);
+    wait_until(atomic_load(&slot_of[1]) && atomic_load(&slot_of[2]));
+    gate_task_main mains[] = {run_until_the_other_ran, note_that_it_ran, run_until_the_other_ran};
+    gate_task *tasks[3];
+    for (int i = 0; i < 3; i++)
+        tasks[i] = spawn("one of three", mains[i], NULL);
+    wait_until(atomic_load(&own->ready.count) == 1);
+    for (int i = 0; i < 3; i++)
+        join(tasks[i]);
+    return unused;
+}
+
+/* Stands for a thief that is not on its processor between the two queues: its own is locked. */
+static void *keep_the_thief(void *runtime) {
+    wait_until(atomic_load(&slot_of[0]) && atomic_load(&slot_of[0])->ready.count == 3);
+    struct gate__slot *thief = atomic_load(&slot_of[1]);
+    gate__lock(&thief->theft);
+    atomic_fetch_or(&thief->revoked, GATE__REVOKED_BY_THIEF);
+    thief->share = 2;
+    atomic_store(&may_end[1], true);
+    wait_until(atomic_load(&slot_of[0])->ready.count == 0);
+    atomic_store(&may_end[2], true);
+    wait_until(atomic_load(&((gate_runtime *)runtime)->idle_slot_count) == 1);
+    atomic_fetch_and(&thief->revoked, ~(uint32_t)GATE__REVOKED_BY_THIEF);
+    gate__unlock(&thief->theft);
+    wait_until(atomic_load(&third_ran));
+    return NULL;
+}
+
+Test(sched, a_task_that_is_taken_with_another_runs_on_a_slot_that_became_idle_meanwhile) {
+    if (GATE__MOST_STOLEN < 2)
+        return;
+    gate_runtime *runtime = start(3);
+    gate_task *tasks[3];
+    pthread_t thread;
+    pthread_create(&thread, NULL, keep_the_thief, runtime);
+    tasks[0] = spawn("first", spawn_three, NULL);
+    for (intptr_t i = 1; i < 3; i++)
+        tasks[i] = spawn("other", run_until_it_may_end, (void *)i);
+    gate__foreign_enter_blocking(gate__m());
+    pthread_join(thread, NULL);
+    gate__foreign_leave(gate__m());
+    for (int i = 0; i < 3; i++)
+        join(tasks[i]);
+    stop(runtime);
+}
+
 enum { TO_TAKE = 10 };
 static _Atomic bool over, yields;
 static _Atomic int taken;
@@ -336,6 +408,52 @@ static void wait_with_guests(uint32_t slots) {
 Test(sched, a_task_that_enters_the_main_thread_runs_there_until_it_leaves) {
     wait_with_guests(1);
     wait_with_guests(3);
+}
+
+static _Atomic bool over_there;
+static _Atomic int guests;
+
+static void *come_and_go(void *times) {
+    for (intptr_t i = 0; i < (intptr_t)times; i++) {
+        gate_task_enter_main();
+        gate_task_leave_main();
+    }
+    atomic_fetch_sub(&guests, 1);
+    return NULL;
+}
+
+static void *ready_all_along(void *task) {
+    for (unsigned i = 0; !atomic_load(&over_there); i++) {
+        gate_task_ready(task);
+        for (volatile unsigned spin = 0; spin < i % 64 * 64; spin++)
+            ;
+    }
+    return NULL;
+}
+
+static void park_among_guests(void) {
+    gate_runtime *runtime = start(3);
+    gate_task *tasks[4];
+    pthread_t thread;
+    atomic_store(&over_there, false);
+    atomic_store(&guests, 4);
+    for (int i = 0; i < 4; i++)
+        tasks[i] = spawn("guest", come_and_go, (void *)300);
+    pthread_create(&thread, NULL, ready_all_along, gate_task_current());
+    while (atomic_load(&guests))
+        gate_task_park("guests");
+    atomic_store(&over_there, true);
+    pthread_join(thread, NULL);
+    for (int i = 0; i < 4; i++)
+        join(tasks[i]);
+    wait_until(atomic_load(&runtime->idle_slot_count) == 2);
+    stop(runtime);
+}
+
+/* A wake between its slot's loss and its park, when a guest has come already, finds its thread busy. */
+Test(sched, a_root_task_that_is_woken_as_a_guest_comes_loses_no_slot) {
+    for (int round = 0; round < 10; round++)
+        park_among_guests();
 }
 
 static void *end_on_main(void *unused) {

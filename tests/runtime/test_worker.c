@@ -35,6 +35,76 @@ Test(worker, calls_beyond_the_most_threads_wait_and_all_end) {
     stop(runtime);
 }
 
+/* A thread that is awaited and can't be created, for want of memory that is asked for with leisure */
+
+static _Atomic bool refuses, is_asked, first_ran, second_ran;
+
+static void *allocate_or_refuse(void *unused, size_t size) {
+    (void)unused;
+    if (!atomic_load(&refuses))
+        return malloc(size);
+    atomic_store(&is_asked, true);
+    wait_until(!atomic_load(&refuses));
+    return NULL;
+}
+
+static void deallocate(void *unused, void *memory, size_t size) {
+    (void)unused;
+    (void)size;
+    free(memory);
+}
+
+static void *note_run(void *to) {
+    atomic_store((_Atomic bool *)to, true);
+    return NULL;
+}
+
+static void *spawn_first(void *runtime) {
+    struct gate_task_config config = {.main = note_run, .argument = &first_ran};
+    cr_assert_eq(gate_task_spawn(runtime, &config, NULL), 0);
+    return NULL;
+}
+
+static void wait_until_asked(void *unused) {
+    (void)unused;
+    wait_until(atomic_load(&is_asked));
+}
+
+static void *wait_in_a_call(void *unused) {
+    gate__foreign_call_blocking(gate__m(), wait_until_asked, NULL);
+    return unused;
+}
+
+/* The one worker is in a call, so that one more is to be created for the first task. It is back before that has failed,
+ * runs that task, and has nothing more to do. Then the second task comes. */
+static void *spawn_second_when_the_worker_is_idle(void *runtime) {
+    gate_runtime *r = runtime;
+    struct gate_task_config config = {.main = note_run, .argument = &second_ran};
+    pthread_t thread;
+    usleep(20 * 1000); /* the root task joins, and the worker calls */
+    atomic_store(&refuses, true);
+    pthread_create(&thread, NULL, spawn_first, r);
+    wait_until(atomic_load(&first_ran) && atomic_load(&r->idle_slot_count) == 1);
+    usleep(20 * 1000);
+    cr_assert_eq(gate_task_spawn(r, &config, NULL), 0);
+    atomic_store(&refuses, false);
+    pthread_join(thread, NULL);
+    wait_until(atomic_load(&second_ran));
+    return NULL;
+}
+
+Test(worker, a_task_that_was_left_to_a_thread_which_could_not_be_created_runs_on_an_idle_one) {
+    struct gate_runtime_hooks hooks = {.allocate = allocate_or_refuse, .deallocate = deallocate};
+    gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 1, .hooks = hooks});
+    pthread_t thread;
+    pthread_create(&thread, NULL, spawn_second_when_the_worker_is_idle, runtime);
+    join(spawn("calls", wait_in_a_call, NULL));
+    gate__foreign_enter_blocking(gate__m());
+    pthread_join(thread, NULL);
+    gate__foreign_leave(gate__m());
+    stop(runtime);
+}
+
 #ifndef GATE_TEST_PLAIN /* sanitizers need address space of their own */
 
 static size_t address_space(void) {

@@ -203,6 +203,52 @@ Test(world, a_stop_is_told_to_the_poll_and_to_no_one_after_the_start) {
     stop(runtime);
 }
 
+/* What the host hears: who stops and starts it, and what the others do then. */
+static gate_task *stops_heard[2], *starts_heard[2];
+static int stops_count, starts_count;
+
+static void hear_stop(void *host, gate_task *task) {
+    cr_assert_eq(host, stops_heard);
+    cr_assert_eq(task, gate_task_current());
+    stops_heard[stops_count++] = task;
+    atomic_store(&over, true); /* the other goes on until then: nobody has been waited for yet */
+}
+
+static void hear_start(void *host, gate_task *task) {
+    cr_assert_eq(host, stops_heard);
+    cr_assert_eq(stops_count, starts_count + 1);
+    starts_heard[starts_count++] = task;
+}
+
+static void *run_until_a_stop_is_heard(void *unused) {
+    atomic_fetch_add(&entered, 1);
+    wait_until(atomic_load(&over));
+    return unused;
+}
+
+static void *stop_once(void *unused) {
+    gate_world_stop();
+    gate_world_start();
+    return unused;
+}
+
+Test(world, the_host_hears_of_a_stop_before_the_others_are_waited_for_and_of_the_start) {
+    gate_runtime *runtime = start_with((struct gate_runtime_config){
+        .slots = 2, .hooks = {.world_stops = hear_stop, .world_starts = hear_start}, .host = stops_heard});
+    atomic_store(&over, false);
+    atomic_store(&entered, 0);
+    gate_task *other = spawn("runs", run_until_a_stop_is_heard, NULL);
+    wait_until(atomic_load(&entered) == 1);
+    stop_once(NULL);
+    gate_task *second = spawn("stops", stop_once, NULL);
+    join(other);
+    join(second);
+    cr_assert(stops_count == 2 && starts_count == 2);
+    cr_assert(stops_heard[0] == gate_task_current() && starts_heard[0] == gate_task_current());
+    cr_assert(stops_heard[1] == second && starts_heard[1] == second);
+    stop(runtime);
+}
+
 static void stop_and(void *then) {
     gate_runtime *runtime = start(2);
     gate_world_stop();

@@ -49,14 +49,14 @@
     .endm
 
     .macro call_registers
-    movups VECTOR(0), %xmm0
-    movups VECTOR(1), %xmm1
-    movups VECTOR(2), %xmm2
-    movups VECTOR(3), %xmm3
-    movups VECTOR(4), %xmm4
-    movups VECTOR(5), %xmm5
-    movups VECTOR(6), %xmm6
-    movups VECTOR(7), %xmm7
+    movq VECTOR(0), %xmm0
+    movq VECTOR(1), %xmm1
+    movq VECTOR(2), %xmm2
+    movq VECTOR(3), %xmm3
+    movq VECTOR(4), %xmm4
+    movq VECTOR(5), %xmm5
+    movq VECTOR(6), %xmm6
+    movq VECTOR(7), %xmm7
     movl $GATE__CELLS_VECTORS, %eax
     call_words
     .endm
