@@ -172,14 +172,15 @@ Test(decl, void_is_a_parameter_only_alone_and_only_in_parentheses) {
     refuse("int (void x)", -EINVAL, "line 1, column 6: found 'void'", "can't be void");
 }
 
-Test(decl, what_calls_do_not_take_yet_is_enotsup) {
-    refuse("int printf(const char *, ...)", -ENOTSUP, "variadic", "not supported yet");
-    refuse("int (struct point)", -ENOTSUP, "a parameter of type 'struct point'", "not supported yet");
-    refuse("struct point { int x, y; } (int)", -ENOTSUP, "a result of type 'struct point'", "not supported yet");
-    refuse("int (__int128)", -ENOTSUP, "a parameter of type '__int128'", "not supported yet");
-    refuse("_Float16 (int)", -ENOTSUP, "a result of type '_Float16'", "not supported yet");
-    refuse("int (float __attribute__((vector_size(16))))", -ENOTSUP, "a parameter of type 'float ",
-           "not supported yet");
+Test(decl, what_has_no_place_in_a_call_is_enotsup) {
+    refuse("int (float __attribute__((vector_size(32))))", -ENOTSUP, "", "can't be called");
+    refuse("char __attribute__((vector_size(4))) (void)", -ENOTSUP, "", "can't be called");
+    refuse("int (struct { int x __attribute__((aligned(32))); })", -ENOTSUP, "", "can't be called");
+}
+
+Test(decl, values_of_what_is_not_defined_are_einval) {
+    refuse("int (int, struct point)", -EINVAL, "parameter 2", "'struct point', which is not defined");
+    refuse("union u (int)", -EINVAL, "the result", "'union u', which is not defined");
 }
 
 Test(decl, no_text_is_einval) {

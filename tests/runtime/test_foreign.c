@@ -186,7 +186,7 @@ Test(foreign, short_calls_in_registers_race_with_claims_and_lose_nothing) {
     race_with_claims(call_often_in_registers);
 }
 
-/* Calls in registers. Each of the shapes, with what it needs of the cells. */
+/* Calls in registers: a function for each of the shapes, and where it leaves its result. */
 
 static uint64_t sleep_and_add(uint64_t a, uint64_t b) {
     usleep(2000);
@@ -194,11 +194,31 @@ static uint64_t sleep_and_add(uint64_t a, uint64_t b) {
     return a + b;
 }
 
-static double sleep_and_scale(uint64_t a, double x) {
-    usleep(2000);
-    errno = (int)a;
-    return (double)a * x;
+static double sleep_and_scale(uint64_t a, uint64_t b, double x) {
+    return (double)sleep_and_add(a, b) * x;
 }
+
+struct both {
+    uint64_t sum;
+    double scaled;
+};
+
+static struct both sleep_and_do_both(uint64_t a, uint64_t b, double x) {
+    return (struct both){a + b, sleep_and_scale(a, b, x)};
+}
+
+static long double sleep_and_scale_long(uint64_t a, uint64_t b, double x) {
+    return sleep_and_scale(a, b, x);
+}
+
+static long double _Complex sleep_and_scale_pair(uint64_t a, uint64_t b, double x) {
+    return __builtin_complex(sleep_and_scale_long(a, b, x), (long double)(a + b));
+}
+
+static void (*const functions[GATE__SHAPES])(void) = {address_of(sleep_and_add),       address_of(sleep_and_add),
+                                                      address_of(sleep_and_add),       address_of(sleep_and_scale),
+                                                      address_of(sleep_and_do_both),   address_of(sleep_and_scale_long),
+                                                      address_of(sleep_and_scale_pair)};
 
 static uint64_t bits_of(double x) {
     uint64_t bits;
@@ -206,23 +226,44 @@ static uint64_t bits_of(double x) {
     return bits;
 }
 
+static long double long_double_in(const uint64_t *cells) {
+    long double x;
+    memcpy(&x, cells, sizeof x);
+    return x;
+}
+
+static void check_result(enum gate__shape shape, uint64_t word, const uint64_t *cells, uint64_t sum, double scaled) {
+    const uint64_t *vectors = &cells[GATE__WORDS];
+    if (shape < GATE__SHAPE_VECTOR)
+        cr_assert_eq(word, sum, "shape %d", (int)shape);
+    else if (shape == GATE__SHAPE_VECTOR)
+        cr_assert_eq(word, bits_of(scaled));
+    else if (shape == GATE__SHAPE_REGISTERS)
+        cr_assert(cells[0] == sum && vectors[0] == bits_of(scaled));
+    else
+        cr_assert(long_double_in(vectors) == scaled);
+    if (shape == GATE__SHAPE_X87_PAIR)
+        cr_assert(long_double_in(vectors + 2) == sum);
+}
+
 static _Atomic unsigned moves; /* calls that ended on another thread than they began on */
 
-static void call_all_shapes(uint64_t number) {
-    uint64_t cells[GATE__CELLS] = {number, 5};
+static void call_shape(enum gate__shape shape, uint64_t number) {
+    _Alignas(16) uint64_t cells[GATE__CELLS] = {number, 5};
+    struct gate__frame frame = {functions[shape], cells, 0, shape, false};
+    uint64_t thread = gate_m_number(gate__m());
     cells[GATE__WORDS] = bits_of(0.5);
-    for (int shape = GATE__SHAPE_PAIR; shape < GATE__SHAPES; shape++) {
-        bool vector = shape == GATE__SHAPE_VECTOR;
-        void (*function)(void) = vector ? address_of(sleep_and_scale) : address_of(sleep_and_add);
-        struct gate__frame frame = {function, cells, 0, (enum gate__shape)shape, false};
-        uint64_t thread = gate_m_number(gate__m());
-        struct gate__returned returned = shape == GATE__SHAPE_PAIR
-                                             ? gate__foreign_call_pair(gate__m(), function, number, 5, false)
-                                             : gate__foreign_call_registers(gate__m(), frame);
-        cr_assert_eq(returned.word, vector ? bits_of((double)number * 0.5) : number + 5, "shape %d", shape);
-        cr_assert_eq(returned.error_number, (int)number, "shape %d", shape);
-        atomic_fetch_add(&moves, gate_m_number(gate__m()) != thread);
-    }
+    struct gate__returned returned = shape == GATE__SHAPE_PAIR
+                                         ? gate__foreign_call_pair(gate__m(), frame.function, number, 5, false)
+                                         : gate__foreign_call_registers(gate__m(), frame);
+    check_result(shape, returned.word, cells, number + 5, (double)(number + 5) * 0.5);
+    cr_assert_eq(returned.error_number, (int)number, "shape %d", (int)shape);
+    atomic_fetch_add(&moves, gate_m_number(gate__m()) != thread);
+}
+
+static void call_all_shapes(uint64_t number) {
+    for (int shape = GATE__SHAPE_PAIR; shape < GATE__SHAPES; shape++)
+        call_shape((enum gate__shape)shape, number);
 }
 
 static void *call_all_shapes_often(void *number) {
