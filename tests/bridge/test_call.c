@@ -1,4 +1,5 @@
 /* gate_call: on a thread, in a root task and in a stackful task alike. */
+#include <complex.h>
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
@@ -223,6 +224,199 @@ Test(call, outside_of_all_handlers_outlives_the_runtime_that_has_adopted_its_thr
     atomic_store(&over, 1);
     pthread_join(thread, NULL);
     free_function(function);
+}
+
+/* Structs, long doubles and variadic functions */
+
+/* On a thread, in a root task and in a stackful one. */
+static void run_everywhere(gate_task_main body) {
+    body(NULL);
+    gate_runtime *runtime = start(1);
+    body(NULL);
+    join(spawn("calling", body, NULL));
+    stop(runtime);
+}
+
+static void *call_div(void *unused) {
+    gate_function function = make_function("struct { int quot, rem; } (int, int)", address_of(div), "div");
+    int numerator = -17, denominator = 5;
+    div_t result;
+    void *arguments[] = {&numerator, &denominator};
+    cr_assert_eq(gate_call(&function, &result, arguments), 0);
+    cr_assert(result.quot == -3 && result.rem == -2);
+    free_function(function);
+    return unused;
+}
+
+Test(call, returns_a_struct_in_a_register) {
+    run_everywhere(call_div);
+}
+
+struct volume {
+    double width, height, depth;
+};
+
+static struct volume turn(struct volume v, int times) {
+    return times == 0 ? v : turn((struct volume){v.height, v.depth, v.width}, times - 1);
+}
+
+#define VOLUME "struct volume { double width, height, depth; }"
+
+static gate_function make_turn(enum gate_call_class call_class) {
+    gate_function function = make_function(VOLUME " (struct volume, int)", address_of(turn), "turn");
+    function.call_class = call_class;
+    return function;
+}
+
+static void *call_turn(void *class) {
+    gate_function function = make_turn((enum gate_call_class)(uintptr_t) class);
+    struct volume volume = {1, 2, 3}, result = {0, 0, 0};
+    int times = 4;
+    void *arguments[] = {&volume, &times};
+    cr_assert_eq(gate_call(&function, &result, arguments), 0);
+    cr_assert(result.width == 2 && result.height == 3 && result.depth == 1);
+    cr_assert_eq(gate_call(&function, &volume, arguments), 0, "over its own argument");
+    cr_assert(volume.width == 2 && volume.height == 3 && volume.depth == 1);
+    free_function(function);
+    return NULL;
+}
+
+Test(call, passes_and_returns_a_struct_in_memory) {
+    run_everywhere(call_turn);
+}
+
+Test(call, of_any_class_returns_a_struct_in_memory) {
+    run_task(call_turn, (void *)GATE_CALL_LEAF);
+    run_task(call_turn, (void *)GATE_CALL_BLOCKING);
+    run_task(call_turn, (void *)GATE_CALL_GUARDED);
+}
+
+static struct mixed {
+    long number;
+    double scale;
+} mix_up(struct mixed m) {
+    return (struct mixed){(long)m.scale, (double)m.number};
+}
+
+static void *call_mix_up(void *class) {
+    gate_function function =
+        make_function("struct mixed { long number; double scale; } (struct mixed)", address_of(mix_up), "mix_up");
+    struct mixed mixed = {-7, 42}, result = {0, 0};
+    void *arguments[] = {&mixed};
+    function.call_class = (enum gate_call_class)(uintptr_t) class;
+    cr_assert_eq(gate_call(&function, &result, arguments), 0);
+    cr_assert(result.number == 42 && result.scale == -7);
+    free_function(function);
+    return NULL;
+}
+
+Test(call, returns_a_struct_in_registers_of_both_kinds) {
+    run_everywhere(call_mix_up);
+    run_task(call_mix_up, (void *)GATE_CALL_LEAF);
+    run_task(call_mix_up, (void *)GATE_CALL_BLOCKING);
+    run_task(call_mix_up, (void *)GATE_CALL_GUARDED);
+}
+
+static struct mixed mix_up_and_fault(struct mixed m) {
+    *(volatile int *)NULL = 0;
+    return m;
+}
+
+static void *fault_with_a_struct(void *unused) {
+    gate_function function = make_function("struct mixed { long number; double scale; } (struct mixed)",
+                                           address_of(mix_up_and_fault), "mix_up_and_fault");
+    struct mixed mixed = {-7, 42};
+    void *arguments[] = {&mixed};
+    function.call_class = GATE_CALL_GUARDED;
+    cr_assert_eq(gate_call(&function, NULL, arguments), -EFAULT);
+    call_mix_up((void *)GATE_CALL_GUARDED);
+    free_function(function);
+    return unused;
+}
+
+Test(call, of_class_guarded_with_a_struct_ends_in_a_fault) {
+    run_task(fault_with_a_struct, NULL);
+}
+
+static void *call_long_double(void *unused) {
+    gate_function root = make_function("long double (long double)", address_of(sqrtl), "sqrtl");
+    gate_function conjugate = make_function("long double _Complex (long double _Complex)", address_of(conjl), "conjl");
+    long double two = 2, result = 0;
+    long double _Complex z = __builtin_complex(1.0L, -0.0L), mirrored = 0;
+    void *of_root[] = {&two}, *of_conjugate[] = {&z};
+    for (int i = 0; i < 20; i++) { /* more often than the x87 has registers */
+        cr_assert_eq(gate_call(&root, NULL, of_root), 0);
+        cr_assert_eq(gate_call(&conjugate, NULL, of_conjugate), 0);
+    }
+    cr_assert_eq(gate_call(&root, &result, of_root), 0);
+    cr_assert(result == sqrtl(2));
+    cr_assert_eq(gate_call(&conjugate, &mirrored, of_conjugate), 0);
+    cr_assert(creall(mirrored) == 1 && cimagl(mirrored) == 0 && !signbit(cimagl(mirrored)));
+    free_function(root);
+    free_function(conjugate);
+    return unused;
+}
+
+Test(call, leaves_nothing_in_the_x87) {
+    run_everywhere(call_long_double);
+}
+
+static void *call_without_results(void *unused) {
+    struct volume volume = {1, 2, 3};
+    struct mixed mixed = {1, 2};
+    int one = 1, three = 3;
+    gate_function in_memory = make_turn(GATE_CALL_DEFAULT);
+    gate_function in_registers =
+        make_function("struct mixed { long number; double scale; } (struct mixed)", address_of(mix_up), "mix_up");
+    gate_function in_a_word = make_function("struct { int quot, rem; } (int, int)", address_of(div), "div");
+    void *of_turn[] = {&volume, &one}, *of_mix_up[] = {&mixed}, *of_div[] = {&three, &one};
+    cr_assert_eq(gate_call(&in_memory, NULL, of_turn), 0);
+    cr_assert_eq(gate_call(&in_registers, NULL, of_mix_up), 0);
+    cr_assert_eq(gate_call(&in_a_word, NULL, of_div), 0);
+    free_function(in_memory);
+    free_function(in_registers);
+    free_function(in_a_word);
+    return unused;
+}
+
+Test(call, drops_structs_that_nobody_asked_for) {
+    run_everywhere(call_without_results);
+}
+
+static void *print(void *unused) {
+    gate_signature *variadic = parse("int (char *, size_t, const char *, ...)"), *signature = NULL;
+    const gate_type *types[] = {gate_type_basic(GATE_CHAR), gate_type_basic(GATE_FLOAT), gate_type_basic(GATE_LDOUBLE),
+                                gate_type_basic(GATE_ULLONG)};
+    cr_assert(gate_signature_variadic(variadic));
+    cr_assert_eq(gate_signature_extend(variadic, types, 4, &signature, NULL), 0);
+    gate_signature_free(variadic);
+    cr_assert_eq(gate_signature_parameter(signature, 3)->kind, GATE_INT, "a char is promoted");
+    cr_assert_eq(gate_signature_parameter(signature, 4)->kind, GATE_DOUBLE, "a float is promoted");
+    gate_function function = {.signature = signature, .address = address_of(snprintf), .name = "snprintf"};
+    char buffer[64], *at = buffer;
+    const char *format = "%c %g %Lg %llu";
+    size_t size = sizeof buffer;
+    int c = 'x', length = 0;
+    double d = 0.5;
+    long double e = -1.25L;
+    unsigned long long f = UINT64_MAX;
+    void *arguments[] = {&at, &size, &format, &c, &d, &e, &f};
+    cr_assert_eq(gate_call(&function, &length, arguments), 0);
+    cr_assert_str_eq(buffer, "x 0.5 -1.25 18446744073709551615");
+    cr_assert_eq((size_t)length, strlen(buffer));
+    gate_signature_free(signature);
+    return unused;
+}
+
+Test(call, of_a_variadic_function_promotes_its_arguments) {
+    run_everywhere(print);
+}
+
+Test(call, takes_no_more_arguments_than_a_function_that_is_not_variadic) {
+    gate_signature *signature = parse("int (int)"), *extended = NULL;
+    const gate_type *type = gate_type_basic(GATE_INT);
+    cr_assert_eq(gate_signature_extend(signature, &type, 1, &extended, NULL), -EINVAL);
+    gate_signature_free(signature);
 }
 
 /* Classes of calls */
