@@ -922,6 +922,8 @@ bool gate__interrupt_may_use(int number);
 uint64_t gate__interrupt_next(gate_runtime *runtime);
 /* m goes. Its runtime's lock is held. [any] */
 void gate__interrupt_forget(gate_m *m);
+/* Whoever was installing a handler is gone. [fork] */
+void gate__interrupt_begin_anew(void);
 
 /* fork.c: what is done around a fork, and makes a child's runtime work. [fork] */
 
