@@ -8,6 +8,7 @@
  *   runtime/hooks.h    hooks that are ready to use
  *   runtime/runtime.h  runtimes, tasks, thread handles
  *   bridge/bridge.h    signatures, calls, callbacks, libraries
+ *   bridge/handle.h    handles and pins for the host's objects
  *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_H
@@ -23,5 +24,6 @@
 #include "runtime/hooks.h"
 #include "runtime/runtime.h"
 #include "bridge/bridge.h"
+#include "bridge/handle.h"
 
 #endif

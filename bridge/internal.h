@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "bridge.h"
+#include "handle.h"
 #include "runtime/internal.h"
 
 struct gate__ffi_closure;

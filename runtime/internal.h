@@ -55,10 +55,11 @@ enum gate__rank { GATE__RANK_RUNTIMES = 1, GATE__RANK_RUNTIME, GATE__RANK_LEAF }
 struct gate__lock {
     pthread_mutex_t mutex;
     enum gate__rank rank;
+    struct gate__lock *next_kept; /* lock.c's */
 };
 
 #define GATE__LOCK_INITIAL(rank) \
-    { PTHREAD_MUTEX_INITIALIZER, (rank) }
+    { PTHREAD_MUTEX_INITIALIZER, (rank), NULL }
 
 void gate__lock_init(struct gate__lock *lock, enum gate__rank rank); /* [any] */
 void gate__lock(struct gate__lock *lock);                            /* [any] */
@@ -66,6 +67,8 @@ void gate__unlock(struct gate__lock *lock);                          /* [any] */
 /* The same over a fork, which holds several of a rank. [fork] */
 void gate__lock_hold(struct gate__lock *lock);
 void gate__lock_let_go(struct gate__lock *lock);
+/* Has every fork from now on hold it, so that what it guards is whole in the child. [a constructor] */
+void gate__lock_keep(struct gate__lock *lock);
 
 /* A latch is a lock of one word, of the leaves' rank, for code that holds it for some tens of instructions
  * and has to be fast just behind a system call.

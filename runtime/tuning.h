@@ -36,7 +36,11 @@ enum {
     GATE__FIRST_LOOK = GATE__TUNED(20 * 1000, 1000),
     GATE__LOOK_AT_CALLS = GATE__TUNED(200 * 1000, 2000),
     GATE__LAST_LOOK = GATE__TUNED(5 * 1000 * 1000, 100 * 1000),
-    GATE__RUNS_LONG = GATE__TUNED(10 * 1000 * 1000, 50 * 1000)
+    GATE__RUNS_LONG = GATE__TUNED(10 * 1000 * 1000, 50 * 1000),
+
+    /* bridge/handle.c: the first block of its table has 2^this entries, each of which serves up to this generation, odd */
+    GATE__HANDLE_BLOCK_SHIFT = GATE__TUNED(8, 0),
 };
+#define GATE__HANDLE_LAST_GENERATION GATE__TUNED(UINT32_MAX - 2, 7u)
 
 #endif
