@@ -42,6 +42,31 @@ int gate_handle_value(gate_handle handle, void **value);
  * Errors: as gate_handle_value. Never blocks. Any thread. */
 int gate_handle_delete(gate_handle handle, void **value);
 
+/* Pins the size bytes at base: from here on the host's collector must neither move nor free them. 0 bytes are 1.
+ *
+ * A pin is a note, that the host's collector asks for; nothing else comes of it. The same bytes may be pinned several times,
+ * and need as many gate_unpin; ranges may overlap, and each counts for itself.
+ * Errors: -EINVAL for NULL, and for a range that no object can have; -ENOMEM. Never blocks. Any thread. */
+int gate_pin(const void *base, size_t size);
+
+/* Undoes one gate_pin of the same base and size. Fatal without one. Never blocks. Any thread. */
+void gate_unpin(const void *base, size_t size);
+
+/* Whether address lies in a pinned range: 1 or 0. It takes as long with many pins as with few. Never blocks. Any thread. */
+int gate_pin_is_pinned(const void *address);
+
+/* A pinned range. */
+struct gate_pinned {
+    const void *base;
+    size_t size;  /* bytes, at least 1 */
+    size_t count; /* of its pins */
+};
+
+/* Lists the pinned ranges, in no order, for a collector to begin from: fills at most room entries of ranges, and returns
+ * how many there are, as snprintf does. ranges may be NULL if room is 0. All are of one moment.
+ * Never blocks, but keeps others from pinning. Any thread. */
+size_t gate_pin_list(struct gate_pinned *ranges, size_t room);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }
