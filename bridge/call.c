@@ -99,7 +99,7 @@ static __attribute__((noinline)) int call_in_place(const gate_function *function
 }
 
 static inline void list_call(gate_task *task, struct gate__call *call, const char *name) {
-    task->call = call;
+    atomic_store_explicit(&task->call, call, memory_order_relaxed);
     atomic_store_explicit(&task->where, name, memory_order_relaxed);
 }
 
@@ -192,7 +192,7 @@ int gate_call(const gate_function *function, void *result, void *const arguments
         return call_in_place(function, result, arguments);
     struct gate__call call;
     call.function = function;
-    call.outer = task->call;
+    call.outer = atomic_load_explicit(&task->call, memory_order_relaxed);
     call.status = 0;
     const char *outer_name = atomic_load_explicit(&task->where, memory_order_relaxed);
     list_call(task, &call, function->name ? function->name : "a function");

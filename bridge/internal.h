@@ -69,9 +69,42 @@ int gate__thunk_make(void *record, void (**address)(void));
 /* A call of it is fatal from now on, until it is made again. [any] */
 void gate__thunk_free(void (*address)(void));
 
+/* loader.c: the system's loader. All are foreign calls. */
+
+/* Why something was not found. */
+struct gate__words {
+    char text[sizeof((gate_error *)0)->message];
+};
+
+/* A library as the loader knows it; size 0 for the process itself. */
+struct gate__loaded {
+    void *handle;
+    uintptr_t base;
+    size_t size;
+};
+
+/* What is at an address. */
+struct gate__object {
+    size_t size; /* bytes; 0 if it isn't known */
+    bool is_function, is_local;
+};
+
+/* -ENOENT, with words. [any] */
+int gate__loader_open(const char *name, struct gate__loaded *loaded, struct gate__words *words);
+/* version may be NULL. -ENOENT, with words. [any] */
+int gate__loader_find(void *handle, const char *symbol, const char *version, void **address, struct gate__words *words);
+struct gate__object gate__loader_describe(const void *address);
+void gate__loader_close(void *handle);
+
+/* library.c */
+
+/* Holds the open library that has address, if one has; use->library is NULL otherwise. [any] */
+void gate__library_hold_at(void (*address)(void), const char *what, gate_library_use *use);
+
 /* call.c */
 
-/* A call in progress, on the stack of the code that makes it; its task points to the innermost. */
+/* A call in progress, on the stack of the code that makes it; its task points to the innermost. library.c has the system
+ * read the first two. */
 struct gate__call {
     const gate_function *function;
     struct gate__call *outer; /* the call below whose callback this one is made, or NULL */

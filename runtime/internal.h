@@ -310,7 +310,7 @@ struct gate_task {
     _Atomic(gate_m *) on;        /* the M that runs it, or has it in a call; for whoever lists tasks */
     struct gate__stack stack;    /* base NULL for a root task */
     _Atomic(const char *) where; /* what it is parked for, or the function it is calling */
-    void *call;                  /* the bridge's: its innermost foreign call */
+    _Atomic(void *) call;        /* the bridge's: its innermost foreign call */
     int call_errno;              /* the bridge's: errno of its last foreign call */
     _Atomic bool in_leaf;        /* the bridge's: it is in a call that its M's status doesn't tell of */
     gate_trap *trap;             /* guard.c's: the last in its guarded calls; NULL until it makes one */
@@ -915,6 +915,8 @@ void gate__init_retain(gate_runtime *runtime);
 void gate__init_release(gate_runtime *runtime);
 /* The runtime that was started first, retained; NULL if none is. [any] */
 gate_runtime *gate__init_first(void);
+/* gate__task_visit for each runtime that is started, with its lock held. [any] */
+void gate__init_visit_tasks(gate__task_visitor *fn, void *argument);
 /* No runtime starts or stops between the two, and no lock of one is taken; own is gate__m_of_thread. [fork] */
 void gate__init_hold(const gate_m *own);
 void gate__init_let_go(const gate_m *own);

@@ -122,7 +122,7 @@ static void set_up(gate_task *task, gate_runtime *runtime, const struct gate_tas
     task->bound = task->home = NULL;
     task->next = NULL;
     task->runtime = runtime;
-    task->call = NULL;
+    atomic_store_explicit(&task->call, NULL, memory_order_relaxed);
     task->call_errno = 0;
     task->trap = NULL;
     task->timer_link = NULL;
