@@ -8,6 +8,7 @@
  *   runtime/hooks.h    hooks that are ready to use
  *   runtime/runtime.h  runtimes, tasks, thread handles
  *   bridge/bridge.h    signatures, calls, callbacks, libraries
+ *   bridge/async.h     calls that their caller does not wait for
  *   bridge/handle.h    handles and pins for the host's objects
  *
  * SPDX-License-Identifier: MIT */
@@ -24,6 +25,7 @@
 #include "runtime/hooks.h"
 #include "runtime/runtime.h"
 #include "bridge/bridge.h"
+#include "bridge/async.h"
 #include "bridge/handle.h"
 
 #endif

@@ -295,6 +295,7 @@ enum gate__task_state {
     GATE__WAKE_HOST = 0x10, /* from gate_task_ready */
     GATE__WAKE_JOIN = 0x20, /* from the end of a joined task */
     GATE__WAKE_TIMER = 0x40,
+    GATE__WAKE_CALL = 0x80, /* from the end of a call that another task makes: the bridge's */
     GATE__WAKES = 0xf0,
     GATE__AWAITS = 4 /* WAKE_x << AWAITS is in the word while PARKED for it */
 };
@@ -317,6 +318,7 @@ struct gate_task {
     _Atomic(void *) host;
     gate_task_main main; /* NULL for a root task */
     void *argument;
+    void (*gone)(void *argument); /* called when it has ended and can't be told of any more, or NULL */
     void *result;
     uint64_t deadline; /* timer.c's, as the next three */
     gate_task *timer_child, *timer_next;
@@ -331,6 +333,15 @@ struct gate_task {
 
 _Static_assert(offsetof(gate_task, sp) == GATE__TASK_SP, "layout.h");
 
+/* Makes a detached task, which may run from gate__task_start on; or it is discarded. gone, which may not call the host,
+ * is called when the runtime has no trace of it any more. -EINVAL, -ENOMEM, as gate_task_spawn. [any] */
+int gate__task_make(gate_runtime *runtime, const struct gate_task_config *config, void (*gone)(void *argument),
+                    gate_task **task);
+void gate__task_start(gate_task *task);
+void gate__task_discard(gate_task *task);
+/* Parks the running task until it gets wake, for so many nanoseconds at most: -ETIMEDOUT when they have passed without.
+ * [task, slot] */
+int gate__task_park_for(gate_m *m, uint32_t wake, const char *why, uint64_t nanoseconds);
 /* A root task for m, and its end. NULL without memory. [any] */
 gate_task *gate__task_make_root(gate_m *m);
 void gate__task_free_root(gate_task *task);
