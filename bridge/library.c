@@ -102,7 +102,7 @@ int gate_library_symbol(gate_library *library, const char *name, void **address,
 }
 
 int gate_library_variable(gate_library *library, const char *name, size_t size, void **address, gate_error *error) {
-    void *found;
+    void *found = NULL;
     int failed = gate_library_symbol(library, name, &found, error);
     if (failed)
         return failed;

@@ -162,11 +162,13 @@ int main(int argc, char **argv) {
     bench_mem_prepare();
     bench_calls_prepare();
     bench_tasks_prepare();
+    bench_host_prepare();
     bench_blocking_prepare();
     bench_peers_prepare();
     add_rows(bench_calls, what);
     add_rows(bench_mem, what);
     add_rows(bench_tasks, what);
+    add_rows(bench_host, what);
     add_rows(bench_blocking, what);
     measure();
     return write_results(argv[1]);
