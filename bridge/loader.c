@@ -104,7 +104,7 @@ struct description {
 /* What has an address outside all that is loaded is a thread-local of the calling thread's. */
 static void describe(void *data) {
     struct description *d = data;
-    Dl_info info;
+    Dl_info info = {.dli_saddr = NULL};
     ElfW(Sym) *symbol = NULL;
     *d->object = (struct gate__object){.is_local = true};
     if (!dladdr1(d->address, &info, (void **)&symbol, RTLD_DL_SYMENT))
