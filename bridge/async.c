@@ -182,6 +182,7 @@ static int wait_with(gate_future *const futures[], size_t count, struct watch *w
     if (waits) {
         bool woken = rest(&waiter, deadline);
         const struct watch *taken = stop_watching(watches, count, &waiter);
+        gate__assert(taken || !woken);
         if (taken && !woken)
             rest(&waiter, GATE_FOREVER);
         *index = taken ? (size_t)(taken - watches) : count;

@@ -348,6 +348,39 @@ static void *wait_for_any(void *count) {
     return NULL;
 }
 
+/* Several that end at once: who waits is woken once, and for one of them. */
+static void *wait_for_any_of_equals(void *runtime) {
+    enum { EQUALS = 4 };
+    gate_function function = make_function("int (int)", address_of(sleep_us), "sleep_us");
+    struct gate_async_options options = {.runtime = runtime};
+    gate_future *equals[EQUALS];
+    for (int i = 0; i < 100; i++) {
+        int x = i % 2 * 50;
+        void *arguments[] = {&x};
+        size_t index = EQUALS;
+        struct gate_async_call call = {&function, arguments}, four[] = {call, call, call, call};
+        cr_assert_eq(gate_call_async_all(four, EQUALS, &options, equals, NULL), 0);
+        cr_assert_eq(gate_future_wait_any(equals, EQUALS, GATE_FOREVER, &index), 0);
+        cr_assert_lt(index, (size_t)EQUALS);
+        cr_assert_eq(gate_future_result(equals[index], NULL, NULL), 0);
+        for (int j = 0; j < EQUALS; j++) {
+            assert_ends(equals[j]);
+            gate_future_free(equals[j]);
+        }
+    }
+    free_function(function);
+    return NULL;
+}
+
+Test(async, of_several_that_end_at_once_each_waiter_is_woken_for_one) {
+    gate_runtime *runtime = start(2);
+    gate_task *task = spawn("waits", wait_for_any_of_equals, runtime);
+    wait_for_any_of_equals(runtime);
+    join(task);
+    run_thread(wait_for_any_of_equals, runtime);
+    stop(runtime);
+}
+
 Test(async, the_first_of_several_to_end_is_waited_for) {
     gate_runtime *runtime = start(1);
     wait_for_any((void *)2);

@@ -78,6 +78,7 @@ Test(handle, no_number_is_made_twice) {
     gate_handle *made = calloc(MANY, sizeof *made);
     for (int i = 0; i < MANY; i++) {
         made[i] = make(NULL);
+        cr_assert_leq(made[i] >> 32, GATE__HANDLE_LAST_GENERATION, "an entry serves no longer than that");
         if (i % 4)
             cr_assert_eq(gate_handle_delete(made[i], NULL), 0);
     }
