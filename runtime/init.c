@@ -93,6 +93,16 @@ gate_runtime *gate__init_first(void) {
     return first;
 }
 
+void gate__init_visit_tasks(gate__task_visitor *fn, void *argument) {
+    gate__lock(&runtimes_lock);
+    for (gate_runtime *runtime = runtimes; runtime; runtime = runtime->next) {
+        gate__lock(&runtime->lock);
+        gate__task_visit(runtime, fn, argument);
+        gate__unlock(&runtime->lock);
+    }
+    gate__unlock(&runtimes_lock);
+}
+
 static void enlist(gate_runtime *runtime) {
     gate__lock(&runtimes_lock);
     gate_runtime **link = &runtimes;
