@@ -9,6 +9,8 @@
  *   runtime/runtime.h  runtimes, tasks, thread handles
  *   bridge/decls.h     types, declarations, signatures
  *   bridge/bridge.h    calls, callbacks, libraries
+ *   bridge/async.h     calls that their caller does not wait for
+ *   bridge/handle.h    handles and pins for the host's objects
  *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_H
@@ -24,5 +26,7 @@
 #include "runtime/hooks.h"
 #include "runtime/runtime.h"
 #include "bridge/bridge.h"
+#include "bridge/async.h"
+#include "bridge/handle.h"
 
 #endif

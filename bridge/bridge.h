@@ -176,17 +176,49 @@ typedef struct gate_library gate_library;
  * where "z" stands for "libz.so". NULL is the process itself, with all it has loaded.
  *
  * Its constructors run on the system stack, as a foreign call. Ownership: *library is the
- * caller's until gate_library_close.
+ * caller's until gate_library_close. One that is open already is the same, to be closed once for each open.
  * Errors: -ENOENT, and the message names the library and gives the loader's words; -ENOMEM.
  * Blocks while the loader reads. Any thread. */
 int gate_library_open(const char *name, gate_library **library, gate_error *error);
 
-/* Finds a symbol. Errors: -ENOENT, and the message names symbol and library. Any thread. */
+/* Finds the address of a function or a variable. "name@VERSION" is the one of that version, else it is the
+ * default one.
+ *
+ * Errors: -ENOENT, and the message names symbol and library; -ENOMEM for one with a version. Any thread. */
 int gate_library_symbol(gate_library *library, const char *name, void **address, gate_error *error);
 
-/* Closes a library; its symbols are not to be used any more. NULL is fine. Its destructors run as a
- * foreign call. Any thread. */
-void gate_library_close(gate_library *library);
+/* The same for a variable that is to be used as one of size bytes; 0 if that is not known. Its type is the caller's to know.
+ *
+ * Errors: besides, -EINVAL for a function, or when the variable has fewer bytes; -ENOTSUP when it is thread-local. Any
+ * thread. */
+int gate_library_variable(gate_library *library, const char *name, size_t size, void **address, gate_error *error);
+
+/* One use of a library: it lies in whatever the host has for a function or a callback, and stays where it is until it is
+ * released. Only the library reads and writes it. */
+typedef struct gate_library_use {
+    const char *what;
+    gate_library *library;
+    struct gate_library_use *next, **link;
+} gate_library_use;
+
+/* Keeps library open until the matching gate_library_release: for each function of it that the host may still call, each
+ * callback that it may still call, each variable.
+ *
+ * what is shown when a close is refused: text that lives as long as use; NULL is "a function". Ownership: use is the
+ * host's, and need not be set before. Cannot fail. Never blocks. Any thread. */
+void gate_library_hold(gate_library *library, const char *what, gate_library_use *use);
+
+/* Ends a use. Fatal when it has been released. Never blocks. Any thread. */
+void gate_library_release(gate_library_use *use);
+
+/* Closes a library; its symbols are not to be used any more. NULL is fine. Its destructors run as a foreign call.
+ *
+ * Errors: -EBUSY for the last close while something needs the library, and nothing changes: while it is held, and while a
+ * task is in a call of one of its functions, or has one waiting below a callback. The message says how many, and names the
+ * first. Calls on threads that no runtime knows are not seen, nor one that begins at the same time: a host that holds a
+ * library for each function has neither to fear.
+ * Blocks while the loader unloads. Any thread. */
+int gate_library_close(gate_library *library, gate_error *error);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

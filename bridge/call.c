@@ -161,7 +161,7 @@ static int call_frame_in_place(gate_frame *frame) {
 }
 
 static inline void list_call(gate_task *task, struct gate__call *call, const char *name) {
-    task->call = call;
+    atomic_store_explicit(&task->call, call, memory_order_relaxed);
     atomic_store_explicit(&task->where, name, memory_order_relaxed);
 }
 
@@ -256,7 +256,7 @@ static inline bool is_special(const gate_function *function) {
 static inline const char *begin(gate_task *task, struct gate__call *call, const gate_function *function) {
     const char *outer_name = atomic_load_explicit(&task->where, memory_order_relaxed);
     call->function = function;
-    call->outer = task->call;
+    call->outer = atomic_load_explicit(&task->call, memory_order_relaxed);
     call->status = 0;
     list_call(task, call, function->name ? function->name : "a function");
     note_leaf(task, function, true);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "bridge.h"
+#include "handle.h"
 #include "runtime/internal.h"
 
 struct gate__ffi_closure;
@@ -409,9 +410,42 @@ const char *gate__thunk_name(void (*address)(void));
 /* A call of it is fatal from now on, and tells its name, until it is made again. [any] */
 void gate__thunk_free(void (*address)(void));
 
+/* loader.c: the system's loader. All are foreign calls. */
+
+/* Why something was not found. */
+struct gate__words {
+    char text[sizeof((gate_error *)0)->message];
+};
+
+/* A library as the loader knows it; size 0 for the process itself. */
+struct gate__loaded {
+    void *handle;
+    uintptr_t base;
+    size_t size;
+};
+
+/* What is at an address. */
+struct gate__object {
+    size_t size; /* bytes; 0 if it isn't known */
+    bool is_function, is_local;
+};
+
+/* -ENOENT, with words. [any] */
+int gate__loader_open(const char *name, struct gate__loaded *loaded, struct gate__words *words);
+/* version may be NULL. -ENOENT, with words. [any] */
+int gate__loader_find(void *handle, const char *symbol, const char *version, void **address, struct gate__words *words);
+struct gate__object gate__loader_describe(const void *address);
+void gate__loader_close(void *handle);
+
+/* library.c */
+
+/* Holds the open library that has address, if one has; use->library is NULL otherwise. [any] */
+void gate__library_hold_at(void (*address)(void), const char *what, gate_library_use *use);
+
 /* call.c */
 
-/* A call in progress; its task points to the innermost. A frame begins with the same. */
+/* A call in progress; its task points to the innermost. A frame begins with the same. library.c has the system read the
+ * first two. */
 struct gate__call {
     const gate_function *function;
     void *outer;      /* the call below whose callback this one is made, or NULL */

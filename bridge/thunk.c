@@ -20,7 +20,6 @@
 #include "bridge/arch/thunk.h"
 #include "bridge/internal.h"
 #include "runtime/internal.h"
-#include "runtime/os/os.h"
 
 struct entry {
     void *record;       /* first word: where the thunk goes */
@@ -53,16 +52,8 @@ _Noreturn void gate__thunk_tell_freed(const char *name) {
     gate__fatal("gate_callback", "C called a callback that has been freed: '%s'", name);
 }
 
-static void before_fork(void) {
-    gate__lock_hold(&thunks_lock);
-}
-
-static void after_fork(void) {
-    gate__lock_let_go(&thunks_lock);
-}
-
 __attribute__((constructor)) static void attend_forks(void) {
-    gate__os_at_fork(before_fork, after_fork, after_fork);
+    gate__lock_keep(&thunks_lock);
 }
 
 static int add_block(void) {

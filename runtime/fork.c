@@ -144,6 +144,7 @@ void gate__fork_after(void) {
 void gate__fork_after_in_child(void) {
     gate_m *own = gate__m_of_thread();
     gate__fork_after();
+    gate__interrupt_begin_anew();
     lose(gate__init_forsake(own));
     for (gate_m *m = own; m; m = m->thread_next) {
         if (m != gate__m() && m->runtime->stopping)

@@ -93,6 +93,16 @@ gate_runtime *gate__init_first(void) {
     return first;
 }
 
+void gate__init_visit_tasks(gate__task_visitor *fn, void *argument) {
+    gate__lock(&runtimes_lock);
+    for (gate_runtime *runtime = runtimes; runtime; runtime = runtime->next) {
+        gate__lock(&runtime->lock);
+        gate__task_visit(runtime, fn, argument);
+        gate__unlock(&runtime->lock);
+    }
+    gate__unlock(&runtimes_lock);
+}
+
 static void enlist(gate_runtime *runtime) {
     gate__lock(&runtimes_lock);
     gate_runtime **link = &runtimes;
@@ -213,6 +223,14 @@ static int begin_threads(gate_runtime *runtime) {
     return failed;
 }
 
+/* The starter's M goes, and nobody has its slot any more. */
+static void drop_starter(gate_m *m) {
+    gate__lock(&m->runtime->lock);
+    gate__sched_detach(m);
+    gate__unlock(&m->runtime->lock);
+    gate__m_drop_root(m);
+}
+
 /* What all runtimes of a process share. */
 static void prepare_process(void) {
     gate__init_read_settings();
@@ -253,7 +271,7 @@ int gate_runtime_start(const struct gate_runtime_config *given, gate_runtime **r
     gate__unlock(&runtime->lock);
     failed = begin_threads(runtime);
     if (failed) {
-        gate__m_drop_root(runtime->starter);
+        drop_starter(runtime->starter);
         gate__init_release(runtime);
         return gate__fail(error, failed, "the runtime's threads can't be created: %s", strerror(-failed));
     }
@@ -350,7 +368,7 @@ int gate_runtime_stop(gate_runtime *runtime, gate_error *error) {
     drop_adopted(runtime);
     for (unsigned class = 0; class < GATE__STACK_CLASSES; class ++)
         gate__stack_pool_destroy(&runtime->stacks[class]);
-    gate__m_drop_root(m);
+    drop_starter(m);
     gate__init_release(runtime);
     return 0;
 }

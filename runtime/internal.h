@@ -55,10 +55,11 @@ enum gate__rank { GATE__RANK_RUNTIMES = 1, GATE__RANK_RUNTIME, GATE__RANK_LEAF }
 struct gate__lock {
     pthread_mutex_t mutex;
     enum gate__rank rank;
+    struct gate__lock *next_kept; /* lock.c's */
 };
 
 #define GATE__LOCK_INITIAL(rank) \
-    { PTHREAD_MUTEX_INITIALIZER, (rank) }
+    { PTHREAD_MUTEX_INITIALIZER, (rank), NULL }
 
 void gate__lock_init(struct gate__lock *lock, enum gate__rank rank); /* [any] */
 void gate__lock(struct gate__lock *lock);                            /* [any] */
@@ -66,6 +67,8 @@ void gate__unlock(struct gate__lock *lock);                          /* [any] */
 /* The same over a fork, which holds several of a rank. [fork] */
 void gate__lock_hold(struct gate__lock *lock);
 void gate__lock_let_go(struct gate__lock *lock);
+/* Has every fork from now on hold it, so that what it guards is whole in the child. [a constructor] */
+void gate__lock_keep(struct gate__lock *lock);
 
 /* A latch is a lock of one word, of the leaves' rank, for code that holds it for some tens of instructions
  * and has to be fast just behind a system call.
@@ -292,6 +295,7 @@ enum gate__task_state {
     GATE__WAKE_HOST = 0x10, /* from gate_task_ready */
     GATE__WAKE_JOIN = 0x20, /* from the end of a joined task */
     GATE__WAKE_TIMER = 0x40,
+    GATE__WAKE_CALL = 0x80, /* from the end of a call that another task makes: the bridge's */
     GATE__WAKES = 0xf0,
     GATE__AWAITS = 4 /* WAKE_x << AWAITS is in the word while PARKED for it */
 };
@@ -299,7 +303,7 @@ enum gate__task_state {
 struct gate_task {
     void *sp;                    /* valid while its M is on the system stack, or the task is off its M */
     void *floor;                 /* from above it, on its own stack, calls in registers may be made: foreign.c */
-    void *call;                  /* the bridge's: its innermost foreign call */
+    _Atomic(void *) call;        /* the bridge's: its innermost foreign call */
     _Atomic(const char *) where; /* what it is parked for, or the function it is calling */
     _Atomic uint32_t state;
     gate_m *bound;   /* the M that alone may run it, or NULL */
@@ -315,6 +319,7 @@ struct gate_task {
     _Atomic(void *) host;
     gate_task_main main; /* NULL for a root task */
     void *argument;
+    void (*gone)(void *argument); /* called when it has ended and can't be told of any more, or NULL */
     void *result;
     uint64_t deadline; /* timer.c's, as the next three */
     gate_task *timer_child, *timer_next;
@@ -332,6 +337,15 @@ _Static_assert(offsetof(gate_task, floor) == GATE__TASK_FLOOR, "layout.h");
 _Static_assert(offsetof(gate_task, call) == GATE__TASK_CALL, "layout.h");
 _Static_assert(offsetof(gate_task, where) == GATE__TASK_WHERE, "layout.h");
 
+/* Makes a detached task, which may run from gate__task_start on; or it is discarded. gone, which may not call the host,
+ * is called when the runtime has no trace of it any more. -EINVAL, -ENOMEM, as gate_task_spawn. [any] */
+int gate__task_make(gate_runtime *runtime, const struct gate_task_config *config, void (*gone)(void *argument),
+                    gate_task **task);
+void gate__task_start(gate_task *task);
+void gate__task_discard(gate_task *task);
+/* Parks the running task until it gets wake, for so many nanoseconds at most: -ETIMEDOUT when they have passed without.
+ * [task, slot] */
+int gate__task_park_for(gate_m *m, uint32_t wake, const char *why, uint64_t nanoseconds);
 /* A root task for m, and its end. NULL without memory. [any] */
 gate_task *gate__task_make_root(gate_m *m);
 void gate__task_free_root(gate_task *task);
@@ -922,6 +936,8 @@ bool gate__interrupt_may_use(int number);
 uint64_t gate__interrupt_next(gate_runtime *runtime);
 /* m goes. Its runtime's lock is held. [any] */
 void gate__interrupt_forget(gate_m *m);
+/* Whoever was installing a handler is gone. [fork] */
+void gate__interrupt_begin_anew(void);
 
 /* fork.c: what is done around a fork, and makes a child's runtime work. [fork] */
 
@@ -969,6 +985,8 @@ void gate__init_retain(gate_runtime *runtime);
 void gate__init_release(gate_runtime *runtime);
 /* The runtime that was started first, retained; NULL if none is. [any] */
 gate_runtime *gate__init_first(void);
+/* gate__task_visit for each runtime that is started, with its lock held. [any] */
+void gate__init_visit_tasks(gate__task_visitor *fn, void *argument);
 /* No runtime starts or stops between the two, and no lock of one is taken; own is gate__m_of_thread. [fork] */
 void gate__init_hold(const gate_m *own);
 void gate__init_let_go(const gate_m *own);

@@ -27,9 +27,11 @@ bool gate__interrupt_may_use(int number) {
            number != SIGBUS && number != SIGFPE && number != SIGILL && (number < 32 || number >= SIGRTMIN);
 }
 
+/* Of which signals the handlers are installed, or about to be. */
+static _Atomic uint64_t begun, done;
+
 /* Once, and late: ours is then above what the host has installed. It may go by a hook, so no lock is held. */
 static void install(int number) {
-    static _Atomic uint64_t begun, done;
     uint64_t bit = (uint64_t)1 << (number - 1);
     if (!(atomic_fetch_or(&begun, bit) & bit)) {
         if (gate__trap_install(number, on_interrupt))
@@ -38,6 +40,10 @@ static void install(int number) {
     }
     while (!(atomic_load(&done) & bit))
         gate__os_relax();
+}
+
+void gate__interrupt_begin_anew(void) {
+    atomic_store(&begun, atomic_load(&done));
 }
 
 /* Whether task is in a foreign call on m, and which. It may be another by the time that this returns. */

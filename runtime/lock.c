@@ -47,6 +47,26 @@ void gate__lock_let_go(struct gate__lock *lock) {
         gate__throw("pthread_mutex_unlock");
 }
 
+/* Of other rooms, whose tables the child keeps. */
+static struct gate__lock *kept;
+
+static void hold_kept(void) {
+    for (struct gate__lock *lock = kept; lock; lock = lock->next_kept)
+        gate__lock_hold(lock);
+}
+
+static void let_go_of_kept(void) {
+    for (struct gate__lock *lock = kept; lock; lock = lock->next_kept)
+        gate__lock_let_go(lock);
+}
+
+void gate__lock_keep(struct gate__lock *lock) {
+    if (!kept)
+        gate__os_at_fork(hold_kept, let_go_of_kept, let_go_of_kept);
+    lock->next_kept = kept;
+    kept = lock;
+}
+
 void gate__lock(struct gate__lock *lock) {
     gate__lock_note(lock->rank);
     gate__lock_hold(lock);

@@ -67,7 +67,7 @@ static void check_end(gate_m *m) {
 static void announce_end(gate_m *m) {
     gate_runtime *runtime = m->runtime;
     if (m->announced && runtime->config.hooks.thread_drop && !gate__foreign_come_in(m, GATE__TIMER_NEVER)) {
-        m->root->call = NULL; /* outside, the thread may have ended in one */
+        atomic_store(&m->root->call, NULL); /* outside, the thread may have ended in one */
         runtime->config.hooks.thread_drop(runtime->config.host, m->root);
         gate__foreign_go_out(m);
     }

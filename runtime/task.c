@@ -122,7 +122,7 @@ static void set_up(gate_task *task, gate_runtime *runtime, const struct gate_tas
     task->bound = task->home = NULL;
     task->next = NULL;
     task->runtime = runtime;
-    task->call = NULL;
+    atomic_store_explicit(&task->call, NULL, memory_order_relaxed);
     task->arrival = NULL;
     task->call_errno = 0;
     task->trap = NULL;
@@ -130,6 +130,7 @@ static void set_up(gate_task *task, gate_runtime *runtime, const struct gate_tas
     atomic_store_explicit(&task->host, config->host, memory_order_relaxed);
     task->main = config->main;
     task->argument = config->argument;
+    task->gone = NULL;
     task->result = NULL;
     atomic_store_explicit(&task->on, NULL, memory_order_relaxed);
     atomic_store_explicit(&task->where, NULL, memory_order_relaxed);
@@ -139,27 +140,60 @@ static void set_up(gate_task *task, gate_runtime *runtime, const struct gate_tas
     gate__switch_prepare(task, live);
 }
 
+/* A LIVE task that is in no queue yet. */
+static int make(gate_runtime *runtime, const struct gate_task_config *config, gate_task *end, gate_task **task) {
+    if (!config->main || (config->stack_size && config->stack_size < GATE__STACK_LEAST))
+        return -EINVAL;
+    struct gate__slot *slot = gate__sched_own_slot(runtime);
+    unsigned class = config->stack_size ? gate__stack_class(config->stack_size) : runtime->usual_class;
+    int failed = take(runtime, slot, class, task);
+    if (failed)
+        return failed;
+    set_up(*task, runtime, config);
+    atomic_store_explicit(&(*task)->number, take_number(runtime, gate__sched_own_slot(runtime)), memory_order_relaxed);
+    atomic_store_explicit(&(*task)->end, end, memory_order_relaxed);
+    atomic_store_explicit(&(*task)->state, GATE__LIVE, memory_order_release);
+    return 0;
+}
+
 int gate_task_spawn(gate_runtime *runtime, const struct gate_task_config *config, gate_task **result) {
     gate_m *m = gate__m();
     gate_task *task;
     if (!runtime && !m)
         gate__fatal("gate_task_spawn", "no runtime was given, and this thread belongs to none");
-    if (!config->main || (config->stack_size && config->stack_size < GATE__STACK_LEAST))
-        return -EINVAL;
-    runtime = runtime ? runtime : m->runtime;
-    struct gate__slot *slot = gate__sched_own_slot(runtime);
-    unsigned class = config->stack_size ? gate__stack_class(config->stack_size) : runtime->usual_class;
-    int failed = take(runtime, slot, class, &task);
+    int failed = make(runtime ? runtime : m->runtime, config, result ? NULL : &detached, &task);
     if (failed)
         return failed;
-    set_up(task, runtime, config);
-    atomic_store_explicit(&task->number, take_number(runtime, gate__sched_own_slot(runtime)), memory_order_relaxed);
-    atomic_store_explicit(&task->end, result ? NULL : &detached, memory_order_relaxed);
-    atomic_store_explicit(&task->state, GATE__LIVE, memory_order_release);
     if (result)
         *result = task;
     gate__sched_ready(task);
     return 0;
+}
+
+int gate__task_make(gate_runtime *runtime, const struct gate_task_config *config, void (*gone)(void *argument),
+                    gate_task **task) {
+    int failed = make(runtime, config, &detached, task);
+    if (!failed)
+        (*task)->gone = gone;
+    return failed;
+}
+
+void gate__task_start(gate_task *task) {
+    gate__sched_ready(task);
+}
+
+void gate__task_discard(gate_task *task) {
+    gate__switch_forget(task);
+    give_back(task);
+}
+
+/* Nobody joins it: whoever made it may want to know. */
+static void forget(gate_task *task) {
+    void (*gone)(void *) = task->gone;
+    void *argument = task->argument;
+    give_back(task);
+    if (__builtin_expect(gone != NULL, 0))
+        gone(argument);
 }
 
 void gate__task_finish(gate_task *task) {
@@ -170,7 +204,7 @@ void gate__task_finish(gate_task *task) {
     /* From here on the task belongs to whoever joins it: nothing else may be read from it. The joiner
      * can't go on, and free itself, before this wake, the only one it waits for. */
     if (joiner == &detached)
-        give_back(task);
+        forget(task);
     else if (joiner)
         gate__task_wake(joiner, GATE__WAKE_JOIN);
 }
@@ -374,17 +408,20 @@ void gate_task_sleep(uint64_t nanoseconds) {
     gate__sched_park(m, GATE__WAKE_TIMER, "sleep");
 }
 
-int gate_task_park_for(const char *why, uint64_t nanoseconds) {
-    gate_m *m = gate__task_running("gate_task_park_for");
+int gate__task_park_for(gate_m *m, uint32_t wake, const char *why, uint64_t nanoseconds) {
     gate_task *task = m->task;
     gate__timer_set(task, gate__timer_after(nanoseconds));
-    gate__sched_park(m, GATE__WAKE_HOST | GATE__WAKE_TIMER, why);
+    gate__sched_park(m, wake | GATE__WAKE_TIMER, why);
     if (gate__timer_cancel(task))
         return 0;
-    /* The timer has given its wake. If that is still there, it was a ready that ended the park. */
+    /* The timer has given its wake. If that is still there, it was the other that ended the park. */
     if (atomic_fetch_and(&task->state, ~(uint32_t)GATE__WAKE_TIMER) & GATE__WAKE_TIMER)
         return 0;
-    return atomic_fetch_and(&task->state, ~(uint32_t)GATE__WAKE_HOST) & GATE__WAKE_HOST ? 0 : -ETIMEDOUT;
+    return atomic_fetch_and(&task->state, ~wake) & wake ? 0 : -ETIMEDOUT;
+}
+
+int gate_task_park_for(const char *why, uint64_t nanoseconds) {
+    return gate__task_park_for(gate__task_running("gate_task_park_for"), GATE__WAKE_HOST, why, nanoseconds);
 }
 
 int gate_task_ready(gate_task *task) {

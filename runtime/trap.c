@@ -51,14 +51,19 @@ static void block_faults(sigset_t *mask) {
         sigaddset(mask, faults[i]);
 }
 
+/* What was there before may be ours, where a fork has left a thread behind that installed it. */
 int gate__trap_install(int number, void (*handler)(const struct gate__signal *signal)) {
-    struct sigaction *previous = &installed[number].previous;
+    struct sigaction previous;
     struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
     block_faults(&action.sa_mask);
     action.sa_sigaction = on_signal;
     installed[number].handler = handler;
-    int failed = gate__mem_sigaction(number, NULL, previous);
-    return failed ? failed : gate__mem_sigaction(number, &action, NULL);
+    int failed = gate__mem_sigaction(number, NULL, &previous);
+    if (failed)
+        return failed;
+    if (!(previous.sa_flags & SA_SIGINFO && previous.sa_sigaction == on_signal))
+        installed[number].previous = previous;
+    return gate__mem_sigaction(number, &action, NULL);
 }
 
 uint64_t gate__trap_let_faults_come(void) {

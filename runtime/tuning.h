@@ -43,7 +43,14 @@ enum {
     GATE__LARGEST_CHUNK = GATE__TUNED(64 * 1024, 0),
 
     /* worker.c, nanoseconds: when a thread that was started is late */
-    GATE__LATE_THREAD = GATE__TUNED(100 * 1000, 1000)
+    GATE__LATE_THREAD = GATE__TUNED(100 * 1000, 1000),
+
+    /* bridge/handle.c: the first block of its table has 2^this entries, each of which serves up to this generation, odd */
+    GATE__HANDLE_BLOCK_SHIFT = GATE__TUNED(8, 0),
+
+    /* bridge/pin.c: its table's first size, a power of two */
+    GATE__PIN_BUCKETS = GATE__TUNED(256, 1)
 };
+#define GATE__HANDLE_LAST_GENERATION GATE__TUNED(UINT32_MAX - 2, 7u)
 
 #endif

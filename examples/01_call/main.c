@@ -51,6 +51,6 @@ int main(void) {
 
     gate_signature_free(measures);
     gate_signature_free(changes);
-    gate_library_close(c);
+    gate_library_close(c, NULL);
     return length == 8 && result == -1 ? 0 : 1;
 }

@@ -170,7 +170,7 @@ static void free_callback(void *callback) {
 }
 
 static void free_library(void *library) {
-    gate_library_close(*(gate_library **)library);
+    gate_library_close(*(gate_library **)library, NULL);
 }
 
 static void free_signature(void *signature) {

@@ -102,8 +102,12 @@ void gate__os_print_frames(void *const *frames, size_t count);
 /* Reads a word that may not be there; false if it isn't. */
 bool gate__os_read_word(uintptr_t address, uintptr_t *word);
 
-/* Writes to a file descriptor, as much as it takes at once. */
+/* Writes to a file descriptor, as much as it takes at once; closes one. */
 void gate__os_write(int fd, const char *text, size_t length);
+void gate__os_close(int fd);
+/* A descriptor that becomes readable when it is signalled, and tells how often that was; or a negative errno. */
+int gate__os_event_make(void);
+void gate__os_event_signal(int event);
 /* Writes the stack of the caller to standard error. */
 void gate__os_print_backtrace(void);
 /* Writes where in the program an address of code is, and returns how long that is. Waits for the loader's lock. */

@@ -162,6 +162,7 @@ int main(int argc, char **argv) {
     bench_mem_prepare();
     bench_calls_prepare();
     bench_tasks_prepare();
+    bench_host_prepare();
     bench_blocking_prepare();
     bench_frames_prepare();
     bench_parse_prepare();
@@ -169,6 +170,7 @@ int main(int argc, char **argv) {
     add_rows(bench_calls, what);
     add_rows(bench_mem, what);
     add_rows(bench_tasks, what);
+    add_rows(bench_host, what);
     add_rows(bench_blocking, what);
     add_rows(bench_frames, what);
     add_rows(bench_parse, what);

@@ -52,6 +52,10 @@ void bench_mem_prepare(void);
 extern const struct bench_row bench_tasks[];
 void bench_tasks_prepare(void);
 
+/* host.c */
+extern const struct bench_row bench_host[];
+void bench_host_prepare(void);
+
 /* blocking.c */
 extern const struct bench_row bench_blocking[];
 void bench_blocking_prepare(void);

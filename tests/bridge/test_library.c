@@ -1,5 +1,6 @@
-/* Libraries: opened and searched, and the errors that name what is missing. */
+/* Libraries: opened and searched, the errors that name what is missing, and what keeps one open. */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "tests/support/bridge.h"
@@ -21,7 +22,7 @@ static void *call_cosine(void *unused) {
     cr_assert_eq(gate_call(&cosine, &result, arguments), 0);
     cr_assert_eq(result, 1.0);
     free_function(cosine);
-    gate_library_close(m);
+    cr_assert_eq(gate_library_close(m, NULL), 0);
     return unused;
 }
 
@@ -35,7 +36,7 @@ Test(library, null_is_the_process_itself) {
     void *address = NULL;
     cr_assert_eq(gate_library_symbol(self, "strlen", &address, NULL), 0);
     cr_assert_not_null(address);
-    gate_library_close(self);
+    cr_assert_eq(gate_library_close(self, NULL), 0);
 }
 
 Test(library, one_that_is_missing_is_enoent_and_the_loader_is_quoted) {
@@ -65,9 +66,264 @@ Test(library, a_symbol_that_is_missing_is_enoent_and_names_both) {
     cr_assert_not_null(strstr(error.message, "symbol 'cosmos' is not in library 'libm.so.6'"), "%s", error.message);
     cr_assert_not_null(strstr(error.message, "undefined symbol"), "%s", error.message);
     cr_assert_eq(address, &error, "the result is untouched");
-    gate_library_close(m);
+    cr_assert_eq(gate_library_close(m, NULL), 0);
 }
 
 Test(library, close_of_none_is_fine) {
-    gate_library_close(NULL);
+    cr_assert_eq(gate_library_close(NULL, NULL), 0);
+}
+
+/* The library beside this program. */
+
+static gate_library *open_fixture(void) {
+    char path[PATH_MAX] = "";
+    cr_assert_gt(readlink("/proc/self/exe", path, sizeof path - 1), 0);
+    strcpy(strrchr(path, '/'), "/fixture.so");
+    return open_library(path);
+}
+
+static void *find(gate_library *library, const char *name) {
+    void *address = NULL;
+    gate_error error = {0, ""};
+    cr_assert_eq(gate_library_symbol(library, name, &address, &error), 0, "%s", error.message);
+    return address;
+}
+
+static gate_function bind(gate_library *library, const char *name, const char *signature) {
+    return make_function(signature, (void (*)(void))find(library, name), name);
+}
+
+static void close_library(gate_library *library) {
+    gate_error error = {0, ""};
+    cr_assert_eq(gate_library_close(library, &error), 0, "%s", error.message);
+}
+
+static void assert_stays_open(gate_library *library, const char *why) {
+    gate_error error = {0, ""};
+    cr_assert_eq(gate_library_close(library, &error), -EBUSY);
+    cr_assert_eq(error.code, -EBUSY);
+    cr_assert_not_null(strstr(error.message, why), "'%s' is not in: %s", why, error.message);
+}
+
+static int answer(gate_library *library, const char *name) {
+    return ((int (*)(void))find(library, name))();
+}
+
+Test(library, a_symbol_has_the_version_that_is_asked_for_or_the_default) {
+    gate_library *library = open_fixture();
+    gate_error error = {0, ""};
+    void *address;
+    cr_assert_eq(answer(library, "answer"), 2);
+    cr_assert_eq(answer(library, "answer@FIXTURE_1"), 1);
+    cr_assert_eq(answer(library, "answer@@FIXTURE_2"), 2);
+    cr_assert_eq(gate_library_symbol(library, "answer@FIXTURE_3", &address, &error), -ENOENT);
+    cr_assert_not_null(strstr(error.message, "symbol 'answer@FIXTURE_3' is not in library '/"), "%s", error.message);
+    close_library(library);
+}
+
+static int refuse_variable(gate_library *library, const char *name, size_t size, const char *why) {
+    void *address = NULL;
+    gate_error error = {0, ""};
+    int failed = gate_library_variable(library, name, size, &address, &error);
+    cr_assert_not_null(strstr(error.message, why), "'%s' is not in: %s", why, error.message);
+    cr_assert_null(address);
+    return failed;
+}
+
+Test(library, a_variable_is_found_and_its_size_checked) {
+    gate_library *library = open_fixture();
+    void *address = NULL;
+    cr_assert_eq(gate_library_variable(library, "number", sizeof(int), &address, NULL), 0);
+    cr_assert_eq(*(int *)address, 42);
+    cr_assert_eq(gate_library_variable(library, "number", 0, &address, NULL), 0);
+    cr_assert_eq(refuse_variable(library, "number", 8, "variable 'number' of library '/"), -EINVAL);
+    cr_assert_eq(refuse_variable(library, "number", 8, "has 4 bytes, not 8"), -EINVAL);
+    cr_assert_eq(refuse_variable(library, "call_it", 4, "is a function"), -EINVAL);
+    cr_assert_eq(refuse_variable(library, "local", 4, "is thread-local"), -ENOTSUP);
+    cr_assert_eq(refuse_variable(library, "nothing", 4, "symbol 'nothing' is not in library"), -ENOENT);
+    close_library(library);
+}
+
+/* What keeps one open */
+
+static gate_library *open_noting(int *unloads) {
+    gate_library *library = open_fixture();
+    ((void (*)(int *))find(library, "note_unload"))(unloads);
+    return library;
+}
+
+Test(library, stays_open_while_it_is_held_and_close_says_by_what) {
+    int unloads = 0;
+    gate_library *library = open_noting(&unloads);
+    gate_library_use first, second, third;
+    gate_library_hold(library, "answer", &first);
+    gate_library_hold(library, NULL, &second);
+    gate_library_hold(library, "callback 'compare'", &third);
+    assert_stays_open(library, "3 hold it: 'answer', 'a function', 'callback 'compare''");
+    gate_library_release(&second);
+    assert_stays_open(library, "2 hold it: 'answer', 'callback 'compare''");
+    gate_library_release(&third);
+    gate_library_hold(library, "number", &second);
+    gate_library_release(&first);
+    assert_stays_open(library, "1 holds it: 'number'");
+    gate_library_release(&second);
+    cr_assert_eq(unloads, 0);
+    close_library(library);
+    cr_assert_eq(unloads, 1);
+}
+
+Test(library, a_close_that_is_refused_counts_all_and_names_the_first) {
+    enum { MANY = 1000 };
+    static gate_library_use uses[MANY];
+    gate_library *library = open_fixture();
+    for (int i = 0; i < MANY; i++)
+        gate_library_hold(library, i ? "one of those behind it" : "the first", &uses[i]);
+    assert_stays_open(library, "1000 hold it: 'the first', 'one of those behind it'");
+    for (int i = 0; i < MANY; i++)
+        gate_library_release(&uses[i]);
+    close_library(library);
+}
+
+Test(library, opened_twice_is_one_and_closed_by_the_second_close) {
+    int unloads = 0;
+    gate_library *library = open_noting(&unloads);
+    gate_library_use use;
+    cr_assert_eq(open_fixture(), library);
+    gate_library_hold(library, "answer", &use);
+    close_library(library);
+    cr_assert_eq(answer(library, "answer"), 2);
+    assert_stays_open(library, "1 holds it");
+    gate_library_release(&use);
+    close_library(library);
+    cr_assert_eq(unloads, 1);
+}
+
+static void release_twice(void *unused) {
+    gate_library_use use;
+    (void)unused;
+    gate_library_hold(open_library(NULL), "once", &use);
+    gate_library_release(&use);
+    gate_library_release(&use);
+}
+
+Test(library, a_release_without_its_hold_is_fatal) {
+    cr_assert_dies_with(release_twice, NULL, "gate_library_release: nothing is held by this");
+}
+
+/* Calls in progress. step: 1 once C waits, 2 for it to return */
+
+static _Atomic int step;
+
+static void *call_and_wait(void *function) {
+    void *at = &step, *arguments[] = {&at};
+    int result = 0;
+    cr_assert_eq(gate_call(function, &result, arguments), 0);
+    cr_assert_eq(result, 3);
+    return NULL;
+}
+
+static void *refuse_then_let_go(void *library) {
+    wait_until((block_ms(1), atomic_load(&step) == 1));
+    assert_stays_open(library, "1 call is in progress: 'wait_for_go' by task '");
+    atomic_store(&step, 2);
+    return NULL;
+}
+
+static void close_beside_a_call(gate_task_main one, void *its, gate_task_main other, void *others) {
+    gate_runtime *runtime = start(1);
+    atomic_store(&step, 0);
+    gate_task *task = spawn("other", one, its);
+    other(others);
+    join(task);
+    stop(runtime);
+}
+
+Test(library, stays_open_while_a_task_is_in_a_call_of_it) {
+    int unloads = 0;
+    gate_library *library = open_noting(&unloads);
+    gate_function waits = bind(library, "wait_for_go", "int (void *)");
+    close_beside_a_call(call_and_wait, &waits, refuse_then_let_go, library);
+    close_beside_a_call(refuse_then_let_go, library, call_and_wait, &waits);
+    waits.call_class = GATE_CALL_BLOCKING;
+    close_beside_a_call(call_and_wait, &waits, refuse_then_let_go, library);
+    waits.call_class = GATE_CALL_GUARDED;
+    close_beside_a_call(call_and_wait, &waits, refuse_then_let_go, library);
+    cr_assert_eq(unloads, 0);
+    close_library(library);
+    cr_assert_eq(unloads, 1);
+    free_function(waits);
+}
+
+static int close_quietly(gate_library *library) {
+    return gate_library_close(library, NULL);
+}
+
+/* A call of the library leads to a handler, which makes another call, of something else. */
+static int close_from_below(void *library, void *result, void *const arguments[]) {
+    *(int *)result = *(int *)arguments[0];
+    assert_stays_open(library, "1 call is in progress: 'call_it' by task 'only'");
+    gate_function other = make_function("int (void *)", address_of(close_quietly), "close_quietly");
+    void *call_arguments[] = {&library};
+    int closed = 0;
+    cr_assert_eq(gate_call(&other, &closed, call_arguments), 0);
+    cr_assert_eq(closed, -EBUSY);
+    free_function(other);
+    return 0;
+}
+
+static void *close_in_a_callback(void *library) {
+    gate_signature *int_int = parse("int (int)");
+    gate_function calls = bind(library, "call_it", "int (int (*)(int), int)");
+    gate_callback *callback = make_callback(gate_task_current()->runtime, int_int, close_from_below, library);
+    void (*address)(void) = gate_callback_address(callback);
+    int x = 4, result = 0;
+    void *arguments[] = {&address, &x};
+    cr_assert_eq(gate_call(&calls, &result, arguments), 0);
+    cr_assert_eq(result, 5);
+    gate_callback_free(callback);
+    gate_signature_free(int_int);
+    free_function(calls);
+    return NULL;
+}
+
+Test(library, stays_open_while_a_call_of_it_waits_below_a_callback) {
+    gate_library *library = open_fixture();
+    run_task(close_in_a_callback, library);
+    close_library(library);
+}
+
+/* Calls of other functions, as many as can be, while a library is opened and closed */
+
+static _Atomic bool over;
+
+static int add_one(int x) {
+    return x + 1;
+}
+
+static void *call_others(void *function) {
+    while (!atomic_load(&over)) {
+        int x = 1, result = 0;
+        void *arguments[] = {&x};
+        cr_assert_eq(gate_call(function, &result, arguments), 0);
+        cr_assert_eq(result, 2);
+        if (gate_task_should_yield())
+            gate_task_yield();
+    }
+    return NULL;
+}
+
+Test(library, calls_of_other_functions_do_not_keep_one_open) {
+    gate_task *tasks[3];
+    gate_function adds = make_function("int (int)", address_of(add_one), "add_one");
+    gate_runtime *runtime = start(2);
+    atomic_store(&over, false);
+    for (int i = 0; i < 3; i++)
+        tasks[i] = spawn("calls", call_others, &adds);
+    for (int i = 0; i < 100; i++)
+        close_library(open_fixture());
+    atomic_store(&over, true);
+    for (int i = 0; i < 3; i++)
+        join(tasks[i]);
+    stop(runtime);
+    free_function(adds);
 }

@@ -56,8 +56,9 @@ if grep -q 'previous frame' "$trace"; then
 fi
 
 gdb -nx -q -batch -x "$(dirname "$0")/steps.py" "$program" >"$trace" 2>&1 || true
+# The pair's way is longer if the slot was asked for something.
 if ! grep -q '^gate__arch_cross_vector has 4[0-9] steps' "$trace" ||
-    ! grep -q '^gate__arch_cross_pair has 2[0-9] steps' "$trace"; then
+    ! grep -q '^gate__arch_cross_pair has [23][0-9] steps' "$trace"; then
     echo 'a crossing could not be gone through:'
     cat "$trace"
     exit 1

@@ -1,7 +1,7 @@
 #!/bin/sh
-# What Spin says of the hand-off, of wake-ups, of the monitor's alarm, of stealing and of the world's stop: the models
-# hold, each searched to its end and with no step that is never reached; and each model that leaves one thing out fails,
-# for the reason that it should.
+# What Spin says of the hand-off, of wake-ups, of the monitor's alarm, of stealing, of the world's stop and of
+# handles: the models hold, each searched to its end and with no step that is never reached; and each model that
+# leaves one thing out fails, for the reason that it should.
 #
 # SPDX-License-Identifier: MIT
 set -eu
@@ -126,4 +126,9 @@ done
 fails 'assertion violated (posts==0)' safety world.pml -DWITHOUT=WAITS
 fails 'acceptance cycle' liveness world.pml -DWITHOUT=PICK
 fails 'acceptance cycle' liveness world.pml -DWITHOUT=HANDING_ON
+
+holds safety handle.pml
+reaches_all handle.pml
+fails 'assertion violated (found==handle)' safety handle.pml -DWITHOUT=SECOND_LOOK
+fails 'assertion violated (found==handle)' safety handle.pml -DWITHOUT=ORDER
 echo "$passed passed, 0 failed"

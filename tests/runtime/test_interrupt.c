@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "tests/support/bridge.h"
+#include "tests/support/fork.h"
 
 static int pipe_ends[2];
 
@@ -268,6 +269,57 @@ Test(interrupt, forgets_threads_that_end) {
     gate_callback_free(callback);
     gate_signature_free(signature);
     stop(runtime);
+}
+
+/* A fork while another thread installs the handler, by the hook for that: before it has, or behind. */
+
+static _Atomic bool hook_waits, hook_may_go_on;
+static bool waits_behind;
+
+static int32_t install_with_leisure(int32_t number, const struct sigaction *action, struct sigaction *old) {
+    int32_t failed = 0;
+    if (number != SIGURG || !action || waits_behind)
+        failed = -gate__os_sigaction(number, action, old);
+    if (number != SIGURG || !action)
+        return failed;
+    atomic_store(&hook_waits, true);
+    wait_until(atomic_load(&hook_may_go_on));
+    return waits_behind ? failed : -gate__os_sigaction(number, action, old);
+}
+
+static void *interrupt_from_outside(void *task) {
+    gate_task_interrupt(task);
+    return NULL;
+}
+
+static void fork_during_an_install(void *behind) {
+    struct gate_mem_hooks hooks = {.size = sizeof hooks, .sigaction = install_with_leisure};
+    waits_behind = behind != NULL;
+    if (gate_mem_register_hooks(&hooks))
+        _exit(WELL); /* a sanitizer's are in the program */
+    open_pipe();
+    start(1);
+    pthread_t thread;
+    pthread_create(&thread, NULL, interrupt_from_outside, gate_task_current());
+    wait_until(atomic_load(&hook_waits));
+    pid_t child = fork_guarded();
+    atomic_store(&hook_may_go_on, true);
+    if (child > 0)
+        _exit(WEXITSTATUS(wait_for(child)));
+    gate_task *interrupter = spawn("interrupts", interrupt_task, gate_task_current());
+    int number = call(read_pipe);
+    join(interrupter);
+    _exit(number == EINTR ? WELL : 1);
+}
+
+Test(interrupt, ends_a_call_in_a_child_though_another_thread_was_at_its_handler) {
+    char output[4096];
+    if (!MAY_FORK_BUSY)
+        return;
+    for (int behind = 0; behind < 2; behind++) {
+        int status = dies(fork_during_an_install, behind ? &waits_behind : NULL, output, sizeof output);
+        cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == WELL, "status %#x: %s", status, output);
+    }
 }
 
 /* A fork gives the thread another number. */

@@ -373,6 +373,8 @@ static void *live(void *data) {
         gate_task *task = atomic_load(&neighbour->task);
         if (task)
             neighbour->readied += gate_task_ready(task) == 0;
+        if (!is_child)
+            gate_task_ready(runtime->starter->root);
         end_interpreting();
         life->woken += gate_task_park_for("a neighbour", draw(life, 500) * 1000) == 0;
         begin_interpreting();
@@ -410,7 +412,8 @@ static void run(uint64_t nanoseconds) {
         lives[i].random = seed * TASKS + (uint64_t)i + 1;
         require(gate_task_spawn(NULL, &config, &tasks[i]) == 0);
     }
-    gate_task_sleep(nanoseconds);
+    for (uint64_t end = gate__os_now() + nanoseconds, now; (now = gate__os_now()) < end;)
+        gate_task_park_for("guests, and the end", end - now);
     atomic_store(&over, true);
     for (int i = 0; i < TASKS; i++)
         require(gate_task_join(tasks[i], NULL) == 0);
@@ -418,10 +421,14 @@ static void run(uint64_t nanoseconds) {
         require(lives[i].readied - lives[i].woken <= 1); /* the last may have come after the last park */
 }
 
-/* Waits for the detached children, and stops. */
+/* Waits for the detached children, and until all slots but this task's are idle, and stops. */
 static void finish(void) {
     gate_error error = {0, ""};
     uint64_t give_up = gate__os_now() + 30ull * 1000 * 1000 * 1000;
+    while (atomic_load(&runtime->idle_slot_count) < runtime->slot_count - 1) {
+        require(gate__os_now() < give_up);
+        gate_task_sleep(1000 * 1000);
+    }
     while (gate_runtime_stop(runtime, &error)) {
         if (gate__os_now() > give_up)
             fail(error.message, __LINE__);

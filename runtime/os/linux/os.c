@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -197,6 +198,19 @@ void gate__os_print_frames(void *const *frames, size_t count) {
 
 void gate__os_write(int fd, const char *text, size_t length) {
     gate__syscall(SYS_write, fd, (long)text, (long)length, 0, 0, 0);
+}
+
+void gate__os_close(int fd) {
+    gate__syscall(SYS_close, fd, 0, 0, 0, 0, 0);
+}
+
+int gate__os_event_make(void) {
+    return (int)gate__syscall(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK, 0, 0, 0, 0);
+}
+
+void gate__os_event_signal(int event) {
+    uint64_t once = 1;
+    gate__syscall(SYS_write, event, (long)&once, sizeof once, 0, 0, 0);
 }
 
 void gate__os_print_backtrace(void) {

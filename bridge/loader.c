@@ -1,0 +1,132 @@
+/* The system's loader, asked on the system stack: loading runs a library's constructors and unloading its destructors,
+ * and both are foreign calls.
+ *
+ * Its words for what went wrong are a thread's own, so they are copied before a request returns.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+#include <stdio.h>
+
+#include "bridge/internal.h"
+#include "runtime/internal.h"
+
+static void note_failure(struct gate__words *words) {
+    const char *text = dlerror();
+    snprintf(words->text, sizeof words->text, "%s", text ? text : "");
+}
+
+/* Where the object with a given dynamic section lies. */
+struct search {
+    const struct link_map *map;
+    struct gate__loaded *loaded;
+};
+
+/* From the first byte of its segments to the last: the loader maps them as one. */
+static int measure(struct dl_phdr_info *info, size_t size, void *data) {
+    struct search *search = data;
+    uintptr_t low = UINTPTR_MAX, high = 0;
+    bool is_it = false;
+    (void)size;
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uintptr_t begin = info->dlpi_addr + segment->p_vaddr, end = begin + segment->p_memsz;
+        is_it |= segment->p_type == PT_DYNAMIC && begin == (uintptr_t)search->map->l_ld;
+        if (segment->p_type != PT_LOAD)
+            continue;
+        low = begin < low ? begin : low;
+        high = end > high ? end : high;
+    }
+    if (is_it)
+        *search->loaded = (struct gate__loaded){search->loaded->handle, low, high - low};
+    return is_it;
+}
+
+struct opening {
+    const char *name;
+    struct gate__loaded *loaded;
+    struct gate__words *words;
+};
+
+/* The process itself is in no one place, and is never unloaded. */
+static void open_library(void *data) {
+    struct opening *o = data;
+    struct search search = {NULL, o->loaded};
+    o->loaded->handle = dlopen(o->name, RTLD_NOW | RTLD_LOCAL);
+    if (!o->loaded->handle)
+        note_failure(o->words);
+    else if (o->name && dlinfo(o->loaded->handle, RTLD_DI_LINKMAP, (void *)&search.map) == 0)
+        dl_iterate_phdr(measure, &search);
+}
+
+int gate__loader_open(const char *name, struct gate__loaded *loaded, struct gate__words *words) {
+    struct opening opening = {name, loaded, words};
+    *loaded = (struct gate__loaded){NULL, 0, 0};
+    gate__foreign_call(open_library, &opening);
+    return loaded->handle ? 0 : -ENOENT;
+}
+
+struct finding {
+    void *handle;
+    const char *symbol, *version;
+    void *found;
+    bool failed;
+    struct gate__words *words;
+};
+
+/* A symbol may be NULL and yet be found: only dlerror tells. */
+static void find_symbol(void *data) {
+    struct finding *f = data;
+    dlerror();
+    f->found = f->version ? dlvsym(f->handle, f->symbol, f->version) : dlsym(f->handle, f->symbol);
+    if (f->found)
+        return;
+    note_failure(f->words);
+    f->failed = f->words->text[0] != '\0';
+}
+
+int gate__loader_find(void *handle, const char *symbol, const char *version, void **address,
+                      struct gate__words *words) {
+    struct finding finding = {handle, symbol, version, NULL, false, words};
+    gate__foreign_call(find_symbol, &finding);
+    if (finding.failed)
+        return -ENOENT;
+    *address = finding.found;
+    return 0;
+}
+
+struct description {
+    const void *address;
+    struct gate__object *object;
+};
+
+/* What has an address outside all that is loaded is a thread-local of the calling thread's. */
+static void describe(void *data) {
+    struct description *d = data;
+    Dl_info info = {.dli_saddr = NULL};
+    ElfW(Sym) *symbol = NULL;
+    *d->object = (struct gate__object){.is_local = true};
+    if (!dladdr1(d->address, &info, (void **)&symbol, RTLD_DL_SYMENT))
+        return;
+    d->object->is_local = false;
+    if (!symbol || info.dli_saddr != d->address)
+        return;
+    d->object->size = symbol->st_size;
+    d->object->is_function = ELF64_ST_TYPE(symbol->st_info) == STT_FUNC;
+}
+
+struct gate__object gate__loader_describe(const void *address) {
+    struct gate__object object;
+    struct description description = {address, &object};
+    gate__foreign_call(describe, &description);
+    return object;
+}
+
+static void close_library(void *handle) {
+    dlclose(handle);
+}
+
+void gate__loader_close(void *handle) {
+    gate__foreign_call(close_library, handle);
+}
