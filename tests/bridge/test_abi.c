@@ -42,8 +42,7 @@ static unsigned not_called, no_libffi, no_plan, no_callback, only_gcc;
 static struct {
     const struct trial *trial;
     const char *compiler, *how;
-    unsigned seen; /* a bit for each argument */
-    bool see_result;
+    unsigned seen; /* a bit for each argument, and the result */
 } now;
 
 static unsigned mismatches;

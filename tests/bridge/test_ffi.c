@@ -105,3 +105,53 @@ Test(ffi, a_function_without_result_leaves_the_room_for_one) {
     cr_assert_eq(room, 1234);
     free_function(function);
 }
+
+struct large {
+    long words[5];
+};
+
+static long add_up(struct large a, struct large b) {
+    return a.words[0] + b.words[4];
+}
+
+struct request {
+    const gate_signature *signature;
+    void *const *arguments;
+    long result;
+};
+
+static void call_add_up(void *data) {
+    struct request *r = data;
+    gate__ffi_call(r->signature, address_of(add_up), &r->result, r->arguments);
+}
+
+Test(ffi, the_callers_pointers_are_left_as_they_are) {
+    gate_signature *signature = parse("long (struct large { long words[5]; }, struct large)");
+    struct large a = {{40, 0, 0, 0, 1}}, b = {{1, 0, 0, 0, 2}};
+    void *arguments[] = {&a, &b};
+    struct request request = {signature, arguments, 0};
+    gate__foreign_call(call_add_up, &request);
+    cr_assert_eq(request.result, 42);
+    cr_assert(arguments[0] == &a && arguments[1] == &b);
+    gate_signature_free(signature);
+}
+
+static bool libffi_has(const char *text) {
+    gate_signature *signature = parse(text);
+    bool has = signature->prepared != NULL;
+    gate_signature_free(signature);
+    return has;
+}
+
+/* MemorySanitizer leaves all calls to libffi: there, these are none. */
+__attribute__((weak)) void __msan_unpoison(const volatile void *address, size_t size);
+
+Test(ffi, what_it_gets_wrong_is_left_to_plans) {
+    cr_assert(libffi_has("long double (struct { long double x; })"));
+    cr_assert(libffi_has("void (double, long, long, long, long, struct { long x; double y; })"));
+    if (__msan_unpoison)
+        return;
+    cr_assert_not(libffi_has("struct { long double x; } (int)"), "it would be in memory");
+    cr_assert_not(libffi_has("void (double, long, long, long, long, long, struct { long x; double y; })"),
+                  "the double would be lost");
+}
