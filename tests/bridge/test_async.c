@@ -1,4 +1,4 @@
-/* Asynchronous calls: what comes of them, waits of all kinds, event loops, cancellation, and futures that nobody wants. */
+/* Asynchronous calls: what comes of them, waits of all kinds, event loops, cancellation, and futures nobody wants. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
