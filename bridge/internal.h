@@ -525,7 +525,7 @@ struct gate__step {
 struct gate__plan {
     enum gate__shape shape;
     uint32_t stack_count; /* cells for the stack */
-    uint32_t result_size; /* bytes; 0 of one in memory, which C stores itself */
+    uint32_t result_size; /* bytes: of one in registers its first part's; 0 of one in memory, which C stores itself */
     uint32_t count;       /* of steps */
     struct gate__result result;
     struct gate__step steps[];

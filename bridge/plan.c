@@ -61,7 +61,7 @@ static bool has_whole_vector(const struct gate__plan *plan) {
 
 static enum gate__shape shape_of(const struct gate__abi *abi, const struct gate__plan *plan) {
     const struct gate__result *result = &plan->result;
-    bool is_one = result->count <= 1 && (!result->count || result->parts[0].size <= 8);
+    bool is_one = result->count <= 1 && result->parts[0].size <= 8 && !result->parts[0].offset;
     if (result->in == GATE__IN_X87 || result->in == GATE__IN_X87_PAIR)
         return result->in == GATE__IN_X87 ? GATE__SHAPE_X87 : GATE__SHAPE_X87_PAIR;
     if (!is_one || has_whole_vector(plan))
@@ -110,7 +110,9 @@ int gate__plan_make(gate_signature *signature, gate_error *error) {
         return 0;
     plan->shape = shape_of(&abi, plan);
     plan->stack_count = abi.stack;
-    plan->result_size = plan->result.in == GATE__IN_MEMORY ? 0 : (uint32_t)signature->result->size;
+    plan->result_size = plan->result.in == GATE__IN_REGISTERS ? (uint32_t)plan->result.parts[0].size
+                        : plan->result.in == GATE__IN_MEMORY  ? 0
+                                                              : (uint32_t)signature->result->size;
     signature->plan = plan;
     return 0;
 }

@@ -111,6 +111,7 @@ static void end(bool shows_result) {
  *   are askew where that says so;
  * - a vector of one double is returned in a register;
  * - __int128 may be half in a register and half on the stack, and is not aligned there;
+ * - float _Complex has 16 bytes on the stack if there is no register of any kind left;
  * - its va_arg looks for a __float128 on the stack, where no caller has it. */
 
 static bool is_record(const gate_type *type) {
@@ -152,7 +153,8 @@ static bool clang_differs_by_place(const gate_signature *signature, size_t index
     bool is_on_stack = !signature->plan;
     for (uint32_t i = 0; !is_on_stack && i < signature->plan->count; i++)
         is_on_stack = signature->plan->steps[i].argument == index && signature->plan->steps[i].cell >= GATE__STACK;
-    return kind == GATE_FLOAT128 ? is_variadic_one : (kind == GATE_INT128 || kind == GATE_UINT128) && is_on_stack;
+    bool is_misplaced = kind == GATE_INT128 || kind == GATE_UINT128 || kind == GATE_FLOAT_COMPLEX;
+    return (is_misplaced && is_on_stack) || (kind == GATE_FLOAT128 && is_variadic_one);
 }
 
 static bool is_only_gccs(const gate_signature *signature, size_t fixed) {

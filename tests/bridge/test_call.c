@@ -318,7 +318,7 @@ Test(call, returns_a_struct_in_registers_of_both_kinds) {
 }
 
 static struct mixed mix_up_and_fault(struct mixed m) {
-    *(volatile int *)NULL = 0;
+    __asm__ volatile("ud2");
     return m;
 }
 

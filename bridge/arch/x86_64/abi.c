@@ -173,6 +173,19 @@ static void classify(const gate_type *type, enum abi_class classes[EIGHTS]) {
         classes[0] = SSE;
 }
 
+/* Whether nothing can be in it, but bit-fields that only pad, and arrays of none. GCC gives it the registers of its
+ * classes, but no room on the stack. */
+static bool is_empty(const gate_type *type) {
+    if (type->kind == GATE_ARRAY)
+        return type->size == 0 || is_empty(type->target);
+    bool empty = is_record(type);
+    for (size_t i = 0; empty && i < type->count; i++) {
+        const gate_field *field = &type->fields[i];
+        empty = field->is_bit_field ? !field->name : is_empty(field->type);
+    }
+    return empty;
+}
+
 /* How many registers of that class it takes. */
 static unsigned count(const enum abi_class classes[EIGHTS], enum abi_class class) {
     return (classes[0] == class) + (classes[1] == class);
@@ -221,19 +234,21 @@ unsigned gate__abi_argument(struct gate__abi *abi, const gate_type *type, struct
     enum abi_class classes[EIGHTS];
     if (type->kind == GATE_UNION && type->record->transparent)
         type = type->fields[0].type;
-    if (!type->size)
-        return 0; /* an empty struct is not passed */
     classify(type, classes);
     bool is_on_stack = is_in_memory(classes) || abi->words + count(classes, INTEGER) > GATE__WORDS ||
                        abi->vectors + count(classes, SSE) > GATE__VECTORS;
-    return is_on_stack ? take_stack(abi, type, parts) : take_registers(abi, type, classes, parts);
+    if (!is_on_stack)
+        return take_registers(abi, type, classes, parts);
+    return is_empty(type) ? 0 : take_stack(abi, type, parts);
 }
 
 void gate__abi_result(const gate_type *type, struct gate__result *result) {
     enum abi_class classes[EIGHTS];
     struct gate__abi abi = {0, 0, 0};
-    classify(type, classes);
     *result = (struct gate__result){.in = GATE__IN_REGISTERS};
+    if (is_empty(type) || type->kind == GATE_VOID)
+        return;
+    classify(type, classes);
     if (classes[0] == MEMORY)
         result->in = GATE__IN_MEMORY;
     else if (is_in_memory(classes))
