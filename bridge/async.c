@@ -6,9 +6,9 @@
  *
  * A future is DONE only when its task has left the runtime: a host that has waited for all its calls can stop that.
  *
- * All is under one lock. Who waits puts a watch on each future; the first that ends takes the watches' waiter, and wakes
- * it, once. A waiter whose time has passed takes its watches back; if it has been taken meanwhile, its wake
- * is under way, and it waits for that: nobody is woken who has gone.
+ * All is under one lock. Who waits puts a watch on each future; the first that ends takes the watches' waiter, and
+ * wakes it, once. A waiter whose time has passed takes its watches back; if it has been taken meanwhile, its wake is
+ * under way, and it waits for that: nobody is woken who has gone.
  *
  * An interrupt needs the task, which goes when the call has returned: return_from lets whoever is interrupting it
  * get done.

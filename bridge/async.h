@@ -3,8 +3,8 @@
  * A future is waited for by tasks, which park, and by threads, which block; or an event loop watches its descriptor.
  * Functions return 0 or a negative errno unless they say otherwise. All since 0.1.
  *
- * In the child of a fork, calls that other threads were making are gone: their futures have ended with -ESRCH, and their
- * descriptors, which are the parent's too, hear nothing of it.
+ * In the child of a fork, calls that other threads were making are gone: their futures have ended with -ESRCH, and
+ * their descriptors, which are the parent's too, hear nothing of it.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_BRIDGE_ASYNC_H
@@ -29,13 +29,13 @@ struct gate_async_options {
 
 /* Starts a call of function, and returns.
  *
- * A task is spawned that makes it with gate_call, as one of class blocking, or guarded if function is. It begins when a slot
- * is free for a moment: while the caller holds the only one, that is when it yields, parks, or makes a call
- * that gives the slot up. An interpreter that has no other tasks waits for its events in such a call.
+ * A task is spawned that makes it with gate_call, as one of class blocking, or guarded if function is. It begins when a
+ * slot is free for a moment: while the caller holds the only one, that is when it yields, parks, or makes a call that
+ * gives the slot up. An interpreter that has no other tasks waits for its events in such a call.
  *
- * options may be NULL. arguments are as for gate_call; the values are copied, function too, and the result is kept in the
- * future. What they point to (the signature, the name, memory that the function uses) is the host's, and must live until
- * the call has ended. A library that gate_library_open has opened stays open until then.
+ * options may be NULL. arguments are as for gate_call; the values are copied, function too, and the result is kept in
+ * the future. What they point to (the signature, the name, memory that the function uses) is the host's, and must live
+ * until the call has ended. A library that gate_library_open has opened stays open until then.
  * Ownership: *future is the caller's until gate_future_free.
  * Errors: -EINVAL without a runtime, or for a stack_size below 16 KiB; -ENOMEM. Then nothing is called.
  * Never blocks. Threads: any, as long as the runtime is not being stopped. */
@@ -48,7 +48,8 @@ struct gate_async_call {
     void *const *arguments;
 };
 
-/* Starts count calls, all or none: fills futures, one for each; on an error they are NULL. Otherwise as gate_call_async. */
+/* Starts count calls, all or none: fills futures, one for each; on an error they are NULL. Otherwise as
+ * gate_call_async. */
 int gate_call_async_all(const struct gate_async_call *calls, size_t count, const struct gate_async_options *options,
                         gate_future *futures[], gate_error *error);
 
@@ -67,24 +68,24 @@ int gate_future_wait_any(gate_future *const futures[], size_t count, uint64_t na
 
 /* What came of the call: stores its result in *result, and what errno was in *error_number, each unless it is NULL.
  *
- * Returns what gate_call did: 0, the status of a callback's handler, or -EFAULT, -ENOMEM in class guarded; the result is
- * stored with 0 only. -EINPROGRESS while it has not ended; -ECANCELED when it was cancelled before it began;
- * -ESRCH when a fork has left it behind. The same each time. Never blocks. Any thread. */
+ * Returns what gate_call did: 0, the status of a callback's handler, or -EFAULT, -ENOMEM in class guarded; the result
+ * is stored with 0 only. -EINPROGRESS while it has not ended; -ECANCELED when it was cancelled before it began; -ESRCH
+ * when a fork has left it behind. The same each time. Never blocks. Any thread. */
 int gate_future_result(gate_future *future, void *result, int *error_number);
 
-/* A file descriptor that polls as readable from the end of the call on, as long as nobody reads it: for an event loop. It is
- * made at the first request, or is options.event, if that was given.
+/* A file descriptor that polls as readable from the end of the call on, as long as nobody reads it: for an event loop.
+ * It is made at the first request, or is options.event, if that was given.
  *
- * Ownership: the future's, which closes it, unless the host gave it. Errors: -EMFILE, -ENFILE, -ENOMEM. Never blocks. Any
- * thread. */
+ * Ownership: the future's, which closes it, unless the host gave it. Errors: -EMFILE, -ENFILE, -ENOMEM. Never blocks.
+ * Any thread. */
 int gate_future_fd(gate_future *future);
 
 /* Cancels the call: one that has not begun is not made, and one in progress is interrupted, as by gate_task_interrupt:
  * the system call in which it waits ends with EINTR. How it goes on is up to the function; the future ends when that
  * returns.
  *
- * Errors: -EALREADY when it has ended; -EAGAIN when an interrupt doesn't reach it now, since a handler of a callback runs
- * below it. Never blocks for long. Any thread, but no signal handler. */
+ * Errors: -EALREADY when it has ended; -EAGAIN when an interrupt doesn't reach it now: a handler of a callback runs
+ * below it, or its thread was stopped on the way into C or out. Never blocks for long. Any thread, but no signal handler. */
 int gate_future_cancel(gate_future *future);
 
 /* Frees a future. A call in progress goes on, and is made if it has not begun; nobody hears of its end. NULL is fine.

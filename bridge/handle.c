@@ -48,7 +48,7 @@ __attribute__((constructor)) static void attend_forks(void) {
     gate__lock_keep(&handles_lock);
 }
 
-/* Block b begins at index 2^b * FIRST - FIRST: with FIRST added, the upmost bit tells the block. NULL beyond the last. */
+/* Block b begins at index 2^b * FIRST - FIRST: with FIRST added, the upmost bit tells the block. NULL beyond all. */
 static inline struct entry *entry_at(uint32_t index) {
     uint64_t place = (uint64_t)index + FIRST;
     unsigned top = 63 - (unsigned)__builtin_clzll(place);

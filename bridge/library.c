@@ -2,10 +2,10 @@
  *
  * A library that is opened again is the same one, with one more to close it. The last close asks who still needs it:
  *
- *   uses     of functions and callbacks, which the host lists here while it has them, and of calls that have been asked for
- *            and not begun (async.c)
- *   calls    in progress. They are listed in their tasks anyway (call.c), and found there by the function's address: so a
- *            call pays nothing for it. Tasks go on meanwhile: what is read of a call may be gone, so the system reads
+ *   uses     of functions and callbacks, which the host lists here while it has them, and of calls that have been asked
+ *            for and not begun (async.c)
+ *   calls    in progress. They are listed in their tasks anyway (call.c), and found there by the function's address: so
+ *            a call pays nothing for it. Tasks go on meanwhile: what is read of a call may be gone, so the system reads
  *            it, and what has changed after is read again.
  *
  * SPDX-License-Identifier: MIT */

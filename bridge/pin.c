@@ -1,9 +1,9 @@
 /* Pins: which ranges of the host's memory must stay where they are.
  *
  * A range of up to 2^c bytes, c its class, lies in one cell of 2^c bytes or two that are side by side. It is found
- * under the cell that its base is in. So what contains an address is, for each class, under the address's cell or the one before,
- * and there are few classes: a look takes as long with many pins as with few. (A tree of ranges
- * takes longer the more there are; a hash by page has a large range under each of its pages.)
+ * under the cell that its base is in. So what contains an address is, for each class, under the address's cell or the
+ * one before, and there are few classes: a look takes as long with many pins as with few. (A tree of ranges takes
+ * longer the more there are; a hash by page has a large range under each of its pages.)
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>

@@ -25,7 +25,7 @@
 #include "runtime/os/os.h"
 
 #define FOR_EVER UINT64_MAX
-enum { EMPTY_LOOKS = 10 };
+enum { EMPTY_LOOKS = 10, MANY_PICKS = 16 };
 
 /* What a slot's holder does, the least urgent first. */
 enum sight { NO_CALL, SHORT_CALLS, NEW_CALL, LASTING_CALL };
@@ -129,14 +129,14 @@ static void sleep_for(gate_runtime *runtime, enum gate__monitor_state state, uin
     atomic_store(&monitor->state, GATE__MONITOR_AWAKE);
 }
 
-/* Whether tasks were picked since the last look. Of those that yield to each other one is in no queue now and then: looks
- * that find none so are not to come at their shortest period, each at the cost of a switch. */
+/* Whether many tasks were picked since the last look. Of those that yield to each other one is in no queue now and then:
+ * looks that find none so are not to come at their shortest period, each at the cost of a switch. */
 static bool tasks_took_turns(gate_runtime *runtime) {
     uint32_t picks = 0, before = runtime->monitor.picks;
     for (uint32_t i = 0; i < runtime->slot_count; i++)
         picks += atomic_load_explicit(&runtime->slots[i].picks, memory_order_relaxed);
     runtime->monitor.picks = picks;
-    return picks != before;
+    return picks - before >= MANY_PICKS;
 }
 
 static void *run(void *data) {
@@ -153,7 +153,10 @@ static void *run(void *data) {
         /* A second look at once, but no third: a task whose calls are all short costs two a period. */
         looks_again = seen == NEW_CALL && !looks_again;
         empty = waits || (turns && empty > EMPTY_LOOKS) ? 0 : empty + 1;
-        period = waits || turns ? next_period(period, seen) : GATE__FIRST_LOOK;
+        if (waits)
+            period = next_period(period, seen);
+        else if (!turns)
+            period = GATE__FIRST_LOOK;
         if (empty > EMPTY_LOOKS)
             sleep_for(runtime, GATE__MONITOR_PARKED, FOR_EVER);
         else if (period > GATE__LOOK_AT_CALLS)

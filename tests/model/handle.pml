@@ -6,8 +6,8 @@
  *   generation, value        an entry's
  *
  * There is one entry, whose handles are its odd generations, and each stands for a value of its own: the generation.
- * Makes and deletes hold a lock, so there is one Host. Stores are seen in their order, which is what release means here,
- * and loads are made in theirs, which acquire means.
+ * Makes and deletes hold a lock, so there is one Host. Stores are seen in their order, which is what release means
+ * here, and loads are made in theirs, which acquire means.
  *
  * -DWITHOUT=x leaves something out, and then the model has to fail:
  *
