@@ -99,8 +99,8 @@ static bool add_units(struct members *members, size_t size, ffi_type *unit) {
     return all;
 }
 
-/* For one of a kind that libffi doesn't know (unions, bit-fields, ...): members that are passed alike. False if there
- * are none. */
+/* For one that has what libffi doesn't know (unions, bit-fields, ...): members that are passed alike. False if there are
+ * none. */
 static bool add_alike(struct members *members, const gate_type *type) {
     struct gate__abi abi = {0, 0, 0};
     struct gate__part parts[GATE__PARTS_MOST];
@@ -116,15 +116,29 @@ static bool add_alike(struct members *members, const gate_type *type) {
     return all;
 }
 
+static bool is_plain(const gate_type *type);
+
 static bool is_strange(const gate_field *field) {
-    return field->is_bit_field || field->is_packed || field->alignment || !field->type->size;
+    const gate_type *type = field->type;
+    bool is_moved = field->is_packed || field->alignment || type->alignment != gate__type_natural_alignment(type);
+    while (type->kind == GATE_ARRAY)
+        type = type->target;
+    return field->is_bit_field || is_moved || !field->type->size || !is_plain(type);
+}
+
+/* Whether it is made of members that libffi knows, all the way down. */
+static bool is_plain(const gate_type *type) {
+    bool all = type->kind != GATE_UNION;
+    for (size_t i = 0; all && type->kind == GATE_STRUCT && i < type->count; i++)
+        all = !is_strange(&type->fields[i]);
+    return all;
 }
 
 static ffi_type *make_record(gate_signature *owner, const gate_type *type, int *failed);
 
 static bool add_type(struct members *members, const gate_type *type) {
     bool all = true;
-    if (type->kind == GATE_STRUCT || type->kind == GATE_UNION)
+    if (type->kind == GATE_STRUCT)
         return add(members, make_record(members->owner, type, &members->failed));
     if (type->kind != GATE_ARRAY)
         return add(members, ffi_types[gate__type_plain(type)->kind]);
@@ -134,10 +148,8 @@ static bool add_type(struct members *members, const gate_type *type) {
 }
 
 static bool add_members(struct members *members, const gate_type *type) {
-    bool is_plain = type->kind == GATE_STRUCT, all = true;
-    for (size_t i = 0; i < type->count; i++)
-        is_plain = is_plain && !is_strange(&type->fields[i]);
-    if (!is_plain)
+    bool all = true;
+    if (!is_plain(type))
         return add_alike(members, type);
     for (size_t i = 0; all && i < type->count; i++)
         all = add_type(members, type->fields[i].type);
