@@ -118,6 +118,24 @@ static bool is_record(const gate_type *type) {
     return type->kind == GATE_STRUCT || type->kind == GATE_UNION;
 }
 
+/* All is in memory if a part of it is, and an upper half has its lower one before it (5). */
+static void settle(enum abi_class classes[EIGHTS]) {
+    bool x87_without_its_half = classes[1] == X87_UP && classes[0] != X87;
+    if (classes[0] == MEMORY || classes[1] == MEMORY || x87_without_its_half)
+        classes[0] = MEMORY;
+    else if (classes[1] == SSE_UP && classes[0] != SSE)
+        classes[1] = SSE;
+}
+
+/* A record in a record has its classes first, and then they are merged: what is in memory alone stays there. */
+static void classify_inner(const gate_type *type, size_t offset, enum abi_class classes[EIGHTS]) {
+    enum abi_class inner[EIGHTS] = {NO_CLASS, NO_CLASS};
+    classify_record(type, offset, inner);
+    settle(inner);
+    for (size_t i = 0; i < EIGHTS; i++)
+        classes[i] = merge(classes[i], inner[i]);
+}
+
 /* Of an array of none GCC sees the first element, as far as it lies in the eight that the array begins in. */
 static void classify_none(const gate_type *element, size_t offset, enum abi_class classes[EIGHTS]) {
     enum abi_class seen[EIGHTS] = {NO_CLASS, NO_CLASS};
@@ -143,7 +161,7 @@ static void classify_into(const gate_type *type, size_t offset, enum abi_class c
     if (!type->size && offset % 8 == 0)
         return;
     if (is_record(type))
-        classify_record(type, offset, classes);
+        classify_inner(type, offset, classes);
     else if (type->kind == GATE_ARRAY)
         classify_array(type, offset, classes);
     else if (is_askew(type, offset))
@@ -152,25 +170,16 @@ static void classify_into(const gate_type *type, size_t offset, enum abi_class c
         classify_scalar(type, offset, classes);
 }
 
-/* The whole of a value, which is in memory if one of its classes is. */
+/* The whole of a value. */
 static void classify(const gate_type *type, enum abi_class classes[EIGHTS]) {
     classes[0] = classes[1] = NO_CLASS;
-    if (type->kind == GATE_LDOUBLE_COMPLEX) {
+    if (type->kind == GATE_LDOUBLE_COMPLEX)
         classes[0] = COMPLEX_X87;
-        return;
-    }
-    if (type->size > 8 * EIGHTS) {
+    else if (type->size > 8 * EIGHTS)
         classes[0] = MEMORY;
-        return;
-    }
-    classify_into(type, 0, classes);
-    bool x87_without_its_half = classes[1] == X87_UP && classes[0] != X87;
-    if (classes[0] == MEMORY || classes[1] == MEMORY || x87_without_its_half)
-        classes[0] = MEMORY;
-    else if (classes[1] == SSE_UP && classes[0] != SSE)
-        classes[1] = SSE;
-    else if (classes[0] == SSE_UP)
-        classes[0] = SSE;
+    else
+        classify_into(type, 0, classes);
+    settle(classes);
 }
 
 /* Whether nothing can be in it, but bit-fields that only pad, and arrays of none. GCC gives it the registers of its
