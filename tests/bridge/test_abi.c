@@ -111,7 +111,7 @@ static void end(bool shows_result) {
  * - a vector of one double is returned in a register;
  * - __int128 may be half in a register and half on the stack, and is not aligned there;
  * - float _Complex has 16 bytes on the stack if there is no register of any kind left;
- * - its va_arg looks for a __float128 on the stack, where no caller has it. */
+ * - its va_start and va_arg take a __float128 to be on the stack, where no caller has it. */
 
 static bool is_record(const gate_type *type) {
     return type->kind == GATE_STRUCT || type->kind == GATE_UNION;
@@ -147,21 +147,21 @@ static bool clang_differs(const gate_type *type) {
     return has(type, is_half, NULL) || (type->size <= 16 && has(type, NULL, is_disputed));
 }
 
-static bool clang_differs_by_place(const gate_signature *signature, size_t index, bool is_variadic_one) {
+static bool clang_differs_by_place(const gate_signature *signature, size_t index) {
     enum gate_kind kind = gate_signature_parameter(signature, index)->kind;
     bool is_on_stack = !signature->plan;
     for (uint32_t i = 0; !is_on_stack && i < signature->plan->count; i++)
         is_on_stack = signature->plan->steps[i].argument == index && signature->plan->steps[i].cell >= GATE__STACK;
     bool is_misplaced = kind == GATE_INT128 || kind == GATE_UINT128 || kind == GATE_FLOAT_COMPLEX;
-    return (is_misplaced && is_on_stack) || (kind == GATE_FLOAT128 && is_variadic_one);
+    return (is_misplaced && is_on_stack) || (kind == GATE_FLOAT128 && gate_signature_variadic(signature));
 }
 
-static bool is_only_gccs(const gate_signature *signature, size_t fixed) {
+static bool is_only_gccs(const gate_signature *signature) {
     const gate_type *result = gate_signature_result(signature);
     bool is = clang_differs(result) ||
               (result->kind == GATE_VECTOR && result->count == 1 && result->target->kind == GATE_DOUBLE);
     for (size_t i = 0; !is && i < gate_signature_count(signature); i++)
-        is = clang_differs(gate_signature_parameter(signature, i)) || clang_differs_by_place(signature, i, i >= fixed);
+        is = clang_differs(gate_signature_parameter(signature, i)) || clang_differs_by_place(signature, i);
     return is;
 }
 
@@ -216,7 +216,7 @@ static void make_trials(struct batch *batch) {
     for (unsigned i = 0; i < batch->count; i++) {
         struct trial *trial = &batch->trials[i];
         make_signature(batch, trial);
-        trial->only_gcc = trial->signature && is_only_gccs(trial->signature, trial->drawn.fixed);
+        trial->only_gcc = trial->signature && is_only_gccs(trial->signature);
         count_ways(trial);
     }
 }
