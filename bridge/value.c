@@ -430,9 +430,12 @@ static struct gate__value integer_quotient(struct gate__reader *r, int word, con
         return refuse(r, token, type, "which divides by zero");
     if (!gate__type_is_signed(type))
         return (struct gate__value){.type = type, .is_known = true, .bits = word == '/' ? a / b : a % b};
-    if ((signed_wide)b == -1)
-        return word == '/' ? integer_sum(r, '-', type, 0, a, token)
-                           : (struct gate__value){.type = type, .is_known = true};
+    if ((signed_wide)b == -1) { /* where the quotient overflows, there is no remainder either (C11 6.5.5p6) */
+        struct gate__value quotient = integer_sum(r, '-', type, 0, a, token);
+        if (word == '%')
+            quotient.bits = 0;
+        return quotient;
+    }
     signed_wide result = word == '/' ? (signed_wide)a / (signed_wide)b : (signed_wide)a % (signed_wide)b;
     return checked(r, type, result, false, token);
 }

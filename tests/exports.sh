@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 
 # Declarations begin a line; comments and members do not.
 # gate_hook_ and gate_layer_ are what a program may define, and we use.
-sed -n 's/^[a-z].*[ *(]\(gate_[a-z_]*\)(.*/\1/p' $headers | grep -v '^gate_\(hook\|layer\)_' | sort -u >"$work/declared"
+grep -hv '^static inline' $headers | sed -n 's/^[a-z].*[ *(]\(gate_[a-z_]*\)(.*/\1/p' | grep -v '^gate_\(hook\|layer\)_' | sort -u >"$work/declared"
 nm -D --defined-only build/release/libcallgate.so | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort -u >"$work/exported"
 sed -n 's/^ *\(gate_[a-z_]*\);$/\1/p' callgate.map | sort -u >"$work/mapped"
 

@@ -167,6 +167,7 @@ Test(constant, what_c_does_not_define_is_an_error_that_says_so) {
     refuse("65536 * 65536", "overflows");
     refuse("-(-2147483647 - 1)", "overflows");
     refuse("(-2147483647 - 1) / -1", "overflows");
+    refuse("(-2147483647 - 1) % -1", "overflows");
     refuse("9223372036854775807 + 1", "overflows");
     refuse("1 << 32", "shifts by");
     refuse("1 << -1", "shifts by");
