@@ -107,7 +107,7 @@ static void end(bool shows_result) {
  * - it has no _Float16 without flags;
  * - in records of up to 16 bytes: __float128 has it all in memory; bit-fields that only pad count for nothing, nor do
  *   arrays of none; bit-fields of unions are classified by their bits, and not as integers; members that a typedef aligns
- *   are askew where that says so;
+ *   are askew where that says so; what lies in a union beside a float and its padding in another member is lost;
  * - a vector of one double is returned in a register;
  * - __int128 may be half in a register and half on the stack, and is not aligned there;
  * - float _Complex has 16 bytes on the stack if there is no register of any kind left;
@@ -132,8 +132,14 @@ static bool has(const gate_type *type, bool (*is_type)(const gate_type *type),
     return found;
 }
 
+static bool is_float(const gate_type *type) {
+    return type->kind == GATE_FLOAT;
+}
+
 static bool is_disputed(const gate_type *record, const gate_field *field) {
     const gate_type *type = field->type;
+    if (record->kind == GATE_UNION && type->kind == GATE_STRUCT && has(type, is_float, NULL))
+        return true;
     if (field->is_bit_field)
         return !field->name || record->kind == GATE_UNION;
     for (; type->kind == GATE_ARRAY; type = type->target) {

@@ -22,7 +22,7 @@ enum abi_class {
 };
 
 /* GCC looks at no more bytes than these, even where an array has no elements. */
-enum { EIGHTS = 2, STACK_ALIGNMENT = 16, MOST_LOOKED_AT = 64 };
+enum { EIGHTS = 2, SMALL = 8 * EIGHTS, STACK_ALIGNMENT = 16, MOST_LOOKED_AT = 64 };
 
 /* The class of an eight that holds members of both (3.2.3, classification, 4). */
 static enum abi_class merge(enum abi_class a, enum abi_class b) {
@@ -139,7 +139,7 @@ static void classify_inner(const gate_type *type, size_t offset, enum abi_class 
 /* Of an array of none GCC sees the first element, as far as it lies in the eight that the array begins in. */
 static void classify_none(const gate_type *element, size_t offset, enum abi_class classes[EIGHTS]) {
     enum abi_class seen[EIGHTS] = {NO_CLASS, NO_CLASS};
-    size_t most = is_record(element) ? 8 * EIGHTS - offset % 8 : MOST_LOOKED_AT;
+    size_t most = is_record(element) ? SMALL - offset % 8 : MOST_LOOKED_AT;
     classify_into(element, offset, seen);
     add(classes, offset, element->size > most || seen[0] == MEMORY ? MEMORY : seen[offset / 8]);
 }
@@ -175,7 +175,7 @@ static void classify(const gate_type *type, enum abi_class classes[EIGHTS]) {
     classes[0] = classes[1] = NO_CLASS;
     if (type->kind == GATE_LDOUBLE_COMPLEX)
         classes[0] = COMPLEX_X87;
-    else if (type->size > 8 * EIGHTS)
+    else if (type->size > SMALL)
         classes[0] = MEMORY;
     else
         classify_into(type, 0, classes);
