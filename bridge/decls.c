@@ -49,6 +49,7 @@ static void read_all(struct gate__reader *r, void *data) {
 }
 
 int gate_decls_read(gate_decls *decls, const char *text, gate_error *error) {
+    decls->version++;
     return gate__decls_run(decls, text, read_all, NULL, error);
 }
 

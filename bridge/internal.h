@@ -35,6 +35,7 @@ struct gate_signature {
     bool variadic;
     bool unspecified;               /* "()": any parameters may be meant */
     bool needs_room;                /* C stores the result itself */
+    bool is_kept;                   /* the scope's own: handles of it are references to the scope */
     size_t fixed;                   /* the parameters before "...", where others have been added: signature.c */
     void *prepared;                 /* ffi.c's; NULL in the signature of a type, and where libffi has no way to call */
     struct gate__plan *plan;        /* plan.c's; NULL where libffi makes the calls */
@@ -197,6 +198,8 @@ struct gate_decls {
     struct gate__entry **buckets; /* bucket_count of them, a power of two or 0 */
     size_t count, room, bucket_count;
     struct gate__change *changes; /* of the reading, the last one first */
+    struct gate__kept **kept;     /* signature.c's: those made before, by their text; NULL until there is one */
+    unsigned version;             /* counts the texts that were read */
 };
 
 /* What a reading may have to take back. */
@@ -379,6 +382,8 @@ int gate__decls_run(gate_decls *decls, const char *text, void (*read)(struct gat
 
 /* Zeroed memory that the signature owns; NULL when there is none. [any] */
 void *gate__signature_allocate(gate_signature *owner, size_t size);
+/* Frees those that the scope has kept. [any] */
+void gate__signature_forget(gate_decls *decls);
 
 /* ffi.c */
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bridge/internal.h"
 
@@ -21,16 +22,22 @@ void *gate__signature_allocate(gate_signature *owner, size_t size) {
     return allocation->data;
 }
 
-void gate_signature_free(gate_signature *signature) {
-    if (!signature)
-        return;
+static void discard(gate_signature *signature) {
     while (signature->owned) {
         struct gate__allocation *allocation = signature->owned;
         signature->owned = allocation->next;
         free(allocation);
     }
-    gate__scope_release(signature->decls);
     free(signature);
+}
+
+void gate_signature_free(gate_signature *signature) {
+    if (!signature)
+        return;
+    gate_decls *decls = signature->decls;
+    if (!signature->is_kept)
+        discard(signature);
+    gate__scope_release(decls);
 }
 
 /* Values of incomplete types can't be passed. */
@@ -115,6 +122,7 @@ int gate_signature_extend(const gate_signature *variadic, const gate_type *const
     if (!signature)
         return gate__fail(error, -ENOMEM, "no memory for a signature");
     *signature = *variadic;
+    signature->is_kept = false;
     signature->prepared = NULL;
     signature->plan = NULL;
     signature->owned = NULL;
@@ -151,7 +159,7 @@ static void read_function(struct gate__reader *r, void *data) {
     *type = made;
 }
 
-int gate_decls_signature(gate_decls *decls, const char *text, gate_signature **signature, gate_error *error) {
+static int read(gate_decls *decls, const char *text, gate_signature **signature, gate_error *error) {
     const gate_type *type = NULL;
     int failed = gate__decls_run(decls, text, read_function, &type, error);
     return failed ? failed : make(decls, type, signature, error);
@@ -161,8 +169,77 @@ int gate_signature_parse(const char *text, gate_signature **signature, gate_erro
     gate_decls *decls = gate__scope_make();
     if (!decls)
         return gate__fail(error, -ENOMEM, "no memory for a signature");
-    int failed = gate_decls_signature(decls, text, signature, error);
+    int failed = read(decls, text, signature, error);
     gate__scope_release(decls);
+    return failed;
+}
+
+/* A scope keeps the signatures that it was asked for, and gives them again: as long as nothing more was read into it,
+ * since a text may mean another type then. They live as long as it, and who has one has the scope. */
+
+enum { BUCKETS = 256 };
+
+struct gate__kept {
+    struct gate__kept *next;
+    gate_signature *signature;
+    uint32_t hash;
+    unsigned version;
+    char text[];
+};
+
+static uint32_t hash_of(const char *text) {
+    uint32_t hash = 0;
+    for (; *text; text++)
+        hash = hash * 31 + (unsigned char)*text;
+    return hash ^ hash >> 16;
+}
+
+static gate_signature *find(const gate_decls *decls, const char *text, uint32_t hash) {
+    const struct gate__kept *kept = decls->kept ? decls->kept[hash % BUCKETS] : NULL;
+    while (kept && (kept->hash != hash || kept->version != decls->version || strcmp(kept->text, text) != 0))
+        kept = kept->next;
+    return kept ? kept->signature : NULL;
+}
+
+/* Without memory for it, the signature is its asker's alone. */
+static void keep(gate_decls *decls, const char *text, uint32_t hash, gate_signature *signature) {
+    size_t size = strlen(text) + 1;
+    struct gate__kept *kept = malloc(sizeof *kept + size);
+    if (!decls->kept)
+        decls->kept = calloc(BUCKETS, sizeof(struct gate__kept *));
+    if (!kept || !decls->kept) {
+        free(kept);
+        return;
+    }
+    struct gate__kept **bucket = &decls->kept[hash % BUCKETS];
+    *kept = (struct gate__kept){*bucket, signature, hash, decls->version};
+    memcpy(kept->text, text, size);
+    *bucket = kept;
+    signature->is_kept = true;
+}
+
+void gate__signature_forget(gate_decls *decls) {
+    for (int i = 0; decls->kept && i < BUCKETS; i++) {
+        for (struct gate__kept *kept = decls->kept[i], *next; kept; kept = next) {
+            next = kept->next;
+            discard(kept->signature);
+            free(kept);
+        }
+    }
+    free(decls->kept);
+}
+
+int gate_decls_signature(gate_decls *decls, const char *text, gate_signature **signature, gate_error *error) {
+    uint32_t hash = text ? hash_of(text) : 0;
+    gate_signature *known = text ? find(decls, text, hash) : NULL;
+    if (known) {
+        gate__scope_retain(decls);
+        *signature = known;
+        return 0;
+    }
+    int failed = read(decls, text, signature, error);
+    if (!failed)
+        keep(decls, text, hash, *signature);
     return failed;
 }
 

@@ -32,6 +32,22 @@ static double parse_signature(long count) {
     return bench_now() - before;
 }
 
+static double signature_seen_before(long count) {
+    gate_decls *decls;
+    if (gate_decls_make(&decls))
+        abort();
+    double before = bench_now();
+    for (long i = 0; i < count; i++) {
+        gate_signature *signature;
+        if (gate_decls_signature(decls, "int (const char *, size_t)", &signature, NULL))
+            abort();
+        gate_signature_free(signature);
+    }
+    double elapsed = bench_now() - before;
+    gate_decls_free(decls);
+    return elapsed;
+}
+
 /* The build has made the text. */
 void bench_parse_prepare(void) {
     enum { MOST = 4 << 20 };
@@ -45,5 +61,6 @@ void bench_parse_prepare(void) {
 const struct bench_row bench_parse[] = {
     {"parse", "callgate", "sqlite3.h", parse_sqlite3, .count = 10, .unit = "ms"},
     {"parse", "callgate", "int(char*,size_t)", parse_signature, .count = 10000},
+    {"parse", "callgate", "the same, seen before", signature_seen_before, .count = 1000 * 1000},
     {0},
 };

@@ -382,3 +382,34 @@ Test(decls, a_declared_function_is_called) {
     gate_signature_free(signature);
     gate_decls_free(decls);
 }
+
+Test(decls, a_signature_seen_before_is_the_same_and_outlives_its_scope) {
+    gate_decls *decls = NULL;
+    gate_signature *first = NULL, *again = NULL, *other = NULL;
+    cr_assert_eq(gate_decls_make(&decls), 0);
+    cr_assert_eq(gate_decls_signature(decls, "int (struct later *)", &first, NULL), 0);
+    cr_assert_eq(gate_decls_signature(decls, "int (struct later *)", &again, NULL), 0);
+    cr_assert_eq(gate_decls_signature(decls, "int (struct later  *)", &other, NULL), 0);
+    cr_assert_eq(first, again);
+    cr_assert_neq(first, other);
+    gate_signature_free(first);
+    gate_decls_free(decls);
+    gate_signature_free(other);
+    cr_assert_eq(gate_signature_count(again), 1u);
+    gate_signature_free(again);
+}
+
+Test(decls, a_signature_seen_before_is_made_anew_once_its_text_may_mean_another) {
+    gate_decls *decls = NULL;
+    gate_signature *before = NULL, *after = NULL;
+    cr_assert_eq(gate_decls_make(&decls), 0);
+    cr_assert_eq(gate_decls_read(decls, "int f();", NULL), 0);
+    cr_assert_eq(gate_decls_signature(decls, "f", &before, NULL), 0);
+    cr_assert_eq(gate_decls_read(decls, "int f(int, char *);", NULL), 0);
+    cr_assert_eq(gate_decls_signature(decls, "f", &after, NULL), 0);
+    cr_assert_eq(gate_signature_count(before), 0u);
+    cr_assert_eq(gate_signature_count(after), 2u);
+    gate_signature_free(before);
+    gate_signature_free(after);
+    gate_decls_free(decls);
+}
