@@ -3,9 +3,9 @@
  * Interpreter code runs in a task. A stackful task has a small stack of its own; a root task has
  * its thread's. C expects a large stack, may block for as long as it likes, and may call back. So:
  *
- *   gate_call, on the task's stack, with a slot. It lists the call in the task, so that a callback can find it. If
- *   the function's signature has a plan (bridge/plan.c: what goes into which register), which most have, it loads
- *   the arguments as the plan says, and takes
+ *   gate_call, on the task's stack, with a slot. It lists the call in the task, so that a callback can find it. The
+ *   function's signature has a plan (bridge/plan.c: what goes into which register, as bridge/arch/<name>/abi.c has it
+ *   from the ABI), unless its arguments are very many. So gate_call loads the arguments as the plan says, and takes
  *   gate__arch_cross_pair or one of its kin (runtime/arch/<name>/switch.S), which does all the rest in one routine: it
  *   marks the thread as IN_CALL, by two stores (runtime/foreign.c says why that is enough: from here on the slot may be
  *   taken away, but nobody does so unless the call lasts). It keeps the task's stack pointer in the task and goes on
@@ -18,13 +18,19 @@
  * (gate__foreign_leave_slow): it is queued like any ready task, and the thread it was on becomes a worker without a
  * slot. A pinned task and a root task keep their thread, which waits. Then gate_call stores the result.
  *
+ * A host that has converted its values may put them where the plan says by itself (bridge/frame.c), and call by that
+ * frame: gate_call_frame goes to a routine that was chosen with it (bridge/arch/<name>/by_frame.S), which is all of the
+ * above in one, listing included, and without a runtime nothing but the call between two values of errno. Where that
+ * does not do, it is gate__call_frame, below.
+ *
  * Calls that need more than this take the same steps one after another:
  *
  *   gate__foreign_call_from (runtime/internal.h) enters the call and leaves it.
  *   gate__switch_call (runtime/switch.c) tells a sanitizer, if there is one, that the stack changes. From a root task,
  *   which is on its system stack already, there is no switch, only a call.
  *   gate__arch_cross, beside the others in switch.S, goes to the system stack for any function that takes one pointer.
- *   gate__call_run, below, is that function: by the plan, or, where there is none, by libffi (bridge/ffi.c).
+ *   gate__call_run, below, is that function: by the plan, or, where there is none, by libffi (bridge/ffi.c); run_frame
+ *   is, for a call by frame.
  *
  * Meanwhile the slot that was taken runs other tasks on other threads (runtime/sched.c). A function of class blocking
  * gives its slot up before the call, and takes the second way back; one of class leaf keeps it, and is no call to the

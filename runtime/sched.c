@@ -549,6 +549,7 @@ static inline __attribute__((always_inline)) void settle(gate_m *m) {
     switch (m->leave) {
     case GATE__LEAVE_YIELD:
         push_own(m->slot, task);
+        gate__foreign_light_barrier();
         if (waits_unseen(m->runtime))
             wake(m->runtime, m->slot);
         break;

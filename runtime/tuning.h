@@ -42,8 +42,9 @@ enum {
     GATE__FIRST_CHUNK = GATE__TUNED(1024, 0),
     GATE__LARGEST_CHUNK = GATE__TUNED(64 * 1024, 0),
 
-    /* worker.c, nanoseconds: when a thread that was started is late */
+    /* worker.c, nanoseconds: when a thread that was started is late, at first and when many are */
     GATE__LATE_THREAD = GATE__TUNED(100 * 1000, 1000),
+    GATE__LATEST_THREAD = GATE__TUNED(100 * 1000 * 1000, 1000 * 1000),
 
     /* bridge/handle.c: the first block of its table has 2^this entries, each of which serves up to this generation, odd */
     GATE__HANDLE_BLOCK_SHIFT = GATE__TUNED(8, 0),

@@ -103,6 +103,19 @@ static int make(gate_runtime *runtime, uint32_t wait, gate_m **result) {
     return -creation.failed;
 }
 
+/* The last that was started is late in a while, unless it has come already. */
+static void expect(gate_runtime *runtime) {
+    struct gate__workers *workers = &runtime->workers;
+    gate__lock(&runtime->lock);
+    uint64_t late_at = gate__timer_after(workers->patience), earlier = atomic_load(&workers->late_at);
+    bool news = atomic_load(&workers->awaited) && late_at < earlier;
+    if (news)
+        atomic_store(&workers->late_at, late_at);
+    gate__unlock(&runtime->lock);
+    if (news)
+        gate__monitor_expect(runtime, late_at);
+}
+
 int gate__worker_start(gate_runtime *runtime) {
     uint32_t wait;
     gate_m *m = NULL;
@@ -110,6 +123,8 @@ int gate__worker_start(gate_runtime *runtime) {
         return -EAGAIN;
     int failed = make(runtime, wait, &m);
     end_creation(runtime, m, wait);
+    if (!failed)
+        expect(runtime);
     return failed;
 }
 
@@ -130,21 +145,10 @@ static void do_without(gate_runtime *runtime) {
 /* Being late */
 
 void gate__worker_call(gate_runtime *runtime) {
-    struct gate__workers *workers = &runtime->workers;
-    if (atomic_load(&workers->awaited) >= atomic_load(&runtime->idle_slot_count))
+    if (atomic_load(&runtime->workers.awaited) >= atomic_load(&runtime->idle_slot_count))
         return;
-    if (gate__worker_start(runtime)) {
+    if (gate__worker_start(runtime))
         do_without(runtime);
-        return;
-    }
-    gate__lock(&runtime->lock);
-    uint64_t late_at = gate__os_now() + workers->patience, earlier = atomic_load(&workers->late_at);
-    bool news = atomic_load(&workers->awaited) && late_at < earlier;
-    if (news)
-        atomic_store(&workers->late_at, late_at);
-    gate__unlock(&runtime->lock);
-    if (news)
-        gate__monitor_expect(runtime, late_at);
 }
 
 /* Awaits none any more if they are late. Whether they were. */
@@ -154,7 +158,7 @@ static bool give_up(gate_runtime *runtime, uint64_t now) {
     bool late = atomic_load(&workers->late_at) <= now;
     if (late) {
         workers->wait++;
-        workers->patience *= 2;
+        workers->patience *= workers->patience < GATE__LATEST_THREAD ? 2 : 1;
         atomic_store(&workers->awaited, 0);
         atomic_store(&workers->late_at, GATE__TIMER_NEVER);
     }
