@@ -111,7 +111,8 @@ static void end(bool shows_result) {
  * - a vector of one double is returned in a register;
  * - __int128 may be half in a register and half on the stack, and is not aligned there;
  * - float _Complex has 16 bytes on the stack if there is no register of any kind left;
- * - its va_start and va_arg take a __float128 to be on the stack, where no caller has it. */
+ * - it counts no register for a __float128, and so may find one for what follows, where there is none; and its va_start
+ *   and va_arg take it to be on the stack, where no caller has it. */
 
 static bool is_record(const gate_type *type) {
     return type->kind == GATE_STRUCT || type->kind == GATE_UNION;
@@ -159,7 +160,8 @@ static bool clang_differs_by_place(const gate_signature *signature, size_t index
     for (uint32_t i = 0; !is_on_stack && i < signature->plan->count; i++)
         is_on_stack = signature->plan->steps[i].argument == index && signature->plan->steps[i].cell >= GATE__STACK;
     bool is_misplaced = kind == GATE_INT128 || kind == GATE_UINT128 || kind == GATE_FLOAT_COMPLEX;
-    return (is_misplaced && is_on_stack) || (kind == GATE_FLOAT128 && gate_signature_variadic(signature));
+    bool counts = gate_signature_variadic(signature) || !signature->plan || signature->plan->stack_count;
+    return (is_misplaced && is_on_stack) || (kind == GATE_FLOAT128 && counts);
 }
 
 static bool is_only_gccs(const gate_signature *signature) {

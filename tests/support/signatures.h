@@ -180,33 +180,44 @@ static bool is_variadic(const struct drawn *drawn) {
     return drawn->fixed < drawn->count;
 }
 
-/* Records aligned to 16 bytes are not passed behind "...": gcc 12's va_arg loads them from registers that it has saved at
- * addresses that are not. */
-static bool can_be_passed(const gate_type *type, bool is_fixed) {
-    size_t most = is_fixed || type->kind < GATE_STRUCT ? 16 : 8;
-    return type->size <= LARGEST && type->alignment <= most;
+static bool has_members(const gate_type *type) {
+    bool has = type->kind < GATE_STRUCT;
+    for (size_t i = 0; (type->kind == GATE_STRUCT || type->kind == GATE_UNION) && !has && i < type->count; i++)
+        has = type->fields[i].is_bit_field ? type->fields[i].name != NULL : has_members(type->fields[i].type);
+    return has;
 }
 
-static void draw_type(gate_decls *decls, bool is_tame, bool is_fixed, char name[24]) {
+/* What gcc 12 gets wrong in its own variadic functions is not passed to them: it forgets that a record of nothing but
+ * padding has no room on the stack, and its va_arg loads records that are aligned to 16 bytes from registers that it has
+ * saved at addresses that are not. */
+static bool can_be_passed(const gate_type *type, bool is_variadic, bool is_fixed) {
+    size_t most = is_fixed || type->kind < GATE_STRUCT ? 16 : 8;
+    bool is_padding = type->size && (type->kind == GATE_STRUCT || type->kind == GATE_UNION) && !has_members(type);
+    return type->size <= LARGEST && type->alignment <= most && !(is_variadic && is_padding);
+}
+
+static void draw_type(bool is_tame, char name[24]) {
     struct palette all = {0, SCALARS, is_tame};
-    do {
-        if (draw(2))
-            snprintf(name, 24, "%s", draw_scalar(&all));
-        else
-            snprintf(name, 24, "r%u", draw(is_tame ? TAME_RECORDS : RECORDS));
-    } while (!can_be_passed(type_of(decls, name), is_fixed));
+    if (draw(2))
+        snprintf(name, 24, "%s", draw_scalar(&all));
+    else
+        snprintf(name, 24, "r%u", draw(is_tame ? TAME_RECORDS : RECORDS));
 }
 
 static void draw_signature(gate_decls *decls, struct drawn *drawn) {
-    bool is_tame = draw(2);
+    bool is_tame = draw(2), has_result = draw(10);
     drawn->count = draw(draw(2) ? 7 : ARGUMENTS_MOST + 1);
     drawn->fixed = drawn->count > 1 && draw(5) == 0 ? 1 + draw(drawn->count - 1) : drawn->count;
-    if (draw(10))
-        draw_type(decls, is_tame, true, drawn->result);
-    else
-        strcpy(drawn->result, "void");
-    for (unsigned i = 0; i < drawn->count; i++)
-        draw_type(decls, is_tame, i < drawn->fixed, drawn->arguments[i]);
+    strcpy(drawn->result, "void");
+    do {
+        if (has_result)
+            draw_type(is_tame, drawn->result);
+    } while (!can_be_passed(type_of(decls, drawn->result), false, true));
+    for (unsigned i = 0; i < drawn->count; i++) {
+        do
+            draw_type(is_tame, drawn->arguments[i]);
+        while (!can_be_passed(type_of(decls, drawn->arguments[i]), is_variadic(drawn), i < drawn->fixed));
+    }
 }
 
 /* Writes the parameters, with names, or with none for a NULL. */
