@@ -182,29 +182,40 @@ enum { BUCKETS = 256 };
 struct gate__kept {
     struct gate__kept *next;
     gate_signature *signature;
-    uint32_t hash;
+    uint64_t hash;
+    size_t length;
     unsigned version;
     char text[];
 };
 
-static uint32_t hash_of(const char *text) {
-    uint32_t hash = 0;
-    for (; *text; text++)
-        hash = hash * 31 + (unsigned char)*text;
-    return hash ^ hash >> 16;
+static uint64_t mix(uint64_t hash, const char *at, size_t size) {
+    uint64_t word = 0;
+    memcpy(&word, at, size);
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u; /* 2^64 by the golden ratio */
+    return hash ^ hash >> 32;
 }
 
-static gate_signature *find(const gate_decls *decls, const char *text, uint32_t hash) {
+/* Eight bytes at a time, and the last eight, some of them again. */
+static uint64_t hash_of(const char *text, size_t length) {
+    uint64_t hash = length;
+    if (length < sizeof hash)
+        return mix(hash, text, length);
+    for (size_t done = 0; done + sizeof hash < length; done += sizeof hash)
+        hash = mix(hash, text + done, sizeof hash);
+    return mix(hash, text + length - sizeof hash, sizeof hash);
+}
+
+static gate_signature *find(const gate_decls *decls, const char *text, size_t length, uint64_t hash) {
     const struct gate__kept *kept = decls->kept ? decls->kept[hash % BUCKETS] : NULL;
-    while (kept && (kept->hash != hash || kept->version != decls->version || strcmp(kept->text, text) != 0))
+    while (kept && (kept->hash != hash || kept->version != decls->version || kept->length != length ||
+                    memcmp(kept->text, text, length) != 0))
         kept = kept->next;
     return kept ? kept->signature : NULL;
 }
 
 /* Without memory for it, the signature is its asker's alone. */
-static void keep(gate_decls *decls, const char *text, uint32_t hash, gate_signature *signature) {
-    size_t size = strlen(text) + 1;
-    struct gate__kept *kept = malloc(sizeof *kept + size);
+static void keep(gate_decls *decls, const char *text, size_t length, uint64_t hash, gate_signature *signature) {
+    struct gate__kept *kept = malloc(sizeof *kept + length);
     if (!decls->kept)
         decls->kept = calloc(BUCKETS, sizeof(struct gate__kept *));
     if (!kept || !decls->kept) {
@@ -212,8 +223,8 @@ static void keep(gate_decls *decls, const char *text, uint32_t hash, gate_signat
         return;
     }
     struct gate__kept **bucket = &decls->kept[hash % BUCKETS];
-    *kept = (struct gate__kept){*bucket, signature, hash, decls->version};
-    memcpy(kept->text, text, size);
+    *kept = (struct gate__kept){*bucket, signature, hash, length, decls->version};
+    memcpy(kept->text, text, length);
     *bucket = kept;
     signature->is_kept = true;
 }
@@ -230,8 +241,9 @@ void gate__signature_forget(gate_decls *decls) {
 }
 
 int gate_decls_signature(gate_decls *decls, const char *text, gate_signature **signature, gate_error *error) {
-    uint32_t hash = text ? hash_of(text) : 0;
-    gate_signature *known = text ? find(decls, text, hash) : NULL;
+    size_t length = text ? strlen(text) : 0;
+    uint64_t hash = text ? hash_of(text, length) : 0;
+    gate_signature *known = text ? find(decls, text, length, hash) : NULL;
     if (known) {
         gate__scope_retain(decls);
         *signature = known;
@@ -239,7 +251,7 @@ int gate_decls_signature(gate_decls *decls, const char *text, gate_signature **s
     }
     int failed = read(decls, text, signature, error);
     if (!failed)
-        keep(decls, text, hash, *signature);
+        keep(decls, text, length, hash, *signature);
     return failed;
 }
 
