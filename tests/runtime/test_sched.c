@@ -252,6 +252,53 @@ Test(sched, work_from_outside_runs_though_a_slots_own_queue_is_never_empty) {
     stop(runtime);
 }
 
+/* Tasks from outside, in the runtime's queue, while the slot's own is never empty: how many picks each has waited. */
+
+static void join_thread(void *thread) {
+    pthread_join(*(pthread_t *)thread, NULL);
+}
+
+enum { FROM_OUTSIDE = 8 };
+static struct waiting {
+    gate_task *task;
+    uint32_t queued, ran; /* the slot's picks then */
+} waiting[FROM_OUTSIDE];
+
+static uint32_t picks_of(gate_runtime *runtime) {
+    return atomic_load(&runtime->slots[0].picks);
+}
+
+static void *note_picks(void *one) {
+    ((struct waiting *)one)->ran = picks_of(gate__m()->runtime);
+    return NULL;
+}
+
+static void *queue_from_outside(void *runtime) {
+    for (int i = 0; i < FROM_OUTSIDE; i++) {
+        struct gate_task_config config = {.main = note_picks, .argument = &waiting[i]};
+        cr_assert_eq(gate_task_spawn(runtime, &config, &waiting[i].task), 0);
+        waiting[i].queued = picks_of(runtime);
+    }
+    return NULL;
+}
+
+Test(sched, the_kth_in_the_runtimes_queue_runs_when_it_has_been_looked_at_k_times) {
+    gate_runtime *runtime = start(1);
+    atomic_store(&over, false);
+    gate_task *a = spawn("a", yield_all_along, NULL), *b = spawn("b", yield_all_along, NULL);
+    pthread_t thread;
+    pthread_create(&thread, NULL, queue_from_outside, runtime);
+    gate__foreign_call(join_thread, &thread);
+    for (int i = 0; i < FROM_OUTSIDE; i++) {
+        join(waiting[i].task);
+        cr_assert_leq((int32_t)(waiting[i].ran - waiting[i].queued), GATE__LOOK_AT_RUNTIME_EVERY * (i + 1), "%d", i);
+    }
+    atomic_store(&over, true);
+    join(a);
+    join(b);
+    stop(runtime);
+}
+
 Test(sched, slots_are_neither_lost_nor_held_twice) {
     gate_runtime *runtime = start(3);
     gate_task *tasks[30];

@@ -473,6 +473,27 @@ static struct use use_stack(void) {
     return use;
 }
 
+enum { LARGE = 4 * 1024 * 1024 };
+
+static void *fill_the_stack(void *used) {
+    volatile char room[LARGE - 64 * 1024];
+    for (size_t i = 0; i < sizeof room; i += 1024)
+        room[i] = 1;
+    *(size_t *)used = gate_task_stack_used(gate_task_current());
+    return NULL;
+}
+
+Test(task, it_may_use_all_of_a_stack_that_is_larger_than_the_others) {
+    gate_runtime *runtime = start(1);
+    size_t used = 0;
+    gate_task *task = NULL;
+    struct gate_task_config config = {.main = fill_the_stack, .argument = &used, .stack_size = LARGE};
+    cr_assert_eq(gate_task_spawn(runtime, &config, &task), 0);
+    join(task);
+    cr_assert_geq(used, LARGE - 64u * 1024);
+    stop(runtime);
+}
+
 Test(task, its_use_of_the_stack_is_known_in_pages_and_what_was_there_before_counts) {
     gate_runtime *runtime = start(1);
     struct use first = use_stack(), second = use_stack();
