@@ -31,13 +31,20 @@ static void discard(gate_signature *signature) {
     free(signature);
 }
 
+/* Frees a signature that no scope has kept. */
+static void drop(gate_signature *signature) {
+    gate_decls *decls = signature->decls;
+    discard(signature);
+    gate__scope_release(decls);
+}
+
 void gate_signature_free(gate_signature *signature) {
     if (!signature)
         return;
-    gate_decls *decls = signature->decls;
-    if (!signature->is_kept)
-        discard(signature);
-    gate__scope_release(decls);
+    if (signature->is_kept)
+        gate__scope_release(signature->decls);
+    else
+        drop(signature);
 }
 
 /* Values of incomplete types can't be passed. */
@@ -76,7 +83,7 @@ static int prepare(gate_signature *signature, gate_error *error) {
 static int finish(gate_signature *signature, gate_signature **result, gate_error *error) {
     int failed = prepare(signature, error);
     if (failed)
-        gate_signature_free(signature);
+        drop(signature);
     else
         *result = signature;
     return failed;
@@ -129,7 +136,7 @@ int gate_signature_extend(const gate_signature *variadic, const gate_type *const
     gate__scope_retain(signature->decls);
     const gate_type **parameters = gate__signature_allocate(signature, (total + 1) * sizeof *parameters);
     if (!parameters) {
-        gate_signature_free(signature);
+        drop(signature);
         return gate__fail(error, -ENOMEM, "no memory for a signature");
     }
     for (size_t i = 0; i < total; i++)
@@ -241,9 +248,11 @@ void gate__signature_forget(gate_decls *decls) {
 }
 
 int gate_decls_signature(gate_decls *decls, const char *text, gate_signature **signature, gate_error *error) {
-    size_t length = text ? strlen(text) : 0;
-    uint64_t hash = text ? hash_of(text, length) : 0;
-    gate_signature *known = text ? find(decls, text, length, hash) : NULL;
+    if (!text)
+        return gate__fail(error, -EINVAL, "no text was given");
+    size_t length = strlen(text);
+    uint64_t hash = hash_of(text, length);
+    gate_signature *known = find(decls, text, length, hash);
     if (known) {
         gate__scope_retain(decls);
         *signature = known;
