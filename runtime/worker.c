@@ -123,8 +123,6 @@ int gate__worker_start(gate_runtime *runtime) {
         return -EAGAIN;
     int failed = make(runtime, wait, &m);
     end_creation(runtime, m, wait);
-    if (!failed)
-        expect(runtime);
     return failed;
 }
 
@@ -149,6 +147,8 @@ void gate__worker_call(gate_runtime *runtime) {
         return;
     if (gate__worker_start(runtime))
         do_without(runtime);
+    else
+        expect(runtime);
 }
 
 /* Awaits none any more if they are late. Whether they were. */

@@ -93,10 +93,18 @@ static void *spawn_second_when_the_worker_is_idle(void *runtime) {
     return NULL;
 }
 
+static bool has_idle(gate_runtime *runtime) {
+    gate__lock(&runtime->lock);
+    bool has = runtime->workers.idle != NULL;
+    gate__unlock(&runtime->lock);
+    return has;
+}
+
 Test(worker, a_task_that_was_left_to_a_thread_which_could_not_be_created_runs_on_an_idle_one) {
     struct gate_runtime_hooks hooks = {.allocate = allocate_or_refuse, .deallocate = deallocate};
     gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 1, .hooks = hooks});
     pthread_t thread;
+    wait_until(has_idle(runtime)); /* else the task below may have one more started */
     pthread_create(&thread, NULL, spawn_second_when_the_worker_is_idle, runtime);
     join(spawn("calls", wait_in_a_call, NULL));
     gate__foreign_enter_blocking(gate__m());
@@ -121,14 +129,14 @@ static void run_out_of_threads(void *unused) {
     size_t gib = 1024 * 1024 * 1024;
     gate_runtime *runtime = start(2);
     gate_task *tasks[20];
-    for (int i = 0; i < 20; i++)
-        tasks[i] = spawn("blocks", block_once, NULL);
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, gib);
     pthread_setattr_default_np(&attributes);
     size_t limit = address_space() + gib / 2;
     setrlimit(RLIMIT_AS, &(struct rlimit){limit, limit});
+    for (int i = 0; i < 20; i++)
+        tasks[i] = spawn("blocks", block_once, NULL);
     for (int i = 0; i < 20; i++)
         join(tasks[i]);
     fprintf(stderr, "all ended, on %s threads\n", runtime->workers.count < 15 ? "few" : "many");
