@@ -23,8 +23,8 @@
 #include "runtime/arch/asm.h"
 #include "runtime/layout.h"
 
-#define CELL(index) GATE__FRAME_CELLS + 8 * (index)(%rdi)
-#define VECTOR(index) GATE__FRAME_CELLS + 8 * GATE__CELLS_WORDS + 16 * (index)(%rdi)
+#define CELLS GATE__FRAME_CELLS
+#include "runtime/arch/x86_64/cells.h"
 
     .text
 
@@ -32,58 +32,33 @@
 
     .macro call_pair
     movq GATE__FRAME_ADDRESS(%rdi), %rax
-    movq CELL(1), %rsi
-    movq CELL(0), %rdi
+    movq WORD(1), %rsi
+    movq WORD(0), %rdi
     call *%rax
     .endm
 
     .macro call_words
     movq GATE__FRAME_ADDRESS(%rdi), %r11
-    movq CELL(5), %r9
-    movq CELL(4), %r8
-    movq CELL(3), %rcx
-    movq CELL(2), %rdx
-    movq CELL(1), %rsi
-    movq CELL(0), %rdi
+    load_words
     call *%r11
     .endm
 
     .macro call_registers
-    movq VECTOR(0), %xmm0
-    movq VECTOR(1), %xmm1
-    movq VECTOR(2), %xmm2
-    movq VECTOR(3), %xmm3
-    movq VECTOR(4), %xmm4
-    movq VECTOR(5), %xmm5
-    movq VECTOR(6), %xmm6
-    movq VECTOR(7), %xmm7
-    movl $GATE__CELLS_VECTORS, %eax
+    load_vectors movq
     call_words
-    .endm
-
-    .macro call_vector
-    call_registers
     .endm
 
 /* Stores the result in the frame in rdi. */
 
-    .macro store_pair
-    movq %rax, CELL(0)
-    .endm
-
-    .macro store_words
-    movq %rax, CELL(0)
-    .endm
-
-    .macro store_registers
-    movq %rax, CELL(0)
+    .macro store_word
+    movq %rax, WORD(0)
     .endm
 
     .macro store_vector
     movsd %xmm0, VECTOR(0)
     .endm
 
-    .macro by_frame shape
+    .macro by_frame shape, call, store
     .p2align 6
 GATE__ROUTINE(gate__arch_frame_\shape)
     .cfi_signal_frame
@@ -96,10 +71,10 @@ GATE__ROUTINE(gate__arch_frame_\shape)
     .cfi_def_cfa_offset 16
     movl GATE__FRAME_ERROR_NUMBER(%rdi), %eax
     movl %eax, (%rcx)
-    call_\shape
+    call_\call
     popq %rdi
     .cfi_def_cfa_offset 8
-    store_\shape
+    store_\store
     movq gate__m_current@gottpoff(%rip), %rax
     movq %fs:GATE__THREAD_ERRNO(%rax), %rcx
     movl (%rcx), %ecx
@@ -137,9 +112,9 @@ GATE__ROUTINE(gate__arch_frame_\shape)
     movl GATE__FRAME_ERROR_NUMBER(%rdi), %eax
     movq GATE__M_SYSTEM_SP(%rdx), %rsp
     movl %eax, (%rcx)
-    call_\shape
+    call_\call
     movq -8(%rbp), %rdi
-    store_\shape
+    store_\store
     movq gate__m_current@gottpoff(%rip), %rdx
     movq %fs:(%rdx), %rdx
     movq GATE__M_ERROR_NUMBER(%rdx), %rcx
@@ -174,9 +149,9 @@ GATE__ROUTINE(gate__arch_frame_\shape)
 GATE__END(gate__arch_frame_\shape)
     .endm
 
-    by_frame pair
-    by_frame words
-    by_frame registers
-    by_frame vector
+    by_frame pair, pair, word
+    by_frame words, words, word
+    by_frame registers, registers, word
+    by_frame vector, registers, vector
 
 GATE__NO_EXECUTABLE_STACK

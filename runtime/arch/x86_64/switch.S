@@ -13,6 +13,9 @@
 #include "runtime/arch/asm.h"
 #include "runtime/layout.h"
 
+#define CELLS 0
+#include "runtime/arch/x86_64/cells.h"
+
     .text
 
 /* void gate__arch_cross(gate_m *m, void (*fn)(void *), void *arg)
@@ -50,19 +53,6 @@ GATE__END(gate__arch_cross)
  * stack. Out: the registers, and eax as a variadic function asks for it: no less than the vector registers in use.
  * Neither touches r11. */
 
-#define WORD(index) 8 * (index)(%rdi)
-#define VECTOR(index) 8 * GATE__CELLS_WORDS + 16 * (index)(%rdi)
-#define STACK 8 * (GATE__CELLS_WORDS + 2 * GATE__CELLS_VECTORS)
-
-    .macro load_words
-    movq WORD(5), %r9
-    movq WORD(4), %r8
-    movq WORD(3), %rcx
-    movq WORD(2), %rdx
-    movq WORD(1), %rsi
-    movq WORD(0), %rdi
-    .endm
-
     .macro load_stack /* rsp is 16-byte aligned before, and after */
     testq %rsi, %rsi
     jz 3f
@@ -75,18 +65,6 @@ GATE__END(gate__arch_cross)
     decq %rsi
     jnz 2b
 3:
-    .endm
-
-    .macro load_vectors move
-    \move VECTOR(0), %xmm0
-    \move VECTOR(1), %xmm1
-    \move VECTOR(2), %xmm2
-    \move VECTOR(3), %xmm3
-    \move VECTOR(4), %xmm4
-    \move VECTOR(5), %xmm5
-    \move VECTOR(6), %xmm6
-    \move VECTOR(7), %xmm7
-    movl $GATE__CELLS_VECTORS, %eax
     .endm
 
     .macro load_halves /* a load of more than was stored at once would wait for that */
