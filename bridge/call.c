@@ -70,16 +70,6 @@ static __attribute__((noinline)) int get_thread_errno(void) {
     return thread_errno;
 }
 
-/* The crossing's frame of a host's. */
-static struct gate__frame frame_of(gate_frame *frame) {
-    const gate_function *function = frame->function;
-    const struct gate__plan *plan = function->signature->plan;
-    bool keeps_slot = function->call_class == GATE_CALL_LEAF;
-    if (plan->result.in == GATE__IN_MEMORY)
-        frame->cells[0] = (uint64_t)(uintptr_t)frame->result;
-    return (struct gate__frame){function->address, frame->cells, plan->stack_count, plan->shape, keeps_slot};
-}
-
 /* A result in a word goes where others are already. */
 static void keep_word(gate_frame *frame, uint64_t word) {
     const struct gate__plan *plan = frame->function->signature->plan;
@@ -119,7 +109,7 @@ void gate__call_run(void *data) {
 
 static void run_frame(void *data) {
     gate_frame *host = data;
-    struct gate__frame frame = frame_of(host);
+    struct gate__frame frame = gate__plan_frame(host->function, host->result, host->cells);
     struct gate__returned returned = gate__foreign_run_registers(&frame, host->error_number);
     keep_word(host, returned.word);
     host->error_number = returned.error_number;

@@ -187,16 +187,14 @@ static ffi_type *make_record(gate_signature *owner, const gate_type *type, int *
 }
 
 static ffi_type *ffi_type_of(gate_signature *owner, const gate_type *type, int *failed) {
-    bool is_record = type->kind == GATE_STRUCT || type->kind == GATE_UNION;
-    return is_record ? make_record(owner, type, failed) : ffi_types[gate__type_plain(type)->kind];
+    return gate__type_is_record(type) ? make_record(owner, type, failed) : ffi_types[gate__type_plain(type)->kind];
 }
 
 /* libffi doesn't look for a record in the registers of the x87. */
 static bool is_record_in_x87(const gate_type *type) {
     struct gate__result result;
     gate__abi_result(type, &result);
-    return (type->kind == GATE_STRUCT || type->kind == GATE_UNION) &&
-           (result.in == GATE__IN_X87 || result.in == GATE__IN_X87_PAIR);
+    return gate__type_is_record(type) && (result.in == GATE__IN_X87 || result.in == GATE__IN_X87_PAIR);
 }
 
 /* libffi (3.4) writes the whole of a struct to where its first word goes. If that is the last register for words, the

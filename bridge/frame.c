@@ -91,8 +91,5 @@ void gate_frame_put(const gate_signature *signature, gate_frame *frame, size_t i
 }
 
 void gate_frame_get(const gate_signature *signature, const gate_frame *frame, void *result) {
-    struct gate_place places[GATE__PARTS_MOST];
-    size_t count = places_of_result(signature, places);
-    for (size_t i = 0; i < count; i++)
-        memcpy((char *)result + places[i].offset, (const char *)frame + places[i].at, places[i].size);
+    gate__plan_store_parts(signature->plan, frame->cells, result);
 }

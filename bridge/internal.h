@@ -260,6 +260,8 @@ void gate__type_complete(struct gate__reader *r, const gate_type *record, const 
 void gate__type_name(struct gate__reader *r, const gate_type *type, const char *name);
 bool gate__type_is_complete(const gate_type *type);
 bool gate__type_is_integer(const gate_type *type);
+/* A struct or a union. [any] */
+bool gate__type_is_record(const gate_type *type);
 bool gate__type_is_signed(const gate_type *type);
 /* An enum's integer; any other type itself. [any] */
 const gate_type *gate__type_plain(const gate_type *type);
@@ -555,19 +557,24 @@ static inline void gate__plan_load(const struct gate__step *step, const void *pa
     }
 }
 
-/* Fills the cells of a call of function, and makes its frame of them. result is the room for one that C stores itself.
- * [any] */
-static inline struct gate__frame gate__plan_fill(const gate_function *function, void *result, void *const arguments[],
-                                                 uint64_t cells[GATE__CELLS]) {
+/* The crossing's frame of a call of function with cells. result is the room for one that C stores itself. [any] */
+static inline struct gate__frame gate__plan_frame(const gate_function *function, void *result, uint64_t *cells) {
     const struct gate__plan *plan = function->signature->plan;
     bool keeps_slot = function->call_class == GATE_CALL_LEAF;
     if (__builtin_expect(plan->result.in == GATE__IN_MEMORY, 0))
         cells[0] = (uint64_t)(uintptr_t)result;
+    return (struct gate__frame){function->address, cells, plan->stack_count, plan->shape, keeps_slot};
+}
+
+/* The same, and fills the cells. [any] */
+static inline struct gate__frame gate__plan_fill(const gate_function *function, void *result, void *const arguments[],
+                                                 uint64_t cells[GATE__CELLS]) {
+    const struct gate__plan *plan = function->signature->plan;
     for (uint32_t i = 0; i < plan->count; i++) {
         const struct gate__step *step = &plan->steps[i];
         gate__plan_load(step, (const char *)arguments[step->argument] + step->offset, &cells[step->cell]);
     }
-    return (struct gate__frame){function->address, cells, plan->stack_count, plan->shape, keeps_slot};
+    return gate__plan_frame(function, result, cells);
 }
 
 /* Stores a word that a call returned as the result's type, unless result is NULL. [any] */

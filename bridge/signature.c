@@ -89,14 +89,27 @@ static int finish(gate_signature *signature, gate_signature **result, gate_error
     return failed;
 }
 
-/* A signature for calls, of a function's type. */
-static int make(gate_decls *decls, const gate_type *type, gate_signature **result, gate_error *error) {
+/* A signature for calls, with what model says of types, and nothing prepared yet; NULL without memory. */
+static gate_signature *derive(gate_decls *decls, const gate_signature *model, gate_error *error) {
     gate_signature *signature = malloc(sizeof *signature);
-    if (!signature)
-        return gate__fail(error, -ENOMEM, "no memory for a signature");
-    *signature = *type->function;
+    if (!signature) {
+        gate__fail(error, -ENOMEM, "no memory for a signature");
+        return NULL;
+    }
+    *signature = *model;
+    signature->is_kept = false;
+    signature->prepared = NULL;
+    signature->plan = NULL;
+    signature->owned = NULL;
     signature->decls = decls;
     gate__scope_retain(decls);
+    return signature;
+}
+
+static int make(gate_decls *decls, const gate_type *type, gate_signature **result, gate_error *error) {
+    gate_signature *signature = derive(decls, type->function, error);
+    if (!signature)
+        return -ENOMEM;
     signature->fixed = signature->count;
     return finish(signature, result, error);
 }
@@ -125,15 +138,9 @@ int gate_signature_extend(const gate_signature *variadic, const gate_type *const
     if (count > GATE__PARAMETERS_MAX || total > GATE__PARAMETERS_MAX)
         return gate__fail(error, -EINVAL, "%zu arguments and %zu more, of which %d are the most", fixed, count,
                           GATE__PARAMETERS_MAX);
-    gate_signature *signature = malloc(sizeof *signature);
+    gate_signature *signature = derive(variadic->decls, variadic, error);
     if (!signature)
-        return gate__fail(error, -ENOMEM, "no memory for a signature");
-    *signature = *variadic;
-    signature->is_kept = false;
-    signature->prepared = NULL;
-    signature->plan = NULL;
-    signature->owned = NULL;
-    gate__scope_retain(signature->decls);
+        return -ENOMEM;
     const gate_type **parameters = gate__signature_allocate(signature, (total + 1) * sizeof *parameters);
     if (!parameters) {
         drop(signature);

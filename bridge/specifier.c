@@ -210,11 +210,10 @@ static void read_member(struct gate__reader *r, struct body *body, const struct 
 /* What stands before a ";" alone: an anonymous record, or a tag that is declared on the way. */
 static void add_anonymous(struct gate__reader *r, struct body *body, const struct gate__specifiers *specifiers) {
     const gate_type *type = specifiers->type;
-    bool is_record = type->kind == GATE_STRUCT || type->kind == GATE_UNION;
     struct gate__declared declared = {.type = type, .attributes = specifiers->attributes};
     declared.name = r->lexer.token;
     declared.name.length = 0;
-    if (is_record && !type->tag && specifiers->defines)
+    if (gate__type_is_record(type) && !type->tag && specifiers->defines)
         add_member(r, body, &declared);
     else if (!type->tag && !specifiers->defines)
         gate__lex_expected(r, "a member's name");

@@ -58,8 +58,12 @@ const gate_type *gate_type_basic(enum gate_kind kind) {
     return gate__type_basic(kind);
 }
 
+bool gate__type_is_record(const gate_type *type) {
+    return type->kind == GATE_STRUCT || type->kind == GATE_UNION;
+}
+
 static bool has_record(const gate_type *type) {
-    return type->kind == GATE_STRUCT || type->kind == GATE_UNION || type->kind == GATE_ENUM;
+    return gate__type_is_record(type) || type->kind == GATE_ENUM;
 }
 
 const gate_type *gate__type_plain(const gate_type *type) {
@@ -89,7 +93,7 @@ bool gate__type_is_signed(const gate_type *type) {
 bool gate__type_is_complete(const gate_type *type) {
     if (type->kind == GATE_ARRAY)
         return type->count != GATE_COUNT_UNKNOWN;
-    if (type->kind == GATE_STRUCT || type->kind == GATE_UNION)
+    if (gate__type_is_record(type))
         return type->record->defined;
     return type->kind != GATE_VOID && type->kind != GATE_FUNCTION;
 }
@@ -380,7 +384,7 @@ bool gate__type_compatible(const gate_type *a, const gate_type *b) {
 /* What hosts ask */
 
 int gate_type_field(const gate_type *type, const char *name, gate_field *field) {
-    if ((type->kind != GATE_STRUCT && type->kind != GATE_UNION) || !type->record->defined)
+    if (!gate__type_is_record(type) || !type->record->defined)
         return -EINVAL;
     for (size_t i = 0; i < type->count; i++) {
         const gate_field *candidate = &type->fields[i];

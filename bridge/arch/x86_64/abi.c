@@ -5,8 +5,6 @@
  * lies in memory: as an argument on the stack, as a result where the caller says.
  *
  * SPDX-License-Identifier: MIT */
-#include <errno.h>
-
 #include "bridge/internal.h"
 #include "runtime/arch/arch.h"
 
@@ -114,10 +112,6 @@ static void classify_record(const gate_type *type, size_t offset, enum abi_class
     }
 }
 
-static bool is_record(const gate_type *type) {
-    return type->kind == GATE_STRUCT || type->kind == GATE_UNION;
-}
-
 /* All is in memory if a part of it is, and an upper half has its lower one before it (5). */
 static void settle(enum abi_class classes[EIGHTS]) {
     bool x87_without_its_half = classes[1] == X87_UP && classes[0] != X87;
@@ -139,7 +133,7 @@ static void classify_inner(const gate_type *type, size_t offset, enum abi_class 
 /* Of an array of none GCC sees the first element, as far as it lies in the eight that the array begins in. */
 static void classify_none(const gate_type *element, size_t offset, enum abi_class classes[EIGHTS]) {
     enum abi_class seen[EIGHTS] = {NO_CLASS, NO_CLASS};
-    size_t most = is_record(element) ? SMALL - offset % 8 : MOST_LOOKED_AT;
+    size_t most = gate__type_is_record(element) ? SMALL - offset % 8 : MOST_LOOKED_AT;
     classify_into(element, offset, seen);
     add(classes, offset, element->size > most || seen[0] == MEMORY ? MEMORY : seen[offset / 8]);
 }
@@ -160,7 +154,7 @@ static bool is_askew(const gate_type *type, size_t offset) {
 static void classify_into(const gate_type *type, size_t offset, enum abi_class classes[EIGHTS]) {
     if (!type->size && offset % 8 == 0)
         return;
-    if (is_record(type))
+    if (gate__type_is_record(type))
         classify_inner(type, offset, classes);
     else if (type->kind == GATE_ARRAY)
         classify_array(type, offset, classes);
@@ -187,7 +181,7 @@ static void classify(const gate_type *type, enum abi_class classes[EIGHTS]) {
 static bool is_empty(const gate_type *type) {
     if (type->kind == GATE_ARRAY)
         return type->size == 0 || is_empty(type->target);
-    bool empty = is_record(type);
+    bool empty = gate__type_is_record(type);
     for (size_t i = 0; empty && i < type->count; i++) {
         const gate_field *field = &type->fields[i];
         empty = field->is_bit_field ? !field->name : is_empty(field->type);
