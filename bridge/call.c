@@ -186,7 +186,6 @@ static void run_guarded(void *data) {
 
 static void cross_guarded(gate_m *m, void (*fn)(void *), void *data, struct gate__call *call) {
     struct guarded guarded = {NULL, fn, data, call};
-    call->error_number = 0;
     call->status = gate__guard_prepare(m->task, &guarded.trap);
     if (call->status == 0)
         gate__foreign_call_from(m, run_guarded, &guarded);
@@ -284,6 +283,7 @@ int gate_call(const gate_function *function, void *result, void *const arguments
         return call_in_place(function, result, arguments);
     const char *outer_name = begin(task, &call.call, function);
     if (is_special(function)) {
+        call.call.error_number = 0; /* should it not come to the call */
         call.result = result;
         call.arguments = arguments;
         error_number = cross(m, gate__call_run, &call.call);

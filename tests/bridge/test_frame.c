@@ -201,6 +201,27 @@ static void *call_for_errno(void *unused) {
     return unused;
 }
 
+static void *call_guarded_for_errno(void *unused) {
+    gate_function function = make_function("int (int)", address_of(exchange_errno), "exchange_errno");
+    function.call_class = GATE_CALL_GUARDED;
+    gate_frame *frame = make_frame(&function);
+    int before = -1;
+    frame->error_number = ERANGE;
+    write_word(function.signature, frame, 0, EDOM);
+    cr_assert_eq(gate_call_frame(frame), 0);
+    gate_frame_get(function.signature, frame, &before);
+    cr_assert_eq(before, ERANGE);
+    cr_assert_eq(frame->error_number, EDOM);
+    free(frame);
+    free_function(function);
+    return unused;
+}
+
+Test(frame, errno_is_set_before_a_guarded_call_too) {
+    if (has_frames())
+        run_task(call_guarded_for_errno, NULL);
+}
+
 Test(frame, errno_is_set_before_the_call_and_captured_after_it) {
     both_ways(call_for_errno);
 }
