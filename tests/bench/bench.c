@@ -32,6 +32,13 @@ double bench_now(void) {
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
+gate_function bench_function(const char *text, void (*address)(void), const char *name) {
+    gate_signature *signature;
+    if (gate_signature_parse(text, &signature, NULL))
+        abort();
+    return (gate_function){.signature = signature, .address = address, .name = name};
+}
+
 struct loop {
     double (*run)(long count);
     long count;

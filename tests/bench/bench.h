@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "callgate.h"
+
 /* One thing to measure. run does it count times and returns the nanoseconds that passed. */
 struct bench_row {
     const char *what; /* call, memory, callback, switch, ... */
@@ -27,6 +29,9 @@ double bench_now(void);
 
 /* Sorts, and returns the middle one. */
 double bench_median(double *values, size_t count);
+
+/* A function for calls, by the text of its type; it lives as long as the bench. */
+gate_function bench_function(const char *text, void (*address)(void), const char *name);
 
 /* Runs a loop as the only task of a runtime that lives as long as it, and has one slot, or some. */
 double bench_in_task(double (*run)(long count), long count);

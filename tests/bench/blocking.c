@@ -353,10 +353,7 @@ static double thread_beside_busy(long milliseconds) {
 
 void bench_blocking_prepare(void) {
     static char names[TURNS_MOST][24];
-    gate_signature *signature;
-    if (gate_signature_parse("int (unsigned)", &signature, NULL))
-        abort();
-    sleep_function = (gate_function){.signature = signature, .address = (void (*)(void))usleep, .name = "usleep"};
+    sleep_function = bench_function("int (unsigned)", (void (*)(void))usleep, "usleep");
     blocking_sleep_function = sleep_function;
     blocking_sleep_function.call_class = GATE_CALL_BLOCKING;
     for (int i = 0; i < TURNS_MOST; i++) {

@@ -254,23 +254,16 @@ static double task_words_leaf(long count) {
     return bench_in_task(words_leaf, count);
 }
 
-static gate_function make_function(const char *text, void (*address)(void)) {
-    gate_signature *signature;
-    if (gate_signature_parse(text, &signature, NULL))
-        abort();
-    return (gate_function){.signature = signature, .address = address, .name = "bench"};
-}
-
 void bench_calls_prepare(void) {
     static ffi_type *ints[] = {&ffi_type_sint, &ffi_type_sint};
     static ffi_type *doubles[] = {&ffi_type_double, &ffi_type_double};
     if (ffi_prep_cif(&int_cif, FFI_DEFAULT_ABI, 2, &ffi_type_sint, ints) ||
         ffi_prep_cif(&double_cif, FFI_DEFAULT_ABI, 2, &ffi_type_double, doubles))
         abort();
-    int_function = make_function("int (int, int)", (void (*)(void))add_pointer);
+    int_function = bench_function("int (int, int)", (void (*)(void))add_pointer, "bench");
     leaf_function = int_function;
     leaf_function.call_class = GATE_CALL_LEAF;
-    double_function = make_function("double (double, double)", (void (*)(void))scale_pointer);
+    double_function = bench_function("double (double, double)", (void (*)(void))scale_pointer, "bench");
 }
 
 #define FACTOR .figure = true, .unit = "x"

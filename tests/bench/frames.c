@@ -55,10 +55,8 @@ static inline void *at(const struct framed *framed, int index) {
 }
 
 static void prepare(struct framed *framed, const char *text, void (*address)(void)) {
-    gate_signature *signature;
-    if (gate_signature_parse(text, &signature, NULL))
-        abort();
-    framed->function = (gate_function){.signature = signature, .address = address, .name = "bench"};
+    framed->function = bench_function(text, address, "bench");
+    const gate_signature *signature = framed->function.signature;
     framed->frame = aligned_alloc(16, (gate_frame_size(signature) + 15) / 16 * 16);
     if (!framed->frame || gate_frame_init(framed->frame, &framed->function))
         abort();
@@ -279,14 +277,11 @@ static double adopted_back(long count) {
 }
 
 void bench_frames_prepare(void) {
-    gate_signature *signature;
     prepare(&ints, "int (int, int)", (void (*)(void))add_pointer);
     prepare(&doubles, "double (double, double)", (void (*)(void))scale_pointer);
     prepare(&longs, "long (long, long, long, long, long, long, long, long)", (void (*)(void))sum_pointer);
     prepare(&points, "struct point { double x; long id; } (struct point, double)", (void (*)(void))move_pointer);
-    if (gate_signature_parse("double (int (*)(int, int), long)", &signature, NULL))
-        abort();
-    calls_back = (gate_function){.signature = signature, .address = (void (*)(void))call_back, .name = "call_back"};
+    calls_back = bench_function("double (int (*)(int, int), long)", (void (*)(void))call_back, "call_back");
 }
 
 const struct bench_row bench_frames[] = {

@@ -96,15 +96,12 @@ static double async_waits(long count) {
 }
 
 void bench_host_prepare(void) {
-    gate_signature *signature;
     for (int i = 0; i < HANDLES; i++) {
         objects[i] = &objects[i];
         if (gate_handle_make(objects[i], &handles[i]))
             abort();
     }
-    if (gate_signature_parse("int (int, int)", &signature, NULL))
-        abort();
-    add_function = (gate_function){.signature = signature, .address = (void (*)(void))add, .name = "add"};
+    add_function = bench_function("int (int, int)", (void (*)(void))add, "add");
 }
 
 const struct bench_row bench_host[] = {

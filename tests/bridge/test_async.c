@@ -172,6 +172,16 @@ static void run_thread(void *(*body)(void *), void *argument) {
     gate__foreign_call_blocking(gate__m(), wait_for_thread, &thread);
 }
 
+/* From a task and from the root task at once, and then from a thread that no runtime knows. */
+static void run_everywhere(void *(*body)(void *)) {
+    gate_runtime *runtime = start(2);
+    gate_task *task = spawn("waits", body, runtime);
+    body(runtime);
+    join(task);
+    run_thread(body, runtime);
+    stop(runtime);
+}
+
 Test(async, threads_that_no_runtime_knows_start_calls_and_wait) {
     gate_runtime *runtime = start(1);
     run_thread(take_from_a_thread, runtime);
@@ -244,12 +254,7 @@ static void *wait_about_as_long(void *runtime) {
 }
 
 Test(async, a_wait_may_end_with_its_time_just_when_the_call_ends) {
-    gate_runtime *runtime = start(2);
-    gate_task *task = spawn("waits", wait_about_as_long, runtime);
-    wait_about_as_long(runtime);
-    join(task);
-    run_thread(wait_about_as_long, runtime);
-    stop(runtime);
+    run_everywhere(wait_about_as_long);
 }
 
 Test(async, a_host_that_has_waited_can_stop_its_runtime) {
@@ -373,12 +378,7 @@ static void *wait_for_any_of_equals(void *runtime) {
 }
 
 Test(async, of_several_that_end_at_once_each_waiter_is_woken_for_one) {
-    gate_runtime *runtime = start(2);
-    gate_task *task = spawn("waits", wait_for_any_of_equals, runtime);
-    wait_for_any_of_equals(runtime);
-    join(task);
-    run_thread(wait_for_any_of_equals, runtime);
-    stop(runtime);
+    run_everywhere(wait_for_any_of_equals);
 }
 
 Test(async, the_first_of_several_to_end_is_waited_for) {
