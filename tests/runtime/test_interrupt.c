@@ -324,6 +324,10 @@ Test(interrupt, ends_a_call_in_a_child_though_another_thread_was_at_its_handler)
 
 /* A fork gives the thread another number. */
 
+static void *do_nothing(void *unused) {
+    return unused;
+}
+
 static void be_interrupted(void *unused) {
     gate_task *interrupter = spawn("interrupts", interrupt_task, gate_task_current());
     (void)unused;
@@ -336,6 +340,8 @@ Test(interrupt, ends_a_call_in_the_child_of_a_fork) {
     char output[4096];
     open_pipe();
     gate_runtime *runtime = start(1);
+    join(spawn("only", do_nothing, NULL));
+    wait_until_quiet(runtime);
     int status = dies(be_interrupted, NULL, output, sizeof output);
     cr_assert_eq(status, 0, "status %d: %s", status, output);
     stop(runtime);
