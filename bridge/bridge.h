@@ -151,8 +151,9 @@ struct gate_callback_config {
  *
  * Ownership: config is the caller's; *callback is, too, until gate_callback_free. A thread that runtime does not know is
  * adopted into it, and dropped when it ends, even if it is another runtime's.
- * Errors: -EINVAL without a runtime, a signature or a handler; -ENOTSUP for a signature that libffi can't be called by
- * (128-bit integers, vectors); -ENOMEM. Never blocks. Any thread. */
+ * Errors: -EINVAL without a runtime, a signature or a handler; -ENOMEM; -ENOTSUP for a signature that can't be called back
+ * by: under MemorySanitizer, libffi makes callbacks, which has no 128-bit integers and no vectors. Never blocks. Any
+ * thread. */
 int gate_callback_make(gate_runtime *runtime, const struct gate_callback_config *config, gate_callback **callback,
                        gate_error *error);
 

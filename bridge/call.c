@@ -37,9 +37,10 @@
  * hand-off at all: gate__arch_keep_pair is the same routine without that. One of class guarded comes back from a fault,
  * too: to gate__guard_call (runtime/guard.c), which stands between the crossing and gate__call_run.
  *
- * A callback walks this in reverse. C calls a thunk (bridge/thunk.c), which has libffi gather the arguments
- * (bridge/ffi.c) and leads to
- *   arrive (bridge/callback.c), on the system stack: pins the task to this thread, whose stack has C's
+ * A callback walks this in reverse. C calls a thunk (bridge/thunk.c), which leads to
+ *   gate__arch_arrive (bridge/arch/<name>/callback.S), on the system stack: stores what C has passed in registers. The
+ *   callback's intake (bridge/intake.c) says where each argument is then.
+ *   gate__callback_arrive (bridge/callback.c): pins the task to this thread, whose stack has C's
  *   frames, and leaves the call as above, which may mean to wait for a slot.
  *   gate__switch_call_back and gate__arch_cross_back go to the task's stack, below gate_call's frames.
  *   The host's handler runs there, with a slot, as interpreter code. It may make calls, which start

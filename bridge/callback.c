@@ -8,22 +8,24 @@
 
 #include "bridge/internal.h"
 #include "runtime/internal.h"
+#include "runtime/os/os.h"
 
 struct gate_callback {
-    struct gate__ffi_closure *closure;
+    void (*enter)(void);                /* first: what a thunk's record begins with */
     struct gate_callback_config config; /* its refusal lies behind this */
     gate_runtime *runtime;              /* retained: it is asked even after its stop */
-    _Atomic unsigned running;           /* handlers of this callback that have not returned */
+    struct gate__intake *intake;        /* NULL where libffi gathers the arguments */
+    struct gate__ffi_closure *closure;  /* NULL where it does not */
+    void (*address)(void);
+    _Atomic unsigned in_place; /* handlers of this callback that interpreter code called, and that have not returned */
     char refusal[] __attribute__((aligned(16)));
 };
 
-/* One arrival of C, so that the handler can be called on another stack with a single argument; on C's stack. */
-struct arrival {
-    gate_callback *callback;
+/* What the handler is called with, as one argument: it may be on another stack. */
+struct handling {
+    struct gate__arrival *arrival;
     void *result;
     void *const *arguments;
-    int error_number; /* what C is to find in errno */
-    void *outer;      /* the task's arrival before */
 };
 
 /* Nobody called: the error goes to the host, or is shown. [task, slot] */
@@ -37,59 +39,68 @@ static void report_failure(gate_m *m, int status) {
 
 /* Runs the handler, unless one has failed below the same call. [task, slot] */
 static void handle(void *data) {
-    struct arrival *a = data;
-    gate_callback *callback = a->callback;
-    gate_m *m = gate__m();
-    struct gate__call *call = m->task->call;
+    struct handling *h = data;
+    const struct gate_callback_config *config = &h->arrival->callback->config;
+    struct gate__call *call = gate__m()->task->call;
     if (call && call->status)
         return;
-    gate_task *task = m->task;
-    a->outer = task->arrival;
-    task->arrival = a;
-    int status = callback->config.handler(callback->config.host, a->result, a->arguments);
-    task->arrival = a->outer;
+    int status = config->handler(config->host, h->result, h->arguments);
     if (status == 0)
         return;
-    memset(a->result, 0, callback->config.signature->result->size);
+    memset(h->result, 0, config->signature->result->size);
     if (call)
         call->status = status;
     else
         report_failure(gate__m(), status);
 }
 
+/* The arrival is the task's innermost one between the two. [C's stack, or task, slot] */
+static void note(gate_task *task, struct gate__arrival *arrival) {
+    arrival->outer = atomic_load_explicit(&task->arrival, memory_order_relaxed);
+    atomic_store_explicit(&task->arrival, arrival, memory_order_release);
+}
+
+static void unnote(gate_task *task, const struct gate__arrival *arrival) {
+    atomic_store_explicit(&task->arrival, arrival->outer, memory_order_release);
+}
+
 /* The running task is in a call: it leaves it for the length of the handler. [system stack] */
-static void handle_below_call(gate_m *m, struct arrival *a) {
+static void handle_below_call(gate_m *m, struct handling *h) {
     gate__m_pin(m);
     gate__foreign_leave(m);
-    gate__switch_call_back(m, handle, a);
+    gate__switch_call_back(m, handle, h);
     gate__foreign_enter(m);
     gate__m_unpin(m);
 }
 
 /* A thread of C's own, or of another runtime: it holds a slot for the length of the handler. */
-static void handle_from_outside(gate_m *m, struct arrival *a) {
-    const struct gate_callback_config *config = &a->callback->config;
+static void handle_from_outside(gate_m *m, struct handling *h) {
+    const gate_callback *callback = h->arrival->callback;
+    const struct gate_callback_config *config = &callback->config;
     uint64_t deadline = config->busy == GATE_BUSY_REFUSES ? gate__timer_after(config->patience) : GATE__TIMER_NEVER;
     int failed = gate__foreign_come_in(m, deadline);
     if (failed == -ECANCELED)
         gate__fatal("gate_callback", "'%s' was called after its runtime was stopped", config->name);
     if (failed) {
-        memcpy(a->result, a->callback->refusal, config->signature->result->size);
+        memcpy(h->result, callback->refusal, config->signature->result->size);
         return;
     }
-    handle(a);
+    handle(h);
     gate__foreign_go_out(m);
 }
 
 /* C called, on whatever thread: the callback's runtime has it for the length of the handler. [C's stack] */
 static void handle_for_c(void *data) {
-    struct arrival *a = data;
-    gate_m *outer = gate__m_go_to(a->callback->runtime), *m = gate__m();
+    struct handling *h = data;
+    gate_m *outer = gate__m_go_to(h->arrival->callback->runtime), *m = gate__m();
     struct gate__guard *guard = gate__guard_suspend(m);
+    gate_task *task = m->task;
+    note(task, h->arrival);
     if (atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_OUTSIDE)
-        handle_from_outside(m, a);
+        handle_from_outside(m, h);
     else
-        handle_below_call(m, a);
+        handle_below_call(m, h);
+    unnote(task, h->arrival);
     gate__guard_resume(m, guard);
     gate__m_go_back(outer);
 }
@@ -102,18 +113,23 @@ static void refuse_leaf(gate_m *m) {
                     call->function->name ? call->function->name : "a function");
 }
 
-/* Interpreter code called the thunk itself. In another runtime than the callback's it is a foreign call, as those of C
- * are. [task, slot] */
-static void handle_for_task(gate_m *m, struct arrival *a) {
+/* Interpreter code called the thunk itself, and may change threads meanwhile. In another runtime than the callback's it is
+ * a foreign call, as those of C are. [task, slot] */
+static void handle_for_task(gate_m *m, struct handling *h) {
+    gate_callback *callback = h->arrival->callback;
     gate_task *task = m->task;
     refuse_leaf(m);
-    if (m->runtime == a->callback->runtime) {
-        handle(a);
+    if (m->runtime == callback->runtime) {
+        atomic_fetch_add(&callback->in_place, 1);
+        note(task, h->arrival);
+        handle(h);
+        unnote(task, h->arrival);
+        atomic_fetch_sub(&callback->in_place, 1);
         return;
     }
     const char *outer_name = atomic_load_explicit(&task->where, memory_order_relaxed);
     atomic_store_explicit(&task->where, "another runtime's callback", memory_order_relaxed);
-    gate__foreign_call_from(m, handle_for_c, a);
+    gate__foreign_call_from(m, handle_for_c, h);
     atomic_store_explicit(&task->where, outer_name, memory_order_relaxed);
 }
 
@@ -126,25 +142,40 @@ static __attribute__((noinline)) void set_errno(int number) {
     errno = number;
 }
 
-/* Where every thunk leads. Who calls it must not see what errno becomes in between. [C's stack, or task, slot] */
-static void arrive(void *data, void *result, void *const arguments[]) {
-    gate_callback *callback = data;
-    struct arrival a = {callback, result, arguments, get_errno(), NULL};
+/* C sees nothing of what errno becomes in between. [C's stack, or task, slot] */
+static void arrive(struct handling *h) {
     gate_m *m = gate__m();
-    atomic_fetch_add(&callback->running, 1);
+    h->arrival->error_number = (uint64_t)get_errno();
     if (m && atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING)
-        handle_for_task(m, &a);
+        handle_for_task(m, h);
     else
-        handle_for_c(&a);
-    atomic_fetch_sub(&callback->running, 1);
-    set_errno(a.error_number);
+        handle_for_c(h);
+    set_errno((int)h->arrival->error_number);
+}
+
+enum gate__in gate__callback_arrive(gate_callback *callback, char *frame) {
+    struct gate__arrival *arrival = (struct gate__arrival *)(frame - GATE__INTAKE_NOTE);
+    void *arguments[GATE__PARAMETERS_MAX];
+    union gate__room own = {.x87 = {0, 0}};
+    struct handling handling = {arrival, gate__intake_room(callback->intake, frame, &own), arguments};
+    arrival->callback = callback;
+    gate__intake_take(callback->intake, frame, arguments);
+    memset(handling.result, 0, callback->config.signature->result->size);
+    arrive(&handling);
+    return gate__intake_give(callback->intake, frame, handling.result);
+}
+
+/* The same from libffi. */
+static void arrive_by_ffi(void *callback, void *result, void *const arguments[]) {
+    struct gate__arrival arrival = {.callback = callback};
+    arrive(&(struct handling){&arrival, result, arguments});
 }
 
 void gate_callback_set_errno(int error_number) {
-    struct arrival *a = gate__task_running("gate_callback_set_errno")->task->arrival;
-    if (!a)
+    struct gate__arrival *arrival = gate__task_running("gate_callback_set_errno")->task->arrival;
+    if (!arrival)
         gate__fatal("gate_callback_set_errno", "called outside a handler");
-    a->error_number = error_number;
+    arrival->error_number = (uint64_t)error_number;
 }
 
 /* A copy of config, which has been checked. */
@@ -159,6 +190,24 @@ static gate_callback *copy(const struct gate_callback_config *config) {
     return callback;
 }
 
+static int make_address(gate_callback *callback, gate_error *error) {
+    const gate_signature *signature = callback->config.signature;
+    const char *name = callback->config.name;
+    int failed = gate__intake_make(signature, &callback->intake);
+    if (!failed && !callback->intake)
+        return gate__ffi_closure_make(signature, name, arrive_by_ffi, callback, &callback->closure, &callback->address,
+                                      error);
+    callback->enter = gate__arch_arrive;
+    if (!failed)
+        failed = gate__thunk_make(callback, name, &callback->address);
+    return failed ? gate__fail(error, failed, "no memory for a callback's code") : 0;
+}
+
+static void discard(gate_callback *callback) {
+    free(callback->intake);
+    free(callback);
+}
+
 int gate_callback_make(gate_runtime *runtime, const struct gate_callback_config *config, gate_callback **result,
                        gate_error *error) {
     if (!runtime || !config || !config->signature || !config->handler)
@@ -167,28 +216,68 @@ int gate_callback_make(gate_runtime *runtime, const struct gate_callback_config 
     if (!callback)
         return gate__fail(error, -ENOMEM, "no memory for a callback");
     callback->runtime = runtime;
-    int failed = gate__ffi_closure_make(config->signature, config->name, arrive, callback, &callback->closure, error);
+    int failed = make_address(callback, error);
     if (failed) {
-        free(callback);
+        discard(callback);
         return failed;
     }
-    callback->config.name = gate__ffi_closure_name(callback->closure);
+    callback->config.name = gate__thunk_name(callback->address);
     gate__init_retain(runtime);
     *result = callback;
     return 0;
 }
 
 void (*gate_callback_address(const gate_callback *callback))(void) {
-    return gate__ffi_closure_address(callback->closure);
+    return callback->address;
+}
+
+/* Handlers in progress. Those that C called are noted in their tasks, which keep their threads: so arriving costs no atomic
+ * counting, and a look at each thread finds them. What is read of another thread's stack goes on meanwhile, so the
+ * system reads it. */
+
+struct search {
+    uintptr_t callback;
+    bool found;
+};
+
+static bool read_arrival(uintptr_t at, uintptr_t *callback, uintptr_t *outer) {
+    return gate__os_read_word(at + offsetof(struct gate__arrival, callback), callback) &&
+           gate__os_read_word(at + offsetof(struct gate__arrival, outer), outer);
+}
+
+static void search_task(struct search *search, gate_task *task) {
+    uintptr_t at = (uintptr_t)atomic_load(&task->arrival), callback = 0, outer = 0;
+    for (; at && !search->found && read_arrival(at, &callback, &outer); at = outer)
+        search->found = callback == search->callback;
+}
+
+/* [the runtime's lock is held] */
+static void search_thread(void *data, gate_m *m) {
+    uintptr_t task = 0;
+    gate__os_read_word((uintptr_t)&m->task, &task);
+    if (task)
+        search_task(data, (gate_task *)task);
+    if (m->root && (uintptr_t)m->root != task)
+        search_task(data, m->root);
+}
+
+static bool is_in_progress(gate_callback *callback) {
+    struct search search = {(uintptr_t)callback, atomic_load(&callback->in_place) != 0};
+    if (!search.found)
+        gate__m_visit(callback->runtime, search_thread, &search);
+    return search.found;
 }
 
 int gate_callback_free(gate_callback *callback) {
     if (!callback)
         return 0;
-    if (atomic_load(&callback->running))
+    if (is_in_progress(callback))
         return -EBUSY;
-    gate__ffi_closure_free(callback->closure);
+    if (callback->closure)
+        gate__ffi_closure_free(callback->closure);
+    else
+        gate__thunk_free(callback->address);
     gate__init_release(callback->runtime);
-    free(callback);
+    discard(callback);
     return 0;
 }

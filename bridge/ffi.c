@@ -305,7 +305,7 @@ CALLED_UNSEEN static void enter_closure(ffi_cif *cif, void *result, void **argum
 }
 
 int gate__ffi_closure_make(const gate_signature *signature, const char *name, gate__ffi_target target, void *data,
-                           struct gate__ffi_closure **result, gate_error *error) {
+                           struct gate__ffi_closure **result, void (**address)(void), gate_error *error) {
     struct prepared *prepared = signature->prepared;
     if (!prepared)
         return gate__fail(error, -ENOTSUP, "libffi makes no callback of this signature");
@@ -323,15 +323,8 @@ int gate__ffi_closure_make(const gate_signature *signature, const char *name, ga
                                              : "no memory for a callback's code");
     }
     *result = closure;
+    *address = closure->address;
     return 0;
-}
-
-void (*gate__ffi_closure_address(const struct gate__ffi_closure *closure))(void) {
-    return closure->address;
-}
-
-const char *gate__ffi_closure_name(const struct gate__ffi_closure *closure) {
-    return gate__thunk_name(closure->address);
 }
 
 void gate__ffi_closure_free(struct gate__ffi_closure *closure) {

@@ -2,8 +2,8 @@
  *
  * Data goes one way. lex.c makes tokens of text; decl.c, specifier.c, attribute.c and constant.c read them, each one
  * part of C's grammar, into the types of type.c, which layout.c lays out, and the names of scope.c; decls.c and
- * signature.c are what a host sees of that. ffi.c and plan.c prepare signatures; call.c and callback.c use what was
- * prepared. Only ffi.c knows libffi; only thunk.c makes code.
+ * signature.c are what a host sees of that. ffi.c and plan.c prepare signatures, intake.c callbacks; call.c and callback.c
+ * use what was prepared. Only ffi.c knows libffi; only thunk.c makes code.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_BRIDGE_INTERNAL_H
@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "arch/thunk.h"
 #include "bridge.h"
 #include "handle.h"
 #include "runtime/internal.h"
@@ -400,12 +401,9 @@ void gate__ffi_call(const gate_signature *signature, void (*address)(void), void
  * the result's type. */
 typedef void (*gate__ffi_target)(void *data, void *result, void *const arguments[]);
 
-/* Makes a function of signature that calls target with data; it stays readable until it is freed. The name is for
- * messages, and may be NULL. -ENOMEM, -ENOTSUP. [any] */
+/* Makes a function of signature, at *address, that calls target with data. The name is for messages, and may be NULL. -ENOMEM, -ENOTSUP. [any] */
 int gate__ffi_closure_make(const gate_signature *signature, const char *name, gate__ffi_target target, void *data,
-                           struct gate__ffi_closure **closure, gate_error *error);
-const char *gate__ffi_closure_name(const struct gate__ffi_closure *closure);
-void (*gate__ffi_closure_address(const struct gate__ffi_closure *closure))(void);
+                           struct gate__ffi_closure **closure, void (**address)(void), gate_error *error);
 void gate__ffi_closure_free(struct gate__ffi_closure *closure);
 
 /* thunk.c */
@@ -538,6 +536,10 @@ struct gate__plan {
     struct gate__step steps[];
 };
 
+/* Whether values of the signature's types can be passed as the ABI has it, and nobody has to hear of what goes through
+ * registers. [any] */
+bool gate__plan_covers(const gate_signature *signature);
+struct gate__step gate__plan_step(const gate_type *type, const struct gate__part *part, size_t argument);
 /* Finds the signature's plan, if it has one. -ENOMEM. [any] */
 int gate__plan_make(gate_signature *signature, gate_error *error);
 /* The next functions for what is less common. */
@@ -597,6 +599,57 @@ static inline void gate__plan_store_any(const struct gate__plan *plan, uint64_t 
     else if (result)
         gate__plan_store_parts(plan, cells, result);
 }
+
+/* intake.c: what a callback gets, without libffi */
+
+/* Room for a result that C takes from registers. */
+union gate__room {
+    uint64_t word;
+    long double x87[2];
+} __attribute__((aligned(16)));
+
+/* Bytes to be copied, by where they are from the frame. */
+struct gate__move {
+    int32_t from, to;
+    uint32_t size;
+};
+
+struct gate__intake {
+    struct gate__result result;
+    struct gate__step steps[GATE__PARTS_MOST]; /* of the result's parts: how each becomes a cell */
+    struct gate__move moves[GATE__WORDS + GATE__VECTORS];
+    unsigned move_count;
+    unsigned count;   /* of parameters */
+    int32_t places[]; /* where they are, in bytes from the frame, when that is done */
+};
+
+/* Finds out where the arguments are; *intake is the caller's to free, or NULL if there is none. -ENOMEM. [any] */
+int gate__intake_make(const gate_signature *signature, struct gate__intake **intake);
+/* Points to each of the arguments that C has passed. frame is where the callback's code has what C's registers held:
+ * arch/<name>/callback.S. [C's stack] */
+void gate__intake_take(const struct gate__intake *intake, char *frame, void *arguments[]);
+/* Where the result is to be stored: where C wants it, or in the caller's own. [C's stack] */
+void *gate__intake_room(const struct gate__intake *intake, char *frame, union gate__room *own);
+/* Puts the result where the callback's code takes it from; how it is to return it. [C's stack] */
+enum gate__in gate__intake_give(const struct gate__intake *intake, char *frame, const void *result);
+
+/* callback.c */
+
+/* C has called a callback: a note of that in the task that takes it. Where the callback's code has a frame, the note lies
+ * uppermost in it. The notes of a task are linked, the innermost first. */
+struct gate__arrival {
+    uint64_t error_number; /* what C is to find in errno */
+    void *system_sp;       /* what these were before, if the code itself has changed them: callback.S */
+    void *task_sp;
+    gate_m *bound;
+    struct gate__arrival *outer;
+    gate_callback *callback;
+};
+
+_Static_assert(sizeof(struct gate__arrival) == GATE__INTAKE_NOTE, "thunk.h");
+
+/* Where the code of callbacks leads, with its frame. [C's stack, or task, slot] */
+enum gate__in gate__callback_arrive(gate_callback *callback, char *frame);
 
 /* trace.c */
 

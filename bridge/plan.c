@@ -40,6 +40,11 @@ static enum gate__load load_of(const gate_type *type, size_t size) {
     return size == 4 ? GATE__LOAD_U32 : GATE__LOAD_COPY;
 }
 
+struct gate__step gate__plan_step(const gate_type *type, const struct gate__part *part, size_t argument) {
+    return (struct gate__step){(uint8_t)load_of(type, part->size), (uint8_t)part->cell, (uint8_t)argument,
+                               (uint8_t)part->offset, (uint16_t)part->size};
+}
+
 /* Whether step i is the whole of argument i, for all. */
 static bool is_plain(const struct gate__plan *plan) {
     for (uint32_t i = 0; i < plan->count; i++) {
@@ -81,16 +86,13 @@ static bool place_arguments(const gate_signature *signature, struct gate__abi *a
         unsigned count = gate__abi_argument(abi, type, parts);
         if (GATE__STACK + abi->stack > GATE__CELLS)
             return false;
-        for (unsigned j = 0; j < count; j++) {
-            const struct gate__part *part = &parts[j];
-            plan->steps[plan->count++] = (struct gate__step){(uint8_t)load_of(type, part->size), (uint8_t)part->cell,
-                                                             (uint8_t)i, (uint8_t)part->offset, (uint16_t)part->size};
-        }
+        for (unsigned j = 0; j < count; j++)
+            plan->steps[plan->count++] = gate__plan_step(type, &parts[j], i);
     }
     return true;
 }
 
-static bool can_be_planned(const gate_signature *signature) {
+bool gate__plan_covers(const gate_signature *signature) {
     bool may = !__msan_unpoison && gate__abi_takes(signature->result);
     for (size_t i = 0; may && i < signature->count; i++)
         may = gate__abi_takes(signature->parameters[i]);
@@ -99,7 +101,7 @@ static bool can_be_planned(const gate_signature *signature) {
 
 int gate__plan_make(gate_signature *signature, gate_error *error) {
     size_t steps = GATE__PARTS_MOST * signature->count;
-    if (!can_be_planned(signature))
+    if (!gate__plan_covers(signature))
         return 0;
     struct gate__plan *plan = gate__signature_allocate(signature, sizeof *plan + steps * sizeof *plan->steps);
     if (!plan)

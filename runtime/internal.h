@@ -312,7 +312,7 @@ struct gate_task {
     gate_runtime *runtime;
     _Atomic(gate_m *) on;     /* the M that runs it, or has it in a call; for whoever lists tasks */
     struct gate__stack stack; /* base NULL for a root task */
-    void *arrival;            /* the bridge's: the callback whose handler runs */
+    _Atomic(void *) arrival;  /* the bridge's: the callback whose handler runs */
     int call_errno;           /* the bridge's: errno of its last foreign call */
     _Atomic bool in_leaf;     /* the bridge's: it is in a call that its M's status doesn't tell of */
     gate_trap *trap;          /* guard.c's: the last in its guarded calls; NULL until it makes one */
@@ -480,6 +480,8 @@ void gate__m_unmake(gate_m *m);
 /* The calling thread has m from now on, and may run tasks or be called back; or has it no more. [system stack] */
 void gate__m_enter_thread(gate_m *m);
 void gate__m_leave_thread(gate_m *m);
+/* Calls fn for each M of the runtime, with its lock held: they go on meanwhile. [any] */
+void gate__m_visit(gate_runtime *runtime, void (*fn)(void *argument, gate_m *m), void *argument);
 /* Keeps the running task on m, and undoes that. [task] */
 void gate__m_pin(gate_m *m);
 void gate__m_unpin(gate_m *m);

@@ -270,6 +270,15 @@ void gate__m_go_back(gate_m *outer) {
     take_up(outer);
 }
 
+void gate__m_visit(gate_runtime *runtime, void (*fn)(void *argument, gate_m *m), void *argument) {
+    gate__lock(&runtime->lock);
+    for (gate_m *m = runtime->workers.all; m; m = m->all_next)
+        fn(argument, m);
+    for (gate_m *m = runtime->roots; m; m = m->all_next)
+        fn(argument, m);
+    gate__unlock(&runtime->lock);
+}
+
 void gate__m_pin(gate_m *m) {
     if (m->pins++ == 0 && m->task)
         m->task->bound = m;

@@ -9,6 +9,17 @@
 
 #define GATE__THUNK_NAME 8 /* in the record of one that has been freed: its name */
 
+/* A callback's frame, in bytes from its frame address: down to its note, the cells with C's registers, and room in which
+ * arguments are put together; and up to C's stack arguments. */
+#define GATE__INTAKE_NOTE 48
+#define GATE__INTAKE_CELLS (GATE__INTAKE_NOTE + 176)
+#define GATE__INTAKE_ROOM 224 /* bytes */
+#define GATE__INTAKE_SIZE (GATE__INTAKE_CELLS + GATE__INTAKE_ROOM)
+#define GATE__INTAKE_STACK 16
+
+#define GATE__RETURNS_X87 1 /* enum gate__in */
+#define GATE__RETURNS_X87_PAIR 2
+
 #ifndef __ASSEMBLER__
 /* A page of thunks that may be copied to any address. The thunk that C calls goes to the address in the
  * first word of its record, with the record in the register of the static chain. */
@@ -16,6 +27,8 @@ extern const char gate__thunk_code[GATE__THUNK_PAGE];
 /* Where those that have been freed go, and who it tells. */
 void gate__thunk_freed(void);
 _Noreturn void gate__thunk_tell_freed(const char *name);
+/* Where those of callbacks go, which are their own records. */
+void gate__arch_arrive(void);
 #endif
 
 #endif

@@ -530,6 +530,10 @@ Test(callback, of_a_runtime_that_a_fork_has_left_behind_is_fatal) {
 
 /* Lifetime */
 
+static void join_thread(void *thread) {
+    pthread_join(*(pthread_t *)thread, NULL);
+}
+
 static int free_itself(void *unused, void *result, void *const arguments[]) {
     (void)unused, (void)arguments;
     *(int *)result = gate_callback_free(counter);
@@ -544,6 +548,98 @@ Test(callback, free_while_it_runs_is_ebusy) {
     cr_assert_eq(result, -EBUSY + 1);
     cr_assert_eq(gate_callback_free(counter), 0);
     cr_assert_eq(gate_callback_free(NULL), 0);
+    tear_down();
+}
+
+/* A handler that waits until it is told to go on. */
+static atomic_bool handler_waits, handler_may_end;
+
+static int wait_in_handler(void *unused, void *result, void *const arguments[]) {
+    (void)unused;
+    atomic_store(&handler_waits, true);
+    while (!atomic_load(&handler_may_end))
+        block_ms(1);
+    *(int *)result = *(int *)arguments[0];
+    return 0;
+}
+
+static gate_callback *inner_callback;
+
+static int call_the_waiting(void *unused, void *result, void *const arguments[]) {
+    (void)unused;
+    return through_c(inner_callback, *(int *)arguments[0], result);
+}
+
+static void *call_through_c(void *callback) {
+    cr_assert_eq(through_c(callback, 1, NULL), 0);
+    return NULL;
+}
+
+static void *call_from_a_thread(void *callback) {
+    cr_assert_eq(((int_to_int)gate_callback_address(callback))(1), 2);
+    return NULL;
+}
+
+static void *call_in_place(void *callback) {
+    ((int_to_int)gate_callback_address(callback))(1);
+    return NULL;
+}
+
+static void begin_waiting(void) {
+    atomic_store(&handler_waits, false);
+    atomic_store(&handler_may_end, false);
+}
+
+/* Two handlers, one below the other, are in progress: neither callback can be freed, and another one can. */
+static void free_what_runs(gate_callback *outer) {
+    const char *unused;
+    gate_callback *other = make_callback(host, int_int, twice, &unused);
+    wait_until((block_ms(1), atomic_load(&handler_waits)));
+    cr_assert_eq(gate_callback_free(outer), -EBUSY);
+    cr_assert_eq(gate_callback_free(inner_callback), -EBUSY);
+    cr_assert_eq(gate_callback_free(other), 0);
+    atomic_store(&handler_may_end, true);
+}
+
+Test(callback, free_while_a_handler_runs_elsewhere_or_waits_below_another_is_ebusy) {
+    static gate_task_main const ways[] = {call_through_c, call_in_place};
+    pthread_t thread;
+    set_up(2);
+    inner_callback = make_callback(host, int_int, wait_in_handler, NULL);
+    gate_callback *outer = make_callback(host, int_int, call_the_waiting, NULL);
+    for (int i = 0; i < 2; i++) {
+        begin_waiting();
+        gate_task *task = spawn("calls back", ways[i], outer);
+        free_what_runs(outer);
+        join(task);
+    }
+    begin_waiting();
+    pthread_create(&thread, NULL, call_from_a_thread, outer);
+    free_what_runs(outer);
+    gate__foreign_call(join_thread, &thread);
+    cr_assert_eq(gate_callback_free(outer), 0);
+    cr_assert_eq(gate_callback_free(inner_callback), 0);
+    tear_down();
+}
+
+/* What the thread's own handler is told before it gets to run: the only slot is the test's. */
+static void *announce_and_call(void *callback) {
+    atomic_store(&handler_waits, true);
+    return call_in_place(callback);
+}
+
+Test(callback, free_while_c_waits_for_a_slot_is_ebusy) {
+    const char *unused;
+    pthread_t thread;
+    set_up(1);
+    gate_callback *callback = make_callback(host, int_int, twice, &unused);
+    begin_waiting();
+    pthread_create(&thread, NULL, announce_and_call, callback);
+    wait_until(atomic_load(&handler_waits));
+    usleep(50 * 1000);
+    cr_assert_eq(gate_callback_free(callback), -EBUSY);
+    gate__foreign_call(join_thread, &thread);
+    cr_assert_eq(gate_callback_free(callback), 0);
     tear_down();
 }
 

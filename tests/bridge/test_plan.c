@@ -113,8 +113,7 @@ static void run_trial(const struct trial *trial) {
     gate_function function = make_function(trial->text, NULL, "f");
     void *arguments[MOST];
     uint64_t values[MOST];
-    cr_assert_eq(gate__ffi_closure_make(function.signature, NULL, note, &seen, &closure, NULL), 0);
-    function.address = gate__ffi_closure_address(closure);
+    cr_assert_eq(gate__ffi_closure_make(function.signature, NULL, note, &seen, &closure, &function.address, NULL), 0);
     for (unsigned way = 0; way < 4; way++) {
         unsigned char room[16];
         struct request request = {&function, room, arguments};

@@ -23,6 +23,7 @@
 #include "runtime/arch/asm.h"
 #include "runtime/layout.h"
 
+#define BASE %rdi
 #define CELLS GATE__FRAME_CELLS
 #include "runtime/arch/x86_64/cells.h"
 

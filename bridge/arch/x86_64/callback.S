@@ -7,6 +7,11 @@
  * SPDX-License-Identifier: MIT */
 #include "bridge/arch/thunk.h"
 #include "runtime/arch/asm.h"
+#include "runtime/layout.h"
+
+#define BASE %rbp
+#define CELLS -GATE__INTAKE_CELLS
+#include "runtime/arch/x86_64/cells.h"
 
     .section .rodata
     .balign GATE__THUNK_PAGE
@@ -39,5 +44,49 @@ GATE__ROUTINE(gate__thunk_freed)
     call gate__thunk_tell_freed
     hlt
 GATE__END(gate__thunk_freed)
+
+/* Where the thunks of callbacks lead: gate__callback_arrive, with C's registers in cells (runtime/arch/arch.h).
+ *
+ *   in: r10 the callback, and whatever C passes      out: what C is returned
+ *
+ *   C's stack   | C's stack arguments  |
+ *               | return address       |
+ *               | C's rbp              | <- rbp, the frame
+ *               | note                 |
+ *               | cells                |
+ *               | room                 | <- rsp, 16-byte aligned
+ */
+GATE__ROUTINE(gate__arch_arrive)
+    endbr64
+    pushq %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset %rbp, -16
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    subq $GATE__INTAKE_SIZE, %rsp
+    store_words
+    store_vectors
+    movq %r10, %rdi
+    movq %rbp, %rsi
+    call gate__callback_arrive
+    cmpl $GATE__RETURNS_X87, %eax
+    je 2f
+    cmpl $GATE__RETURNS_X87_PAIR, %eax
+    je 1f
+    movq WORD(0), %rax
+    movq WORD(1), %rdx
+    movups VECTOR(0), %xmm0
+    movups VECTOR(1), %xmm1
+    leave
+    .cfi_remember_state
+    .cfi_def_cfa %rsp, 8
+    ret
+    .cfi_restore_state
+1:  fldt VECTOR(1)
+2:  fldt VECTOR(0)
+    leave
+    .cfi_def_cfa %rsp, 8
+    ret
+GATE__END(gate__arch_arrive)
 
 GATE__NO_EXECUTABLE_STACK

@@ -1,5 +1,5 @@
-/* The argument registers, and the cells that they are loaded from: arch.h. For assembly; whoever includes this has defined
- * CELLS, the distance in bytes from rdi to the first cell.
+/* The argument registers, and their cells: arch.h. For assembly; whoever includes this has defined BASE, a register, and
+ * CELLS, the distance in bytes from there to the first cell.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_RUNTIME_CELLS_H
@@ -8,8 +8,8 @@
 /* This is assembly: */
 /* clang-format off */
 
-#define WORD(index) CELLS + 8 * (index)(%rdi)
-#define VECTOR(index) CELLS + 8 * GATE__CELLS_WORDS + 16 * (index)(%rdi)
+#define WORD(index) CELLS + 8 * (index)(BASE)
+#define VECTOR(index) CELLS + 8 * GATE__CELLS_WORDS + 16 * (index)(BASE)
 #define STACK CELLS + 8 * (GATE__CELLS_WORDS + 2 * GATE__CELLS_VECTORS)
 
     .macro load_words
@@ -31,6 +31,26 @@
     \move VECTOR(6), %xmm6
     \move VECTOR(7), %xmm7
     movl $GATE__CELLS_VECTORS, %eax
+    .endm
+
+    .macro store_words
+    movq %rdi, WORD(0)
+    movq %rsi, WORD(1)
+    movq %rdx, WORD(2)
+    movq %rcx, WORD(3)
+    movq %r8, WORD(4)
+    movq %r9, WORD(5)
+    .endm
+
+    .macro store_vectors
+    movaps %xmm0, VECTOR(0)
+    movaps %xmm1, VECTOR(1)
+    movaps %xmm2, VECTOR(2)
+    movaps %xmm3, VECTOR(3)
+    movaps %xmm4, VECTOR(4)
+    movaps %xmm5, VECTOR(5)
+    movaps %xmm6, VECTOR(6)
+    movaps %xmm7, VECTOR(7)
     .endm
 
 #endif

@@ -13,6 +13,7 @@
 #include "runtime/arch/asm.h"
 #include "runtime/layout.h"
 
+#define BASE %rdi
 #define CELLS 0
 #include "runtime/arch/x86_64/cells.h"
 
