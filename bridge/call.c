@@ -47,6 +47,9 @@
  *   below C's frames, and these may call back: the two stacks wind and unwind in lock step.
  *   Then cross_back returns to the system stack, the thread is IN_CALL again, and C goes on.
  *
+ * Most callbacks of a call need nothing but that, and take it in one routine of their own, with neither of these C
+ * functions: gate__arch_arrive_pair_word4 or one of its kin, while task->short_way is open for them (bridge/callback.c).
+ *
  * On a thread that C made itself, arrive adopts the thread: it gets an M and a root task, takes a
  * slot for the length of the handler, and the handler runs on the thread's own stack. So it does on a thread
  * that is in a call of another runtime: its M there is the current one until the handler is done

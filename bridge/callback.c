@@ -11,15 +11,25 @@
 #include "runtime/os/os.h"
 
 struct gate_callback {
-    void (*enter)(void);                /* first: what a thunk's record begins with */
-    struct gate_callback_config config; /* its refusal lies behind this */
-    gate_runtime *runtime;              /* retained: it is asked even after its stop */
+    void (*enter)(void);   /* first: what a thunk's record begins with; the next ones are read by callback.S */
+    gate_runtime *runtime; /* retained: it is asked even after its stop */
+    gate_handler handler;  /* as in config, and the next */
+    void *host;
+    const int32_t *places; /* intake's, count of them */
+    uint32_t count;
     struct gate__intake *intake;        /* NULL where libffi gathers the arguments */
     struct gate__ffi_closure *closure;  /* NULL where it does not */
+    struct gate_callback_config config; /* its refusal lies behind this */
     void (*address)(void);
     _Atomic unsigned in_place; /* handlers of this callback that interpreter code called, and that have not returned */
     char refusal[] __attribute__((aligned(16)));
 };
+
+_Static_assert(offsetof(gate_callback, runtime) == GATE__CALLBACK_RUNTIME, "thunk.h");
+_Static_assert(offsetof(gate_callback, handler) == GATE__CALLBACK_HANDLER, "thunk.h");
+_Static_assert(offsetof(gate_callback, host) == GATE__CALLBACK_HOST, "thunk.h");
+_Static_assert(offsetof(gate_callback, places) == GATE__CALLBACK_PLACES, "thunk.h");
+_Static_assert(offsetof(gate_callback, count) == GATE__CALLBACK_COUNT, "thunk.h");
 
 /* What the handler is called with, as one argument: it may be on another stack. */
 struct handling {
@@ -48,10 +58,17 @@ static void handle(void *data) {
     if (status == 0)
         return;
     memset(h->result, 0, config->signature->result->size);
+    gate__callback_fail(status);
+}
+
+void gate__callback_fail(int status) {
+    gate_m *m = gate__m();
+    struct gate__call *call = m->task->call;
+    m->task->short_way = 0;
     if (call)
         call->status = status;
     else
-        report_failure(gate__m(), status);
+        report_failure(m, status);
 }
 
 /* The arrival is the task's innermost one between the two. [C's stack, or task, slot] */
@@ -89,6 +106,21 @@ static void handle_from_outside(gate_m *m, struct handling *h) {
     gate__foreign_go_out(m);
 }
 
+/* Most callbacks come to a task that is in a call of their runtime, and need nothing of what follows here but to leave the
+ * call, to switch, and to come back. The code that they have then (arch/<name>/callback.S) does that by itself. task->short_way
+ * says for whose callbacks it may: the runtime; for a root task, which has no stack to be switched to, one more than
+ * that; or nobody, which whoever changes one of these facts makes it (gate__callback_fail, runtime/guard.c), until a
+ * callback has come by the long way:
+ *
+ *   - nobody wants to hear of switches or calls, and membarrier orders them (gate__foreign_is_plain);
+ *   - the task is in no guarded call;
+ *   - no handler has failed below its call. */
+static void open_short_way(const gate_m *m, gate_task *task) {
+    const struct gate__call *call = task->call;
+    bool may = gate__foreign_is_plain() && !m->guard && !(call && call->status);
+    task->short_way = may ? (uintptr_t)m->runtime + (task == m->root) : 0;
+}
+
 /* C called, on whatever thread: the callback's runtime has it for the length of the handler. [C's stack] */
 static void handle_for_c(void *data) {
     struct handling *h = data;
@@ -96,12 +128,14 @@ static void handle_for_c(void *data) {
     struct gate__guard *guard = gate__guard_suspend(m);
     gate_task *task = m->task;
     note(task, h->arrival);
+    open_short_way(m, task);
     if (atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_OUTSIDE)
         handle_from_outside(m, h);
     else
         handle_below_call(m, h);
     unnote(task, h->arrival);
     gate__guard_resume(m, guard);
+    open_short_way(m, task);
     gate__m_go_back(outer);
 }
 
@@ -159,6 +193,7 @@ enum gate__in gate__callback_arrive(gate_callback *callback, char *frame) {
     union gate__room own = {.x87 = {0, 0}};
     struct handling handling = {arrival, gate__intake_room(callback->intake, frame, &own), arguments};
     arrival->callback = callback;
+    arrival->system_sp = NULL;
     gate__intake_take(callback->intake, frame, arguments);
     memset(handling.result, 0, callback->config.signature->result->size);
     arrive(&handling);
@@ -185,9 +220,29 @@ static gate_callback *copy(const struct gate_callback_config *config) {
     if (!callback)
         return NULL;
     callback->config = *config;
+    callback->handler = config->handler;
+    callback->host = config->host;
     if (config->refusal)
         memcpy(callback->refusal, config->refusal, size);
     return callback;
+}
+
+/* The code that does for the signature, and most for it. */
+static void (*entry_of(const gate_callback *callback))(void) {
+    const struct gate__intake *intake = callback->intake;
+    const gate_type *type = callback->config.signature->result;
+    bool is_vector = intake->result.count && intake->steps[0].cell >= GATE__WORDS, is_pair = intake->count <= 2;
+    bool is_narrow = gate__type_is_integer(type) && gate__type_is_signed(type) && type->size < 4;
+    for (unsigned i = 0; i < intake->count; i++)
+        is_pair = is_pair && intake->places[i] == (int32_t)(8 * i) - GATE__INTAKE_CELLS;
+    if (intake->move_count || intake->count > GATE__CALLBACK_MOST || intake->result.in != GATE__IN_REGISTERS ||
+        type->size > 8 || is_narrow)
+        return gate__arch_arrive;
+    if (is_vector)
+        return type->size > 4 ? gate__arch_arrive_any_vector8 : gate__arch_arrive_any_vector4;
+    if (is_pair)
+        return type->size > 4 ? gate__arch_arrive_pair_word8 : gate__arch_arrive_pair_word4;
+    return type->size > 4 ? gate__arch_arrive_any_word8 : gate__arch_arrive_any_word4;
 }
 
 static int make_address(gate_callback *callback, gate_error *error) {
@@ -197,9 +252,12 @@ static int make_address(gate_callback *callback, gate_error *error) {
     if (!failed && !callback->intake)
         return gate__ffi_closure_make(signature, name, arrive_by_ffi, callback, &callback->closure, &callback->address,
                                       error);
-    callback->enter = gate__arch_arrive;
-    if (!failed)
+    if (!failed) {
+        callback->enter = entry_of(callback);
+        callback->places = callback->intake->places;
+        callback->count = callback->intake->count;
         failed = gate__thunk_make(callback, name, &callback->address);
+    }
     return failed ? gate__fail(error, failed, "no memory for a callback's code") : 0;
 }
 

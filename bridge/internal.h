@@ -651,6 +651,9 @@ _Static_assert(sizeof(struct gate__arrival) == GATE__INTAKE_NOTE, "thunk.h");
 /* Where the code of callbacks leads, with its frame. [C's stack, or task, slot] */
 enum gate__in gate__callback_arrive(gate_callback *callback, char *frame);
 
+/* A handler has failed, and C is to get a zero. [task, slot] */
+void gate__callback_fail(int status);
+
 /* trace.c */
 
 /* Whether a setting for debugging asks for what follows. [any] */

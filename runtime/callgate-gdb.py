@@ -123,14 +123,17 @@ class Task:
         self.thread = None
 
     def saved_sp(self):
-        """Where gate__arch_swap saved its registers. A root task's, while its thread runs another, lie below what
-        gate__arch_cross_back has pushed for the callbacks of that one."""
+        """Where gate__arch_swap saved its registers. A root task's, while its thread runs another, lie below what was
+        pushed for the callbacks of that one: by their code, into their notes, or by gate__arch_cross_back."""
         if not self.is_root:
             return words_at(self.value["sp"])
         m = self.value["bound"]
         sp = words_at(m["system_sp"])
-        while sp[0] == int(m["task"]) and sp[1] == int(m):
-            sp = words_at(sp[3])
+        for note in linked(m["task"]["arrival"].cast(gdb.lookup_type("struct gate__arrival").pointer()), "outer"):
+            if note["system_sp"]:
+                sp = words_at(note["system_sp"])
+            elif sp[0] == int(m["task"]) and sp[1] == int(m):
+                sp = words_at(sp[3])
         return sp
 
     def id(self):

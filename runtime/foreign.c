@@ -128,12 +128,14 @@ void gate__foreign_call_blocking(gate_m *m, void (*fn)(void *), void *arg) {
         gate__foreign_leave(m);
 }
 
-/* The crossings for calls in registers order nothing but by membarrier, and tell a sanitizer nothing, nor whoever traces
- * calls: where that is not enough, no stack pointer is above a task's floor. */
-void *gate__foreign_floor(void *base) {
+bool gate__foreign_is_plain(void) {
     bool traces = gate__settings.calltrace | gate__settings.leaf;
-    bool enough = !gate__foreign_exchange && !gate__switch_notices.anybody && !traces;
-    return enough ? base : (void *)UINTPTR_MAX;
+    return !gate__foreign_exchange && !gate__switch_notices.anybody && !traces;
+}
+
+/* Where the crossings for calls in registers do not do, no stack pointer is above a task's floor. */
+void *gate__foreign_floor(void *base) {
+    return gate__foreign_is_plain() ? base : (void *)UINTPTR_MAX;
 }
 
 struct gate__returned gate__foreign_run_registers(const struct gate__frame *frame, int first_errno) {

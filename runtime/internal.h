@@ -313,6 +313,7 @@ struct gate_task {
     _Atomic(gate_m *) on;     /* the M that runs it, or has it in a call; for whoever lists tasks */
     struct gate__stack stack; /* base NULL for a root task */
     _Atomic(void *) arrival;  /* the bridge's: the callback whose handler runs */
+    uintptr_t short_way;      /* the bridge's: callback.c */
     int call_errno;           /* the bridge's: errno of its last foreign call */
     _Atomic bool in_leaf;     /* the bridge's: it is in a call that its M's status doesn't tell of */
     gate_trap *trap;          /* guard.c's: the last in its guarded calls; NULL until it makes one */
@@ -336,6 +337,9 @@ _Static_assert(offsetof(gate_task, sp) == GATE__TASK_SP, "layout.h");
 _Static_assert(offsetof(gate_task, floor) == GATE__TASK_FLOOR, "layout.h");
 _Static_assert(offsetof(gate_task, call) == GATE__TASK_CALL, "layout.h");
 _Static_assert(offsetof(gate_task, where) == GATE__TASK_WHERE, "layout.h");
+_Static_assert(offsetof(gate_task, bound) == GATE__TASK_BOUND, "layout.h");
+_Static_assert(offsetof(gate_task, arrival) == GATE__TASK_ARRIVAL, "layout.h");
+_Static_assert(offsetof(gate_task, short_way) == GATE__TASK_SHORT_WAY, "layout.h");
 
 /* Makes a detached task, which may run from gate__task_start on; or it is discarded. gone, which may not call the host,
  * is called when the runtime has no trace of it any more. -EINVAL, -ENOMEM, as gate_task_spawn. [any] */
@@ -451,6 +455,7 @@ _Static_assert(offsetof(gate_m, task) == GATE__M_TASK, "layout.h");
 _Static_assert(offsetof(gate_m, status) == GATE__M_STATUS, "layout.h");
 _Static_assert(offsetof(gate_m, claim) == GATE__M_CLAIM, "layout.h");
 _Static_assert(offsetof(gate_m, tick) == GATE__M_TICK, "layout.h");
+_Static_assert(offsetof(gate_m, pins) == GATE__M_PINS, "layout.h");
 _Static_assert(offsetof(gate_m, slot) == GATE__M_SLOT, "layout.h");
 _Static_assert(offsetof(gate_m, error_number) == GATE__M_ERROR_NUMBER, "layout.h");
 
@@ -775,6 +780,9 @@ struct gate__frame {
     bool keeps_slot;
 };
 
+/* Whether calls and callbacks may take their ways in assembly, which order nothing but by membarrier, and tell nobody
+ * anything. [any] */
+bool gate__foreign_is_plain(void);
 /* Where the floor of a task whose stack begins at base is. [any] */
 void *gate__foreign_floor(void *base);
 /* Makes a call in registers on this stack, which starts with that errno. [system stack] */

@@ -124,6 +124,7 @@ static void set_up(gate_task *task, gate_runtime *runtime, const struct gate_tas
     task->runtime = runtime;
     atomic_store_explicit(&task->call, NULL, memory_order_relaxed);
     atomic_store_explicit(&task->arrival, NULL, memory_order_relaxed);
+    task->short_way = 0;
     task->call_errno = 0;
     task->trap = NULL;
     task->timer_link = NULL;

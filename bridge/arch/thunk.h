@@ -17,6 +17,14 @@
 #define GATE__INTAKE_SIZE (GATE__INTAKE_CELLS + GATE__INTAKE_ROOM)
 #define GATE__INTAKE_STACK 16
 
+/* A callback: what its code looks at. */
+#define GATE__CALLBACK_RUNTIME 8
+#define GATE__CALLBACK_HANDLER 16
+#define GATE__CALLBACK_HOST 24
+#define GATE__CALLBACK_PLACES 32
+#define GATE__CALLBACK_COUNT 40
+#define GATE__CALLBACK_MOST 14 /* arguments that the code can point to by itself */
+
 #define GATE__RETURNS_X87 1 /* enum gate__in */
 #define GATE__RETURNS_X87_PAIR 2
 
@@ -27,8 +35,15 @@ extern const char gate__thunk_code[GATE__THUNK_PAGE];
 /* Where those that have been freed go, and who it tells. */
 void gate__thunk_freed(void);
 _Noreturn void gate__thunk_tell_freed(const char *name);
-/* Where those of callbacks go, which are their own records. */
+/* Where those of callbacks go, which are their own records: arrive does for all. Of the others there is one for each kind
+ * of arguments and result; to be called with any they are not. */
 void gate__arch_arrive(void);
+void gate__arch_arrive_pair_word4(void);
+void gate__arch_arrive_pair_word8(void);
+void gate__arch_arrive_any_word4(void);
+void gate__arch_arrive_any_word8(void);
+void gate__arch_arrive_any_vector4(void);
+void gate__arch_arrive_any_vector8(void);
 #endif
 
 #endif

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Stops a program in C that a callback called and requires of gdb's backtrace, in this order: the C
 # function, the crossing, the host's handler on the task's stack, the crossing back, the C function that
-# called back, the first crossing, the task's own code, and there the end. steps.py then goes through crossings.
+# called back, the first crossing, the task's own code, and there the end. The second callback comes by the short way.
+# steps.py then goes through crossings.
 #
 #   run.sh PROGRAM    the built backtrace.c
 #
@@ -23,11 +24,7 @@ expected='stop_here
 gate__arch_cross_pair
 gate_call
 interpreter_handler
-handle
-gate__arch_cross_back
-gate__switch_call_back
-handle_below_call
-arrive
+gate__arch_arrive_pair_word4
 c_again
 gate__arch_cross_vector
 gate_call
@@ -36,7 +33,8 @@ handle
 gate__arch_cross_back
 gate__switch_call_back
 handle_below_call
-arrive
+gate__callback_arrive
+gate__arch_arrive
 c_function
 gate__call_run
 gate__arch_cross
@@ -56,9 +54,10 @@ if grep -q 'previous frame' "$trace"; then
 fi
 
 gdb -nx -q -batch -x "$(dirname "$0")/steps.py" "$program" >"$trace" 2>&1 || true
-# The pair's way is longer if the slot was asked for something.
+# The way is longer if the slot was asked for something.
 if ! grep -q '^gate__arch_cross_vector has 4[0-9] steps' "$trace" ||
-    ! grep -q '^gate__arch_cross_pair has [23][0-9] steps' "$trace"; then
+    ! grep -q '^gate__arch_cross_pair has [23][0-9] steps' "$trace" ||
+    ! grep -q '^gate__arch_arrive_pair_word4 has [678][0-9] steps' "$trace"; then
     echo 'a crossing could not be gone through:'
     cat "$trace"
     exit 1

@@ -1,4 +1,4 @@
-# Goes through the crossings of calls in registers, one instruction after another, and requires of the backtrace at
+# Goes through crossings of calls in registers and of callbacks, one instruction after another, and requires of the backtrace at
 # each that it leads from the crossing to gate_call, and ends at the task's first frame.
 #
 #   gdb -batch -x steps.py PROGRAM    the built backtrace.c
@@ -17,10 +17,10 @@ def names():
     return found
 
 
-def step_through(routine):
-    """Returns how many instructions were gone through."""
+def step_through(routine, passes=0):
+    """Returns how many instructions were gone through, the first passes times not looked at."""
     gdb.execute("start", to_string=True)
-    gdb.Breakpoint("*" + routine, temporary=True)
+    gdb.Breakpoint("*" + routine, temporary=True).ignore_count = passes
     gdb.execute("continue", to_string=True)
     count = 0
     while names()[0] == routine:
@@ -38,3 +38,5 @@ gdb.execute("set debuginfod enabled off")
 gdb.execute("set backtrace past-main on")
 for crossing in ("gate__arch_cross_vector", "gate__arch_cross_pair"):
     print("%s has %d steps" % (crossing, step_through(crossing)))
+# The first callback takes the long way from there.
+print("gate__arch_arrive_pair_word4 has %d steps" % step_through("gate__arch_arrive_pair_word4", passes=1))

@@ -45,7 +45,7 @@ GATE__ROUTINE(gate__thunk_freed)
     hlt
 GATE__END(gate__thunk_freed)
 
-/* Where the thunks of callbacks lead: gate__callback_arrive, with C's registers in cells (runtime/arch/arch.h).
+/* Where thunks of callbacks may lead: gate__callback_arrive, with C's registers in cells (runtime/arch/arch.h).
  *
  *   in: r10 the callback, and whatever C passes      out: what C is returned
  *
@@ -88,5 +88,214 @@ GATE__ROUTINE(gate__arch_arrive)
     .cfi_def_cfa %rsp, 8
     ret
 GATE__END(gate__arch_arrive)
+
+/* The same for a task that is in a call of the callback's runtime, when there is nothing that gate__callback_arrive would do
+ * but this (bridge/callback.c: open_short_way); else they leave it to arrive. Each is leave and enter of the hand-off
+ * (runtime/internal.h), cross_back (runtime/arch/x86_64/switch.S), and the handler's call, in one.
+ *
+ * void gate__arch_arrive_pair_word4(void), pair_word8, any_word4, any_word8, any_vector4, any_vector8
+ *
+ *   pair: the arguments are in the first words, one or two, or none. any: all have places.
+ *   word: the result is in rax; vector: in xmm0. 4, 8: its bytes, or no more than these.
+ *
+ *   in: r10 the callback, and whatever C passes      out: what C is returned      clobbers: what a call does
+ *
+ *   C's stack                                          task's stack
+ *   +----------------------+                           +---------------------+
+ *   | return address       |                           | the call's frame    |
+ *   | C's rbp              | <- rbp                    +---------------------+ <- task->sp, in the note then
+ *   | note                 | <- task->arrival          | the handler's frames|
+ *   | cells, result        |
+ *   | pointers to arguments| <- rsp, m->system_sp
+ *   +----------------------+
+ *
+ * A root task's handler has C's stack, below that; its sp and system_sp are left alone. The routine of the same name with
+ * _root behind is for those. callgate-gdb.py reads the note. */
+
+#define NOTE -GATE__INTAKE_NOTE(%rbp)
+
+/* To arrive, unless the thread is in a call. Leaves m in rax, in r11 for whose callbacks the short way is; all arguments are
+ * where they were. */
+    .macro require_call
+    movq gate__m_current@gottpoff(%rip), %rax
+    movq %fs:(%rax), %rax
+    testq %rax, %rax
+    jz gate__arch_arrive
+    cmpl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%rax)
+    jne gate__arch_arrive
+    movq GATE__M_TASK(%rax), %r11
+    movq GATE__TASK_SHORT_WAY(%r11), %r11
+    .endm
+
+/* All of the note but errno. Leaves the task in r11. */
+    .macro push_note where
+    pushq %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset %rbp, -16
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    movq GATE__M_TASK(%rax), %r11
+    pushq %r10
+    pushq GATE__TASK_ARRIVAL(%r11)
+    pushq GATE__TASK_BOUND(%r11)
+    .ifc \where, task
+    pushq GATE__TASK_SP(%r11)
+    pushq GATE__M_SYSTEM_SP(%rax)
+    .else
+    subq $16, %rsp
+    .endif
+    .endm
+
+/* The arguments into cells, pointers to these at rsp, a zero for the result; and the note, with errno, is the task's. */
+
+    .set result_of_pair, -GATE__INTAKE_NOTE - 8
+    .macro take_pair
+    movq GATE__M_ERROR_NUMBER(%rax), %rcx
+    movl (%rcx), %ecx
+    pushq %rcx
+    movq %rsp, GATE__TASK_ARRIVAL(%r11)
+    pushq $0
+    pushq %rsi
+    pushq %rdi
+    movq %rsp, %rdi
+    leaq 8(%rsp), %rsi
+    pushq %rsi /* for the alignment */
+    pushq %rsi
+    pushq %rdi
+    .endm
+
+    .set result_of_any, -GATE__INTAKE_CELLS - 16
+    .macro take_any
+    subq $GATE__INTAKE_CELLS - GATE__INTAKE_NOTE + 8 + 16 + 8 * GATE__CALLBACK_MOST, %rsp
+    store_words
+    store_vectors
+    movq GATE__M_ERROR_NUMBER(%rax), %rcx
+    movl (%rcx), %ecx
+    movq %rcx, NOTE
+    leaq NOTE, %rcx
+    movq %rcx, GATE__TASK_ARRIVAL(%r11)
+    movq $0, result_of_any(%rbp)
+    movl GATE__CALLBACK_COUNT(%r10), %ecx
+    movq GATE__CALLBACK_PLACES(%r10), %rsi
+    jmp 11f
+10: movslq (%rsi,%rcx,4), %rdx
+    addq %rbp, %rdx
+    movq %rdx, (%rsp,%rcx,8)
+11: decl %ecx
+    jns 10b
+    .endm
+
+    .macro load_word4 at
+    movl \at, %eax
+    .endm
+
+    .macro load_word8 at
+    movq \at, %rax
+    .endm
+
+    .macro load_vector4 at
+    movss \at, %xmm0
+    .endm
+
+    .macro load_vector8 at
+    movsd \at, %xmm0
+    .endm
+
+    .macro arrival arguments, result, where
+    push_note \where
+    take_\arguments
+    movq %rax, GATE__TASK_BOUND(%r11)
+    incl GATE__M_PINS(%rax)
+    movl $GATE__STATUS_RUNNING, GATE__M_STATUS(%rax) /* leave */
+    cmpl $0, GATE__M_CLAIM(%rax)
+    jne 9f
+1:  movq GATE__CALLBACK_HOST(%r10), %rdi
+    leaq result_of_\arguments(%rbp), %rsi
+    movq %rsp, %rdx
+    .ifc \where, task
+    movq %rsp, GATE__M_SYSTEM_SP(%rax)
+    movq GATE__TASK_SP(%r11), %rsp
+    .endif
+    call *GATE__CALLBACK_HANDLER(%r10)
+    testl %eax, %eax
+    jnz 7f
+2:  load_\result result_of_\arguments(%rbp)
+    movq gate__m_current@gottpoff(%rip), %rdx
+    movq %fs:(%rdx), %rdx
+    movq GATE__M_TASK(%rdx), %r11
+    leaq NOTE, %rsp
+    popq %rcx
+    .ifc \where, task
+    popq GATE__M_SYSTEM_SP(%rdx)
+    popq GATE__TASK_SP(%r11)
+    .else
+    addq $16, %rsp
+    .endif
+    popq GATE__TASK_BOUND(%r11)
+    popq GATE__TASK_ARRIVAL(%r11)
+    decl GATE__M_PINS(%rdx)
+    movq GATE__M_SLOT(%rdx), %rsi /* enter */
+    incl GATE__M_TICK(%rdx)
+    movl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%rdx)
+    cmpl $0, GATE__SLOT_POLL(%rsi)
+    jne 8f
+3:  movq GATE__M_ERROR_NUMBER(%rdx), %rdx
+    movl %ecx, (%rdx)
+    leave
+    .cfi_remember_state
+    .cfi_def_cfa %rsp, 8
+    ret
+    .cfi_restore_state
+7:  movl %eax, %edi /* the handler has failed */
+    call gate__callback_fail
+    movq $0, result_of_\arguments(%rbp)
+    jmp 2b
+8:  subq $24, %rsp /* something is asked of the slot; one word lies above */
+    movq %rax, (%rsp)
+    movsd %xmm0, 8(%rsp)
+    movq %rcx, 16(%rsp)
+    movq %rdx, %rdi
+    call gate__foreign_enter_slow
+    movq (%rsp), %rax
+    movsd 8(%rsp), %xmm0
+    movq 16(%rsp), %rcx
+    movq gate__m_current@gottpoff(%rip), %rdx
+    movq %fs:(%rdx), %rdx
+    jmp 3b
+9:  movq %rax, %rdi /* the slot is claimed */
+    call gate__foreign_leave_slow
+    movq -8(%rbp), %r10
+    movq gate__m_current@gottpoff(%rip), %rax
+    movq %fs:(%rax), %rax
+    movq GATE__M_TASK(%rax), %r11
+    jmp 1b
+    .endm
+
+    .macro arrive arguments, result
+    .p2align 6
+GATE__ROUTINE(gate__arch_arrive_\arguments\()_\result)
+    .cfi_signal_frame
+    endbr64
+    require_call
+    cmpq %r11, GATE__CALLBACK_RUNTIME(%r10)
+    jne gate__arch_arrive_\arguments\()_\result\()_root
+    arrival \arguments, \result, task
+GATE__END(gate__arch_arrive_\arguments\()_\result)
+
+GATE__ROUTINE(gate__arch_arrive_\arguments\()_\result\()_root)
+    .cfi_signal_frame
+    decq %r11 /* a root task's has one more */
+    cmpq %r11, GATE__CALLBACK_RUNTIME(%r10)
+    jne gate__arch_arrive
+    arrival \arguments, \result, root
+GATE__END(gate__arch_arrive_\arguments\()_\result\()_root)
+    .endm
+
+    arrive pair, word4
+    arrive pair, word8
+    arrive any, word4
+    arrive any, word8
+    arrive any, vector4
+    arrive any, vector8
 
 GATE__NO_EXECUTABLE_STACK
