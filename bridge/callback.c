@@ -90,20 +90,32 @@ static void handle_below_call(gate_m *m, struct handling *h) {
     gate__m_unpin(m);
 }
 
-/* A thread of C's own, or of another runtime: it holds a slot for the length of the handler. */
-static void handle_from_outside(gate_m *m, struct handling *h) {
+/* Gets a thread outside a slot: false if the callback is refused. */
+static bool come_in(gate_m *m, const struct handling *h, bool lingers) {
     const gate_callback *callback = h->arrival->callback;
     const struct gate_callback_config *config = &callback->config;
     uint64_t deadline = config->busy == GATE_BUSY_REFUSES ? gate__timer_after(config->patience) : GATE__TIMER_NEVER;
+    if (lingers && deadline == GATE__TIMER_NEVER) {
+        gate__foreign_leave(m);
+        return true;
+    }
+    if (lingers)
+        gate__foreign_stop_lingering(m);
     int failed = gate__foreign_come_in(m, deadline);
     if (failed == -ECANCELED)
         gate__fatal("gate_callback", "'%s' was called after its runtime was stopped", config->name);
-    if (failed) {
+    if (failed)
         memcpy(h->result, callback->refusal, config->signature->result->size);
+    return !failed;
+}
+
+/* A thread of C's own, or of another runtime: it holds a slot for the length of the handler, at least. */
+static void handle_from_outside(gate_m *m, struct handling *h, bool lingers) {
+    bool is_alone = gate__m_of_thread() == m && !m->thread_next;
+    if (!come_in(m, h, lingers))
         return;
-    }
     handle(h);
-    gate__foreign_go_out(m);
+    gate__foreign_go_out(m, is_alone);
 }
 
 /* Most callbacks come to a task that is in a call of their runtime, and need nothing of what follows here but to leave the
@@ -127,10 +139,11 @@ static void handle_for_c(void *data) {
     gate_m *outer = gate__m_go_to(h->arrival->callback->runtime), *m = gate__m();
     struct gate__guard *guard = gate__guard_suspend(m);
     gate_task *task = m->task;
+    bool is_outside = gate__m_is_outside(m), lingers = gate__foreign_lingers(m);
     note(task, h->arrival);
     open_short_way(m, task);
-    if (atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_OUTSIDE)
-        handle_from_outside(m, h);
+    if (is_outside)
+        handle_from_outside(m, h, lingers);
     else
         handle_below_call(m, h);
     unnote(task, h->arrival);
@@ -235,8 +248,8 @@ static void (*entry_of(const gate_callback *callback))(void) {
     bool is_narrow = gate__type_is_integer(type) && gate__type_is_signed(type) && type->size < 4;
     for (unsigned i = 0; i < intake->count; i++)
         is_pair = is_pair && intake->places[i] == (int32_t)(8 * i) - GATE__INTAKE_CELLS;
-    if (intake->move_count || intake->count > GATE__CALLBACK_MOST || intake->result.in != GATE__IN_REGISTERS ||
-        type->size > 8 || is_narrow)
+    if (callback->config.busy == GATE_BUSY_REFUSES || intake->move_count || intake->count > GATE__CALLBACK_MOST ||
+        intake->result.in != GATE__IN_REGISTERS || type->size > 8 || is_narrow)
         return gate__arch_arrive;
     if (is_vector)
         return type->size > 4 ? gate__arch_arrive_any_vector8 : gate__arch_arrive_any_vector4;

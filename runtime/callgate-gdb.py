@@ -151,7 +151,8 @@ class Task:
             return "ended, not joined"
         if not on:
             return "ready"
-        if on["status"] == constant("GATE__M_OUTSIDE"):
+        in_no_handler = on["adopted"] and not on["came_in"] and not self.value["arrival"]
+        if on["status"] == constant("GATE__M_OUTSIDE") or in_no_handler and on["status"] == constant("GATE__M_IN_CALL"):
             return "outside"
         if on["status"] == constant("GATE__M_IN_CALL") or self.value["in_leaf"]:
             return "in a call of " + where if where else "in a call"

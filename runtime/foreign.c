@@ -26,6 +26,10 @@
  * sleeps for long; and a task that has run for long while others wait, or for which the world is to stop, gives
  * its slot up when it calls.
  *
+ * An adopted thread that is called back into often *lingers* in between: it keeps its slot, as if C had been called by it,
+ * and so the way back in is a return from a call. Whoever has work and finds no idle slot takes that of one that lingers,
+ * and has one that runs give it up behind its handler; then the thread lingers only after twice as many callbacks.
+ *
  * A call that the monitor had to take a slot from is remembered with that slot, by its function. While tasks wait, the
  * next call of it gives the slot up at once, as one of class blocking does: the monitor's two looks are paid once, and not
  * for each of a thousand calls. One that is back too soon ends that; so do some calls of other functions, which
@@ -202,15 +206,64 @@ void gate__foreign_leave_slow(gate_m *m) {
     gate_runtime *runtime = m->runtime;
     check_expectation(m);
     gate__lock(&runtime->lock);
+    if (m->adopted && atomic_load(&runtime->stopping)) /* it lingered */
+        gate__fatal("gate_callback", "a callback was called after its runtime was stopped");
     bool taken = atomic_load(&m->claim) == GATE__CLAIM_TAKEN;
     if (taken)
         atomic_store(&m->claim, GATE__CLAIM_NONE);
+    if (taken && m->adopted)
+        m->task->short_way = 0; /* a thread that lingers is to come in by the long way, on which it may cease to */
     bool waits = taken && !gate__sched_take_idle(m);
     gate__unlock(&runtime->lock);
     if (waits)
         gate__sched_wait_for_slot(m);
     else if (taken)
         gate__sched_resume(m);
+}
+
+/* Threads outside */
+
+enum { VISITS_MOST = 1 << 16 };
+
+bool gate__foreign_lingers(const gate_m *m) {
+    return gate__m_is_outside(m) && atomic_load(&m->status) == GATE__M_IN_CALL;
+}
+
+/* Its slot is wanted elsewhere. */
+static void discourage(gate_m *m) {
+    uint32_t at = atomic_load_explicit(&m->lingers_at, memory_order_relaxed);
+    atomic_store_explicit(&m->visits, 0, memory_order_relaxed);
+    atomic_store_explicit(&m->lingers_at, at < VISITS_MOST ? 2 * at : VISITS_MOST, memory_order_relaxed);
+}
+
+struct gate__slot *gate__foreign_reclaim(gate_runtime *runtime) {
+    struct gate__slot *reclaimed = NULL;
+    bool any = false;
+    for (uint32_t i = 0; i < runtime->slot_count && !reclaimed && !runtime->world.stopper; i++) {
+        struct gate__slot *slot = &runtime->slots[i];
+        gate_m *m = slot->holder;
+        if (!m || !m->adopted)
+            continue;
+        any = true;
+        if (gate__foreign_lingers(m))
+            reclaimed = gate__foreign_claim(m);
+        if (!reclaimed)
+            atomic_fetch_or(&slot->poll, GATE__POLL_YIELD);
+        discourage(m);
+    }
+    atomic_store(&runtime->may_linger, any);
+    return reclaimed;
+}
+
+void gate__foreign_stop_lingering(gate_m *m) {
+    gate_runtime *runtime = m->runtime;
+    gate__lock(&runtime->lock);
+    struct gate__slot *slot = gate__sched_detach(m);
+    atomic_store(&m->claim, GATE__CLAIM_NONE);
+    atomic_store(&m->status, GATE__M_OUTSIDE);
+    gate__unlock(&runtime->lock);
+    if (slot)
+        gate__sched_hand_on(slot);
 }
 
 /* Waits for a slot, unless none comes by deadline: then the thread is outside again. */
@@ -220,8 +273,10 @@ static bool wait_outside(gate_m *m, uint64_t deadline) {
         gate__sched_wait_for_slot(m);
     else
         came = gate__sched_wait_for_slot_until(m, deadline);
-    if (!came)
+    if (!came) {
+        atomic_store(&m->came_in, false);
         atomic_store(&m->status, GATE__M_OUTSIDE);
+    }
     return came;
 }
 
@@ -229,8 +284,10 @@ int gate__foreign_come_in(gate_m *m, uint64_t deadline) {
     gate_runtime *runtime = m->runtime;
     gate__lock(&runtime->lock);
     bool stopped = atomic_load(&runtime->stopping);
-    if (!stopped)
+    if (!stopped) {
+        atomic_store(&m->came_in, true);
         atomic_store(&m->status, GATE__M_RUNNING);
+    }
     bool waits = !stopped && !gate__sched_take_idle(m);
     gate__unlock(&runtime->lock);
     if (stopped)
@@ -248,12 +305,26 @@ int gate__foreign_come_in(gate_m *m, uint64_t deadline) {
     return 0;
 }
 
-void gate__foreign_go_out(gate_m *m) {
+/* Whether m, which was called back into once more, has come often enough, and nobody waits. */
+static bool is_to_linger(gate_m *m) {
+    uint32_t visits = atomic_load_explicit(&m->visits, memory_order_relaxed) + 1;
+    atomic_store_explicit(&m->visits, visits, memory_order_relaxed);
+    return visits > atomic_load_explicit(&m->lingers_at, memory_order_relaxed) && !gate__sched_work_waits(m->runtime);
+}
+
+void gate__foreign_go_out(gate_m *m, bool may_linger) {
     gate_runtime *runtime = m->runtime;
+    if (may_linger && is_to_linger(m)) {
+        atomic_store(&runtime->may_linger, true);
+        atomic_store(&m->came_in, false);
+        gate__foreign_enter(m);
+        return;
+    }
     gate__sched_suspend(m);
     gate__lock(&runtime->lock);
     struct gate__slot *slot = gate__sched_detach(m);
     gate__unlock(&runtime->lock);
+    atomic_store(&m->came_in, false);
     atomic_store(&m->status, GATE__M_OUTSIDE);
     gate__sched_hand_on(slot);
 }

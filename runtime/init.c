@@ -309,11 +309,19 @@ static void note_leftover(void *argument, gate_task *task, const struct gate_tas
     left->count++;
 }
 
+/* No thread lingers any more: those outside have to come in, which fails once it stops. The runtime's lock is held. */
+static void reclaim_all(gate_runtime *runtime) {
+    struct gate__slot *slot;
+    while ((slot = gate__foreign_reclaim(runtime)) != NULL)
+        gate__sched_add_idle(slot);
+}
+
 /* Stops what can come: returns 0. If tasks are left, says how many and where the first of them are,
  * and returns how many. */
 static unsigned close_or_describe(gate_runtime *runtime, gate_error *error) {
     struct leftovers left = {.runtime = runtime};
     gate__lock(&runtime->lock);
+    reclaim_all(runtime);
     gate__task_visit(runtime, note_leftover, &left);
     atomic_store(&runtime->stopping, left.count == 0);
     gate__unlock(&runtime->lock);

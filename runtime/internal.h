@@ -384,7 +384,7 @@ struct gate__queue {
 /* Where a thread's interpreter code stands, written by that thread alone. */
 enum gate__m_status {
     GATE__M_RUNNING = GATE__STATUS_RUNNING, /* it runs interpreter code, or waits for a slot to do so */
-    GATE__M_IN_CALL = GATE__STATUS_IN_CALL, /* a foreign call that may lose the slot to the monitor */
+    GATE__M_IN_CALL = GATE__STATUS_IN_CALL, /* a foreign call that may lose the slot to the monitor; or it lingers */
     GATE__M_OUTSIDE                         /* C that the runtime did not call: an adopted thread between callbacks */
 };
 
@@ -435,9 +435,12 @@ struct gate_m {
     gate_m *idle_next; /* workers without a slot */
     uint32_t awaited;  /* worker.c's: by which wait */
     gate_m *all_next;
-    gate_m *thread_next; /* the same thread's, in other runtimes: m.c */
-    uint32_t aside;      /* handlers of other runtimes after which it is its thread's current one again */
-    void *stack_bottom;  /* the system stack: lowest address and size */
+    gate_m *thread_next;         /* the same thread's, in other runtimes: m.c */
+    uint32_t aside;              /* handlers of other runtimes after which it is its thread's current one again */
+    _Atomic bool came_in;        /* from outside, by gate__foreign_come_in, and has not gone out since */
+    _Atomic uint32_t visits;     /* foreign.c's: how often it came from outside since its slot was wanted, */
+    _Atomic uint32_t lingers_at; /* and from which time on it lingers */
+    void *stack_bottom;          /* the system stack: lowest address and size */
     size_t stack_size;
     uint64_t number;               /* from 1, never used twice in a process */
     struct gate__account *account; /* region.c's: what it has mapped */
@@ -469,6 +472,12 @@ struct gate__thread {
 _Static_assert(offsetof(struct gate__thread, plain_errno) == GATE__THREAD_PLAIN, "layout.h");
 _Static_assert(offsetof(struct gate__thread, error_number) == GATE__THREAD_ERRNO, "layout.h");
 
+/* Whether the thread of m is in C that the runtime did not call, in no handler. [any] */
+static inline bool gate__m_is_outside(const gate_m *m) {
+    uint32_t status = atomic_load(&m->status);
+    bool lingers = status == GATE__M_IN_CALL && m->adopted && !atomic_load(&m->came_in);
+    return status == GATE__M_OUTSIDE || (lingers && !atomic_load(&m->task->arrival));
+}
 /* On a thread that runs no task: has calls by frame find errno themselves from now on, as long as it has no M. [any] */
 void gate__m_note_errno(void);
 /* The M that gate__m gives, once the thread's Ms of runtimes that have stopped are dropped. [any] */
@@ -824,11 +833,19 @@ static inline struct gate__returned gate__foreign_call_pair(gate_m *m, void (*fu
     return (keeps_slot ? gate__arch_keep_pair : gate__arch_cross_pair)(a, b, m, function);
 }
 
-/* A thread outside starts interpreter code. -ECANCELED when the runtime has stopped, -EBUSY when no slot has become free by
+/* After so many visits a thread outside begins to linger. */
+enum { GATE__VISITS_FEWEST = 2 };
+
+/* A thread outside, which does not linger, starts interpreter code. -ECANCELED when the runtime has stopped, -EBUSY when no slot has become free by
  * deadline. [task, no slot] */
 int gate__foreign_come_in(gate_m *m, uint64_t deadline);
-/* It goes back outside. [task, slot] */
-void gate__foreign_go_out(gate_m *m);
+/* It goes back outside, with its slot if it may linger and comes often. [task, slot] */
+void gate__foreign_go_out(gate_m *m, bool may_linger);
+/* Whether a thread outside lingers; and it does so no more. [C's stack] */
+bool gate__foreign_lingers(const gate_m *m);
+void gate__foreign_stop_lingering(gate_m *m);
+/* Takes the slot of a thread that lingers, for the caller to use; NULL if there is none. The runtime's lock is held. [any] */
+struct gate__slot *gate__foreign_reclaim(gate_runtime *runtime);
 
 /* timer.c: tasks that wait for a time
  *
@@ -965,6 +982,7 @@ struct gate_runtime {
     uint32_t slot_count;
     struct gate__slot *idle_slots, **idle_end; /* linked by idle_next; idle_end is where the next one goes */
     _Atomic uint32_t idle_slot_count;
+    _Atomic bool may_linger;    /* an adopted thread has a slot, perhaps outside: foreign.c */
     _Atomic uint32_t searching; /* Ms with a slot that look for a task before they give it up */
     struct gate__queue ready;   /* from threads without a slot, or whose slot was taken */
     struct gate__lock ready_lock;

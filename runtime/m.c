@@ -50,7 +50,7 @@ static void check_end(gate_m *m) {
     uint32_t status = atomic_load(&m->status);
     gate_task *task = m->task;
     bool may_leave = task && task == m->root && !m->adopted && status == GATE__M_RUNNING && !task->call;
-    if (status == GATE__M_OUTSIDE || may_leave)
+    if (may_leave || (task && gate__m_is_outside(m)))
         return;
     if (!task)
         gate__throw("a thread of the runtime ended between tasks");
@@ -66,10 +66,12 @@ static void check_end(gate_m *m) {
 /* Tells the host that an adopted thread ends. */
 static void announce_end(gate_m *m) {
     gate_runtime *runtime = m->runtime;
+    if (gate__foreign_lingers(m))
+        gate__foreign_stop_lingering(m);
     if (m->announced && runtime->config.hooks.thread_drop && !gate__foreign_come_in(m, GATE__TIMER_NEVER)) {
         atomic_store(&m->root->call, NULL); /* outside, the thread may have ended in one */
         runtime->config.hooks.thread_drop(runtime->config.host, m->root);
-        gate__foreign_go_out(m);
+        gate__foreign_go_out(m, false);
     }
 }
 
@@ -176,6 +178,7 @@ int gate__m_make_root(gate_runtime *runtime, bool adopted, gate_m **result) {
     if (failed)
         return failed;
     m->adopted = adopted;
+    atomic_init(&m->lingers_at, GATE__VISITS_FEWEST);
     atomic_init(&m->status, adopted ? GATE__M_OUTSIDE : GATE__M_RUNNING);
     m->root = m->task = gate__task_make_root(m);
     if (!m->root) {

@@ -473,13 +473,27 @@ static inline bool looks_soon(gate_runtime *runtime, uint32_t idle) {
            atomic_load_explicit(&runtime->workers.awaited, memory_order_relaxed) >= idle;
 }
 
+/* No slot is idle for the work that has just been queued: one of a thread outside will do, or the monitor looks for one. */
+static void want_slot(gate_runtime *runtime, struct gate__slot *own) {
+    struct gate__slot *slot = NULL;
+    if (__builtin_expect(atomic_load_explicit(&runtime->may_linger, memory_order_relaxed), 0)) {
+        gate__lock(&runtime->lock);
+        slot = gate__foreign_reclaim(runtime);
+        gate__unlock(&runtime->lock);
+    }
+    if (slot)
+        gate__sched_hand_on(slot);
+    else
+        gate__monitor_notice(runtime, own);
+}
+
 /* Finds the work that has just been queued a thread, if a slot is idle and nobody is to look for it. own is the
  * caller's slot, if it has one. */
 static inline void wake(gate_runtime *runtime, struct gate__slot *own) {
     gate__foreign_light_barrier();
     uint32_t idle = atomic_load_explicit(&runtime->idle_slot_count, memory_order_relaxed);
     if (idle == 0)
-        gate__monitor_notice(runtime, own);
+        want_slot(runtime, own);
     else if (!looks_soon(runtime, idle))
         gate__sched_wake_one(runtime);
 }

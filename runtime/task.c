@@ -220,7 +220,7 @@ bool gate__task_is_detached(gate_task *task) {
 struct look {
     uint64_t state, in_leaf;
     gate_m *on;
-    uint64_t status; /* of that M */
+    uint64_t status, is_outside; /* of that M */
     const char *where;
     void *host;
     uint64_t number, name[4];
@@ -231,6 +231,7 @@ static void look_at(gate_task *task, struct look *look) {
     look->in_leaf = atomic_load(&task->in_leaf);
     look->on = atomic_load(&task->on);
     look->status = look->on ? atomic_load(&look->on->status) : GATE__M_RUNNING;
+    look->is_outside = look->on && gate__m_is_outside(look->on);
     look->where = atomic_load(&task->where);
     look->host = atomic_load(&task->host);
     look->number = atomic_load(&task->number);
@@ -255,7 +256,7 @@ static enum gate_task_state state_in(const struct look *look) {
         return GATE_TASK_ENDED;
     if (!look->on)
         return GATE_TASK_READY;
-    if (look->status == GATE__M_OUTSIDE)
+    if (look->is_outside)
         return GATE_TASK_OUTSIDE;
     return look->status == GATE__M_IN_CALL || look->in_leaf ? GATE_TASK_IN_CALL : GATE_TASK_RUNNING;
 }

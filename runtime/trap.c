@@ -115,7 +115,7 @@ static void begin_report(void) {
 
 /* An adopted thread is between callbacks, in code that has nothing to do with us. */
 static bool is_outside(const gate_m *m) {
-    return atomic_load(&m->status) == GATE__M_OUTSIDE && !atomic_load(&m->task->where);
+    return m->task && gate__m_is_outside(m) && !atomic_load(&m->task->where);
 }
 
 static void on_fault(const struct gate__signal *signal) {

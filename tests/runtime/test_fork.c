@@ -610,7 +610,7 @@ static void *park_in_a_handler(void *unused) {
     gate_m *m = gate_m_acquire();
     gate__foreign_come_in(m, GATE__TIMER_NEVER);
     gate_task_park("the test's word");
-    gate__foreign_go_out(m);
+    gate__foreign_go_out(m, false);
     gate_m_release(m);
     return unused;
 }

@@ -167,7 +167,7 @@ static void *come_in_twice(void *unused) {
     gate_m *m = gate_m_acquire();
     for (int i = 0; i < 2; i++) {
         cr_assert_eq(gate__foreign_come_in(m, GATE__TIMER_NEVER), 0);
-        gate__foreign_go_out(m);
+        gate__foreign_go_out(m, false);
     }
     gate_m_release(m);
     return unused;
