@@ -11,6 +11,7 @@
  *   bridge/bridge.h    calls, callbacks, libraries
  *   bridge/async.h     calls that their caller does not wait for
  *   bridge/handle.h    handles and pins for the host's objects
+ *   bridge/check.h     pointers into the host's heap, kept from C
  *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_H
@@ -28,5 +29,6 @@
 #include "bridge/bridge.h"
 #include "bridge/async.h"
 #include "bridge/handle.h"
+#include "bridge/check.h"
 
 #endif

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "bridge/async.h"
+#include "bridge/check.h"
 #include "bridge/internal.h"
 #include "runtime/internal.h"
 #include "runtime/os/os.h"
@@ -382,9 +383,23 @@ static gate_runtime *usual_runtime(void) {
     return m->runtime;
 }
 
+/* -EPERM for a call that passes what it must not; what gate_call would find is better said at once. */
+static int check_all(const struct gate_async_call *calls, size_t count, gate_error *error) {
+    int refused = 0;
+    for (size_t i = 0; i < count && !refused; i++)
+        refused = gate__check_call(calls[i].function, calls[i].arguments);
+    const gate_error *last = refused ? gate_check_last() : NULL;
+    return refused ? gate__fail(error, refused, "%s", last ? last->message : "a pointer into the heap") : 0;
+}
+
 int gate_call_async_all(const struct gate_async_call *calls, size_t count, const struct gate_async_options *given,
                         gate_future *futures[], gate_error *error) {
     const struct gate_async_options options = given ? *given : (struct gate_async_options){0};
+    int refused = check_all(calls, count, error);
+    for (size_t i = 0; i < count && refused; i++)
+        futures[i] = NULL;
+    if (refused)
+        return refused;
     gate_runtime *usual = options.runtime ? NULL : usual_runtime();
     gate_runtime *runtime = options.runtime ? options.runtime : usual;
     int failed = runtime ? prepare_all(runtime, calls, count, &options, futures) : -EINVAL;

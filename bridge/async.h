@@ -37,7 +37,8 @@ struct gate_async_options {
  * the future. What they point to (the signature, the name, memory that the function uses) is the host's, and must live
  * until the call has ended. A library that gate_library_open has opened stays open until then.
  * Ownership: *future is the caller's until gate_future_free.
- * Errors: -EINVAL without a runtime, or for a stack_size below 16 KiB; -ENOMEM. Then nothing is called.
+ * Errors: -EINVAL without a runtime, or for a stack_size below 16 KiB; -EPERM for what check.h refuses; -ENOMEM. Then
+ * nothing is called.
  * Never blocks. Threads: any, as long as the runtime is not being stopped. */
 int gate_call_async(const gate_function *function, void *const arguments[], const struct gate_async_options *options,
                     gate_future **future, gate_error *error);
@@ -68,8 +69,8 @@ int gate_future_wait_any(gate_future *const futures[], size_t count, uint64_t na
 
 /* What came of the call: stores its result in *result, and what errno was in *error_number, each unless it is NULL.
  *
- * Returns what gate_call did: 0, the status of a callback's handler, or -EFAULT, -ENOMEM in class guarded; the result
- * is stored with 0 only. -EINPROGRESS while it has not ended; -ECANCELED when it was cancelled before it began; -ESRCH
+ * Returns what gate_call did: 0, the status of a callback's handler, -EPERM by check.h, or -EFAULT, -ENOMEM in class
+ * guarded; the result is stored with 0 only. -EINPROGRESS while it has not ended; -ECANCELED when it was cancelled before it began; -ESRCH
  * when a fork has left it behind. The same each time. Never blocks. Any thread. */
 int gate_future_result(gate_future *future, void *result, int *error_number);
 

@@ -49,7 +49,8 @@ typedef struct gate_function {
  * Returns 0; or the positive status with which a callback handler failed below this call: the result
  * is then not to be used. In class guarded: -EFAULT when a fault has ended the function, whatever its callbacks'
  * handlers returned, and gate_trap_last says more; -ENOMEM, without the call, when there is no room for that;
- * -ENOTSUP, without the call, on a thread that no runtime knows (gate_m_acquire makes it known). Guards hold as
+ * -ENOTSUP, without the call, on a thread that no runtime knows (gate_m_acquire makes it known). For a host that has its
+ * pointers checked: -EPERM, check.h. Guards hold as
  * long as nobody blocks these signals, or installs other handlers that don't pass on what is not theirs. A fault in a callback's
  * handler, in a call that it makes unguarded, or on a thread that C made, is not caught by the guard of the call above.
  * Blocks as long as the function does. Fatal when the function ends its thread (pthread_exit, a cancellation) instead

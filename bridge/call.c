@@ -23,7 +23,8 @@
  * above in one, listing included, and without a runtime nothing but the call between two values of errno. Where that
  * does not do, it is gate__call_frame, below.
  *
- * Calls that need more than this take the same steps one after another:
+ * Calls that need more than this (gate__settings.watched says if all do) take the same steps one after another, behind
+ * the pointer check (bridge/check.c) if a host has asked for that:
  *
  *   gate__foreign_call_from (runtime/internal.h) enters the call and leaves it.
  *   gate__switch_call (runtime/switch.c) tells a sanitizer, if there is one, that the stack changes. From a root task,
@@ -139,8 +140,9 @@ static bool goes_in_pair(const gate_function *function) {
 
 static __attribute__((noinline)) int call_in_place(const gate_function *function, void *result,
                                                    void *const arguments[]) {
-    if (function->call_class == GATE_CALL_GUARDED)
-        return -ENOTSUP;
+    int refused = gate__check_call(function, arguments);
+    if (function->call_class == GATE_CALL_GUARDED || refused)
+        return refused ? refused : -ENOTSUP;
     if (goes_in_pair(function)) {
         uint64_t word = call_pair_in_place(function, arguments, &thread_errno);
         gate__plan_store(function->signature->plan, word, result);
@@ -248,7 +250,7 @@ static inline int cross_in_registers(gate_m *m, const gate_function *function, v
 /* Whether there is more to do than that. */
 static inline bool is_special(const gate_function *function) {
     return __builtin_expect(!function->signature->plan, 0) ||
-           __builtin_expect(function->call_class > GATE_CALL_LEAF, 0) || __builtin_expect(gate__trace_is_on(), 0);
+           __builtin_expect(function->call_class > GATE_CALL_LEAF, 0) || __builtin_expect(gate__trace_is_watched(), 0);
 }
 
 /* The call is in progress from here to the next: it is listed, and callbacks find it. */
@@ -290,7 +292,8 @@ int gate_call(const gate_function *function, void *result, void *const arguments
         call.call.error_number = 0; /* should it not come to the call */
         call.result = result;
         call.arguments = arguments;
-        error_number = cross(m, gate__call_run, &call.call);
+        call.call.status = gate__check_call(function, arguments);
+        error_number = call.call.status ? 0 : cross(m, gate__call_run, &call.call);
     } else {
         error_number = cross_in_registers(m, function, result, arguments);
     }
@@ -304,6 +307,9 @@ int gate__call_frame(gate_frame *frame) {
     struct gate__call *call = (struct gate__call *)frame;
     if (frame->function->signature->needs_room && !frame->result)
         return -EINVAL;
+    int refused = gate__check_frame(frame);
+    if (refused)
+        return refused;
     if (!task)
         return call_frame_in_place(frame);
     const char *outer_name = begin(task, call, frame->function);

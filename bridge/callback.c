@@ -56,6 +56,8 @@ static void handle(void *data) {
         return;
     int status = config->handler(config->host, h->result, h->arguments);
     if (status == 0)
+        status = gate__check_result(config->signature, config->name, h->result);
+    if (status == 0)
         return;
     memset(h->result, 0, config->signature->result->size);
     gate__callback_fail(status);
@@ -245,11 +247,12 @@ static void (*entry_of(const gate_callback *callback))(void) {
     const struct gate__intake *intake = callback->intake;
     const gate_type *type = callback->config.signature->result;
     bool is_vector = intake->result.count && intake->steps[0].cell >= GATE__WORDS, is_pair = intake->count <= 2;
+    bool is_checked = gate__check_is_on() && gate__type_has_pointers(type); /* by handle */
     bool is_narrow = gate__type_is_integer(type) && gate__type_is_signed(type) && type->size < 4;
     for (unsigned i = 0; i < intake->count; i++)
         is_pair = is_pair && intake->places[i] == (int32_t)(8 * i) - GATE__INTAKE_CELLS;
     if (callback->config.busy == GATE_BUSY_REFUSES || intake->move_count || intake->count > GATE__CALLBACK_MOST ||
-        intake->result.in != GATE__IN_REGISTERS || type->size > 8 || is_narrow)
+        intake->result.in != GATE__IN_REGISTERS || type->size > 8 || is_narrow || is_checked)
         return gate__arch_arrive;
     if (is_vector)
         return type->size > 4 ? gate__arch_arrive_any_vector8 : gate__arch_arrive_any_vector4;

@@ -36,7 +36,8 @@ static gate__by_frame *way_of(const gate_function *function) {
     const struct gate__plan *plan = function->signature->plan;
     bool is_usual = function->call_class == GATE_CALL_DEFAULT && plan->stack_count == 0 &&
                     plan->shape <= GATE__SHAPE_VECTOR && plan->result.in == GATE__IN_REGISTERS;
-    return is_usual ? ways[plan->shape] : gate__call_frame;
+    bool is_checked = gate__check_is_on() && function->signature->passes_pointers;
+    return is_usual && !is_checked ? ways[plan->shape] : gate__call_frame;
 }
 
 int gate_frame_init(gate_frame *frame, const gate_function *function) {

@@ -37,6 +37,7 @@ struct gate_signature {
     bool unspecified;               /* "()": any parameters may be meant */
     bool needs_room;                /* C stores the result itself */
     bool is_kept;                   /* the scope's own: handles of it are references to the scope */
+    bool passes_pointers;           /* in an argument, as far as its type tells */
     size_t fixed;                   /* the parameters before "...", where others have been added: signature.c */
     void *prepared;                 /* ffi.c's; NULL in the signature of a type, and where libffi has no way to call */
     struct gate__plan *plan;        /* plan.c's; NULL where libffi makes the calls */
@@ -241,6 +242,7 @@ struct gate__record {
     bool used;                   /* by its tag alone */
     bool defined, being_defined; /* it is complete; its members are being read */
     bool transparent;            /* a union that is passed as its first member */
+    bool has_pointers;           /* once it is complete: gate__type_has_pointers */
     size_t alignment;            /* bytes: its own */
     const gate_decl **constants; /* an enum's */
 };
@@ -264,6 +266,8 @@ bool gate__type_is_integer(const gate_type *type);
 /* A struct or a union. [any] */
 bool gate__type_is_record(const gate_type *type);
 bool gate__type_is_signed(const gate_type *type);
+/* Whether its values have pointers in them, as far as it tells: not of what may be behind an array of no count. [any] */
+bool gate__type_has_pointers(const gate_type *type);
 /* An enum's integer; any other type itself. [any] */
 const gate_type *gate__type_plain(const gate_type *type);
 /* The alignment that the type has without asking for another. [any] */
@@ -654,7 +658,37 @@ enum gate__in gate__callback_arrive(gate_callback *callback, char *frame);
 /* A handler has failed, and C is to get a zero. [task, slot] */
 void gate__callback_fail(int status);
 
+/* check.c */
+
+/* Whether a host has asked for the pointer check. [any] */
+static inline bool gate__check_is_on(void) {
+    return atomic_load_explicit(&gate__settings.watched, memory_order_relaxed) & GATE__WATCH_POINTERS;
+}
+/* -EPERM, and gate_check_last, for what must not be passed to C: an argument of a call, of one by frame, what a callback's
+ * handler returns. The next three are for when the check is on. [any] */
+int gate__check_arguments(const gate_function *function, void *const arguments[]);
+int gate__check_cells(const gate_frame *frame);
+int gate__check_returned(const gate_signature *signature, const char *name, const void *result);
+
+static inline int gate__check_call(const gate_function *function, void *const arguments[]) {
+    bool may = __builtin_expect(gate__check_is_on(), 0) && function->signature->passes_pointers;
+    return may ? gate__check_arguments(function, arguments) : 0;
+}
+static inline int gate__check_frame(const gate_frame *frame) {
+    bool may = __builtin_expect(gate__check_is_on(), 0) && frame->function->signature->passes_pointers;
+    return may ? gate__check_cells(frame) : 0;
+}
+static inline int gate__check_result(const gate_signature *signature, const char *name, const void *result) {
+    bool may = __builtin_expect(gate__check_is_on(), 0) && gate__type_has_pointers(signature->result);
+    return may ? gate__check_returned(signature, name, result) : 0;
+}
+
 /* trace.c */
+
+/* Whether a call is to be more than made, for whatever reason. [any] */
+static inline bool gate__trace_is_watched(void) {
+    return atomic_load_explicit(&gate__settings.watched, memory_order_relaxed);
+}
 
 /* Whether a setting for debugging asks for what follows. [any] */
 static inline bool gate__trace_is_on(void) {

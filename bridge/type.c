@@ -90,6 +90,14 @@ bool gate__type_is_signed(const gate_type *type) {
     }
 }
 
+bool gate__type_has_pointers(const gate_type *type) {
+    for (; type->kind == GATE_ARRAY; type = type->target) {
+        if (type->count == 0 || type->count >= GATE_COUNT_VARIABLE)
+            return false;
+    }
+    return type->kind == GATE_POINTER || (gate__type_is_record(type) && type->record->has_pointers);
+}
+
 bool gate__type_is_complete(const gate_type *type) {
     if (type->kind == GATE_ARRAY)
         return type->count != GATE_COUNT_UNKNOWN;
@@ -273,6 +281,8 @@ void gate__type_complete(struct gate__reader *r, const gate_type *type, const ga
     if (r->failed || !bounded(r, &complete) || !gate__scope_save(r, record, sizeof *record))
         return;
     record->defined = true;
+    for (size_t i = 0; has_fields && i < definition->count; i++)
+        record->has_pointers |= gate__type_has_pointers(definition->fields[i].type);
     record->alignment = definition->alignment;
     record->constants = definition->record ? definition->record->constants : NULL;
     for (struct gate__variant *variant = record->variants; variant; variant = variant->next)

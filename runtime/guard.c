@@ -32,14 +32,9 @@ struct gate__guard {
 };
 
 int gate__guard_prepare(gate_task *task, gate_trap **trap) {
-    if (!task->trap)
-        task->trap = gate__init_allocate(&task->runtime->config, sizeof *task->trap);
-    *trap = task->trap;
-    return task->trap ? 0 : -ENOMEM;
-}
-
-void gate__guard_forget(gate_task *task) {
-    gate__init_deallocate(&task->runtime->config, task->trap, sizeof *task->trap);
+    struct gate__mishaps *mishaps = gate__task_mishaps(task);
+    *trap = mishaps ? &mishaps->trap : NULL;
+    return mishaps ? 0 : -ENOMEM;
 }
 
 /* The dropped frames lie between where the fault was and gate__arch_guard's. On a stack of C's own they may be
@@ -128,7 +123,7 @@ bool gate__guard_catch(gate_m *m, const struct gate__signal *signal) {
 
 const gate_trap *gate_trap_last(void) {
     gate_task *task = gate_task_current();
-    return task && task->trap && task->trap->signal ? task->trap : NULL;
+    return task && task->mishaps && task->mishaps->trap.signal ? &task->mishaps->trap : NULL;
 }
 
 /* A text that may be longer than its room. */

@@ -15,7 +15,7 @@ enum { MOST_SLOTS = 1024, DEFAULT_MOST_THREADS = 10000 };
 static struct gate__lock runtimes_lock = GATE__LOCK_INITIAL(GATE__RANK_RUNTIMES);
 static gate_runtime *runtimes; /* those that are started, the first first */
 
-struct gate__settings gate__settings = {.membarrier = 1, .guardpages = 1, .annotations = 1};
+struct gate__settings gate__settings = {.membarrier = 1, .guardpages = 1, .annotations = 1, .pointercheck = -1};
 
 static const struct {
     const char *name;
@@ -24,7 +24,7 @@ static const struct {
     {"membarrier", &gate__settings.membarrier},   {"guardpages", &gate__settings.guardpages},
     {"annotations", &gate__settings.annotations}, {"schedtrace", &gate__settings.schedtrace},
     {"calltrace", &gate__settings.calltrace},     {"leaf", &gate__settings.leaf},
-    {"stackpoison", &gate__settings.stackpoison},
+    {"stackpoison", &gate__settings.stackpoison}, {"pointercheck", &gate__settings.pointercheck},
 };
 
 /* Takes one "name=value" of length bytes. */
@@ -46,6 +46,13 @@ void gate__init_read_settings(void) {
         take_setting(at, length);
         at += length + (at[length] == ',');
     }
+    if (gate__settings.calltrace | gate__settings.leaf)
+        atomic_fetch_or(&gate__settings.watched, GATE__WATCH_TIMES);
+}
+
+void gate__init_settings(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, gate__init_read_settings);
 }
 
 void *gate__init_allocate(const struct gate_runtime_config *config, size_t size) {
@@ -233,7 +240,7 @@ static void drop_starter(gate_m *m) {
 
 /* What all runtimes of a process share. */
 static void prepare_process(void) {
-    gate__init_read_settings();
+    gate__init_settings();
     gate__switch_init();
     gate__foreign_init();
     gate__trap_init();

@@ -300,6 +300,12 @@ enum gate__task_state {
     GATE__AWAITS = 4 /* WAKE_x << AWAITS is in the word while PARKED for it */
 };
 
+/* What a host may ask of what went wrong in a task: the last of each sort. */
+struct gate__mishaps {
+    gate_trap trap;     /* guard.c's: signal 0 if there was none */
+    gate_error refusal; /* the bridge's, of its pointer check: code 0 if there was none */
+};
+
 struct gate_task {
     void *sp;                    /* valid while its M is on the system stack, or the task is off its M */
     void *floor;                 /* from above it, on its own stack, calls in registers may be made: foreign.c */
@@ -310,13 +316,13 @@ struct gate_task {
     gate_m *home;    /* the same, when it isn't pinned: it has asked for the main thread, or NULL */
     gate_task *next; /* in a queue */
     gate_runtime *runtime;
-    _Atomic(gate_m *) on;     /* the M that runs it, or has it in a call; for whoever lists tasks */
-    struct gate__stack stack; /* base NULL for a root task */
-    _Atomic(void *) arrival;  /* the bridge's: the callback whose handler runs */
-    uintptr_t short_way;      /* the bridge's: callback.c */
-    int call_errno;           /* the bridge's: errno of its last foreign call */
-    _Atomic bool in_leaf;     /* the bridge's: it is in a call that its M's status doesn't tell of */
-    gate_trap *trap;          /* guard.c's: the last in its guarded calls; NULL until it makes one */
+    _Atomic(gate_m *) on;          /* the M that runs it, or has it in a call; for whoever lists tasks */
+    struct gate__stack stack;      /* base NULL for a root task */
+    _Atomic(void *) arrival;       /* the bridge's: the callback whose handler runs */
+    uintptr_t short_way;           /* the bridge's: callback.c */
+    int call_errno;                /* the bridge's: errno of its last foreign call */
+    _Atomic bool in_leaf;          /* the bridge's: it is in a call that its M's status doesn't tell of */
+    struct gate__mishaps *mishaps; /* task.c's; NULL until there is a use for it */
     _Atomic(void *) host;
     gate_task_main main; /* NULL for a root task */
     void *argument;
@@ -347,6 +353,8 @@ int gate__task_make(gate_runtime *runtime, const struct gate_task_config *config
                     gate_task **task);
 void gate__task_start(gate_task *task);
 void gate__task_discard(gate_task *task);
+/* What is noted of task's mishaps: made for the first one, and the task's own. NULL when there is no memory. [task] */
+struct gate__mishaps *gate__task_mishaps(gate_task *task);
 /* Parks the running task until it gets wake, for so many nanoseconds at most: -ETIMEDOUT when they have passed without.
  * [task, slot] */
 int gate__task_park_for(gate_m *m, uint32_t wake, const char *why, uint64_t nanoseconds);
@@ -937,7 +945,6 @@ size_t gate__report_describe(const gate_trap *trap, char *buffer, size_t size);
 
 /* Makes room for what is noted of task's faults, and stores where it is. -ENOMEM. [task] */
 int gate__guard_prepare(gate_task *task, gate_trap **trap);
-void gate__guard_forget(gate_task *task);
 /* Calls fn(arg) on this stack. -EFAULT when a fault has ended that, which is noted in *trap unless that is NULL.
  * [system stack, signal] */
 int gate__guard_call(gate_trap *trap, void (*fn)(void *), void *arg);
@@ -1022,16 +1029,23 @@ void gate__init_let_go(const gate_m *own);
 gate_runtime *gate__init_forsake(const gate_m *own);
 /* Settings for debugging, from the environment's GATE_DEBUG ("name=value,..."); HACKING.md lists them. */
 struct gate__settings {
-    int membarrier;  /* 0: leaves are exchanges, as where the kernel has none */
-    int guardpages;  /* 0: stacks are guarded by mprotect, likewise */
-    int annotations; /* 0: sanitizers are told nothing of switches and of what they order */
-    int schedtrace;  /* milliseconds from one line about the scheduler to the next; 0: none */
-    int calltrace;   /* 1: each foreign call is shown, with the time it took */
-    int leaf;        /* microseconds from which on a call of class leaf is reported; 0: none is */
-    int stackpoison; /* 1: a task starts on a stack that is full of a pattern */
+    int membarrier;           /* 0: leaves are exchanges, as where the kernel has none */
+    int guardpages;           /* 0: stacks are guarded by mprotect, likewise */
+    int annotations;          /* 0: sanitizers are told nothing of switches and of what they order */
+    int schedtrace;           /* milliseconds from one line about the scheduler to the next; 0: none */
+    int calltrace;            /* 1: each foreign call is shown, with the time it took */
+    int leaf;                 /* microseconds from which on a call of class leaf is reported; 0: none is */
+    int stackpoison;          /* 1: a task starts on a stack that is full of a pattern */
+    int pointercheck;         /* a level for the bridge's pointer check, in place of the hosts'; below 0: theirs */
+    _Atomic unsigned watched; /* of enum gate__watch: whether calls are more than made. One word, for all reasons */
+};
+enum gate__watch {
+    GATE__WATCH_TIMES = 1,   /* calltrace or leaf */
+    GATE__WATCH_POINTERS = 2 /* the bridge's pointer check */
 };
 extern struct gate__settings gate__settings;
-/* Reads them; a start does that once for the process. [any] */
+/* Reads them, and the next once for the process. [any] */
 void gate__init_read_settings(void);
+void gate__init_settings(void);
 
 #endif

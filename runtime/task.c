@@ -75,6 +75,16 @@ static void give_back(gate_task *task) {
     }
 }
 
+struct gate__mishaps *gate__task_mishaps(gate_task *task) {
+    if (!task->mishaps)
+        task->mishaps = gate__init_allocate(&task->runtime->config, sizeof *task->mishaps);
+    return task->mishaps;
+}
+
+static void forget_mishaps(gate_task *task) {
+    gate__init_deallocate(&task->runtime->config, task->mishaps, sizeof *task->mishaps);
+}
+
 gate_task *gate__task_make_root(gate_m *m) {
     gate_task *task = gate__init_allocate(&m->runtime->config, sizeof *task);
     if (!task)
@@ -90,7 +100,7 @@ gate_task *gate__task_make_root(gate_m *m) {
 }
 
 void gate__task_free_root(gate_task *task) {
-    gate__guard_forget(task);
+    forget_mishaps(task);
     gate__init_deallocate(&task->runtime->config, task, sizeof *task);
 }
 
@@ -108,8 +118,8 @@ static void live(gate_task *task) {
     if (m->pins)
         gate__fatal("gate_m_acquire", "task '%s' (#%llu) ended while it held its M", gate_task_name(task),
                     (unsigned long long)task->number);
-    if (__builtin_expect(task->trap != NULL, 0))
-        gate__guard_forget(task);
+    if (__builtin_expect(task->mishaps != NULL, 0))
+        forget_mishaps(task);
     if (__builtin_expect(task == task->runtime->main_task, 0))
         gate__foreign_call(end_process, NULL);
     gate__sched_exit(m);
@@ -126,7 +136,7 @@ static void set_up(gate_task *task, gate_runtime *runtime, const struct gate_tas
     atomic_store_explicit(&task->arrival, NULL, memory_order_relaxed);
     task->short_way = 0;
     task->call_errno = 0;
-    task->trap = NULL;
+    task->mishaps = NULL;
     task->timer_link = NULL;
     atomic_store_explicit(&task->host, config->host, memory_order_relaxed);
     task->main = config->main;

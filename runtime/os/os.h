@@ -99,7 +99,9 @@ void gate__os_load_unwinder(void);
 size_t gate__os_follow_frames(uintptr_t record, void **frames, size_t most);
 /* Writes frames to standard error, one line each. */
 void gate__os_print_frames(void *const *frames, size_t count);
-/* Reads a word that may not be there; false if it isn't. */
+/* Reads memory that may not be there: returns how many of the size bytes were, from the first on. */
+size_t gate__os_read(uintptr_t address, void *to, size_t size);
+/* The same for a word; false if it isn't there. */
 bool gate__os_read_word(uintptr_t address, uintptr_t *word);
 
 /* Writes to a file descriptor, as much as it takes at once; closes one. */

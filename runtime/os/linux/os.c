@@ -138,9 +138,14 @@ void gate__os_signal_thread(int thread, int number) {
     gate__syscall(SYS_tgkill, getpid(), thread, number, 0, 0, 0);
 }
 
+size_t gate__os_read(uintptr_t address, void *to, size_t size) {
+    struct iovec room = {to, size}, from = {(void *)address, size};
+    long got = gate__syscall(SYS_process_vm_readv, getpid(), (long)&room, 1, (long)&from, 1, 0);
+    return got > 0 && (size_t)got <= size ? (size_t)got : 0;
+}
+
 bool gate__os_read_word(uintptr_t address, uintptr_t *word) {
-    struct iovec to = {word, sizeof *word}, from = {(void *)address, sizeof *word};
-    return gate__syscall(SYS_process_vm_readv, getpid(), (long)&to, 1, (long)&from, 1, 0) == sizeof *word;
+    return gate__os_read(address, word, sizeof *word) == sizeof *word;
 }
 
 enum { MOST_FRAMES = 64, HANDLER_FRAMES = 16 };
