@@ -39,10 +39,19 @@ double bench_in_slots(uint32_t slots, double (*run)(long count), long count);
 
 /* peers.c: programs of their own. In a row, one takes the place of run and is_there. */
 #define BENCH_GO(figure) .peer = "build/bench-go " figure, .is_there = bench_has_go
+#define BENCH_FFCALL(figure) .peer = "build/bench-ffcall " figure, .is_there = bench_has_ffcall
+#define BENCH_LUAJIT(figure) .peer = "luajit tests/bench/peers/calls.lua " figure, .is_there = bench_has_luajit
+#define BENCH_LUAJIT_OFF(figure) \
+    .peer = "luajit -joff tests/bench/peers/calls.lua " figure, .is_there = bench_has_luajit
 #define BENCH_PYTHON(figure) .peer = "python3 tests/bench/peers/threads.py " figure, .is_there = bench_has_python
+#define BENCH_CTYPES(figure) .peer = "python3 tests/bench/peers/calls.py ctypes " figure, .is_there = bench_has_python
+#define BENCH_CFFI(figure) .peer = "python3 tests/bench/peers/calls.py cffi " figure, .is_there = bench_has_cffi
 void bench_peers_prepare(void);
 bool bench_has_go(void);
+bool bench_has_ffcall(void);
+bool bench_has_luajit(void);
 bool bench_has_python(void);
+bool bench_has_cffi(void);
 double bench_ask_peer(const char *command, long count);
 
 /* calls.c */

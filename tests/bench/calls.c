@@ -10,7 +10,7 @@
 #include "runtime/internal.h"
 #include "tests/bench/bench.h"
 
-enum { CALLS = 1000 * 1000 };
+enum { CALLS = 1000 * 1000, SLOW_CALLS = 100 * 1000 };
 
 /* The functions that are called. noipa would be gcc's alone: the pointers are volatile instead. */
 static __attribute__((noinline)) int add(int a, int b) {
@@ -275,6 +275,11 @@ const struct bench_row bench_calls[] = {
     {"call", "callgate-task", "int(int,int)", task_int, .count = CALLS},
     {"call", "callgate-leaf", "int(int,int)", task_leaf, .count = CALLS},
     {"call", "go", "int(int,int)", .count = CALLS, BENCH_GO("call")},
+    {"call", "libffcall", "int(int,int)", .count = CALLS, BENCH_FFCALL("int")},
+    {"call", "luajit", "int(int,int)", .count = CALLS, BENCH_LUAJIT("int")},
+    {"call", "luajit, no jit", "int(int,int)", .count = SLOW_CALLS, BENCH_LUAJIT_OFF("int")},
+    {"call", "ctypes", "int(int,int)", .count = SLOW_CALLS, BENCH_CTYPES("int")},
+    {"call", "cffi", "int(int,int)", .count = SLOW_CALLS, BENCH_CFFI("int")},
     {"call", "crossing", "int(int,int)", task_pair, .count = CALLS},
     {"call", "crossing-leaf", "int(int,int)", task_pair_leaf, .count = CALLS},
     {"call", "crossing-words", "int(int,int)", task_words, .count = CALLS},
@@ -283,6 +288,12 @@ const struct bench_row bench_calls[] = {
     {"call", "libffi", "double(double,double)", libffi_double, .count = CALLS},
     {"call", "callgate-thread", "double(double,double)", gate_double, .count = CALLS},
     {"call", "callgate-task", "double(double,double)", task_double, .count = CALLS},
+    {"call", "go", "double(double,double)", .count = CALLS, BENCH_GO("call-double")},
+    {"call", "libffcall", "double(double,double)", .count = CALLS, BENCH_FFCALL("double")},
+    {"call", "luajit", "double(double,double)", .count = CALLS, BENCH_LUAJIT("double")},
+    {"call", "luajit, no jit", "double(double,double)", .count = SLOW_CALLS, BENCH_LUAJIT_OFF("double")},
+    {"call", "ctypes", "double(double,double)", .count = SLOW_CALLS, BENCH_CTYPES("double")},
+    {"call", "cffi", "double(double,double)", .count = SLOW_CALLS, BENCH_CFFI("double")},
     {"call", "direct", "2 at once to 1", direct_two_to_one, .count = CALLS, FACTOR},
     {"call", "callgate-task", "2 at once to 1", task_two_to_one, .count = CALLS, FACTOR},
     {"call", "go", "2 at once to 1", .count = CALLS, BENCH_GO("two-to-one"), FACTOR},

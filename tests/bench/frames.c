@@ -2,6 +2,7 @@
  * go on the stack, and a struct by value; and what it costs to be called back.
  *
  * SPDX-License-Identifier: MIT */
+#include <ffi.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 #include "callgate.h"
 #include "tests/bench/bench.h"
 
-enum { CALLS = 1000 * 1000 };
+enum { CALLS = 1000 * 1000, SLOW_CALLS = 100 * 1000 };
 
 struct point {
     double x;
@@ -65,6 +66,23 @@ static void prepare(struct framed *framed, const char *text, void (*address)(voi
     gate_frame_places(signature, GATE_RESULT, framed->places[8]);
 }
 
+/* libffi, prepared once */
+
+static ffi_cif ints_cif, longs_cif, points_cif;
+
+static void prepare_libffi(void) {
+    static ffi_type *members[] = {&ffi_type_double, &ffi_type_slong, NULL};
+    static ffi_type point = {.type = FFI_TYPE_STRUCT, .elements = members};
+    static ffi_type *int_types[] = {&ffi_type_sint, &ffi_type_sint}, *point_types[] = {&point, &ffi_type_double};
+    static ffi_type *long_types[8];
+    for (int i = 0; i < 8; i++)
+        long_types[i] = &ffi_type_slong;
+    if (ffi_prep_cif(&ints_cif, FFI_DEFAULT_ABI, 2, &ffi_type_sint, int_types) ||
+        ffi_prep_cif(&longs_cif, FFI_DEFAULT_ABI, 8, &ffi_type_slong, long_types) ||
+        ffi_prep_cif(&points_cif, FFI_DEFAULT_ABI, 2, &point, point_types))
+        abort();
+}
+
 /* Each way to call, so many times */
 
 static double frame_ints(long count) {
@@ -102,6 +120,19 @@ static double direct_longs(long count) {
     return bench_now() - before;
 }
 
+static double libffi_longs(long count) {
+    double before = bench_now();
+    for (long i = 0; i < count; i++) {
+        long values[8] = {i, 1, 2, 3, 4, 5, 6, 7}, result;
+        void *arguments[8];
+        for (int j = 0; j < 8; j++)
+            arguments[j] = &values[j];
+        ffi_call(&longs_cif, (void (*)(void))sum_pointer, &result, arguments);
+        keep(result);
+    }
+    return bench_now() - before;
+}
+
 static double gate_longs(long count) {
     double before = bench_now();
     for (long i = 0; i < count; i++) {
@@ -133,6 +164,19 @@ static double direct_points(long count) {
     struct point point = {0, 0};
     for (long i = 0; i < count; i++) {
         point = move_pointer(point, 1);
+        keep(point);
+    }
+    return bench_now() - before;
+}
+
+static double libffi_points(long count) {
+    double before = bench_now(), by = 1;
+    struct point point = {0, 0};
+    for (long i = 0; i < count; i++) {
+        void *arguments[] = {&point, &by};
+        struct point result;
+        ffi_call(&points_cif, (void (*)(void))move_pointer, &result, arguments);
+        point = result;
         keep(point);
     }
     return bench_now() - before;
@@ -212,6 +256,22 @@ static int handle(void *unused, void *result, void *const arguments[]) {
     return 0;
 }
 
+static void handle_libffi(ffi_cif *cif, void *result, void **arguments, void *unused) {
+    (void)cif;
+    (void)unused;
+    *(ffi_sarg *)result = *(int *)arguments[0] + *(int *)arguments[1];
+}
+
+static double libffi_back(long count) {
+    void *code;
+    ffi_closure *closure = ffi_closure_alloc(sizeof *closure, &code);
+    if (!closure || ffi_prep_closure_loc(closure, &ints_cif, handle_libffi, NULL, code))
+        abort();
+    double elapsed = call_back((int (*)(int, int))code, count);
+    ffi_closure_free(closure);
+    return elapsed;
+}
+
 static gate_callback *make_callback(gate_runtime *runtime) {
     struct gate_callback_config config = {.signature = ints.function.signature, .handler = handle};
     gate_callback *callback;
@@ -277,6 +337,7 @@ static double adopted_back(long count) {
 }
 
 void bench_frames_prepare(void) {
+    prepare_libffi();
     prepare(&ints, "int (int, int)", (void (*)(void))add_pointer);
     prepare(&doubles, "double (double, double)", (void (*)(void))scale_pointer);
     prepare(&longs, "long (long, long, long, long, long, long, long, long)", (void (*)(void))sum_pointer);
@@ -290,17 +351,26 @@ const struct bench_row bench_frames[] = {
     {"call", "frame-thread", "double(double,double)", frame_doubles, .count = CALLS},
     {"call", "frame-task", "double(double,double)", task_frame_doubles, .count = CALLS},
     {"call", "direct", "8 longs", direct_longs, .count = CALLS},
+    {"call", "libffi", "8 longs", libffi_longs, .count = CALLS},
     {"call", "callgate-thread", "8 longs", gate_longs, .count = CALLS},
     {"call", "callgate-task", "8 longs", task_longs, .count = CALLS},
     {"call", "frame-thread", "8 longs", frame_longs, .count = CALLS},
     {"call", "frame-task", "8 longs", task_frame_longs, .count = CALLS},
     {"call", "direct", "struct by value", direct_points, .count = CALLS},
+    {"call", "libffi", "struct by value", libffi_points, .count = CALLS},
     {"call", "callgate-thread", "struct by value", gate_points, .count = CALLS},
     {"call", "callgate-task", "struct by value", task_points, .count = CALLS},
     {"call", "frame-thread", "struct by value", frame_points, .count = CALLS},
     {"call", "frame-task", "struct by value", task_frame_points, .count = CALLS},
     {"callback", "direct", "int(int,int)", direct_back, .count = CALLS},
+    {"callback", "libffi", "int(int,int)", libffi_back, .count = CALLS},
     {"callback", "callgate-task", "int(int,int)", task_back, .count = CALLS},
     {"callback", "callgate-adopted", "int(int,int)", adopted_back, .count = CALLS},
+    {"callback", "go", "int(int,int)", .count = SLOW_CALLS, BENCH_GO("callback")},
+    {"callback", "libffcall", "int(int,int)", .count = CALLS, BENCH_FFCALL("callback")},
+    {"callback", "luajit", "int(int,int)", .count = SLOW_CALLS, BENCH_LUAJIT("callback")},
+    {"callback", "luajit, no jit", "int(int,int)", .count = SLOW_CALLS, BENCH_LUAJIT_OFF("callback")},
+    {"callback", "ctypes", "int(int,int)", .count = SLOW_CALLS, BENCH_CTYPES("callback")},
+    {"callback", "cffi", "int(int,int)", .count = SLOW_CALLS, BENCH_CFFI("callback")},
     {0},
 };

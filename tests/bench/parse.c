@@ -1,6 +1,7 @@
 /* How long reading declarations takes, and preparing a signature.
  *
  * SPDX-License-Identifier: MIT */
+#include <ffi.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -48,6 +49,19 @@ static double signature_seen_before(long count) {
     return elapsed;
 }
 
+/* libffi has no text to read, nor anything to find again. */
+static double libffi_prepares(long count) {
+    ffi_type *types[] = {&ffi_type_pointer, &ffi_type_ulong};
+    double before = bench_now();
+    for (long i = 0; i < count; i++) {
+        ffi_cif cif;
+        if (ffi_prep_cif(&cif, FFI_DEFAULT_ABI, 2, &ffi_type_sint, types))
+            abort();
+        __asm__ volatile("" : : "m"(cif));
+    }
+    return bench_now() - before;
+}
+
 /* The build has made the text. */
 void bench_parse_prepare(void) {
     enum { MOST = 4 << 20 };
@@ -62,5 +76,9 @@ const struct bench_row bench_parse[] = {
     {"parse", "callgate", "sqlite3.h", parse_sqlite3, .count = 10, .unit = "ms"},
     {"parse", "callgate", "int(char*,size_t)", parse_signature, .count = 10000},
     {"parse", "callgate", "the same, seen before", signature_seen_before, .count = 1000 * 1000},
+    {"parse", "libffi", "the same, seen before", libffi_prepares, .count = 1000 * 1000},
+    {"parse", "luajit", "the same, seen before", .count = 10 * 1000, BENCH_LUAJIT("signature")},
+    {"parse", "ctypes", "the same, seen before", .count = 100 * 1000, BENCH_CTYPES("signature")},
+    {"parse", "cffi", "the same, seen before", .count = 100 * 1000, BENCH_CFFI("signature")},
     {0},
 };

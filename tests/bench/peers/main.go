@@ -14,6 +14,8 @@ import (
 
 var figures = map[string]func(count int) float64{
 	"call":        calls,
+	"call-double": doubleCalls,
+	"callback":    callbacks,
 	"two-to-one":  twoToOne,
 	"yield":       yields,
 	"spawn":       lives,

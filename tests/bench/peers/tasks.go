@@ -7,6 +7,10 @@ package main
 static __attribute__((noinline)) int add(int a, int b) {
     return a + b;
 }
+
+static __attribute__((noinline)) double scale(double a, double b) {
+    return a * b;
+}
 */
 import "C"
 
@@ -21,11 +25,20 @@ import (
 const batch = 32
 
 var sink C.int
+var doubleSink C.double
 
 func calls(count int) float64 {
 	before := now()
 	for i := 0; i < count; i++ {
 		sink = C.add(C.int(i), 1)
+	}
+	return float64(now() - before)
+}
+
+func doubleCalls(count int) float64 {
+	before := now()
+	for i := 0; i < count; i++ {
+		doubleSink = C.scale(C.double(i), 2)
 	}
 	return float64(now() - before)
 }
