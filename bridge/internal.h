@@ -202,6 +202,7 @@ struct gate_decls {
     struct gate__change *changes; /* of the reading, the last one first */
     struct gate__kept **kept;     /* signature.c's: those made before, by their text; NULL until there is one */
     unsigned version;             /* counts the texts that were read */
+    uint64_t secret;              /* that its names are hashed by */
 };
 
 /* What a reading may have to take back. */

@@ -13,6 +13,7 @@
 #include <wchar.h>
 
 #include "bridge/internal.h"
+#include "runtime/os/os.h"
 
 /* Memory: chunks, each filled from its beginning. */
 
@@ -78,10 +79,19 @@ void *gate__scope_scratch(struct gate__reader *r, size_t size) {
 
 /* Life */
 
+static const uint64_t prime = ((uint64_t)1 << 61) - 1;
+static uint64_t secret = 1; /* below the prime, and not 0: hash_of */
+
+__attribute__((constructor)) static void choose_secret(void) {
+    secret = gate__os_random() % (prime - 1) + 1;
+}
+
 gate_decls *gate__scope_make(void) {
     gate_decls *decls = calloc(1, sizeof *decls);
-    if (decls)
-        atomic_store(&decls->references, 1);
+    if (!decls)
+        return NULL;
+    atomic_store(&decls->references, 1);
+    decls->secret = secret;
     return decls;
 }
 
@@ -140,11 +150,32 @@ bool gate__scope_save(struct gate__reader *r, void *at, size_t size) {
 
 /* Names */
 
-static uint32_t hash_of(enum gate__space space, const char *name, size_t length) {
-    uint32_t hash = 2166136261u + space;
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (unsigned char)name[i]) * 16777619u;
-    return hash ^ hash >> 15;
+/* A name's hash is a polynomial at a secret point, modulo a prime: its coefficients are the name, seven bytes each, and in
+ * the last one how many there are, and the space. Two names of n of them meet at n points at the most, whoever chose the
+ * names. By a hash that is known to all, a header could have all its names in one bucket, and take for ever to read. */
+
+enum { AT_ONCE = 7 };
+
+/* Modulo the prime, but for some multiples of it. */
+static inline uint64_t reduced(unsigned __int128 number) {
+    return (uint64_t)(number & prime) + (uint64_t)(number >> 61);
+}
+
+static inline uint64_t add_coefficient(uint64_t hash, uint64_t coefficient, uint64_t point) {
+    return reduced((unsigned __int128)reduced(hash + coefficient) * point);
+}
+
+static uint32_t hash_of(const gate_decls *decls, enum gate__space space, const char *name, size_t length) {
+    uint64_t hash = 0, word = 0;
+    for (; length > AT_ONCE; length -= AT_ONCE, name += AT_ONCE) {
+        memcpy(&word, name, AT_ONCE);
+        hash = add_coefficient(hash, word, decls->secret);
+    }
+    word = 4 * length + space;
+    for (size_t i = length; i > 0; i--)
+        word = word << 8 | (unsigned char)name[i - 1];
+    hash = reduced(add_coefficient(hash, word << 8 * (AT_ONCE - length), decls->secret));
+    return (uint32_t)(hash >= prime ? hash - prime : hash);
 }
 
 static bool is_named(const struct gate__entry *entry, const char *name, size_t length) {
@@ -152,7 +183,7 @@ static bool is_named(const struct gate__entry *entry, const char *name, size_t l
 }
 
 struct gate__entry *gate__scope_find(const gate_decls *decls, enum gate__space space, const char *name, size_t length) {
-    uint32_t hash = hash_of(space, name, length);
+    uint32_t hash = hash_of(decls, space, name, length);
     struct gate__entry *entry = decls->bucket_count ? decls->buckets[hash & (decls->bucket_count - 1)] : NULL;
     while (entry && (entry->hash != hash || entry->space != space || !is_named(entry, name, length)))
         entry = entry->next;
@@ -197,7 +228,7 @@ struct gate__entry *gate__scope_add(struct gate__reader *r, enum gate__space spa
     entry->decl.line = name->place.line;
     entry->decl.column = name->place.column;
     entry->space = space;
-    entry->hash = hash_of(space, name->at, name->length);
+    entry->hash = hash_of(decls, space, name->at, name->length);
     entry->index = decls->count;
     decls->entries[decls->count++] = entry;
     link_entry(decls, entry);

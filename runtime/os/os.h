@@ -129,6 +129,8 @@ void gate__os_barrier(void);
 
 /* Nanoseconds on a clock that never goes back. */
 uint64_t gate__os_now(void);
+/* What nobody can know in advance, as far as the system has that. Never blocks. */
+uint64_t gate__os_random(void);
 /* Makes the calling thread's timed waits end when asked, not up to 50 us later. */
 void gate__os_precise_waits(void);
 /* The calling thread's own stack: its lowest address and its size in bytes. */

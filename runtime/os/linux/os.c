@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -260,6 +261,13 @@ uint64_t gate__os_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t gate__os_random(void) {
+    uint64_t random = 0;
+    if (gate__syscall(SYS_getrandom, (long)&random, sizeof random, GRND_NONBLOCK, 0, 0, 0) != sizeof random)
+        random = (gate__os_now() ^ (uintptr_t)&random ^ (uint64_t)getpid() << 40) * 0x9e3779b97f4a7c15u;
+    return random;
 }
 
 void gate__os_precise_waits(void) {
