@@ -138,11 +138,25 @@ static bool goes_in_pair(const gate_function *function) {
     return __builtin_expect(plan != NULL, 1) && __builtin_expect(plan->shape == GATE__SHAPE_PAIR, 1);
 }
 
+/* The class, or more if calls are watched. */
+static inline unsigned class_and_watches(const gate_function *function) {
+    return atomic_load_explicit(&gate__settings.watched, memory_order_relaxed) | function->call_class;
+}
+
+_Static_assert((int)GATE_CALL_GUARDED < (int)GATE__WATCH_FIRST, "no class looks like a watch");
+
+/* What keeps a call from being made there. */
+static __attribute__((noinline)) int refuse_in_place(const gate_function *function, void *const arguments[]) {
+    int refused = gate__check_call(function, arguments);
+    return refused ? refused : function->call_class == GATE_CALL_GUARDED ? -ENOTSUP : 0;
+}
+
 static __attribute__((noinline)) int call_in_place(const gate_function *function, void *result,
                                                    void *const arguments[]) {
-    int refused = gate__check_call(function, arguments);
-    if (function->call_class == GATE_CALL_GUARDED || refused)
-        return refused ? refused : -ENOTSUP;
+    bool may_be_refused = __builtin_expect(class_and_watches(function) >= GATE_CALL_GUARDED, 0);
+    int refused = may_be_refused ? refuse_in_place(function, arguments) : 0;
+    if (__builtin_expect(refused, 0))
+        return refused;
     if (goes_in_pair(function)) {
         uint64_t word = call_pair_in_place(function, arguments, &thread_errno);
         gate__plan_store(function->signature->plan, word, result);
@@ -250,7 +264,7 @@ static inline int cross_in_registers(gate_m *m, const gate_function *function, v
 /* Whether there is more to do than that. */
 static inline bool is_special(const gate_function *function) {
     return __builtin_expect(!function->signature->plan, 0) ||
-           __builtin_expect(function->call_class > GATE_CALL_LEAF, 0) || __builtin_expect(gate__trace_is_watched(), 0);
+           __builtin_expect(class_and_watches(function) > GATE_CALL_LEAF, 0);
 }
 
 /* The call is in progress from here to the next: it is listed, and callbacks find it. */

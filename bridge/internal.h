@@ -686,11 +686,6 @@ static inline int gate__check_result(const gate_signature *signature, const char
 
 /* trace.c */
 
-/* Whether a call is to be more than made, for whatever reason. [any] */
-static inline bool gate__trace_is_watched(void) {
-    return atomic_load_explicit(&gate__settings.watched, memory_order_relaxed);
-}
-
 /* Whether a setting for debugging asks for what follows. [any] */
 static inline bool gate__trace_is_on(void) {
     return gate__settings.calltrace | gate__settings.leaf;

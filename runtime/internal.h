@@ -1040,10 +1040,11 @@ struct gate__settings {
     _Atomic unsigned watched; /* of enum gate__watch: whether calls are more than made. One word, for all reasons */
 };
 enum gate__watch {
-    GATE__WATCH_TIMES = 1,   /* calltrace or leaf */
-    GATE__WATCH_POINTERS = 2 /* the bridge's pointer check */
+    GATE__WATCH_FIRST = 4,   /* below, the bridge has a call's class: it looks at both at once */
+    GATE__WATCH_TIMES = 4,   /* calltrace or leaf */
+    GATE__WATCH_POINTERS = 8 /* the bridge's pointer check */
 };
-extern struct gate__settings gate__settings;
+extern struct gate__settings gate__settings __attribute__((visibility("hidden")));
 /* Reads them, and the next once for the process. [any] */
 void gate__init_read_settings(void);
 void gate__init_settings(void);

@@ -1,4 +1,4 @@
-/* What a host asks for around its calls: handles, pins, and calls that it doesn't wait for.
+/* What a host asks for around its calls: handles, pins, the pointer check, and calls that it doesn't wait for.
  *
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
@@ -73,6 +73,59 @@ static double pin_looks(long count) {
     return elapsed;
 }
 
+/* A call with a pointer to a list of two, one of which the heap has and is pinned. */
+
+struct list {
+    struct list *next;
+    char *name;
+};
+
+static gate_function length_function;
+static struct list list[2];
+static char heap[4096];
+
+static int length_of(const struct list *first) {
+    int length = 0;
+    for (; first; first = first->next)
+        length++;
+    return length;
+}
+
+static double length_calls(long count) {
+    const struct list *first = list;
+    void *arguments[] = {&first};
+    double before = bench_now();
+    for (long i = 0; i < count; i++) {
+        int result;
+        if (gate_call(&length_function, &result, arguments) || result != 2)
+            abort();
+    }
+    return bench_now() - before;
+}
+
+static double checked_calls(long count, enum gate_check_level level) {
+    struct gate_check_config config = {.base = heap, .size = sizeof heap, .level = level};
+    gate_check *check;
+    if (gate_pin(heap, sizeof heap) || gate_check_begin(&config, &check, NULL))
+        abort();
+    double elapsed = bench_in_task(length_calls, count);
+    gate_check_end(check);
+    gate_unpin(heap, sizeof heap);
+    return elapsed;
+}
+
+static double unchecked(long count) {
+    return bench_in_task(length_calls, count);
+}
+
+static double checks_arguments(long count) {
+    return checked_calls(count, GATE_CHECK_ARGUMENTS);
+}
+
+static double checks_memory(long count) {
+    return checked_calls(count, GATE_CHECK_MEMORY);
+}
+
 static int add(int a, int b) {
     return a + b;
 }
@@ -101,6 +154,9 @@ void bench_host_prepare(void) {
         if (gate_handle_make(objects[i], &handles[i]))
             abort();
     }
+    list[0] = (struct list){&list[1], heap};
+    length_function = bench_function("int (const struct list { struct list *next; char *name; } *)",
+                                     (void (*)(void))length_of, "length_of");
     add_function = bench_function("int (int, int)", (void (*)(void))add, "add");
 }
 
@@ -110,6 +166,9 @@ const struct bench_row bench_host[] = {
     {"handle", "callgate", "make and delete", handle_lives, .count = LOOKS},
     {"pin", "callgate", "pin and unpin", pin_lives, .count = LOOKS},
     {"pin", "callgate", "look-up among 100000", pin_looks, .count = LOOKS},
+    {"check", "direct", "a list of two", unchecked, .count = LOOKS},
+    {"check", "level 1", "a list of two", checks_arguments, .count = LOOKS},
+    {"check", "level 2", "a list of two", checks_memory, .count = CALLS},
     {"async", "callgate", "start, wait, free", async_waits, .count = CALLS},
     {0},
 };
