@@ -5,8 +5,8 @@
 
 #include "bridge/check.h"
 #include "tests/support/bridge.h"
-#include "tests/support/death.h"
 #include "tests/support/fork.h"
+#include "tests/support/refuse.h"
 
 static char heap[1 << 16]; /* the collected one */
 static int called;
@@ -165,10 +165,13 @@ Test(check, finds_pointers_that_are_packed) {
     struct __attribute__((packed)) {
         char letter;
         char *name;
-    } packed = {'a', heap}, *pointer = &packed;
+        long more;
+    } packed = {'a', heap, 0}, *pointer = &packed;
     gate_check *check = begin(GATE_CHECK_MEMORY);
-    refuses_one("void (struct __attribute__((packed)) { char letter; char *name; })", &packed, ": .name points");
-    refuses_one("void (struct __attribute__((packed)) { char letter; char *name; } *)", &pointer, ": ->name points");
+    refuses_one("void (struct __attribute__((packed)) { char letter; char *name; long more; })", &packed,
+                ": .name points");
+    refuses_one("void (struct __attribute__((packed)) { char letter; char *name; long more; } *)", &pointer,
+                ": ->name points");
     gate_check_end(check);
 }
 
@@ -430,6 +433,24 @@ static void refuse_config(struct gate_check_config config, int code, const char 
 Test(check, of_no_heap_or_of_no_level_is_einval) {
     refuse_config((struct gate_check_config){.level = GATE_CHECK_ARGUMENTS}, -EINVAL, "a heap needs its addresses");
     refuse_config((struct gate_check_config){heap, 1, NULL, NULL, (enum gate_check_level)3}, -EINVAL, "level 3");
+}
+
+static void begin_unread(void *unused) {
+    struct gate_check_config config = {heap, sizeof heap, NULL, NULL, GATE_CHECK_MEMORY};
+    gate_check *check;
+    gate_error error = {0, ""};
+    refuse_system_call(SYS_process_vm_readv, EPERM);
+    int memory = gate_check_begin(&config, &check, &error);
+    config.level = GATE_CHECK_ARGUMENTS;
+    fprintf(stderr, "memory %d: %s; arguments %d\n", memory == -ENOTSUP, error.message,
+            gate_check_begin(&config, &check, NULL));
+    abort();
+    (void)unused;
+}
+
+Test(check, of_memory_that_the_system_does_not_read_is_enotsup) {
+    cr_assert_dies_with(begin_unread, NULL,
+                        "memory 1: the system reads no memory on request, as level 2 needs; arguments 0");
 }
 
 Test(check, has_room_for_sixteen_heaps_again_and_again) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "tests/support/decls.h"
+#include "tests/support/refuse.h"
 
 /* Names */
 
@@ -107,6 +108,18 @@ Test(scope, hashes_names_by_a_secret_of_the_process) {
     gate_decls_free(other);
 }
 
+static void draw_without_the_system(void *unused) {
+    refuse_system_call(SYS_getrandom, ENOSYS);
+    uint64_t one = gate__os_random(), other = gate__os_random();
+    fprintf(stderr, "%s\n", one && other && one != other ? "two of them" : "");
+    abort();
+    (void)unused;
+}
+
+Test(scope, has_a_secret_where_the_system_gives_none) {
+    cr_assert_dies_with(draw_without_the_system, NULL, "two of them");
+}
+
 Test(scope, finds_names_of_any_length) {
     char text[256], name[100] = "";
     gate_decls *decls = read_text("");
@@ -202,7 +215,7 @@ static const char added[] =
     "extern __typeof__(b->x[0]) typed; extern int long_name_1, long_name_2, long_name_3, long_name_4, long_name_5;\n"
     "_Static_assert(sizeof(\"text\") == 5, \"why\"); static inline int body(int a, ...) { return a; }\n"
     "struct flexible { int count; struct { _Alignas(16) char c; nameless n; } elements[]; };\n"
-    "_Complex double z(long double, _Bool, int [static 3], struct packed, union late { int i; } *);\n";
+    "_Complex double z(long double, _Bool, int [static 3], nameless, union late { int i; } *);\n";
 
 /* All that a host can see of a scope, as text that is the caller's and libc's. */
 static char *listed(const gate_decls *decls) {
@@ -303,8 +316,8 @@ static int make_type(gate_decls *decls, gate_error *error) {
 
 static int make_signature(gate_decls *decls, gate_error *error) {
     gate_signature *signature = NULL;
-    int status =
-        gate_decls_signature(decls, "struct packed (struct s, nameless, double, struct new_one *)", &signature, error);
+    int status = gate_decls_signature(decls, "nameless (struct s, struct packed *, double, struct new_one *)",
+                                      &signature, error);
     gate_signature_free(signature);
     return status;
 }
@@ -328,7 +341,7 @@ static int parse_signature(gate_decls *decls, gate_error *error) {
 static gate_signature *variadic;
 
 static int extend_signature(gate_decls *decls, gate_error *error) {
-    const gate_type *types[] = {gate_type_basic(GATE_FLOAT), gate_decls_find_tag(decls, "packed")->type};
+    const gate_type *types[] = {gate_type_basic(GATE_FLOAT), gate_decls_find(decls, "nameless")->type};
     gate_signature *signature = NULL;
     int status = gate_signature_extend(variadic, types, 2, &signature, error);
     gate_signature_free(signature);
