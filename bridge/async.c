@@ -387,7 +387,7 @@ static gate_runtime *usual_runtime(void) {
 static int check_all(const struct gate_async_call *calls, size_t count, gate_error *error) {
     int refused = 0;
     for (size_t i = 0; i < count && !refused; i++)
-        refused = gate__check_call(calls[i].function, calls[i].arguments);
+        refused = gate__check_call(calls[i].function, NULL, calls[i].arguments);
     const gate_error *last = refused ? gate_check_last() : NULL;
     return refused ? gate__fail(error, refused, "%s", last ? last->message : "a pointer into the heap") : 0;
 }

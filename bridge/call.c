@@ -146,15 +146,16 @@ static inline unsigned class_and_watches(const gate_function *function) {
 _Static_assert((int)GATE_CALL_GUARDED < (int)GATE__WATCH_FIRST, "no class looks like a watch");
 
 /* What keeps a call from being made there. */
-static __attribute__((noinline)) int refuse_in_place(const gate_function *function, void *const arguments[]) {
-    int refused = gate__check_call(function, arguments);
+static __attribute__((noinline)) int refuse_in_place(const gate_function *function, const void *result,
+                                                     void *const arguments[]) {
+    int refused = gate__check_call(function, result, arguments);
     return refused ? refused : function->call_class == GATE_CALL_GUARDED ? -ENOTSUP : 0;
 }
 
 static __attribute__((noinline)) int call_in_place(const gate_function *function, void *result,
                                                    void *const arguments[]) {
     bool may_be_refused = __builtin_expect(class_and_watches(function) >= GATE_CALL_GUARDED, 0);
-    int refused = may_be_refused ? refuse_in_place(function, arguments) : 0;
+    int refused = may_be_refused ? refuse_in_place(function, result, arguments) : 0;
     if (__builtin_expect(refused, 0))
         return refused;
     if (goes_in_pair(function)) {
@@ -306,7 +307,7 @@ int gate_call(const gate_function *function, void *result, void *const arguments
         call.call.error_number = 0; /* should it not come to the call */
         call.result = result;
         call.arguments = arguments;
-        call.call.status = gate__check_call(function, arguments);
+        call.call.status = gate__check_call(function, result, arguments);
         error_number = call.call.status ? 0 : cross(m, gate__call_run, &call.call);
     } else {
         error_number = cross_in_registers(m, function, result, arguments);

@@ -223,6 +223,10 @@ static void note(struct walk *walk, const gate_type *type, uintptr_t address, si
         walk->objects[walk->count++] = (struct object){type, address, offset, walk->at};
 }
 
+static bool may_not_pass(uintptr_t address, int level) {
+    return is_in_heap(address, level) && !gate_pin_is_pinned((const void *)address);
+}
+
 static bool look_at(struct walk *walk, const gate_type *type, size_t offset, const struct step *steps) {
     uintptr_t address = 0;
     if (walk->left-- == 0)
@@ -230,7 +234,7 @@ static bool look_at(struct walk *walk, const gate_type *type, size_t offset, con
     if (!load(walk, offset, &address) || !address)
         return false;
     int level = walk->at == 0 ? GATE_CHECK_ARGUMENTS : GATE_CHECK_MEMORY;
-    if (is_in_heap(address, level) && !gate_pin_is_pinned((const void *)address)) {
+    if (may_not_pass(address, level)) {
         walk->found = address;
         walk->goal = offset;
         return true;
@@ -315,7 +319,8 @@ struct request {
     const char *name;
     void *const *arguments;
     const gate_frame *frame;
-    const void *result;
+    const void *room;   /* that C is to store the result in itself, or NULL */
+    const void *result; /* or NULL: of a call */
     gate_error refusal; /* code 0 if all may be passed */
 };
 
@@ -343,6 +348,14 @@ static void refuse(struct request *request, struct walk *walk, const char *what,
                what, name, printed, walk->path.length ? ": " : "", walk->path.text, (const void *)walk->found);
 }
 
+static void check_room(struct request *request) {
+    uintptr_t room = (uintptr_t)request->room;
+    if (room && may_not_pass(room, GATE_CHECK_ARGUMENTS))
+        gate__fail(&request->refusal, -EPERM,
+                   "the room for the result of '%.40s' is in the heap at %p, and is not pinned",
+                   request->name ? request->name : "a function", request->room);
+}
+
 static void check_arguments(struct request *request, struct walk *walk, int level) {
     const gate_signature *signature = request->signature;
     char what[32], room[GATE__PARTS_MOST * 16];
@@ -365,10 +378,12 @@ static void run(void *data) {
     struct walk walk;
     memset(walk.window, 0, sizeof walk.window); /* MemorySanitizer doesn't see the system write there */
     walk.path = (struct path){"", 0, false};
-    if (!request->result)
+    if (!request->result) {
+        check_room(request);
         check_arguments(request, &walk, level);
-    else if (walk_from(&walk, request->signature->result, request->result, level))
+    } else if (walk_from(&walk, request->signature->result, request->result, level)) {
         refuse(request, &walk, "the result", request->signature->result);
+    }
 }
 
 /* Refusals */
@@ -392,14 +407,16 @@ static int check(struct request *request) {
     return request->refusal.code;
 }
 
-int gate__check_arguments(const gate_function *function, void *const arguments[]) {
+int gate__check_arguments(const gate_function *function, const void *result, void *const arguments[]) {
     struct request request = {.signature = function->signature, .name = function->name, .arguments = arguments};
+    request.room = function->signature->needs_room ? result : NULL;
     return check(&request);
 }
 
 int gate__check_cells(const gate_frame *frame) {
     const gate_function *function = frame->function;
     struct request request = {.signature = function->signature, .name = function->name, .frame = frame};
+    request.room = function->signature->needs_room ? frame->result : NULL;
     return check(&request);
 }
 

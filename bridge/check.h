@@ -4,7 +4,7 @@
  * that C gets no pointer into the heap, and no memory with one in it, unless what it points to is pinned (handle.h) for
  * as long as C has it. A host that says which addresses are its heap has that checked, at a level of its choosing:
  *
- *   gate_call, gate_call_frame     before the call: the arguments
+ *   gate_call, gate_call_frame     before the call: the arguments, and the room for a result that C stores itself
  *   gate_call_async                at once, and again when the call begins
  *   callbacks                      when a handler has returned 0: its result
  *
@@ -25,7 +25,7 @@
  * nearest objects are looked into, and 4096 pointers looked at, by value in types that nest up to 64 levels; beyond that
  * nothing is found.
  *
- * Calls without pointers in their arguments are never checked. Frames and callbacks are, if they were made while the check
+ * Calls without pointers in their arguments, or to room for a result, are never checked. Frames and callbacks are, if they were made while the check
  * was on. Without it, and at level 0, calls from tasks take no longer for it. GATE_DEBUG=pointercheck=n sets the level of
  * all heaps.
  *

@@ -37,7 +37,7 @@ struct gate_signature {
     bool unspecified;               /* "()": any parameters may be meant */
     bool needs_room;                /* C stores the result itself */
     bool is_kept;                   /* the scope's own: handles of it are references to the scope */
-    bool passes_pointers;           /* in an argument, as far as its type tells */
+    bool passes_pointers;           /* in an argument, as far as its type tells, or to room for the result */
     size_t fixed;                   /* the parameters before "...", where others have been added: signature.c */
     void *prepared;                 /* ffi.c's; NULL in the signature of a type, and where libffi has no way to call */
     struct gate__plan *plan;        /* plan.c's; NULL where libffi makes the calls */
@@ -667,13 +667,13 @@ static inline bool gate__check_is_on(void) {
 }
 /* -EPERM, and gate_check_last, for what must not be passed to C: an argument of a call, of one by frame, what a callback's
  * handler returns. The next three are for when the check is on. [any] */
-int gate__check_arguments(const gate_function *function, void *const arguments[]);
+int gate__check_arguments(const gate_function *function, const void *result, void *const arguments[]);
 int gate__check_cells(const gate_frame *frame);
 int gate__check_returned(const gate_signature *signature, const char *name, const void *result);
 
-static inline int gate__check_call(const gate_function *function, void *const arguments[]) {
+static inline int gate__check_call(const gate_function *function, const void *result, void *const arguments[]) {
     bool may = __builtin_expect(gate__check_is_on(), 0) && function->signature->passes_pointers;
-    return may ? gate__check_arguments(function, arguments) : 0;
+    return may ? gate__check_arguments(function, result, arguments) : 0;
 }
 static inline int gate__check_frame(const gate_frame *frame) {
     bool may = __builtin_expect(gate__check_is_on(), 0) && frame->function->signature->passes_pointers;

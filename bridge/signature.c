@@ -74,11 +74,11 @@ static int prepare(gate_signature *signature, gate_error *error) {
         failed = gate__plan_make(signature, error);
     if (!failed && !signature->prepared && !signature->plan)
         failed = gate__fail(error, -ENOTSUP, "a signature of such types can't be called");
-    signature->passes_pointers = false;
-    for (size_t i = 0; i < signature->count; i++)
-        signature->passes_pointers |= gate__type_has_pointers(signature->parameters[i]);
     signature->needs_room =
         signature->result->size > GATE__FFI_ROOM || (signature->plan && signature->plan->result.in == GATE__IN_MEMORY);
+    signature->passes_pointers = signature->needs_room;
+    for (size_t i = 0; i < signature->count; i++)
+        signature->passes_pointers |= gate__type_has_pointers(signature->parameters[i]);
     return failed;
 }
 

@@ -527,6 +527,41 @@ Test(check, is_made_in_tasks_for_each_class) {
     stop(runtime);
 }
 
+static struct names make_names(void) {
+    return (struct names){1, {NULL, NULL, NULL, NULL}};
+}
+
+Test(check, is_made_of_room_that_c_stores_a_result_in) {
+    gate_function function =
+        make_function("struct names { long count; char *names[4]; } (void)", address_of(make_names), "make_names");
+    struct names outside = {0, {NULL}}, *inside = (struct names *)(void *)heap;
+    size_t size = gate_frame_size(function.signature);
+    gate_frame *frame = size ? aligned_alloc(16, (size + 15) / 16 * 16) : NULL;
+    gate_check *check = begin(GATE_CHECK_ARGUMENTS);
+    inside->count = 0;
+    cr_assert_eq(gate_call(&function, inside, NULL), -EPERM);
+    cr_assert_eq(inside->count, 0);
+    const char *message = gate_check_last()->message;
+    cr_assert_not_null(strstr(message, "the room for the result of 'make_names' is in the heap at "), "%s", message);
+    cr_assert_eq(gate_call(&function, NULL, NULL), 0);
+    cr_assert_eq(gate_call(&function, &outside, NULL), 0);
+    cr_assert_eq(outside.count, 1);
+    if (frame) {
+        cr_assert_eq(gate_frame_init(frame, &function), 0);
+        frame->result = inside;
+        cr_assert_eq(gate_call_frame(frame), -EPERM);
+        frame->result = &outside;
+        cr_assert_eq(gate_call_frame(frame), 0);
+    }
+    cr_assert_eq(gate_pin(inside, sizeof *inside), 0);
+    cr_assert_eq(gate_call(&function, inside, NULL), 0);
+    cr_assert_eq(inside->count, 1);
+    gate_unpin(inside, sizeof *inside);
+    gate_check_end(check);
+    free(frame);
+    free_function(function);
+}
+
 Test(check, is_made_of_calls_that_only_libffi_can_make) {
     char text[2048] = "void (char *";
     void *arguments[100];
