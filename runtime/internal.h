@@ -1044,7 +1044,9 @@ enum gate__watch {
     GATE__WATCH_TIMES = 4,   /* calltrace or leaf */
     GATE__WATCH_POINTERS = 8 /* the bridge's pointer check */
 };
-extern struct gate__settings gate__settings __attribute__((visibility("hidden")));
+#pragma GCC visibility push(hidden) /* or each look would ask the loader where they are */
+extern struct gate__settings gate__settings;
+#pragma GCC visibility pop
 /* Reads them, and the next once for the process. [any] */
 void gate__init_read_settings(void);
 void gate__init_settings(void);
