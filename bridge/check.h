@@ -25,9 +25,9 @@
  * nearest objects are looked into, and 4096 pointers looked at, by value in types that nest up to 64 levels; beyond that
  * nothing is found.
  *
- * Calls without pointers in their arguments, or to room for a result, are never checked. Frames and callbacks are, if they were made while the check
- * was on. Without it, and at level 0, calls from tasks take no longer for it. GATE_DEBUG=pointercheck=n sets the level of
- * all heaps.
+ * Calls without pointers in their arguments, or to room for a result, are never checked. Frames and callbacks are, if they
+ * were made while the check was on; a callback's refusal is not. Without the check, and at level 0, calls from tasks take no
+ * longer for it. GATE_DEBUG=pointercheck=n sets the level of all heaps.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_BRIDGE_CHECK_H

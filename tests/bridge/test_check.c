@@ -72,7 +72,7 @@ Test(check, refuses_a_heap_pointer_that_is_not_pinned) {
 }
 
 Test(check, lets_null_and_all_other_memory_pass) {
-    char other, *pointers[] = {NULL, &other, heap - 1, heap + sizeof heap};
+    char other, *pointers[] = {NULL, &other, (char *)((uintptr_t)heap - 1), heap + sizeof heap};
     gate_check *check = begin(GATE_CHECK_MEMORY);
     for (int i = 0; i < 4; i++)
         passes_one("void (char *)", &pointers[i]);
