@@ -223,8 +223,6 @@ void gate__foreign_leave_slow(gate_m *m) {
 
 /* Threads outside */
 
-enum { VISITS_MOST = 1 << 16 };
-
 bool gate__foreign_lingers(const gate_m *m) {
     return gate__m_is_outside(m) && atomic_load(&m->status) == GATE__M_IN_CALL;
 }
@@ -233,7 +231,7 @@ bool gate__foreign_lingers(const gate_m *m) {
 static void discourage(gate_m *m) {
     uint32_t at = atomic_load_explicit(&m->lingers_at, memory_order_relaxed);
     atomic_store_explicit(&m->visits, 0, memory_order_relaxed);
-    atomic_store_explicit(&m->lingers_at, at < VISITS_MOST ? 2 * at : VISITS_MOST, memory_order_relaxed);
+    atomic_store_explicit(&m->lingers_at, at < GATE__VISITS_MOST ? 2 * at : GATE__VISITS_MOST, memory_order_relaxed);
 }
 
 struct gate__slot *gate__foreign_reclaim(gate_runtime *runtime) {

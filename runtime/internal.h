@@ -841,9 +841,6 @@ static inline struct gate__returned gate__foreign_call_pair(gate_m *m, void (*fu
     return (keeps_slot ? gate__arch_keep_pair : gate__arch_cross_pair)(a, b, m, function);
 }
 
-/* After so many visits a thread outside begins to linger. */
-enum { GATE__VISITS_FEWEST = 2 };
-
 /* A thread outside, which does not linger, starts interpreter code. -ECANCELED when the runtime has stopped, -EBUSY when no slot has become free by
  * deadline. [task, no slot] */
 int gate__foreign_come_in(gate_m *m, uint64_t deadline);

@@ -31,6 +31,9 @@ enum {
 
     /* foreign.c: for how many calls of others it is remembered that one has lasted */
     GATE__OTHER_CALLS = GATE__TUNED(16, 1),
+    /* after how many visits a thread outside begins to linger: at first, and after its slot was taken many times */
+    GATE__VISITS_FEWEST = GATE__TUNED(2, 1),
+    GATE__VISITS_MOST = GATE__TUNED(1 << 16, 64),
 
     /* monitor.c, nanoseconds: its periods, and how long a task may hold its slot */
     GATE__FIRST_LOOK = GATE__TUNED(20 * 1000, 1000),
