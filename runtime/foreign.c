@@ -145,7 +145,7 @@ void *gate__foreign_floor(void *base) {
 struct gate__returned gate__foreign_run_registers(const struct gate__frame *frame, int first_errno) {
     static gate__caller *const callers[GATE__SHAPES] = {
         NULL,
-        gate__arch_call,
+        gate__arch_call_words,
         gate__arch_call,
         gate__arch_call_vector,
         gate__arch_call_registers,

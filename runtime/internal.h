@@ -334,9 +334,10 @@ struct gate_task {
     _Atomic(gate_task *) end; /* task.c's: who waits for its end, that nobody will, or that it has come */
     _Atomic uint64_t number;
     _Atomic uint64_t name[4];   /* up to 31 characters; written once, perhaps while somebody lists tasks */
-    void (*first)(gate_task *); /* switch.c's, as the next two */
+    void (*first)(gate_task *); /* switch.c's, as the next three */
     void *tsan_fiber;
     void *asan_fake_stack;
+    unsigned named_stack; /* Valgrind's name of its stack */
 };
 
 _Static_assert(offsetof(gate_task, sp) == GATE__TASK_SP, "layout.h");
@@ -457,8 +458,9 @@ struct gate_m {
     struct gate__signal_stack signal_stack, outer_signal_stack;
     struct gate__guard *guard;        /* guard.c's: the guarded call that C is in, with no callback below it */
     struct gate__interrupt interrupt; /* interrupt.c's */
-    void *tsan_fiber;                 /* switch.c's, as the next */
+    void *tsan_fiber;                 /* switch.c's, as the next two */
     void *asan_fake_stack;
+    unsigned named_stack;
 };
 
 _Static_assert(offsetof(gate_m, system_sp) == GATE__M_SYSTEM_SP, "layout.h");
@@ -525,7 +527,8 @@ struct gate__notices {
     void (*switch_fibre)(void *fibre, unsigned flags);
     void (*acquire)(void *address);
     void (*release)(void *address);
-    bool anybody; /* there is a sanitizer that wants to hear of switches */
+    bool anybody;      /* there is a sanitizer that wants to hear of switches */
+    bool names_stacks; /* Valgrind wants to hear of stacks */
 };
 extern struct gate__notices gate__switch_notices;
 
@@ -568,6 +571,7 @@ void gate__switch_prepare(gate_task *task, void (*fn)(gate_task *));
 /* Tells the sanitizers of a thread that will run tasks, of stacks that will run no more, and of frames on this
  * stack that were dropped. */
 void gate__switch_enter_thread(gate_m *m);
+void gate__switch_leave_thread(gate_m *m);
 void gate__switch_forget(gate_task *task);
 void gate__switch_drop(uintptr_t lowest, uintptr_t end);
 

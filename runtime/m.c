@@ -163,6 +163,7 @@ void gate__m_leave_thread(gate_m *m) {
         link = &(*link)->thread_next;
     *link = m->thread_next;
     note_end();
+    gate__switch_leave_thread(m);
     gate__trap_leave_thread(m);
     for (gate_m *other = of_thread; other; other = other->thread_next)
         gate__trap_enter_thread(other); /* handlers may have had the stack of m */

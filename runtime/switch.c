@@ -6,11 +6,24 @@
  * and atomics, too: in a library that is not instrumented it sees locks and semaphores only.
  *
  * The notices are weak symbols: a library built without sanitizers announces its switches as soon as
- * the program it is linked into brings one.
+ * the program it is linked into brings one. Valgrind has to know what is a stack, or it takes a switch to one nearby for
+ * a large frame; it is told by instructions that do nothing elsewhere.
  *
  * SPDX-License-Identifier: MIT */
 #include "runtime/arch/arch.h"
 #include "runtime/internal.h"
+
+#if defined(__has_include)
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
+#endif
+#endif
+#ifndef RUNNING_ON_VALGRIND
+#define RUNNING_ON_VALGRIND 0
+#define VALGRIND_STACK_REGISTER(start, end) 0
+#define VALGRIND_STACK_DEREGISTER(id) ((void)(id))
+#define VALGRIND_MAKE_MEM_UNDEFINED(base, size) ((void)(base))
+#endif
 
 #define WEAK __attribute__((weak, visibility("default")))
 
@@ -49,6 +62,7 @@ void gate__switch_init(void) {
         .acquire = __tsan_acquire,
         .release = __tsan_release,
         .anybody = __sanitizer_start_switch_fiber || __tsan_switch_to_fiber,
+        .names_stacks = RUNNING_ON_VALGRIND,
     };
 }
 
@@ -67,6 +81,14 @@ static inline void arrive_on_stack(void *fake_stack) {
 static inline void switch_fibre(void *fibre) {
     if (tell.switch_fibre)
         tell.switch_fibre(fibre, 0);
+}
+
+/* A crossing to sp is about to call. It doesn't say so between the two, and Valgrind sees the new stack pointer only when
+ * the return address is stored below it. */
+static inline void expect_call(void *sp) {
+    enum { ROOM = 64 };
+    if (__builtin_expect(tell.names_stacks, 0))
+        VALGRIND_MAKE_MEM_UNDEFINED((char *)sp - ROOM, ROOM);
 }
 
 /* Whether this very code runs on task's own stack, and not on the system stack below it. */
@@ -103,6 +125,7 @@ GATE__HOT_CODE void gate__switch_call(gate_m *m, void (*fn)(void *), void *arg) 
             refuse_handler();
         fn(arg);
     } else if (!tell.start_switch) {
+        expect_call(m->system_sp);
         gate__arch_cross(m, fn, arg);
     } else {
         gate_task *task = m->task;
@@ -126,6 +149,7 @@ void gate__switch_call_back(gate_m *m, void (*fn)(void *), void *arg) {
     if (!task->stack.base || on_stack_of(task)) {
         fn(arg);
     } else if (!tell.start_switch) {
+        expect_call(task->sp);
         gate__arch_cross_back(m, fn, arg);
     } else {
         struct announced a = {m, fn, arg};
@@ -182,6 +206,8 @@ static void begin(void *data) {
 void gate__switch_prepare(gate_task *task, void (*fn)(gate_task *)) {
     if (tell.create_fibre)
         task->tsan_fiber = tell.create_fibre(0);
+    if (tell.names_stacks)
+        task->named_stack = VALGRIND_STACK_REGISTER(task->stack.base, task->stack.base + task->stack.size);
     task->first = fn;
     task->sp = gate__arch_prepare(task, begin, task);
 }
@@ -189,6 +215,13 @@ void gate__switch_prepare(gate_task *task, void (*fn)(gate_task *)) {
 void gate__switch_enter_thread(gate_m *m) {
     if (tell.current_fibre)
         m->tsan_fiber = tell.current_fibre();
+    if (tell.names_stacks)
+        m->named_stack = VALGRIND_STACK_REGISTER(m->stack_bottom, (char *)m->stack_bottom + m->stack_size);
+}
+
+void gate__switch_leave_thread(gate_m *m) {
+    if (tell.names_stacks)
+        VALGRIND_STACK_DEREGISTER(m->named_stack);
 }
 
 void gate__switch_forget(gate_task *task) {
@@ -196,6 +229,8 @@ void gate__switch_forget(gate_task *task) {
         tell.destroy_fibre(task->tsan_fiber);
     if (tell.unpoison)
         tell.unpoison(task->stack.base, task->stack.size);
+    if (tell.names_stacks)
+        VALGRIND_STACK_DEREGISTER(task->named_stack);
 }
 
 void gate__switch_drop(uintptr_t lowest, uintptr_t end) {

@@ -75,7 +75,7 @@ gate__crossing gate__arch_keep_words, gate__arch_keep_all, gate__arch_keep_vecto
     gate__arch_keep_x87, gate__arch_keep_x87_pair;
 
 typedef uint64_t gate__caller(uint64_t cells[], size_t stack_count, void (*function)(void));
-gate__caller gate__arch_call, gate__arch_call_vector, gate__arch_call_registers, gate__arch_call_x87,
-    gate__arch_call_x87_pair;
+gate__caller gate__arch_call_words, gate__arch_call, gate__arch_call_vector, gate__arch_call_registers,
+    gate__arch_call_x87, gate__arch_call_x87_pair;
 
 #endif

@@ -492,6 +492,7 @@ static void check_everywhere(struct batch *batch) {
 Test(abi, random_signatures_are_called_and_called_back_as_compilers_do) {
     unsigned count = count_trials(BATCH);
     seed_random("signatures");
+    gate__switch_init();
     for (unsigned done = 0; done < count && !mismatches; done += BATCH) {
         struct batch batch = make_batch(count - done < BATCH ? count - done : BATCH);
         check_everywhere(&batch);

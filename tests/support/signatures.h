@@ -325,6 +325,14 @@ static void draw_members(const gate_type *type, size_t offset, struct value *val
     }
 }
 
+/* Valgrind has doubles in the x87's registers. */
+static void draw_x87(struct value *value, size_t offset) {
+    long double number = draw(1000) + draw(1000) / 1024.0L;
+    draw_bits(value, 8 * offset, 80);
+    if (gate__switch_notices.names_stacks)
+        memcpy(value->bytes + offset, &number, 10);
+}
+
 static bool is_x87(const gate_type *type) {
     return type->kind == GATE_LDOUBLE || type->kind == GATE_LDOUBLE_COMPLEX;
 }
@@ -337,7 +345,7 @@ static void draw_value(const gate_type *type, size_t offset, struct value *value
             draw_value(type->target, offset + i * type->target->size, value);
     } else if (is_x87(type)) {
         for (size_t i = 0; i < type->size; i += 16)
-            draw_bits(value, 8 * (offset + i), 80);
+            draw_x87(value, offset + i);
     } else {
         draw_bits(value, 8 * offset, 8 * type->size);
         for (unsigned bit = 1; type->kind == GATE_BOOL && bit < 8; bit++)

@@ -230,7 +230,7 @@ GATE__END(\name)
     crossings cross, enter
     crossings keep, stay
 
-/* uint64_t gate__arch_call(uint64_t cells[], size_t stack_count, void (*function)(void)), and call_vector,
+/* uint64_t gate__arch_call(uint64_t cells[], size_t stack_count, void (*function)(void)), and call_words, call_vector,
  * call_registers, call_x87, call_x87_pair
  *
  * Make a call in registers on this stack; the result as above.
@@ -259,6 +259,7 @@ GATE__ROUTINE(\name)
 GATE__END(\name)
     .endm
 
+    caller gate__arch_call_words, words, word
     caller gate__arch_call, halves, word
     caller gate__arch_call_vector, halves, vector
     caller gate__arch_call_registers, all, registers

@@ -59,10 +59,15 @@ int gate__os_msync(void *address, size_t length, int flags) {
  * its parent's. */
 int gate__os_madvise_all(const struct gate__os_range *ranges, size_t count, int advice) {
     _Static_assert(sizeof(struct gate__os_range) == sizeof(struct iovec), "they are the same to the kernel");
+    static _Atomic bool is_absent;
     size_t total = 0;
+    if (atomic_load_explicit(&is_absent, memory_order_relaxed))
+        return -ENOSYS;
     for (size_t i = 0; i < count; i++)
         total += ranges[i].length;
     long self = gate__syscall(SYS_pidfd_open, getpid(), 0, 0, 0, 0, 0);
+    if (self == -ENOSYS)
+        atomic_store_explicit(&is_absent, true, memory_order_relaxed);
     if (self < 0)
         return -ENOSYS;
     long advised = gate__syscall(SYS_process_madvise, self, (long)ranges, (long)count, advice, 0, 0);
