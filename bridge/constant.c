@@ -67,6 +67,53 @@ static struct gate__value parenthesized(struct gate__reader *r) {
     return value;
 }
 
+/* What a generic selection selects by: its operand's type as a value (C11 6.5.1.1; defect report 481). */
+static const gate_type *selector(struct gate__reader *r) {
+    r->unevaluated++;
+    struct gate__value value = conditional(r);
+    r->unevaluated--;
+    value = r->failed ? nothing() : gate__value_decayed(r, value);
+    return r->failed ? NULL : gate__type_unqualified(r, value.type);
+}
+
+/* The type of an association, or NULL, which is the default. */
+static const gate_type *associated(struct gate__reader *r) {
+    const struct gate__token *token = &r->lexer.token;
+    const gate_type *type = NULL;
+    if (gate__lex_sees_name(r) && token->length == 7 && memcmp(token->at, "default", 7) == 0)
+        gate__lex_advance(r);
+    else
+        type = gate__decl_type_name(r);
+    gate__lex_require(r, ':');
+    return type;
+}
+
+/* _Generic, whose word has been read. */
+static struct gate__value selection(struct gate__reader *r, const struct gate__token *token) {
+    struct gate__value chosen = nothing();
+    bool is_chosen = false, has_default = false;
+    gate__lex_require(r, '(');
+    const gate_type *type = selector(r);
+    while (!r->failed && gate__lex_accept(r, ',')) {
+        struct gate__token place = r->lexer.token;
+        const gate_type *other = associated(r);
+        bool fits = other && !r->failed && gate__type_compatible(type, other);
+        if (fits ? is_chosen : !other && has_default)
+            gate__lex_fail(r, &place, -EINVAL, "and another association is for the same type");
+        bool counts = fits || (!other && !is_chosen);
+        r->unevaluated += !counts;
+        struct gate__value value = conditional(r);
+        r->unevaluated -= !counts;
+        chosen = counts ? value : chosen;
+        is_chosen |= fits;
+        has_default |= !other;
+    }
+    gate__lex_require(r, ')');
+    if (!r->failed && !is_chosen && !has_default)
+        gate__lex_fail(r, token, -EINVAL, "but no association is for the type of its operand");
+    return r->failed ? nothing() : chosen;
+}
+
 static struct gate__value primary(struct gate__reader *r) {
     struct gate__token token = r->lexer.token;
     struct gate__value value;
@@ -84,6 +131,8 @@ static struct gate__value primary(struct gate__reader *r) {
             return named(r);
         if (token.word == '(')
             return parenthesized(r);
+        if (gate__lex_accept(r, GATE__GENERIC))
+            return selection(r, &token);
         if (token.word == GATE__UNSUPPORTED)
             gate__lex_fail(r, &token, -ENOTSUP, "which is not supported");
         gate__lex_expected(r, "an expression");

@@ -108,6 +108,7 @@ enum gate__word {
     GATE__ALIGNOF,
     GATE__SIZEOF,
     GATE__OFFSETOF,
+    GATE__GENERIC,
     GATE__UNSUPPORTED /* what compilers have, and this has not */
 };
 
@@ -255,6 +256,8 @@ const gate_type *gate__type_array(struct gate__reader *r, const gate_type *eleme
 const gate_type *gate__type_vector(struct gate__reader *r, const gate_type *element, size_t size);
 const gate_type *gate__type_function(struct gate__reader *r, gate_signature *signature);
 const gate_type *gate__type_record(struct gate__reader *r, enum gate_kind kind, const char *tag);
+/* The type without qualifiers. [any] */
+const gate_type *gate__type_unqualified(struct gate__reader *r, const gate_type *type);
 /* The type with more qualifiers, or with an alignment of its own. [any] */
 const gate_type *gate__type_qualified(struct gate__reader *r, const gate_type *type, unsigned qualifiers);
 const gate_type *gate__type_aligned(struct gate__reader *r, const gate_type *type, size_t alignment);
@@ -302,6 +305,8 @@ struct gate__value gate__value_character(struct gate__reader *r, const struct ga
  * the bytes of a narrow string. */
 void gate__value_string(struct gate__reader *r, const struct gate__token *token, enum gate_kind *kind, size_t *length,
                         char *buffer);
+/* What it is where a value is wanted: of an array or a function, a pointer. */
+struct gate__value gate__value_decayed(struct gate__reader *r, struct gate__value value);
 struct gate__value gate__value_convert(struct gate__reader *r, struct gate__value value, const gate_type *type,
                                        const struct gate__token *token);
 struct gate__value gate__value_unary(struct gate__reader *r, int word, struct gate__value value,

@@ -98,7 +98,7 @@ static const struct keyword {
     {"_Float32x", GATE__FLOAT64},
     {"_Float64", GATE__FLOAT64},
     {"_Float64x", GATE__FLOAT64X},
-    {"_Generic", GATE__UNSUPPORTED},
+    {"_Generic", GATE__GENERIC},
     {"_Imaginary", GATE__UNSUPPORTED},
     {"_Noreturn", GATE__NORETURN},
     {"_Static_assert", GATE__STATIC_ASSERT},

@@ -235,6 +235,10 @@ static const gate_type *with_qualifiers(struct gate__reader *r, const gate_type 
     return make(r, other);
 }
 
+const gate_type *gate__type_unqualified(struct gate__reader *r, const gate_type *type) {
+    return with_qualifiers(r, type, 0);
+}
+
 const gate_type *gate__type_qualified(struct gate__reader *r, const gate_type *type, unsigned qualifiers) {
     if (!type || type->kind == GATE_FUNCTION || !(qualifiers & ~type->qualifiers))
         return type;

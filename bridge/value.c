@@ -532,7 +532,7 @@ static struct gate__value pointer_binary(struct gate__reader *r, int word, struc
 }
 
 /* An object or function as its value: an array's is its address. */
-static struct gate__value decayed(struct gate__reader *r, struct gate__value value) {
+struct gate__value gate__value_decayed(struct gate__reader *r, struct gate__value value) {
     const gate_type *type = value.type;
     bool is_array = type->kind == GATE_ARRAY;
     if (is_array || type->kind == GATE_FUNCTION) {
@@ -544,8 +544,8 @@ static struct gate__value decayed(struct gate__reader *r, struct gate__value val
 
 struct gate__value gate__value_binary(struct gate__reader *r, int word, struct gate__value left,
                                       struct gate__value right, const struct gate__token *token) {
-    left = decayed(r, left);
-    right = decayed(r, right);
+    left = gate__value_decayed(r, left);
+    right = gate__value_decayed(r, right);
     if (r->failed)
         return left;
     if (!is_scalar(left.type) || !is_scalar(right.type)) {
@@ -570,7 +570,7 @@ struct gate__value gate__value_binary(struct gate__reader *r, int word, struct g
 
 struct gate__value gate__value_unary(struct gate__reader *r, int word, struct gate__value value,
                                      const struct gate__token *token) {
-    value = decayed(r, value);
+    value = gate__value_decayed(r, value);
     if (r->failed)
         return value;
     bool takes = word == '!'   ? is_scalar(value.type)

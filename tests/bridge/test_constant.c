@@ -88,6 +88,16 @@ Test(constant, operators_bind_and_convert_as_in_c) {
           "1l << 40", "((unsigned char)-1 << 8) + 1", "(__int128)1 << 60 >> 3", "3 > 2 > 1", "1 && 0 || 1");
 }
 
+Test(constant, generic_selections_go_by_the_type_of_their_operands_value) {
+    CHECK("_Generic(1, int: 2, default: 3)", "_Generic(1l, int: 2, default: 3u)", "_Generic('a', char: 1, int: 2l)",
+          "_Generic((char)1, int: 1, char: 2)", "_Generic((const int)1, const int: 1, int: 2)",
+          "_Generic(\"abc\", char *: 4, const char *: 5)", "_Generic(1.0f, double: 1, float: 2)",
+          "_Generic(1 / 0, int: 5, default: 1 / 1)", "_Generic(0, default: 1, int: 2) + 1",
+          "_Generic(0u, int: 1 / 0, unsigned: 7)", "sizeof _Generic(0, int: (short)1)",
+          "_Generic((int *)0, void *: 1, int *: 2)", "_Generic(0, int: _Generic(0l, long: 3, int: 4), long: 5)",
+          "_Generic((int (*)(int))0, int (*)(int): 6, default: 7)", "_Generic(*(int (*)[3])0, int *: 8, default: 9)");
+}
+
 Test(constant, floating_numbers_convert_to_integers) {
     CHECK("(int)1.5", "(int)-1.5f", "(int)(2.5 * 4)", "(long)1e10", "(int)0x1.8p3", "(int)(0.1f * 10 == 1.0)",
           "(int)(0.1 + 0.2 == 0.3)", "(unsigned)3.9L", "(int)(float)16777217", "(_Bool)0.5", "1.0 < 2.0", "!0.5");
@@ -177,6 +187,16 @@ Test(constant, what_c_does_not_define_is_an_error_that_says_so) {
 
 Test(constant, what_is_not_evaluated_may_be_undefined) {
     CHECK("0 && 1 / 0", "1 || 1 / 0", "1 ? 2 : 1 / 0", "0 ? 1 << 99 : 2", "sizeof(1 / 0)");
+}
+
+Test(constant, a_generic_selection_without_a_choice_or_with_two_is_an_error) {
+    refuse("_Generic(1, long: 2)", "column 12: found '_Generic', but no association is for the type of its operand");
+    refuse("_Generic(1, int: 2, long: 3, int: 4)", "another association is for the same type");
+    refuse("_Generic(1, default: 2, default: 3)", "another association is for the same type");
+    refuse("_Generic(1)", "no association");
+    refuse("_Generic(1, int 2)", "expected ':'");
+    refuse("_Generic(1, 2: 2)", "expected a type");
+    refuse("_Generic(int, int: 2)", "expected an expression");
 }
 
 Test(constant, what_is_no_constant_is_an_error_at_its_place) {

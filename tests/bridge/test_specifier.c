@@ -150,6 +150,5 @@ Test(specifier, what_compilers_have_and_this_has_not_is_enotsup) {
     refuse_text("_Decimal64 x;", -ENOTSUP, "column 1: found '_Decimal64', which is not supported");
     refuse_text("_BitInt(7) x;", -ENOTSUP, "not supported");
     refuse_text("__auto_type x = 1;", -ENOTSUP, "not supported");
-    refuse_text("int x[_Generic(1, int: 2)];", -ENOTSUP, "not supported");
     refuse_text("int x[({ 1; })];", -ENOTSUP, "statements in expressions");
 }
