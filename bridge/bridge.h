@@ -68,13 +68,11 @@ typedef struct gate_frame gate_frame;
 struct gate_frame {
     const gate_function *function; /* these are gate_frame_init's, but for error_number */
     void *outer;
-    int status;
     int error_number; /* errno that the function starts with, and then what it leaves there */
+    int status;
     int (*enter)(gate_frame *frame);
     void (*address)(void);
-    const char *name;
-    void *result; /* room for a result that has no place: the host's */
-    void *reserved;
+    void *result;      /* room for a result that has no place: the host's */
     uint64_t cells[2]; /* as many as gate_frame_size says */
 };
 
@@ -87,8 +85,8 @@ struct gate_place {
 
 #define GATE_RESULT SIZE_MAX
 
-/* How large a frame for calls of that signature is, in bytes; it lies at an address that 16 divides. 0 if there are
- * none: more arguments than a frame takes, or MemorySanitizer, which is not to miss what they hold; then there is gate_call.
+/* How large a frame for calls of that signature is, in bytes; it lies at an address that 16 divides, and best at one
+ * that 64 divides. 0 if there are none: more arguments than a frame takes, or MemorySanitizer, which is not to miss what they hold; then there is gate_call.
  * Never blocks. Any thread. */
 size_t gate_frame_size(const gate_signature *signature);
 

@@ -173,13 +173,18 @@ static int call_frame_in_place(gate_frame *frame) {
     if (frame->function->call_class == GATE_CALL_GUARDED)
         return -ENOTSUP;
     run_frame(frame);
-    gate__m_note_errno();
     return 0;
 }
 
-static inline void list_call(gate_task *task, struct gate__call *call, const char *name) {
+static inline void list_call(gate_task *task, struct gate__call *call) {
     atomic_store_explicit(&task->call, call, memory_order_relaxed);
-    atomic_store_explicit(&task->where, name, memory_order_relaxed);
+}
+
+/* A root task's call is told by its name. It lies on the thread's own stack, and who looks when the thread has ended inside
+ * the call finds other things there. */
+static inline void name_call(gate_task *task, const char *name) {
+    if (!task->stack.base)
+        atomic_store_explicit(&task->where, name, memory_order_relaxed);
 }
 
 /* A leaf's thread is RUNNING all the while: the task itself has to say that it is in a call. */
@@ -274,14 +279,16 @@ static inline const char *begin(gate_task *task, struct gate__call *call, const 
     call->function = function;
     call->outer = atomic_load_explicit(&task->call, memory_order_relaxed);
     call->status = 0;
-    list_call(task, call, function->name ? function->name : "a function");
+    list_call(task, call);
+    name_call(task, function->name ? function->name : "a function");
     note_leaf(task, function, true);
     return outer_name;
 }
 
 static inline int end(gate_task *task, struct gate__call *call, const char *outer_name) {
     note_leaf(task, call->function, false);
-    list_call(task, call->outer, outer_name);
+    list_call(task, call->outer);
+    name_call(task, outer_name);
     return call->status;
 }
 
@@ -329,7 +336,9 @@ int gate__call_frame(gate_frame *frame) {
         return call_frame_in_place(frame);
     const char *outer_name = begin(task, call, frame->function);
     cross(m, run_frame, call);
-    return end(task, call, outer_name);
+    int status = end(task, call, outer_name);
+    call->status = 0;
+    return status;
 }
 
 int gate_errno(void) {

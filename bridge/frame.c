@@ -10,12 +10,15 @@
 _Static_assert(offsetof(gate_frame, cells) % 16 == 0 && GATE__STACK % 2 == 0,
                "what goes on the stack is 16-byte aligned");
 
+_Static_assert(offsetof(gate_frame, function) == GATE__FRAME_FUNCTION, "by_frame.h");
 _Static_assert(offsetof(gate_frame, outer) == GATE__FRAME_OUTER, "by_frame.h");
 _Static_assert(offsetof(gate_frame, status) == GATE__FRAME_STATUS, "by_frame.h");
 _Static_assert(offsetof(gate_frame, error_number) == GATE__FRAME_ERROR_NUMBER, "by_frame.h");
 _Static_assert(offsetof(gate_frame, address) == GATE__FRAME_ADDRESS, "by_frame.h");
-_Static_assert(offsetof(gate_frame, name) == GATE__FRAME_NAME, "by_frame.h");
 _Static_assert(offsetof(gate_frame, cells) == GATE__FRAME_CELLS, "by_frame.h");
+_Static_assert(offsetof(gate_function, signature) == GATE__FUNCTION_SIGNATURE, "by_frame.h");
+_Static_assert(offsetof(gate_signature, plan) == GATE__SIGNATURE_PLAN, "by_frame.h");
+_Static_assert(offsetof(struct gate__plan, stack_count) == GATE__PLAN_STACK_COUNT, "by_frame.h");
 
 size_t gate_frame_size(const gate_signature *signature) {
     const struct gate__plan *plan = signature->plan;
@@ -25,19 +28,68 @@ size_t gate_frame_size(const gate_signature *signature) {
     return offsetof(gate_frame, cells) + cells * sizeof(uint64_t);
 }
 
+/* Which registers a call's arguments are in. */
+enum arguments { PAIR, WORDS, STACK, FEW, ALL, WHOLE };
+
+/* Which are in the first words and vectors alone: few of each, as by_frame.h has it. */
+enum { FEW_WORDS = 2, FEW_VECTORS = 2 };
+
+struct used {
+    unsigned words, vectors; /* the first so many */
+    bool is_whole;           /* of a vector, more than the lower half */
+};
+
+static void use(struct used *used, unsigned cell, size_t size) {
+    unsigned vector = (cell - GATE__WORDS) / 2;
+    if (cell < GATE__WORDS)
+        used->words = used->words > cell ? used->words : cell + 1;
+    else if (cell < GATE__STACK)
+        used->vectors = used->vectors > vector ? used->vectors : vector + 1;
+    used->is_whole = used->is_whole || (cell >= GATE__WORDS && cell < GATE__STACK && size > 8);
+}
+
+static enum arguments arguments_of(const struct gate__plan *plan) {
+    struct used used = {0, 0, false};
+    for (uint32_t i = 0; i < plan->count; i++)
+        use(&used, plan->steps[i].cell, plan->steps[i].size);
+    if (used.is_whole)
+        return WHOLE;
+    if (used.vectors == 0)
+        return plan->stack_count ? STACK : used.words > FEW_WORDS ? WORDS : PAIR;
+    bool few = used.words <= FEW_WORDS && used.vectors <= FEW_VECTORS && plan->stack_count == 0;
+    return few ? FEW : ALL;
+}
+
+/* Where a call's result is. */
+enum results { WORD, VECTOR, BOTH, ANY };
+
+static enum results results_of(const struct gate__result *result) {
+    struct used used = {0, 0, false};
+    for (unsigned i = 0; i < result->count; i++)
+        use(&used, result->parts[i].cell, result->parts[i].size);
+    if (used.is_whole)
+        return ANY;
+    if (result->count < 2)
+        return used.vectors ? VECTOR : WORD;
+    return BOTH;
+}
+
 /* The way of a call: one in assembly if it does all that there is to do. */
 static gate__by_frame *way_of(const gate_function *function) {
-    static gate__by_frame *const ways[] = {
-        [GATE__SHAPE_PAIR] = gate__arch_frame_pair,
-        [GATE__SHAPE_WORDS] = gate__arch_frame_words,
-        [GATE__SHAPE_ALL] = gate__arch_frame_registers,
-        [GATE__SHAPE_VECTOR] = gate__arch_frame_vector,
+    static gate__by_frame *const ways[][3] = {
+        [PAIR] = {gate__arch_frame_pair_word, gate__arch_frame_few_vector, gate__arch_frame_few_both},
+        [WORDS] = {gate__arch_frame_words_word, gate__arch_frame_all_vector, gate__arch_frame_all_both},
+        [STACK] = {gate__arch_frame_stack_word, gate__arch_frame_all_vector, gate__arch_frame_all_both},
+        [FEW] = {gate__arch_frame_few_word, gate__arch_frame_few_vector, gate__arch_frame_few_both},
+        [ALL] = {gate__arch_frame_all_word, gate__arch_frame_all_vector, gate__arch_frame_all_both},
     };
     const struct gate__plan *plan = function->signature->plan;
-    bool is_usual = function->call_class == GATE_CALL_DEFAULT && plan->stack_count == 0 &&
-                    plan->shape <= GATE__SHAPE_VECTOR && plan->result.in == GATE__IN_REGISTERS;
     bool is_checked = gate__check_is_on() && function->signature->passes_pointers;
-    return is_usual && !is_checked ? ways[plan->shape] : gate__call_frame;
+    if (function->call_class != GATE_CALL_DEFAULT || is_checked || plan->result.in != GATE__IN_REGISTERS)
+        return gate__call_frame;
+    enum arguments arguments = arguments_of(plan);
+    enum results results = results_of(&plan->result);
+    return arguments == WHOLE || results == ANY ? gate__arch_frame_whole_any : ways[arguments][results];
 }
 
 int gate_frame_init(gate_frame *frame, const gate_function *function) {
@@ -47,8 +99,9 @@ int gate_frame_init(gate_frame *frame, const gate_function *function) {
     frame->error_number = 0;
     frame->enter = way_of(function);
     frame->address = function->address;
-    frame->name = function->name ? function->name : "a function";
     frame->result = NULL;
+    frame->outer = NULL;
+    frame->status = 0;
     return 0;
 }
 

@@ -464,14 +464,17 @@ void gate__library_hold_at(void (*address)(void), const char *what, gate_library
 struct gate__call {
     const gate_function *function;
     void *outer;      /* the call below whose callback this one is made, or NULL */
-    int status;       /* of the first callback handler below this call that failed */
     int error_number; /* what errno was on the return */
+    int status;       /* of the first callback handler below this call that failed */
 };
 
 _Static_assert(offsetof(struct gate__call, function) == offsetof(gate_frame, function), "a frame begins with a call");
 _Static_assert(offsetof(struct gate__call, outer) == offsetof(gate_frame, outer), "a frame begins with a call");
 _Static_assert(offsetof(struct gate__call, status) == offsetof(gate_frame, status), "a frame begins with a call");
 _Static_assert(offsetof(struct gate__call, error_number) == offsetof(gate_frame, error_number), "and goes on");
+
+_Static_assert(offsetof(struct gate__call, function) == offsetof(struct gate__listed, function), "runtime/internal.h");
+_Static_assert(offsetof(gate_function, name) == offsetof(struct gate__listed_function, name), "runtime/internal.h");
 
 /* One that gate_call makes. */
 struct gate__value_call {

@@ -116,6 +116,7 @@ int gate__plan_make(gate_signature *signature, gate_error *error) {
                         : plan->result.in == GATE__IN_MEMORY  ? 0
                                                               : (uint32_t)signature->result->size;
     signature->plan = plan;
+    gate__m_find_errno();
     return 0;
 }
 

@@ -142,10 +142,22 @@ class Task:
     def has_ended(self):
         return self.state == constant("GATE__DONE")
 
+    def where(self):
+        """gate__task_look_where."""
+        where, call = self.value["where"], self.value["call"]
+        if where or not call:
+            return text_at(where)
+        try:
+            function = call.cast(gdb.lookup_type("struct gate__listed").pointer())["function"]
+            return text_at(function["name"]) or "a function"
+        except gdb.MemoryError:
+            return "a function"
+
     def describe(self):
         """What task.c's state_in and gate__task_describe say."""
-        on, where = self.value["on"], text_at(self.value["where"])
+        on = self.value["on"]
         if self.state == constant("GATE__PARKED"):
+            where = text_at(self.value["where"])
             return "parked: " + where if where else "parked"
         if self.has_ended():
             return "ended, not joined"
@@ -155,6 +167,7 @@ class Task:
         if on["status"] == constant("GATE__M_OUTSIDE") or in_no_handler and on["status"] == constant("GATE__M_IN_CALL"):
             return "outside"
         if on["status"] == constant("GATE__M_IN_CALL") or self.value["in_leaf"]:
+            where = self.where()
             return "in a call of " + where if where else "in a call"
         return "running"
 

@@ -67,7 +67,7 @@ void gate__foreign_give_up(gate_m *m) {
 }
 
 void gate__foreign_learn(gate_m *m, struct gate__slot *slot) {
-    atomic_store_explicit(&slot->calls.lasting, atomic_load(&m->task->where), memory_order_relaxed);
+    atomic_store_explicit(&slot->calls.lasting, gate__task_look_where(m->task), memory_order_relaxed);
     atomic_store_explicit(&slot->calls.others, 0, memory_order_relaxed);
     atomic_fetch_or(&slot->poll, GATE__POLL_LASTS);
 }
@@ -79,8 +79,7 @@ static void unlearn(struct gate__slot *slot) {
 /* Whether the call that m has begun is likely to last, and tasks wait. */
 static bool is_expected_to_last(gate_m *m, struct gate__slot *slot) {
     struct gate__calls *calls = &slot->calls;
-    if (atomic_load_explicit(&m->task->where, memory_order_relaxed) ==
-        atomic_load_explicit(&calls->lasting, memory_order_relaxed))
+    if (gate__task_where(m->task) == atomic_load_explicit(&calls->lasting, memory_order_relaxed))
         return gate__sched_work_waits(m->runtime);
     uint32_t others = atomic_load_explicit(&calls->others, memory_order_relaxed) + 1;
     atomic_store_explicit(&calls->others, others, memory_order_relaxed);

@@ -111,7 +111,7 @@ bool gate__guard_catch(gate_m *m, const struct gate__signal *signal) {
     if (!guard || !guard->landing)
         return false;
     if (guard->trap)
-        note(guard->trap, atomic_load(&m->task->where), signal);
+        note(guard->trap, gate__task_where(m->task), signal);
     guard->lowest = gate__os_context_place(signal->context).sp;
     gate__os_context_move(signal->context,
                           (struct gate__os_place){(uintptr_t)gate__arch_guard_landing, (uintptr_t)guard->landing});

@@ -309,8 +309,8 @@ struct gate__mishaps {
 struct gate_task {
     void *sp;                    /* valid while its M is on the system stack, or the task is off its M */
     void *floor;                 /* from above it, on its own stack, calls in registers may be made: foreign.c */
-    _Atomic(void *) call;        /* the bridge's: its innermost foreign call */
-    _Atomic(const char *) where; /* what it is parked for, or the function it is calling */
+    _Atomic(void *) call;        /* the bridge's: its innermost foreign call, a struct gate__listed */
+    _Atomic(const char *) where; /* what it is parked for; or what it calls, where call doesn't say that */
     _Atomic uint32_t state;
     gate_m *bound;   /* the M that alone may run it, or NULL */
     gate_m *home;    /* the same, when it isn't pinned: it has asked for the main thread, or NULL */
@@ -343,10 +343,17 @@ struct gate_task {
 _Static_assert(offsetof(gate_task, sp) == GATE__TASK_SP, "layout.h");
 _Static_assert(offsetof(gate_task, floor) == GATE__TASK_FLOOR, "layout.h");
 _Static_assert(offsetof(gate_task, call) == GATE__TASK_CALL, "layout.h");
-_Static_assert(offsetof(gate_task, where) == GATE__TASK_WHERE, "layout.h");
 _Static_assert(offsetof(gate_task, bound) == GATE__TASK_BOUND, "layout.h");
 _Static_assert(offsetof(gate_task, arrival) == GATE__TASK_ARRIVAL, "layout.h");
 _Static_assert(offsetof(gate_task, short_way) == GATE__TASK_SHORT_WAY, "layout.h");
+
+/* What the runtime knows of a call that the bridge lists: the function, and its name. */
+struct gate__listed {
+    const struct gate__listed_function {
+        const void *unknown[2];
+        const char *name; /* NULL is "a function" */
+    } * function;
+};
 
 /* Makes a detached task, which may run from gate__task_start on; or it is discarded. gone, which may not call the host,
  * is called when the runtime has no trace of it any more. -EINVAL, -ENOMEM, as gate_task_spawn. [any] */
@@ -379,6 +386,10 @@ void gate__task_visit(gate_runtime *runtime, gate__task_visitor *fn, void *argum
 bool gate__task_is_detached(gate_task *task);
 /* Whether a fork has left it behind: what is left of it then is zero. [any] */
 bool gate__task_is_gone(gate_task *task);
+/* What task is parked for, or the function that it calls; NULL for none. [its M, signal] */
+const char *gate__task_where(gate_task *task);
+/* The same of a task that goes on meanwhile: its calls may end, and what they were listed by be gone. [any] */
+const char *gate__task_look_where(gate_task *task);
 /* Writes "'name' (#1) parked: why". [any] */
 void gate__task_describe(const struct gate_task_info *info, char *buffer, size_t size);
 
@@ -474,13 +485,11 @@ _Static_assert(offsetof(gate_m, error_number) == GATE__M_ERROR_NUMBER, "layout.h
 
 /* What is the thread's own: gate__m_current. */
 struct gate__thread {
-    gate_m *m; /* the current one: gate__m */
-    int *plain_errno;
-    int *error_number;
+    gate_m *m;              /* the current one: gate__m */
+    const gate_m *or_other; /* the same, or one that is all zero */
 };
 
-_Static_assert(offsetof(struct gate__thread, plain_errno) == GATE__THREAD_PLAIN, "layout.h");
-_Static_assert(offsetof(struct gate__thread, error_number) == GATE__THREAD_ERRNO, "layout.h");
+_Static_assert(offsetof(struct gate__thread, or_other) == GATE__THREAD_M_OR_OTHER, "layout.h");
 
 /* Whether the thread of m is in C that the runtime did not call, in no handler. [any] */
 static inline bool gate__m_is_outside(const gate_m *m) {
@@ -488,8 +497,10 @@ static inline bool gate__m_is_outside(const gate_m *m) {
     bool lingers = status == GATE__M_IN_CALL && m->adopted && !atomic_load(&m->came_in);
     return status == GATE__M_OUTSIDE || (lingers && !atomic_load(&m->task->arrival));
 }
-/* On a thread that runs no task: has calls by frame find errno themselves from now on, as long as it has no M. [any] */
-void gate__m_note_errno(void);
+/* Where errno is on each thread: bytes from its thread pointer on, for calls in assembly. */
+extern _Atomic ptrdiff_t gate__m_errno_at;
+/* Finds that, before the first of them. [any] */
+void gate__m_find_errno(void);
 /* The M that gate__m gives, once the thread's Ms of runtimes that have stopped are dropped. [any] */
 gate_m *gate__m_known(void);
 /* The first of the thread's Ms, linked by thread_next; NULL if it has none. [any] */
@@ -595,7 +606,7 @@ enum gate__poll {
 
 /* What is known of the calls from a slot: written by its holder, and by the monitor when it takes the slot. */
 struct gate__calls {
-    _Atomic(const char *) lasting; /* the function whose call has lasted; as task->where */
+    _Atomic(const char *) lasting; /* the function whose call has lasted; as gate__task_where */
     _Atomic uint32_t others;       /* calls of other functions from then on */
     _Atomic uint32_t rang_tick;    /* the call that rang the monitor, and when */
     _Atomic uint64_t rang_at;

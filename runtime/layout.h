@@ -10,21 +10,19 @@
 #define GATE__M_STATUS 16   /* struct gate_m: 32 bits, of enum gate__m_status; these two of them */
 #define GATE__STATUS_RUNNING 0
 #define GATE__STATUS_IN_CALL 1
-#define GATE__M_CLAIM 20        /* struct gate_m: 32 bits, not 0 when the slot is claimed */
-#define GATE__M_TICK 24         /* struct gate_m: 32 bits, counts the calls */
-#define GATE__M_PINS 28         /* struct gate_m: 32 bits, what keeps its task on it */
-#define GATE__M_SLOT 32         /* struct gate_m: the slot */
-#define GATE__M_ERROR_NUMBER 40 /* struct gate_m: where the thread has errno */
-#define GATE__THREAD_PLAIN 8   /* gate__m_current, behind its M: where errno is, while the thread has none; else NULL */
-#define GATE__THREAD_ERRNO 16  /* gate__m_current: where errno is, once it was asked for */
-#define GATE__TASK_SP 0        /* struct gate_task: its stack pointer while its thread is on the system stack */
-#define GATE__TASK_FLOOR 8     /* struct gate_task: from there on calls in registers may be made */
-#define GATE__TASK_CALL 16     /* struct gate_task: the bridge's call record */
-#define GATE__TASK_WHERE 24    /* struct gate_task: the name of the function that it calls */
-#define GATE__TASK_BOUND 40    /* struct gate_task: the M that alone may run it */
-#define GATE__TASK_ARRIVAL 104 /* struct gate_task: the bridge's note of the innermost callback */
-#define GATE__TASK_SHORT_WAY 112 /* struct gate_task: for whose callbacks there is a short way to it */
-#define GATE__SLOT_POLL 36       /* struct gate__slot: 32 bits, not 0 when something is asked */
+#define GATE__M_CLAIM 20          /* struct gate_m: 32 bits, not 0 when the slot is claimed */
+#define GATE__M_TICK 24           /* struct gate_m: 32 bits, counts the calls */
+#define GATE__M_PINS 28           /* struct gate_m: 32 bits, what keeps its task on it */
+#define GATE__M_SLOT 32           /* struct gate_m: the slot */
+#define GATE__M_ERROR_NUMBER 40   /* struct gate_m: where the thread has errno */
+#define GATE__THREAD_M_OR_OTHER 8 /* gate__m_current: the thread's M, or, while it has none, one without a task */
+#define GATE__TASK_SP 0           /* struct gate_task: its stack pointer while its thread is on the system stack */
+#define GATE__TASK_FLOOR 8        /* struct gate_task: from there on calls in registers may be made */
+#define GATE__TASK_CALL 16        /* struct gate_task: the bridge's call record */
+#define GATE__TASK_BOUND 40       /* struct gate_task: the M that alone may run it */
+#define GATE__TASK_ARRIVAL 104    /* struct gate_task: the bridge's note of the innermost callback */
+#define GATE__TASK_SHORT_WAY 112  /* struct gate_task: for whose callbacks there is a short way to it */
+#define GATE__SLOT_POLL 36        /* struct gate__slot: 32 bits, not 0 when something is asked */
 
 #define GATE__CELLS_WORDS 6   /* cells of a call in registers that are for the word registers, */
 #define GATE__CELLS_VECTORS 8 /* and for the vector registers */

@@ -27,17 +27,20 @@
 
 /* Read by gate__m, and by bridge/arch. */
 extern _Thread_local struct gate__thread gate__m_current __attribute__((tls_model("initial-exec")));
-_Thread_local struct gate__thread gate__m_current;
+static const gate_m none;
+_Thread_local struct gate__thread gate__m_current = {NULL, &none};
 static _Thread_local gate_m *of_thread __attribute__((tls_model("initial-exec"))); /* all of its Ms */
 
 static __attribute__((noinline)) void set_current(gate_m *m) {
-    gate__m_current.m = m;
-    gate__m_current.plain_errno = NULL;
+    gate__m_current = (struct gate__thread){m, m ? m : &none};
 }
 
-void gate__m_note_errno(void) {
-    gate__m_current.error_number = &errno;
-    gate__m_current.plain_errno = gate__m_current.m ? NULL : &errno;
+_Atomic ptrdiff_t gate__m_errno_at;
+
+void gate__m_find_errno(void) {
+    ptrdiff_t distance = (char *)&errno - gate__arch_thread_pointer();
+    if (atomic_load_explicit(&gate__m_errno_at, memory_order_relaxed) != distance)
+        atomic_store_explicit(&gate__m_errno_at, distance, memory_order_relaxed);
 }
 
 gate_m *gate__m_of_thread(void) {
@@ -54,7 +57,7 @@ static void check_end(gate_m *m) {
         return;
     if (!task)
         gate__throw("a thread of the runtime ended between tasks");
-    const char *where = atomic_load_explicit(&task->where, memory_order_relaxed);
+    const char *where = gate__task_where(task);
     unsigned long long number = gate_task_number(task);
     if (where || status == GATE__M_IN_CALL)
         gate__fatal("gate_call", "the thread of task '%s' (#%llu) ended in a call of '%s'", gate_task_name(task),

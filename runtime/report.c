@@ -64,7 +64,7 @@ static bool has(const void *base, size_t size, uintptr_t address) {
 /* Whether C has been called: not by a callback's handler, which is below a call, too. */
 static bool is_in_call(const gate_m *m, gate_task *task) {
     bool told = atomic_load(&m->status) != GATE__M_RUNNING || atomic_load(&task->in_leaf);
-    return told && atomic_load(&task->where);
+    return told && gate__task_where(task);
 }
 
 static void say_stack(const char *what, const void *base, size_t size, uintptr_t sp) {
@@ -117,7 +117,7 @@ void gate__report_fault(const gate_m *m, const struct gate__signal *signal) {
         in_call ? "a call of "
         : task  ? "interpreter code"
                 : "the scheduler",
-        in_call ? atomic_load(&task->where) : "");
+        in_call ? gate__task_where(task) : "");
     if (is_overflow(m, signal, sp))
         say("callgate:   the system stack is used up\n");
     if (task)

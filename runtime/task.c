@@ -226,6 +226,40 @@ bool gate__task_is_detached(gate_task *task) {
 
 /* Looking at tasks, which go on meanwhile: one that is freed and made anew is seen as one of the two. */
 
+static const char *name_of(const char *name) {
+    return name ? name : "a function";
+}
+
+const char *gate__task_where(gate_task *task) {
+    const char *where = atomic_load_explicit(&task->where, memory_order_relaxed);
+    const struct gate__listed *call = atomic_load_explicit(&task->call, memory_order_relaxed);
+    return where || !call ? where : name_of(call->function->name);
+}
+
+/* The name of the function that a call is listed by, and whether there is one. The system reads it, which fails and
+ * doesn't fault. */
+static bool read_name(uintptr_t call, uintptr_t *name) {
+    uintptr_t function;
+    return gate__os_read_word(call + offsetof(struct gate__listed, function), &function) &&
+           gate__os_read_word(function + offsetof(struct gate__listed_function, name), name);
+}
+
+enum { TRIES = 64 };
+
+/* What was read is of that call if it is listed after, too. */
+const char *gate__task_look_where(gate_task *task) {
+    for (int i = 0; i < TRIES; i++) {
+        uintptr_t name;
+        const char *where = atomic_load(&task->where);
+        void *call = atomic_load(&task->call);
+        if (where || !call)
+            return where;
+        if (read_name((uintptr_t)call, &name) && atomic_load(&task->call) == call)
+            return name_of((const char *)name);
+    }
+    return name_of(NULL);
+}
+
 /* What one look finds, in whole words, so that two looks can be compared. */
 struct look {
     uint64_t state, in_leaf;
@@ -289,8 +323,10 @@ static void visit_task(const struct visit *visit, gate_task *task, size_t stack_
         .stack_size = stack_size,
         .host = look.host,
     };
-    if (info.state == GATE_TASK_PARKED || info.state == GATE_TASK_IN_CALL)
+    if (info.state == GATE_TASK_PARKED)
         info.where = look.where;
+    else if (info.state == GATE_TASK_IN_CALL)
+        info.where = gate__task_look_where(task);
     memcpy(info.name, look.name, sizeof info.name);
     visit->fn(visit->argument, task, &info);
 }

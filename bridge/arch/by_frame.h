@@ -4,21 +4,35 @@
 #ifndef CALLGATE_BRIDGE_ARCH_BY_FRAME_H
 #define CALLGATE_BRIDGE_ARCH_BY_FRAME_H
 
+#define GATE__FRAME_FUNCTION 0
 #define GATE__FRAME_OUTER 8
-#define GATE__FRAME_STATUS 16
-#define GATE__FRAME_ERROR_NUMBER 20
+#define GATE__FRAME_ERROR_NUMBER 16
+#define GATE__FRAME_STATUS 20
 #define GATE__FRAME_ADDRESS 32
-#define GATE__FRAME_NAME 40
-#define GATE__FRAME_CELLS 64
+#define GATE__FRAME_CELLS 48
+
+/* And how many of its cells go on the stack. */
+#define GATE__FUNCTION_SIGNATURE 0
+#define GATE__SIGNATURE_PLAN 48
+#define GATE__PLAN_STACK_COUNT 4
 
 #ifndef __ASSEMBLER__
 #include "bridge/bridge.h"
 
-/* A call by frame of class default, with no argument on the stack, and a result in a word or the lower half of a vector
- * register: all of it, on a thread without an M or from a task; where they can't, they leave it to gate__call_frame.
- * registers are the arguments of GATE__SHAPE_ALL, the others' shapes have their names. */
+/* A call by frame of class default: all of it, on a thread without a task or from a task; where they can't, they leave it
+ * to gate__call_frame. The first word of their names says which arguments they load:
+ *
+ *   pair    the first two words                         all     all, of vectors the lower halves, and those on the stack
+ *   words   the words                                   whole   all, and those on the stack
+ *   stack   the words, and those on the stack           few     the first two words, and the lower halves of the first
+ *                                                               two vectors
+ *
+ * and the second which results they store: a word, the lower half of a vector, both (two of each), or any: two words and two
+ * vectors. */
 typedef int gate__by_frame(gate_frame *frame);
-gate__by_frame gate__arch_frame_pair, gate__arch_frame_words, gate__arch_frame_registers, gate__arch_frame_vector;
+gate__by_frame gate__arch_frame_pair_word, gate__arch_frame_words_word, gate__arch_frame_stack_word,
+    gate__arch_frame_few_word, gate__arch_frame_few_vector, gate__arch_frame_few_both, gate__arch_frame_all_word,
+    gate__arch_frame_all_vector, gate__arch_frame_all_both, gate__arch_frame_whole_any;
 #endif
 
 #endif

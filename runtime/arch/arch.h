@@ -28,6 +28,13 @@ static inline gate_m *gate__m(void) {
 gate_m *gate__m(void);
 #endif
 
+/* What the thread-locals of the calling thread are at fixed distances from. */
+static inline char *gate__arch_thread_pointer(void) {
+    char *pointer;
+    __asm__ volatile("movq %%fs:0, %0" : "=r"(pointer));
+    return pointer;
+}
+
 long gate__syscall(long number, long a, long b, long c, long d, long e, long f);
 
 void gate__arch_cross(gate_m *m, void (*fn)(void *), void *arg);

@@ -58,7 +58,7 @@ static inline void *at(const struct framed *framed, int index) {
 static void prepare(struct framed *framed, const char *text, void (*address)(void)) {
     framed->function = bench_function(text, address, "bench");
     const gate_signature *signature = framed->function.signature;
-    framed->frame = aligned_alloc(16, (gate_frame_size(signature) + 15) / 16 * 16);
+    framed->frame = aligned_alloc(64, (gate_frame_size(signature) + 63) / 64 * 64);
     if (!framed->frame || gate_frame_init(framed->frame, &framed->function))
         abort();
     for (size_t i = 0; i < gate_signature_count(signature); i++)

@@ -63,7 +63,7 @@ static void values(long count) {
 
 static void frame(long count) {
     struct gate_place places[3][2];
-    gate_frame *frame = aligned_alloc(16, (gate_frame_size(function.signature) + 15) / 16 * 16);
+    gate_frame *frame = aligned_alloc(64, (gate_frame_size(function.signature) + 63) / 64 * 64);
     if (!frame || gate_frame_init(frame, &function))
         abort();
     for (size_t i = 0; i < 2; i++)

@@ -181,7 +181,7 @@ Test(call, is_named_by_stop_while_it_lasts_and_is_ready_when_it_waits_for_a_slot
     gate_function function = make_function("int (void)", address_of(spin), "spin");
     atomic_store(&over, 0);
     gate_task *task = spawn("spinner", spin_in_a_call, &function);
-    wait_until((block_ms(1), atomic_load(&task->where) != NULL));
+    wait_until((block_ms(1), atomic_load(&task->call) != NULL));
     cr_assert_eq(gate_runtime_stop(runtime, &error), -EBUSY);
     cr_assert_str_eq(error.message, "1 task is left: 'spinner' (#2) in a call of spin");
     atomic_store(&over, 1);              /* it returns while this task has the slot, and waits */

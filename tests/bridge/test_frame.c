@@ -177,6 +177,118 @@ Test(frame, results_of_the_x87_are_found_too) {
     both_ways(call_with_x87);
 }
 
+/* Each way through by_frame.S that copies arguments to the stack: an even number and an odd one, and what is beside them. */
+
+static long digits_of_8(long a, long b, long c, long d, long e, long f, long g, long h) {
+    cr_assert_eq((uintptr_t)__builtin_frame_address(0) % 16, 0u, "the stack is aligned");
+    return ((((((a * 10 + b) * 10 + c) * 10 + d) * 10 + e) * 10 + f) * 10 + g) * 10 + h;
+}
+
+static long digits_of_7(long a, long b, long c, long d, long e, long f, long g) {
+    return digits_of_8(0, a, b, c, d, e, f, g);
+}
+
+static long digits_and_a_double(double x, long a, long b, long c, long d, long e, long f, long g) {
+    return digits_of_8((long)x, a, b, c, d, e, f, g);
+}
+
+static double half_of_digits(double x, long a, long b, long c, long d, long e, long f, long g) {
+    return 0.5 * (double)digits_and_a_double(x, a, b, c, d, e, f, g);
+}
+
+static struct mixed digits_and_last(double x, long a, long b, long c, long d, long e, long f, long g) {
+    return (struct mixed){half_of_digits(x, a, b, c, d, e, f, g), (int)g};
+}
+
+static void call_with_digits(const char *text, void (*address)(void), void *result) {
+    gate_function function = make_function(text, address, "digits");
+    gate_frame *frame = make_frame(&function);
+    double x = 1;
+    for (size_t i = 0; i < gate_signature_count(function.signature); i++) {
+        if (gate_signature_parameter(function.signature, i)->kind == GATE_DOUBLE)
+            gate_frame_put(function.signature, frame, i, &x);
+        else
+            write_word(function.signature, frame, i, (int64_t)i + 1);
+    }
+    cr_assert_eq(gate_call_frame(frame), 0);
+    gate_frame_get(function.signature, frame, result);
+    free(frame);
+    free_function(function);
+}
+
+#define DIGITS "(double, long, long, long, long, long, long, long)"
+
+static void *call_with_stack(void *unused) {
+    long word = 0;
+    double half = 0;
+    struct mixed mixed = {0, 0};
+    call_with_digits("long (long, long, long, long, long, long, long, long)", address_of(digits_of_8), &word);
+    cr_assert_eq(word, 12345678);
+    call_with_digits("long (long, long, long, long, long, long, long)", address_of(digits_of_7), &word);
+    cr_assert_eq(word, 1234567);
+    call_with_digits("long " DIGITS, address_of(digits_and_a_double), &word);
+    cr_assert_eq(word, 12345678);
+    call_with_digits("double " DIGITS, address_of(half_of_digits), &half);
+    cr_assert_eq(half, 12345678 / 2);
+    call_with_digits("struct m { double x; int i; } " DIGITS, address_of(digits_and_last), &mixed);
+    cr_assert_eq(mixed.x, 12345678 / 2);
+    cr_assert_eq(mixed.i, 8);
+    return unused;
+}
+
+Test(frame, arguments_on_the_stack_are_copied_there) {
+    both_ways(call_with_stack);
+}
+
+struct words {
+    long a, b;
+};
+
+static struct words swap_words(long a, long b) {
+    return (struct words){b, a};
+}
+
+static double _Complex conjugate(double _Complex z) {
+    return conj(z);
+}
+
+typedef float four_floats __attribute__((vector_size(16)));
+
+static four_floats double_each(four_floats floats) {
+    return floats + floats;
+}
+
+static void call_with_one(const char *text, void (*address)(void), const void *value, void *result) {
+    gate_function function = make_function(text, address, "one");
+    gate_frame *frame = make_frame(&function);
+    gate_frame_put(function.signature, frame, 0, value);
+    if (gate_signature_count(function.signature) == 2)
+        gate_frame_put(function.signature, frame, 1, (const char *)value + sizeof(long));
+    cr_assert_eq(gate_call_frame(frame), 0);
+    gate_frame_get(function.signature, frame, result);
+    free(frame);
+    free_function(function);
+}
+
+static void *call_for_two_registers(void *unused) {
+    struct words words = {1, 2}, swapped = {0, 0};
+    double _Complex z = 3, result = 0;
+    four_floats floats = {1, 2, 3, 4}, doubled = {0};
+    __imag__ z = 4;
+    call_with_one("struct w { long a, b; } (long, long)", address_of(swap_words), &words, &swapped);
+    cr_assert(swapped.a == 2 && swapped.b == 1);
+    call_with_one("double _Complex (double _Complex)", address_of(conjugate), &z, &result);
+    cr_assert(creal(result) == 3 && cimag(result) == -4);
+    call_with_one("float __attribute__((vector_size(16))) (float __attribute__((vector_size(16))))",
+                  address_of(double_each), &floats, &doubled);
+    cr_assert(doubled[0] == 2 && doubled[3] == 8);
+    return unused;
+}
+
+Test(frame, results_in_two_registers_or_in_a_whole_vector_are_stored) {
+    both_ways(call_for_two_registers);
+}
+
 static int exchange_errno(int number) {
     int before = errno;
     errno = number;
@@ -283,11 +395,17 @@ static void call_lasting(const char *text, void (*address)(void), const int64_t 
     free_function(function);
 }
 
+static long sleep_and_sum_all(long a, long b, long c, long d, long e, long f, long g, long h, long i) {
+    return sleep_and_sum(a, b, c, d, e, f + g + h + i);
+}
+
 static void *call_each_way(void *unused) {
-    static const int64_t words[] = {3, 4, 5, 6, 7, 8}, swapped[] = {0, 3};
+    static const int64_t words[] = {3, 4, 5, 6, 7, 8, 9, 10, 11}, swapped[] = {0, 3};
     for (int i = 0; i < 10; i++) {
         call_lasting("int (int, int)", address_of(sleep_and_add), words, 2, 0, 7);
         call_lasting("long (long, long, long, long, long, long)", address_of(sleep_and_sum), words, 6, 0, 33);
+        call_lasting("long (long, long, long, long, long, long, long, long, long)", address_of(sleep_and_sum_all),
+                     words, 9, 0, 63);
         call_lasting("int (double, int)", address_of(sleep_and_round), swapped, 2, 2.5, 5);
         call_lasting("double (int, double)", address_of(sleep_and_scale), words, 2, 2.5, 7.5);
     }
@@ -365,4 +483,126 @@ static void *call_a_failing_one(void *unused) {
 Test(frame, a_handlers_status_is_returned_by_its_call) {
     if (has_frames())
         run_task(call_a_failing_one, NULL);
+}
+
+static int status_of_handler;
+
+static int return_status(void *host, void *result, void *const arguments[]) {
+    (void)host, (void)arguments;
+    *(int *)result = 41;
+    return status_of_handler;
+}
+
+static void *fail_and_go_on(void *unused) {
+    gate_function function = make_function("int (int (*)(int), int)", address_of(call_back), "call_back");
+    gate_signature *signature = parse("int (int)");
+    gate_callback *callback = make_callback(gate__m()->runtime, signature, return_status, NULL);
+    gate_frame *frame = make_frame(&function);
+    for (int class = GATE_CALL_DEFAULT; class <= GATE_CALL_BLOCKING; class += GATE_CALL_BLOCKING) {
+        function.call_class = (enum gate_call_class) class;
+        cr_assert_eq(gate_frame_init(frame, &function), 0);
+        for (int i = 0; i < 4; i++) {
+            int result = 0;
+            status_of_handler = i % 2 ? 0 : 7;
+            write_word(function.signature, frame, 0, (int64_t)(uintptr_t)gate_callback_address(callback));
+            cr_assert_eq(gate_call_frame(frame), status_of_handler);
+            gate_frame_get(function.signature, frame, &result);
+            cr_assert_eq(result, status_of_handler ? 1 : 42);
+        }
+    }
+    cr_assert_eq(gate_callback_free(callback), 0);
+    gate_signature_free(signature);
+    free(frame);
+    free_function(function);
+    return unused;
+}
+
+Test(frame, the_next_call_does_not_know_of_a_handler_that_failed) {
+    if (has_frames())
+        run_task(fail_and_go_on, NULL);
+}
+
+/* A frame that the task calls by at times, and a handler below one of its calls at others. */
+
+static gate_frame *inner_frame;
+static char inner_name[32], outer_names[2][32];
+
+static void see_where(char name[32]) {
+    gate_task *self = gate_task_current();
+    struct gate_task_info infos[2];
+    cr_assert_eq(gate_runtime_list(self->runtime, infos, 2), 2u);
+    const struct gate_task_info *info = &infos[infos[0].number == gate_task_number(self) ? 0 : 1];
+    snprintf(name, 32, "%s", info->where ? info->where : "nothing");
+}
+
+static int see_inner(int unused) {
+    see_where(inner_name);
+    return unused;
+}
+
+static int see_outer(int (*handler)(int), int unused) {
+    see_where(outer_names[0]);
+    handler(unused);
+    see_where(outer_names[1]);
+    return unused;
+}
+
+static int call_inner(void *host, void *result, void *const arguments[]) {
+    (void)host, (void)result, (void)arguments;
+    return gate_call_frame(inner_frame);
+}
+
+static void *call_below_another(void *unused) {
+    gate_function outer = make_function("int (int (*)(int), int)", address_of(see_outer), "outer");
+    gate_function inner = make_function("int (int)", address_of(see_inner), NULL);
+    gate_callback *callback = make_callback(gate__m()->runtime, inner.signature, call_inner, NULL);
+    gate_frame *frame = make_frame(&outer);
+    inner_frame = make_frame(&inner);
+    for (int i = 0; i < 3; i++) {
+        write_word(outer.signature, frame, 0, (int64_t)(uintptr_t)gate_callback_address(callback));
+        cr_assert_eq(gate_call_frame(frame), 0);
+        cr_assert_str_eq(outer_names[0], "outer");
+        cr_assert_str_eq(inner_name, "a function");
+        cr_assert_str_eq(outer_names[1], "outer", "when the inner one is over");
+        memset(inner_name, 0, sizeof inner_name);
+        cr_assert_eq(gate_call_frame(inner_frame), 0);
+        cr_assert_str_eq(inner_name, "a function");
+        cr_assert_null(gate_task_current()->call);
+    }
+    cr_assert_eq(gate_callback_free(callback), 0);
+    free(frame);
+    free(inner_frame);
+    free_function(inner);
+    free_function(outer);
+    return unused;
+}
+
+Test(frame, a_call_below_another_is_listed_and_when_it_is_over_the_other_is) {
+    if (has_frames())
+        run_task(call_below_another, NULL);
+}
+
+static void *call_here_and_there(void *frame) {
+    cr_assert_eq(gate_call_frame(frame), 0);
+    return NULL;
+}
+
+Test(frame, one_frame_does_for_a_thread_and_for_tasks) {
+    if (!has_frames())
+        return;
+    gate_function function = make_function("int (int, int)", address_of(subtract), "subtract");
+    gate_frame *frame = make_frame(&function);
+    for (int i = 0; i < 4; i++) {
+        int result = 0;
+        write_word(function.signature, frame, 0, -40 - i);
+        write_word(function.signature, frame, 1, 2);
+        if (i % 2)
+            run_task(call_here_and_there, frame);
+        else
+            call_here_and_there(frame);
+        gate_frame_get(function.signature, frame, &result);
+        cr_assert_eq(result, -42 - i);
+    }
+    free(frame);
+    free_function(function);
 }

@@ -1,22 +1,28 @@
-/* Calls by frame on x86-64 (System V ABI): what gate_call_frame goes to, where no stack arguments have to be copied.
+/* Calls by frame on x86-64 (System V ABI): what gate_call_frame goes to.
  *
  * Each routine is gate_call, the crossing of its shape (runtime/arch/x86_64/switch.S), and gate__foreign_enter and
  * gate__foreign_leave in one, for those calls that have nothing special: see bridge/call.c, which does the same in C for
  * all others.
  *
- * int gate__arch_frame_pair(gate_frame *frame), words, registers, vector
+ * int gate__arch_frame_pair_word(gate_frame *frame), and others: bridge/arch/by_frame.h says which there are
  *
  *   in: rdi frame       out: eax status       clobbers: what a call does
  *
  *   task's stack                        system stack
  *   +--------------------+              +----------------------------+
  *   | return address     |              | scheduler's or C's frames  |
- *   | caller's rbp       | <- rbp       +----------------------------+ <- m->system_sp
- *   | frame              |              | function's frames          |
- *   | task->where before | <- task->sp
- *   +--------------------+
+ *   | caller's rbp       | <- rbp,      +----------------------------+ <- m->system_sp
+ *   +--------------------+    task->sp  | arguments on the stack     | 16-byte aligned
+ *                                       | function's frames          |
+ *                                       +----------------------------+
  *
- * Behind leave's slow half the M may be another, and the task is asked for anew.
+ * What is needed behind the call is found anew: the M is the thread's, the task is the M's, and the frame is what the task
+ * lists. The call that is listed before this one is seldom another than the time before. So it is compared and not stored,
+ * and what is put back is no word that a store has just left. Status is 0 while no call is in progress: one store of
+ * eight bytes, on the way back, writes that and errno.
+ *
+ * Processors write one or two stores a cycle, and two only if they go to the same 64 bytes. There are many here: those that
+ * do stand together.
  *
  * SPDX-License-Identifier: MIT */
 #include "bridge/arch/by_frame.h"
@@ -38,14 +44,55 @@
     call *%rax
     .endm
 
+    .macro call_few
+    movq VECTOR(0), %xmm0
+    movq VECTOR(1), %xmm1
+    movq GATE__FRAME_ADDRESS(%rdi), %r11
+    movl $2, %eax
+    movq WORD(1), %rsi
+    movq WORD(0), %rdi
+    call *%r11
+    .endm
+
     .macro call_words
     movq GATE__FRAME_ADDRESS(%rdi), %r11
     load_words
     call *%r11
     .endm
 
-    .macro call_registers
+    .macro copy_stack /* rsp is 16-byte aligned before, and after */
+    movq GATE__FRAME_FUNCTION(%rdi), %rsi
+    movq GATE__FUNCTION_SIGNATURE(%rsi), %rsi
+    movq GATE__SIGNATURE_PLAN(%rsi), %rsi
+    movl GATE__PLAN_STACK_COUNT(%rsi), %esi
+    testl %esi, %esi
+    jz .Lcopied\@
+    leaq STACK(%rdi,%rsi,8), %rax
+    testl $1, %esi
+    jz .Lcopy\@
+    pushq %rax
+.Lcopy\@:
+    subq $8, %rax
+    pushq (%rax)
+    decl %esi
+    jnz .Lcopy\@
+.Lcopied\@:
+    .endm
+
+    .macro call_stack
+    copy_stack
+    call_words
+    .endm
+
+    .macro call_all
+    copy_stack
     load_vectors movq
+    call_words
+    .endm
+
+    .macro call_whole
+    copy_stack
+    load_vectors movups
     call_words
     .endm
 
@@ -56,103 +103,152 @@
     .endm
 
     .macro store_vector
-    movsd %xmm0, VECTOR(0)
+    movq %xmm0, VECTOR(0)
     .endm
 
-    .macro by_frame shape, call, store
+    .macro store_both
+    movq %rax, WORD(0)
+    movq %rdx, WORD(1)
+    movq %xmm0, VECTOR(0)
+    movq %xmm1, VECTOR(1)
+    .endm
+
+    .macro store_any
+    movq %rax, WORD(0)
+    movq %rdx, WORD(1)
+    movups %xmm0, VECTOR(0)
+    movups %xmm1, VECTOR(1)
+    .endm
+
+/* On a thread without a task: nothing but errno. In: rdi frame. Out: eax. Where a copy of arguments lies on the stack,
+ * rbp says where that began. */
+
+    .macro alone arguments, result, copies
     .p2align 6
-GATE__ROUTINE(gate__arch_frame_\shape)
-    .cfi_signal_frame
-    endbr64
-    movq gate__m_current@gottpoff(%rip), %rax
-    movq %fs:GATE__THREAD_PLAIN(%rax), %rcx
+GATE__ROUTINE(gate__arch_alone_\arguments\()_\result)
     testq %rcx, %rcx
-    jz 1f
-    pushq %rdi /* on a thread without an M: nothing but errno */
-    .cfi_def_cfa_offset 16
-    movl GATE__FRAME_ERROR_NUMBER(%rdi), %eax
-    movl %eax, (%rcx)
-    call_\call
-    popq %rdi
-    .cfi_def_cfa_offset 8
-    store_\store
-    movq gate__m_current@gottpoff(%rip), %rax
-    movq %fs:GATE__THREAD_ERRNO(%rax), %rcx
-    movl (%rcx), %ecx
-    movl %ecx, GATE__FRAME_ERROR_NUMBER(%rdi)
-    xorl %eax, %eax
-    ret
-1:  movq %fs:(%rax), %rdx
-    testq %rdx, %rdx
-    jz gate__call_frame
-    movq GATE__M_TASK(%rdx), %rcx
-    cmpq %rcx, %rsp
-    jae gate__call_frame
-    cmpq GATE__TASK_FLOOR(%rcx), %rsp
-    jb gate__call_frame
-    movq GATE__TASK_CALL(%rcx), %rax /* the call is listed */
-    movq %rax, GATE__FRAME_OUTER(%rdi)
-    movq %rdi, GATE__TASK_CALL(%rcx)
-    movl $0, GATE__FRAME_STATUS(%rdi)
+    jnz gate__call_frame
+    .if \copies
     pushq %rbp
     .cfi_def_cfa_offset 16
     .cfi_offset %rbp, -16
     movq %rsp, %rbp
     .cfi_def_cfa_register %rbp
     pushq %rdi
-    pushq GATE__TASK_WHERE(%rcx)
-    movq GATE__FRAME_NAME(%rdi), %rax
-    movq %rax, GATE__TASK_WHERE(%rcx)
-    movq %rsp, GATE__TASK_SP(%rcx)
+    .endif
+    pushq %rdi
+    .if \copies == 0
+    .cfi_def_cfa_offset 16
+    .endif
+    movq gate__m_errno_at(%rip), %rcx
+    movl GATE__FRAME_ERROR_NUMBER(%rdi), %eax
+    movl %eax, %fs:(%rcx)
+    call_\arguments
+    .if \copies
+    movq -8(%rbp), %rdi
+    movq %rbp, %rsp
+    popq %rbp
+    .cfi_def_cfa %rsp, 8
+    .cfi_restore %rbp
+    .else
+    popq %rdi
+    .cfi_def_cfa_offset 8
+    .endif
+    store_\result
+    movq gate__m_errno_at(%rip), %rcx
+    movl %fs:(%rcx), %ecx
+    movl %ecx, GATE__FRAME_ERROR_NUMBER(%rdi)
+    xorl %eax, %eax
+    ret
+GATE__END(gate__arch_alone_\arguments\()_\result)
+    .endm
+
+    .macro by_frame arguments, result, copies=0
+    alone \arguments, \result, \copies
+    .p2align 6
+GATE__ROUTINE(gate__arch_frame_\arguments\()_\result)
+    .cfi_signal_frame
+    endbr64
+    movq gate__m_current@gottpoff(%rip), %rax
+    movq %fs:GATE__THREAD_M_OR_OTHER(%rax), %rdx
+    movq GATE__M_TASK(%rdx), %rcx
+    cmpq %rcx, %rsp
+    jae gate__arch_alone_\arguments\()_\result
+    cmpq GATE__TASK_FLOOR(%rcx), %rsp
+    jb gate__call_frame
+    movq GATE__TASK_CALL(%rcx), %rax
+    cmpq %rax, GATE__FRAME_OUTER(%rdi)
+    jne 6f
+1:  pushq %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset %rbp, -16
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    movq %rdi, GATE__TASK_CALL(%rcx) /* the call is listed */
+    movq %rbp, GATE__TASK_SP(%rcx)
     movq GATE__M_SLOT(%rdx), %rsi /* enter */
     incl GATE__M_TICK(%rdx)
     movl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%rdx)
     cmpl $0, GATE__SLOT_POLL(%rsi)
-    jne 8f
-2:  movq GATE__M_ERROR_NUMBER(%rdx), %rcx
+    jne 7f
+2:  movq gate__m_errno_at(%rip), %rcx
     movl GATE__FRAME_ERROR_NUMBER(%rdi), %eax
     movq GATE__M_SYSTEM_SP(%rdx), %rsp
-    movl %eax, (%rcx)
-    call_\call
-    movq -8(%rbp), %rdi
-    store_\store
-    movq gate__m_current@gottpoff(%rip), %rdx
-    movq %fs:(%rdx), %rdx
-    movq GATE__M_ERROR_NUMBER(%rdx), %rcx
-    leaq -16(%rbp), %rsp
-    movl (%rcx), %ecx
-    movl %ecx, GATE__FRAME_ERROR_NUMBER(%rdi)
-    movl $GATE__STATUS_RUNNING, GATE__M_STATUS(%rdx) /* leave */
-    cmpl $0, GATE__M_CLAIM(%rdx)
-    jne 9f
-3:  movq GATE__M_TASK(%rdx), %rcx
-    movq GATE__FRAME_OUTER(%rdi), %rax
-    popq GATE__TASK_WHERE(%rcx)
-    movq %rax, GATE__TASK_CALL(%rcx)
+    movl %eax, %fs:(%rcx)
+    call_\arguments
+    movq gate__m_current@gottpoff(%rip), %rcx
+    movq %fs:(%rcx), %rcx
+    movq GATE__M_TASK(%rcx), %rsi
+    movq GATE__TASK_CALL(%rsi), %rdi
+    store_\result
+    movq gate__m_errno_at(%rip), %rdx
     movl GATE__FRAME_STATUS(%rdi), %eax
+    movl %fs:(%rdx), %edx
+    movq %rdx, GATE__FRAME_ERROR_NUMBER(%rdi) /* and status */
+    movl $GATE__STATUS_RUNNING, GATE__M_STATUS(%rcx) /* leave */
+    cmpl $0, GATE__M_CLAIM(%rcx)
+    jne 8f
+3:  movq GATE__FRAME_OUTER(%rdi), %rdx
+    movq %rdx, GATE__TASK_CALL(%rsi)
+    movq %rbp, %rsp
+    popq %rbp
     .cfi_remember_state
-    leave
     .cfi_def_cfa %rsp, 8
+    .cfi_restore %rbp
     ret
+6:  movq %rax, GATE__FRAME_OUTER(%rdi)
+    jmp 1b
     .cfi_restore_state
-8:  movq %rdx, %rdi
+7:  pushq %rdi
+    pushq %rdx
+    movq %rdx, %rdi
     call gate__foreign_enter_slow
-    movq -8(%rbp), %rdi
-    movq gate__m_current@gottpoff(%rip), %rdx
-    movq %fs:(%rdx), %rdx
+    popq %rdx
+    popq %rdi
     jmp 2b
-9:  movq %rdx, %rdi
+8:  movq %rbp, %rsp
+    pushq %rdi
+    pushq %rax
+    movq %rcx, %rdi
     call gate__foreign_leave_slow
-    movq -8(%rbp), %rdi
-    movq gate__m_current@gottpoff(%rip), %rdx
-    movq %fs:(%rdx), %rdx
+    popq %rax
+    popq %rdi
+    movq gate__m_current@gottpoff(%rip), %rcx
+    movq %fs:(%rcx), %rcx
+    movq GATE__M_TASK(%rcx), %rsi
     jmp 3b
-GATE__END(gate__arch_frame_\shape)
+GATE__END(gate__arch_frame_\arguments\()_\result)
     .endm
 
-    by_frame pair, pair, word
-    by_frame words, words, word
-    by_frame registers, registers, word
-    by_frame vector, registers, vector
+    by_frame pair, word
+    by_frame words, word
+    by_frame stack, word, 1
+    by_frame few, word
+    by_frame few, vector
+    by_frame few, both
+    by_frame all, word, 1
+    by_frame all, vector, 1
+    by_frame all, both, 1
+    by_frame whole, any, 1
 
 GATE__NO_EXECUTABLE_STACK
