@@ -67,12 +67,23 @@
 #include "bridge/internal.h"
 #include "runtime/internal.h"
 
-/* errno of the last call on a thread that has no task. Reached by calls that are never inlined: a
- * thread-local's address must not be kept in code that may change threads. */
-static _Thread_local int thread_errno __attribute__((tls_model("initial-exec")));
+_Static_assert(offsetof(gate_function, signature) == GATE__FUNCTION_SIGNATURE, "by_value.h");
+_Static_assert(offsetof(gate_function, address) == GATE__FUNCTION_ADDRESS, "by_value.h");
+_Static_assert(offsetof(gate_function, call_class) == GATE__FUNCTION_CLASS, "by_value.h");
+_Static_assert(offsetof(gate_signature, call) == GATE__SIGNATURE_CALL, "by_value.h");
+_Static_assert(offsetof(struct gate__call, function) == GATE__CALL_FUNCTION, "by_value.h");
+_Static_assert(offsetof(struct gate__call, outer) == GATE__CALL_OUTER, "by_value.h");
+_Static_assert(offsetof(struct gate__call, error_number) == GATE__CALL_ERROR_NUMBER, "by_value.h");
+_Static_assert(offsetof(struct gate__call, status) == GATE__CALL_STATUS, "by_value.h");
+_Static_assert(sizeof(struct gate__call) == GATE__CALL_SIZE && GATE_CALL_DEFAULT == 0, "by_value.h");
+
+/* errno of the last call on a thread that has no task; bridge/arch writes it, too. Reached by calls that are never inlined:
+ * a thread-local's address must not be kept in code that may change threads. */
+extern _Thread_local int gate__call_thread_errno __attribute__((tls_model("initial-exec")));
+_Thread_local int gate__call_thread_errno;
 
 static __attribute__((noinline)) int get_thread_errno(void) {
-    return thread_errno;
+    return gate__call_thread_errno;
 }
 
 /* A result in a word goes where others are already. */
@@ -159,12 +170,12 @@ static __attribute__((noinline)) int call_in_place(const gate_function *function
     if (__builtin_expect(refused, 0))
         return refused;
     if (goes_in_pair(function)) {
-        uint64_t word = call_pair_in_place(function, arguments, &thread_errno);
+        uint64_t word = call_pair_in_place(function, arguments, &gate__call_thread_errno);
         gate__plan_store(function->signature->plan, word, result);
     } else {
         struct gate__value_call call = {{.function = function}, result, arguments};
         gate__call_run(&call);
-        thread_errno = call.call.error_number;
+        gate__call_thread_errno = call.call.error_number;
     }
     return 0;
 }
@@ -295,12 +306,12 @@ static inline int end(gate_task *task, struct gate__call *call, const char *oute
 /* A result that nobody asked for has to lie somewhere, if C stores it itself. */
 static __attribute__((noinline)) int call_with_room(const gate_function *function, void *const arguments[]) {
     void *room = malloc(function->signature->result->size);
-    int status = room ? gate_call(function, room, arguments) : -ENOMEM;
+    int status = room ? gate__call_values(function, room, arguments) : -ENOMEM;
     free(room);
     return status;
 }
 
-int gate_call(const gate_function *function, void *result, void *const arguments[]) {
+int gate__call_values(const gate_function *function, void *result, void *const arguments[]) {
     gate_m *m = gate__m();
     gate_task *task = m ? m->task : NULL;
     struct gate__value_call call;
@@ -321,6 +332,88 @@ int gate_call(const gate_function *function, void *result, void *const arguments
     }
     task->call_errno = error_number;
     return end(task, &call.call, outer_name);
+}
+
+/* By a frame of its own, which has ways of the same sort for more arguments. */
+
+static __attribute__((noinline)) void note_errno(int error_number) {
+    gate_task *task = gate_task_current();
+    if (task)
+        task->call_errno = error_number;
+    else
+        gate__call_thread_errno = error_number;
+}
+
+enum { HEAD = offsetof(gate_frame, cells) / sizeof(uint64_t) }; /* words of a frame before its cells */
+
+static int call_by_frame(const gate_function *function, void *result, void *const arguments[]) {
+    const struct gate__plan *plan = function->signature->plan;
+    _Alignas(16) uint64_t room[HEAD + GATE__CELLS];
+    gate_frame *frame = (gate_frame *)room;
+    uint64_t *cells = room + HEAD;
+    if (class_and_watches(function) != GATE_CALL_DEFAULT)
+        return gate__call_values(function, result, arguments);
+    frame->function = function;
+    frame->outer = NULL;
+    frame->error_number = frame->status = 0;
+    frame->address = function->address;
+    gate__plan_fill(function, NULL, arguments, cells);
+    int status = plan->by_frame(frame);
+    note_errno(frame->error_number);
+    gate__plan_store_any(plan, cells[plan->shape == GATE__SHAPE_VECTOR ? GATE__WORDS : 0], cells, result);
+    return status;
+}
+
+/* What bridge/arch has ways for. */
+
+enum argument { NONE, INT, LONG, DOUBLE };
+
+/* -1 if they have nothing for it. */
+static int argument_at(const struct gate__plan *plan, uint32_t index) {
+    const struct gate__step *step = &plan->steps[index];
+    if (index >= plan->count)
+        return NONE;
+    if (step->load == GATE__LOAD_S32 && step->cell < GATE__WORDS)
+        return INT;
+    if (step->load == GATE__LOAD_64 && step->cell < GATE__STACK)
+        return step->cell < GATE__WORDS ? LONG : DOUBLE;
+    return -1;
+}
+
+static int result_of(const struct gate__result *result) {
+    const struct gate__part *part = &result->parts[0];
+    if (result->in != GATE__IN_REGISTERS || result->count > 1 || part->offset)
+        return -1;
+    if (result->count == 0)
+        return NONE;
+    if (part->cell >= GATE__WORDS)
+        return part->size == sizeof(double) ? DOUBLE : -1;
+    return part->size == sizeof(int) ? INT : part->size == sizeof(long) ? LONG : -1;
+}
+
+/* Whether each step is the whole of an argument. */
+static bool takes_two_at_most(const gate_signature *signature) {
+    const struct gate__plan *plan = signature->plan;
+    bool all = plan && plan->count <= 2 && plan->count == signature->count && !plan->stack_count;
+    for (uint32_t i = 0; all && i < plan->count; i++)
+        all = plan->steps[i].argument == i && plan->steps[i].offset == 0;
+    return all && !signature->variadic && !signature->unspecified;
+}
+
+gate__by_value *gate__call_way(const gate_signature *signature) {
+    static gate__by_value *const ways[][DOUBLE + 1][DOUBLE + 1] = {
+        [NONE] = {[NONE] = {GATE__BY_VALUE(none)}},
+        [INT] = {{GATE__BY_VALUE(i)}, {GATE__BY_VALUE(ii)}, {GATE__BY_VALUE(il)}, {GATE__BY_VALUE(id)}},
+        [LONG] = {{GATE__BY_VALUE(l)}, {GATE__BY_VALUE(li)}, {GATE__BY_VALUE(ll)}, {GATE__BY_VALUE(ld)}},
+        [DOUBLE] = {{GATE__BY_VALUE(d)}, {GATE__BY_VALUE(di)}, {GATE__BY_VALUE(dl)}, {GATE__BY_VALUE(dd)}},
+    };
+    const struct gate__plan *plan = signature->plan;
+    if (takes_two_at_most(signature)) {
+        int first = argument_at(plan, 0), second = argument_at(plan, 1), result = result_of(&plan->result);
+        if (first >= 0 && second >= 0 && result >= 0)
+            return ways[first][second][result];
+    }
+    return plan && plan->by_frame != gate__call_frame ? call_by_frame : gate__call_values;
 }
 
 int gate__call_frame(gate_frame *frame) {

@@ -74,8 +74,8 @@ static enum results results_of(const struct gate__result *result) {
     return BOTH;
 }
 
-/* The way of a call: one in assembly if it does all that there is to do. */
-static gate__by_frame *way_of(const gate_function *function) {
+/* One in assembly if it does all that there is to do. */
+gate__by_frame *gate__frame_way(const struct gate__plan *plan) {
     static gate__by_frame *const ways[][3] = {
         [PAIR] = {gate__arch_frame_pair_word, gate__arch_frame_few_vector, gate__arch_frame_few_both},
         [WORDS] = {gate__arch_frame_words_word, gate__arch_frame_all_vector, gate__arch_frame_all_both},
@@ -83,9 +83,7 @@ static gate__by_frame *way_of(const gate_function *function) {
         [FEW] = {gate__arch_frame_few_word, gate__arch_frame_few_vector, gate__arch_frame_few_both},
         [ALL] = {gate__arch_frame_all_word, gate__arch_frame_all_vector, gate__arch_frame_all_both},
     };
-    const struct gate__plan *plan = function->signature->plan;
-    bool is_checked = gate__check_is_on() && function->signature->passes_pointers;
-    if (function->call_class != GATE_CALL_DEFAULT || is_checked || plan->result.in != GATE__IN_REGISTERS)
+    if (plan->result.in != GATE__IN_REGISTERS)
         return gate__call_frame;
     enum arguments arguments = arguments_of(plan);
     enum results results = results_of(&plan->result);
@@ -93,11 +91,13 @@ static gate__by_frame *way_of(const gate_function *function) {
 }
 
 int gate_frame_init(gate_frame *frame, const gate_function *function) {
-    if (!function->signature->plan)
+    const struct gate__plan *plan = function->signature->plan;
+    if (!plan)
         return -ENOTSUP;
     frame->function = function;
     frame->error_number = 0;
-    frame->enter = way_of(function);
+    bool is_checked = gate__check_is_on() && function->signature->passes_pointers;
+    frame->enter = function->call_class == GATE_CALL_DEFAULT && !is_checked ? plan->by_frame : gate__call_frame;
     frame->address = function->address;
     frame->result = NULL;
     frame->outer = NULL;

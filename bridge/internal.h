@@ -14,11 +14,14 @@
 #include <string.h>
 
 #include "arch/thunk.h"
+#include "arch/by_frame.h"
+#include "arch/by_value.h"
 #include "bridge.h"
 #include "handle.h"
 #include "runtime/internal.h"
 
 struct gate__ffi_closure;
+struct gate__plan;
 
 enum {
     GATE__PARAMETERS_MAX = 127,     /* what C11 5.2.4.1 asks of a compiler */
@@ -30,6 +33,7 @@ enum {
 /* A function's type. What a host holds has been prepared, keeps the scope, and owns what was prepared; what types point
  * to is neither. */
 struct gate_signature {
+    int (*call)(const gate_function *function, void *result, void *const arguments[]); /* what gate_call goes to */
     const gate_type *result;
     const gate_type **parameters; /* count of them */
     size_t count;
@@ -457,6 +461,11 @@ void gate__loader_close(void *handle);
 /* Holds the open library that has address, if one has; use->library is NULL otherwise. [any] */
 void gate__library_hold_at(void (*address)(void), const char *what, gate_library_use *use);
 
+/* frame.c */
+
+/* The way of calls by frame of class default, for a plan that is complete but for that. [any] */
+gate__by_frame *gate__frame_way(const struct gate__plan *plan);
+
 /* call.c */
 
 /* A call in progress; its task points to the innermost. A frame begins with the same. library.c has the system read the
@@ -483,6 +492,10 @@ struct gate__value_call {
     void *const *arguments;
 };
 
+/* What gate_call goes to for functions of that signature, whose plan is made, if it has one. [any] */
+gate__by_value *gate__call_way(const gate_signature *signature);
+/* gate_call, for whatever the ways in bridge/arch have nothing for. [any] */
+gate__by_value gate__call_values;
 /* gate_call_frame, for whatever the ways in bridge/arch have nothing for. [task] */
 int gate__call_frame(gate_frame *frame);
 /* Calls the function, on the stack that it is to have. data is a struct gate__value_call. [system stack] */
@@ -542,7 +555,8 @@ struct gate__step {
 
 struct gate__plan {
     enum gate__shape shape;
-    uint32_t stack_count; /* cells for the stack */
+    uint32_t stack_count;     /* cells for the stack */
+    gate__by_frame *by_frame; /* the way of a call of class default by frame */
     uint32_t result_size; /* bytes: of one in registers its first part's; 0 of one in memory, which C stores itself */
     uint32_t count;       /* of steps */
     struct gate__result result;
@@ -583,7 +597,7 @@ static inline struct gate__frame gate__plan_frame(const gate_function *function,
 
 /* The same, and fills the cells. [any] */
 static inline struct gate__frame gate__plan_fill(const gate_function *function, void *result, void *const arguments[],
-                                                 uint64_t cells[GATE__CELLS]) {
+                                                 uint64_t *cells) {
     const struct gate__plan *plan = function->signature->plan;
     for (uint32_t i = 0; i < plan->count; i++) {
         const struct gate__step *step = &plan->steps[i];

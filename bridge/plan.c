@@ -115,6 +115,7 @@ int gate__plan_make(gate_signature *signature, gate_error *error) {
     plan->result_size = plan->result.in == GATE__IN_REGISTERS ? (uint32_t)plan->result.parts[0].size
                         : plan->result.in == GATE__IN_MEMORY  ? 0
                                                               : (uint32_t)signature->result->size;
+    plan->by_frame = gate__frame_way(plan);
     signature->plan = plan;
     gate__m_find_errno();
     return 0;
@@ -141,6 +142,9 @@ void gate__plan_store_parts(const struct gate__plan *plan, const uint64_t *cells
         memcpy(result, vectors, plan->result_size); /* 16 bytes each, of which the last six are padding */
     for (unsigned i = 0; i < from->count; i++) {
         const struct gate__part *part = &from->parts[i];
-        memcpy((char *)result + part->offset, &cells[part->cell], part->size);
+        if (part->size == sizeof *cells)
+            memcpy((char *)result + part->offset, &cells[part->cell], sizeof *cells);
+        else
+            memcpy((char *)result + part->offset, &cells[part->cell], part->size);
     }
 }

@@ -74,6 +74,7 @@ static int prepare(gate_signature *signature, gate_error *error) {
         failed = gate__plan_make(signature, error);
     if (!failed && !signature->prepared && !signature->plan)
         failed = gate__fail(error, -ENOTSUP, "a signature of such types can't be called");
+    signature->call = gate__call_way(signature);
     signature->needs_room =
         signature->result->size > GATE__FFI_ROOM || (signature->plan && signature->plan->result.in == GATE__IN_MEMORY);
     signature->passes_pointers = signature->needs_room;

@@ -345,6 +345,7 @@ _Static_assert(offsetof(gate_task, floor) == GATE__TASK_FLOOR, "layout.h");
 _Static_assert(offsetof(gate_task, call) == GATE__TASK_CALL, "layout.h");
 _Static_assert(offsetof(gate_task, bound) == GATE__TASK_BOUND, "layout.h");
 _Static_assert(offsetof(gate_task, arrival) == GATE__TASK_ARRIVAL, "layout.h");
+_Static_assert(offsetof(gate_task, call_errno) == GATE__TASK_CALL_ERRNO, "layout.h");
 _Static_assert(offsetof(gate_task, short_way) == GATE__TASK_SHORT_WAY, "layout.h");
 
 /* What the runtime knows of a call that the bridge lists: the function, and its name. */
@@ -1056,6 +1057,9 @@ enum gate__watch {
     GATE__WATCH_TIMES = 4,   /* calltrace or leaf */
     GATE__WATCH_POINTERS = 8 /* the bridge's pointer check */
 };
+
+_Static_assert(offsetof(struct gate__settings, watched) == GATE__SETTINGS_WATCHED, "layout.h");
+
 #pragma GCC visibility push(hidden) /* or each look would ask the loader where they are */
 extern struct gate__settings gate__settings;
 #pragma GCC visibility pop

@@ -13,7 +13,7 @@
 
 /* And how many of its cells go on the stack. */
 #define GATE__FUNCTION_SIGNATURE 0
-#define GATE__SIGNATURE_PLAN 48
+#define GATE__SIGNATURE_PLAN 56
 #define GATE__PLAN_STACK_COUNT 4
 
 #ifndef __ASSEMBLER__

@@ -148,11 +148,12 @@ static double gate_longs(long count) {
 
 static double frame_longs(long count) {
     const long *result = at(&longs, 8);
+    long *a = at(&longs, 0), *b = at(&longs, 1), *c = at(&longs, 2), *d = at(&longs, 3);
+    long *e = at(&longs, 4), *f = at(&longs, 5), *g = at(&longs, 6), *h = at(&longs, 7);
     double before = bench_now();
     for (long i = 0; i < count; i++) {
-        *(long *)at(&longs, 0) = i;
-        for (int j = 1; j < 8; j++)
-            *(long *)at(&longs, j) = j;
+        *a = i;
+        *b = 1, *c = 2, *d = 3, *e = 4, *f = 5, *g = 6, *h = 7;
         gate_call_frame(longs.frame);
         keep(*result);
     }
