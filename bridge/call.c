@@ -351,13 +351,15 @@ static int call_by_frame(const gate_function *function, void *result, void *cons
     _Alignas(16) uint64_t room[HEAD + GATE__CELLS];
     gate_frame *frame = (gate_frame *)room;
     uint64_t *cells = room + HEAD;
-    if (class_and_watches(function) != GATE_CALL_DEFAULT)
+    bool lacks_room = !result && function->signature->needs_room;
+    if (class_and_watches(function) != GATE_CALL_DEFAULT || lacks_room)
         return gate__call_values(function, result, arguments);
     frame->function = function;
     frame->outer = NULL;
     frame->error_number = frame->status = 0;
     frame->address = function->address;
-    gate__plan_fill(function, NULL, arguments, cells);
+    frame->result = result;
+    gate__plan_fill(function, result, arguments, cells);
     int status = plan->by_frame(frame);
     note_errno(frame->error_number);
     gate__plan_store_any(plan, cells[plan->shape == GATE__SHAPE_VECTOR ? GATE__WORDS : 0], cells, result);

@@ -83,7 +83,7 @@ gate__by_frame *gate__frame_way(const struct gate__plan *plan) {
         [FEW] = {gate__arch_frame_few_word, gate__arch_frame_few_vector, gate__arch_frame_few_both},
         [ALL] = {gate__arch_frame_all_word, gate__arch_frame_all_vector, gate__arch_frame_all_both},
     };
-    if (plan->result.in != GATE__IN_REGISTERS)
+    if (plan->result.in == GATE__IN_X87 || plan->result.in == GATE__IN_X87_PAIR)
         return gate__call_frame;
     enum arguments arguments = arguments_of(plan);
     enum results results = results_of(&plan->result);
@@ -97,7 +97,8 @@ int gate_frame_init(gate_frame *frame, const gate_function *function) {
     frame->function = function;
     frame->error_number = 0;
     bool is_checked = gate__check_is_on() && function->signature->passes_pointers;
-    frame->enter = function->call_class == GATE_CALL_DEFAULT && !is_checked ? plan->by_frame : gate__call_frame;
+    bool is_usual = function->call_class == GATE_CALL_DEFAULT && plan->result.in == GATE__IN_REGISTERS;
+    frame->enter = is_usual && !is_checked ? plan->by_frame : gate__call_frame;
     frame->address = function->address;
     frame->result = NULL;
     frame->outer = NULL;

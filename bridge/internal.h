@@ -463,7 +463,7 @@ void gate__library_hold_at(void (*address)(void), const char *what, gate_library
 
 /* frame.c */
 
-/* The way of calls by frame of class default, for a plan that is complete but for that. [any] */
+/* The way of calls of class default whose cells are filled, for a plan that is complete but for that. [any] */
 gate__by_frame *gate__frame_way(const struct gate__plan *plan);
 
 /* call.c */
@@ -556,7 +556,7 @@ struct gate__step {
 struct gate__plan {
     enum gate__shape shape;
     uint32_t stack_count;     /* cells for the stack */
-    gate__by_frame *by_frame; /* the way of a call of class default by frame */
+    gate__by_frame *by_frame; /* the way of a call of class default whose cells are filled */
     uint32_t result_size; /* bytes: of one in registers its first part's; 0 of one in memory, which C stores itself */
     uint32_t count;       /* of steps */
     struct gate__result result;

@@ -1,5 +1,6 @@
 /* A program to stop in: an interpreter's task that calls C, which calls back, which calls C, which calls back, which
- * calls C. The first call goes by libffi, the others in registers.
+ * calls C. The first call goes one step after another, the others in registers: one by a crossing, one by value. Before
+ * them is one by frame.
  *
  * run.sh has gdb print the backtrace in stop_here. The names of the functions are the test.
  *
@@ -11,11 +12,11 @@
 #include "callgate.h"
 
 static gate_runtime *runtime;
-static gate_function outer, middle, inner;
+static gate_function first, outer, middle, inner;
 
 __attribute__((noinline)) int stop_here(int x);
 __attribute__((noinline)) int c_function(int (*callback)(int), int x);
-__attribute__((noinline)) double c_again(int (*callback)(int), double x);
+__attribute__((noinline)) long double c_again(int (*callback)(int), double x);
 __attribute__((noinline)) int interpreter_handler(void *host, void *result, void *const arguments[]);
 __attribute__((noinline)) void *interpreter_loop(void *callback);
 
@@ -30,14 +31,15 @@ int c_function(int (*callback)(int), int x) {
     return callback(x) + 1;
 }
 
-double c_again(int (*callback)(int), double x) {
-    return callback((int)x) + 0.5;
+long double c_again(int (*callback)(int), double x) {
+    return callback((int)x) + 0.5L;
 }
 
 int interpreter_handler(void *host, void *result, void *const arguments[]) {
     int x = *(int *)arguments[0];
     void (*address)(void) = gate_callback_address(*(gate_callback **)host);
-    double next = x + 1, sum = 0;
+    double next = x + 1;
+    long double sum = 0;
     void *others[] = {&address, &next};
     if (x != 40)
         return gate_call(&inner, result, arguments) != 0;
@@ -47,9 +49,27 @@ int interpreter_handler(void *host, void *result, void *const arguments[]) {
     return failed;
 }
 
+static int subtract(int a, int b) {
+    return a - b;
+}
+
+static int call_by_frame(int a, int b) {
+    gate_frame *frame = aligned_alloc(64, (gate_frame_size(first.signature) + 63) / 64 * 64);
+    int result = 0;
+    if (!frame || gate_frame_init(frame, &first))
+        abort();
+    gate_frame_put(first.signature, frame, 0, &a);
+    gate_frame_put(first.signature, frame, 1, &b);
+    if (gate_call_frame(frame))
+        abort();
+    gate_frame_get(first.signature, frame, &result);
+    free(frame);
+    return result;
+}
+
 void *interpreter_loop(void *callback) {
     void (*address)(void) = gate_callback_address(callback);
-    int x = 40, result = 0;
+    int x = call_by_frame(43, 3), result = 0;
     void *arguments[] = {&address, &x};
     if (gate_call(&outer, &result, arguments))
         abort();
@@ -72,8 +92,9 @@ int main(void) {
     void *result;
     if (gate_runtime_start(NULL, &runtime, NULL))
         return 1;
+    first = make_function("int (int, int)", (void (*)(void))subtract, "subtract");
     inner = make_function("int (int)", (void (*)(void))stop_here, "stop_here");
-    middle = make_function("double (int (*)(int), double)", (void (*)(void))c_again, "c_again");
+    middle = make_function("long double (int (*)(int), double)", (void (*)(void))c_again, "c_again");
     outer = make_function("int (int (*)(int), int)", (void (*)(void))c_function, "c_function");
     outer.call_class = GATE_CALL_BLOCKING; /* the way of calls that need more than a crossing in registers */
     if (gate_callback_make(runtime,

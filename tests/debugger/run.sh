@@ -21,13 +21,12 @@ gdb -nx -q -batch -ex 'set width 0' -ex 'set debuginfod enabled off' -ex 'set ba
 frames=$(sed -n 's/^gate\./gate__/; s/^\([A-Za-z_][A-Za-z0-9_]*\)\( + [0-9]*\)\{0,1\} in section .*/\1/p' "$trace")
 
 expected='stop_here
-gate__arch_cross_pair
-gate_call
+gate__arch_value_cross_int
 interpreter_handler
 gate__arch_arrive_pair_word4
 c_again
-gate__arch_cross_vector
-gate_call
+gate__arch_cross_x87
+gate__call_values
 interpreter_handler
 handle
 gate__arch_cross_back
@@ -39,7 +38,7 @@ c_function
 gate__call_run
 gate__arch_cross
 gate__switch_call
-gate_call
+gate__call_values
 interpreter_loop
 live
 begin
@@ -55,8 +54,9 @@ fi
 
 gdb -nx -q -batch -x "$(dirname "$0")/steps.py" "$program" >"$trace" 2>&1 || true
 # The way is longer if the slot was asked for something.
-if ! grep -q '^gate__arch_cross_vector has 4[0-9] steps' "$trace" ||
-    ! grep -q '^gate__arch_cross_pair has [23][0-9] steps' "$trace" ||
+if ! grep -q '^gate__arch_cross_x87 has 4[0-9] steps' "$trace" ||
+    ! grep -q '^gate__arch_value_cross_int has [45][0-9] steps' "$trace" ||
+    ! grep -q '^gate__arch_frame_pair_word has [45][0-9] steps' "$trace" ||
     ! grep -q '^gate__arch_arrive_pair_word4 has [678][0-9] steps' "$trace"; then
     echo 'a crossing could not be gone through:'
     cat "$trace"

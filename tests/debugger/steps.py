@@ -1,5 +1,5 @@
 # Goes through crossings of calls in registers and of callbacks, one instruction after another, and requires of the backtrace at
-# each that it leads from the crossing to gate_call, and ends at the task's first frame.
+# each that it leads from the crossing to who called, and ends at the task's first frame.
 #
 #   gdb -batch -x steps.py PROGRAM    the built backtrace.c
 #
@@ -17,7 +17,7 @@ def names():
     return found
 
 
-def step_through(routine, passes=0):
+def step_through(routine, caller, passes=0):
     """Returns how many instructions were gone through, the first passes times not looked at."""
     gdb.execute("start", to_string=True)
     gdb.Breakpoint("*" + routine, temporary=True).ignore_count = passes
@@ -25,8 +25,7 @@ def step_through(routine, passes=0):
     count = 0
     while names()[0] == routine:
         trace = names()
-        caller = trace[: trace.index("interpreter_handler")] if "interpreter_handler" in trace else []
-        if "gate_call" not in caller or trace[-2:] != ["begin", "start"]:
+        if caller not in trace[1:7] or trace[-2:] != ["begin", "start"]:
             place = gdb.execute("info symbol $pc", to_string=True)
             raise gdb.GdbError("%s the trace is %s" % (place.strip(), trace))
         gdb.execute("nexti", to_string=True)
@@ -36,7 +35,10 @@ def step_through(routine, passes=0):
 
 gdb.execute("set debuginfod enabled off")
 gdb.execute("set backtrace past-main on")
-for crossing in ("gate__arch_cross_vector", "gate__arch_cross_pair"):
-    print("%s has %d steps" % (crossing, step_through(crossing)))
-# The first callback takes the long way from there.
-print("gate__arch_arrive_pair_word4 has %d steps" % step_through("gate__arch_arrive_pair_word4", passes=1))
+for routine, *where in (
+    ("gate__arch_cross_x87", "gate__call_values"),
+    ("gate__arch_value_cross_int", "interpreter_handler", 1),  # the first call is of another class, and none for it
+    ("gate__arch_frame_pair_word", "interpreter_loop"),
+    ("gate__arch_arrive_pair_word4", "gate__call_values", 1),  # the first callback takes the long way from there
+):
+    print("%s has %d steps" % (routine, step_through(routine, *where)))

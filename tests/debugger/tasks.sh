@@ -84,8 +84,7 @@ asker='gate__sched_park
 answer
 gate__arch_cross_back
 ask
-gate__arch_cross_pair
-gate_call
+gate__arch_value_cross_int
 asking
 live
 start'
@@ -161,8 +160,7 @@ lists 'info tasks' 3 "$tasks"
 has_frames 'task 1 bt' 'stop_here
 main'
 has_frames 'task 3 bt' 'read_byte
-gate__arch_cross_pair
-gate_call
+gate__arch_value_cross_int
 reading
 live
 start'
@@ -180,8 +178,7 @@ live
 start'
 has_frames 'task 9 bt' 'wait_here
 ask_late
-gate__arch_cross_pair
-gate_call
+gate__arch_value_cross_int
 asking_late
 live
 start'
@@ -215,7 +212,7 @@ has_frames 'task 11 bt' 'stop_on_main
 answer_on_main
 gate__arch_cross_back
 ask
-gate__arch_cross_pair
+gate__arch_value_cross_int
 asking_on_main
 live
 start'
