@@ -86,8 +86,8 @@ struct gate_place {
 #define GATE_RESULT SIZE_MAX
 
 /* How large a frame for calls of that signature is, in bytes; it lies at an address that 16 divides, and best at one
- * that 64 divides. 0 if there are none: more arguments than a frame takes, or MemorySanitizer, which is not to miss what they hold; then there is gate_call.
- * Never blocks. Any thread. */
+ * that 64 divides. 0 if there are none: more arguments than a frame takes, or MemorySanitizer, which is not to miss what
+ * they hold; then there is gate_call. Never blocks. Any thread. */
 size_t gate_frame_size(const gate_signature *signature);
 
 /* Prepares a frame for calls of a function, as many as the host likes, with no argument in it yet and error_number 0. The

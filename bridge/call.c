@@ -3,28 +3,31 @@
  * Interpreter code runs in a task. A stackful task has a small stack of its own; a root task has
  * its thread's. C expects a large stack, may block for as long as it likes, and may call back. So:
  *
- *   gate_call, on the task's stack, with a slot. It lists the call in the task, so that a callback can find it. The
- *   function's signature has a plan (bridge/plan.c: what goes into which register, as bridge/arch/<name>/abi.c has it
- *   from the ABI), unless its arguments are very many. So gate_call loads the arguments as the plan says, and takes
- *   gate__arch_cross_pair or one of its kin (runtime/arch/<name>/switch.S), which does all the rest in one routine: it
+ *   gate_call, on the task's stack, with a slot, goes to where the function's signature says. That has a plan
+ *   (bridge/plan.c: what goes into which register, as bridge/arch/<name>/abi.c has it from the ABI), unless its
+ *   arguments are very many. For two words and doubles, or fewer, there is a routine for each type
+ *   (bridge/arch/<name>/by_value.S), which does all of the call. It lists it in the task, so that a callback can find it. It
  *   marks the thread as IN_CALL, by two stores (runtime/foreign.c says why that is enough: from here on the slot may be
  *   taken away, but nobody does so unless the call lasts). It keeps the task's stack pointer in the task and goes on
  *   where the thread's system stack was left: below the scheduler's frames, or, in a call that a callback makes, below
  *   those of the C code that called back. There it clears errno, fills the registers, and calls the function. It
  *   reads errno there too: on the way back the task may change threads.
  *
- * Back in the same routine: to the task's stack; it stores RUNNING and looks whether the monitor (runtime/monitor.c)
+ * Back in the same routine: it stores RUNNING and looks whether the monitor (runtime/monitor.c)
  * has claimed the slot. If not, the call is over: no lock, no atomic read-modify-write. If so, the task waits
  * (gate__foreign_leave_slow): it is queued like any ready task, and the thread it was on becomes a worker without a
- * slot. A pinned task and a root task keep their thread, which waits. Then gate_call stores the result.
+ * slot. A pinned task and a root task keep their thread, which waits. Then the result is stored, and the task goes on, on its
+ * own stack.
  *
- * A host that has converted its values may put them where the plan says by itself (bridge/frame.c), and call by that
- * frame: gate_call_frame goes to a routine that was chosen with it (bridge/arch/<name>/by_frame.S), which is all of the
- * above in one, listing included, and without a runtime nothing but the call between two values of errno. Where that
- * does not do, it is gate__call_frame, below.
+ * For other arguments, gate_call fills a frame (call_by_frame, below), which is memory with a cell for each
+ * register and for each word on the stack. A routine that was chosen with the plan (bridge/frame.c,
+ * bridge/arch/<name>/by_frame.S) is all of the above for what is in a frame. A host that has values of its own may have a
+ * frame of its own, and put them there by itself: gate_call_frame goes to that routine at once.
  *
- * Calls that need more than this (gate__settings.watched says if all do) take the same steps one after another, behind
- * the pointer check (bridge/check.c) if a host has asked for that:
+ * On a thread without a task these are nothing but the call between two values of errno.
+ *
+ * Calls that need more than this are gate__call_values' and gate__call_frame's, below; gate__settings.watched says if all
+ * do. They take the same steps one after another, behind the pointer check (bridge/check.c) if a host has asked for that:
  *
  *   gate__foreign_call_from (runtime/internal.h) enters the call and leaves it.
  *   gate__switch_call (runtime/switch.c) tells a sanitizer, if there is one, that the stack changes. From a root task,
@@ -35,7 +38,7 @@
  *
  * Meanwhile the slot that was taken runs other tasks on other threads (runtime/sched.c). A function of class blocking
  * gives its slot up before the call, and takes the second way back; one of class leaf keeps it, and is no call to the
- * hand-off at all: gate__arch_keep_pair is the same routine without that. One of class guarded comes back from a fault,
+ * hand-off at all: gate__arch_keep_pair or one of its kin (switch.S) is such a routine without that. One of class guarded comes back from a fault,
  * too: to gate__guard_call (runtime/guard.c), which stands between the crossing and gate__call_run.
  *
  * A callback walks this in reverse. C calls a thunk (bridge/thunk.c), which leads to
