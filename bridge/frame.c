@@ -24,15 +24,16 @@ size_t gate_frame_size(const gate_signature *signature) {
     const struct gate__plan *plan = signature->plan;
     if (!plan)
         return 0;
-    size_t cells = plan->shape <= GATE__SHAPE_WORDS ? GATE__WORDS : GATE__STACK + plan->stack_count;
+    size_t on_stack = plan->stack_count + plan->stack_count % 2;
+    size_t cells = plan->shape <= GATE__SHAPE_WORDS ? GATE__WORDS : GATE__STACK + on_stack;
     return offsetof(gate_frame, cells) + cells * sizeof(uint64_t);
 }
 
 /* Which registers a call's arguments are in. */
-enum arguments { PAIR, WORDS, STACK, FEW, ALL, WHOLE };
+enum arguments { PAIR, WORDS, STACK, DOUBLES, FEW, ALL, WHOLE };
 
-/* Which are in the first words and vectors alone: few of each, as by_frame.h has it. */
-enum { FEW_WORDS = 2, FEW_VECTORS = 2 };
+/* How many are few: by_frame.h. */
+enum { FEW_WORDS = 2, FEW_VECTORS = 2, FEW_ON_STACK = 2 };
 
 struct used {
     unsigned words, vectors; /* the first so many */
@@ -48,16 +49,20 @@ static void use(struct used *used, unsigned cell, size_t size) {
     used->is_whole = used->is_whole || (cell >= GATE__WORDS && cell < GATE__STACK && size > 8);
 }
 
-static enum arguments arguments_of(const struct gate__plan *plan) {
-    struct used used = {0, 0, false};
+static enum arguments arguments_of(const gate_signature *signature, const struct gate__plan *plan) {
+    struct used used = {plan->result.in == GATE__IN_MEMORY, 0, false};
+    bool needs_count = signature->variadic || signature->unspecified; /* of the vectors in use */
     for (uint32_t i = 0; i < plan->count; i++)
         use(&used, plan->steps[i].cell, plan->steps[i].size);
     if (used.is_whole)
         return WHOLE;
+    if (plan->stack_count)
+        return used.vectors == 0 && plan->stack_count <= FEW_ON_STACK ? STACK : ALL;
     if (used.vectors == 0)
-        return plan->stack_count ? STACK : used.words > FEW_WORDS ? WORDS : PAIR;
-    bool few = used.words <= FEW_WORDS && used.vectors <= FEW_VECTORS && plan->stack_count == 0;
-    return few ? FEW : ALL;
+        return used.words > FEW_WORDS ? WORDS : PAIR;
+    if (used.words > FEW_WORDS || used.vectors > FEW_VECTORS)
+        return ALL;
+    return used.words || needs_count ? FEW : DOUBLES;
 }
 
 /* Where a call's result is. */
@@ -75,17 +80,18 @@ static enum results results_of(const struct gate__result *result) {
 }
 
 /* One in assembly if it does all that there is to do. */
-gate__by_frame *gate__frame_way(const struct gate__plan *plan) {
+gate__by_frame *gate__frame_way(const gate_signature *signature, const struct gate__plan *plan) {
     static gate__by_frame *const ways[][3] = {
         [PAIR] = {gate__arch_frame_pair_word, gate__arch_frame_few_vector, gate__arch_frame_few_both},
         [WORDS] = {gate__arch_frame_words_word, gate__arch_frame_all_vector, gate__arch_frame_all_both},
         [STACK] = {gate__arch_frame_stack_word, gate__arch_frame_all_vector, gate__arch_frame_all_both},
+        [DOUBLES] = {gate__arch_frame_doubles_word, gate__arch_frame_doubles_vector, gate__arch_frame_doubles_both},
         [FEW] = {gate__arch_frame_few_word, gate__arch_frame_few_vector, gate__arch_frame_few_both},
         [ALL] = {gate__arch_frame_all_word, gate__arch_frame_all_vector, gate__arch_frame_all_both},
     };
     if (plan->result.in == GATE__IN_X87 || plan->result.in == GATE__IN_X87_PAIR)
         return gate__call_frame;
-    enum arguments arguments = arguments_of(plan);
+    enum arguments arguments = arguments_of(signature, plan);
     enum results results = results_of(&plan->result);
     return arguments == WHOLE || results == ANY ? gate__arch_frame_whole_any : ways[arguments][results];
 }

@@ -464,7 +464,7 @@ void gate__library_hold_at(void (*address)(void), const char *what, gate_library
 /* frame.c */
 
 /* The way of calls of class default whose cells are filled, for a plan that is complete but for that. [any] */
-gate__by_frame *gate__frame_way(const struct gate__plan *plan);
+gate__by_frame *gate__frame_way(const gate_signature *signature, const struct gate__plan *plan);
 
 /* call.c */
 

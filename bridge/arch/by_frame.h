@@ -22,15 +22,16 @@
 /* A call by frame of class default: all of it, on a thread without a task or from a task; where they can't, they leave it
  * to gate__call_frame. The first word of their names says which arguments they load:
  *
- *   pair    the first two words                         all     all, of vectors the lower halves, and those on the stack
- *   words   the words                                   whole   all, and those on the stack
- *   stack   the words, and those on the stack           few     the first two words, and the lower halves of the first
- *                                                               two vectors
+ *   pair      the first two words                    few     the first two words, and as doubles
+ *   words     the words                              all     the words, the vectors' lower halves, and the stack's
+ *   stack     the words, and two on the stack        whole   the words, the vectors, and the stack's
+ *   doubles   the lower halves of two vectors
  *
  * and the second which results they store: a word, the lower half of a vector, both (two of each), or any: two words and two
  * vectors. */
 typedef int gate__by_frame(gate_frame *frame);
 gate__by_frame gate__arch_frame_pair_word, gate__arch_frame_words_word, gate__arch_frame_stack_word,
+    gate__arch_frame_doubles_word, gate__arch_frame_doubles_vector, gate__arch_frame_doubles_both,
     gate__arch_frame_few_word, gate__arch_frame_few_vector, gate__arch_frame_few_both, gate__arch_frame_all_word,
     gate__arch_frame_all_vector, gate__arch_frame_all_both, gate__arch_frame_whole_any;
 #endif

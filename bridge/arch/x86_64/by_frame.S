@@ -44,6 +44,13 @@
     call *%rax
     .endm
 
+    .macro call_doubles /* not for variadic functions, which look into eax */
+    movq VECTOR(0), %xmm0
+    movq GATE__FRAME_ADDRESS(%rdi), %rax
+    movq VECTOR(1), %xmm1
+    call *%rax
+    .endm
+
     .macro call_few
     movq VECTOR(0), %xmm0
     movq VECTOR(1), %xmm1
@@ -58,6 +65,18 @@
     movq GATE__FRAME_ADDRESS(%rdi), %r11
     load_words
     call *%r11
+    .endm
+
+    .macro call_stack
+    pushq STACK + 8(%rdi)
+    .cfi_adjust_cfa_offset 8 * is_alone
+    pushq STACK(%rdi)
+    .cfi_adjust_cfa_offset 8 * is_alone
+    call_words
+    .if is_alone /* who isn't, has rsp from rbp */
+    addq $16, %rsp
+    .cfi_adjust_cfa_offset -16
+    .endif
     .endm
 
     .macro copy_stack /* rsp is 16-byte aligned before, and after */
@@ -77,11 +96,6 @@
     decl %esi
     jnz .Lcopy\@
 .Lcopied\@:
-    .endm
-
-    .macro call_stack
-    copy_stack
-    call_words
     .endm
 
     .macro call_all
@@ -123,6 +137,7 @@
 /* On a thread without a task: nothing but errno. In: rdi frame. Out: eax. Where a copy of arguments lies on the stack,
  * rbp says where that began. */
 
+    .set is_alone, 0
     .macro alone arguments, result, copies
     .p2align 6
 GATE__ROUTINE(gate__arch_alone_\arguments\()_\result)
@@ -143,7 +158,9 @@ GATE__ROUTINE(gate__arch_alone_\arguments\()_\result)
     movq gate__m_errno_at(%rip), %rcx
     movl GATE__FRAME_ERROR_NUMBER(%rdi), %eax
     movl %eax, %fs:(%rcx)
+    .set is_alone, 1
     call_\arguments
+    .set is_alone, 0
     .if \copies
     movq -8(%rbp), %rdi
     movq %rbp, %rsp
@@ -242,7 +259,10 @@ GATE__END(gate__arch_frame_\arguments\()_\result)
 
     by_frame pair, word
     by_frame words, word
-    by_frame stack, word, 1
+    by_frame stack, word
+    by_frame doubles, word
+    by_frame doubles, vector
+    by_frame doubles, both
     by_frame few, word
     by_frame few, vector
     by_frame few, both
