@@ -90,14 +90,20 @@ static void say_stacks(const gate_m *m, const gate_task *task, uintptr_t sp) {
         say_stack("the task's", task->stack.base, task->stack.size, on_task ? sp : (uintptr_t)task->sp);
 }
 
+/* Where a task that is in a call has its innermost frame. */
+static uintptr_t frame_of(gate_task *task) {
+    uintptr_t sp = (uintptr_t)task->sp;
+    return (uintptr_t)atomic_load(&task->call) == sp ? sp + GATE__LISTED_TO_FRAME : sp;
+}
+
 /* C's frames lead to the task's, unless C is where the unwinder doesn't find a way; then these are shown, too. */
-static void say_frames(const gate_task *task, const struct gate__signal *signal, bool in_call) {
+static void say_frames(gate_task *task, const struct gate__signal *signal, bool in_call) {
     void *frames[FRAMES], *beyond[FRAMES];
     size_t count = gate__guard_backtrace(signal, frames, FRAMES);
     gate__os_print_frames(frames, count);
     if (!in_call || !task->stack.base)
         return;
-    size_t more = gate__os_follow_frames((uintptr_t)task->sp, beyond, FRAMES);
+    size_t more = gate__os_follow_frames(frame_of(task), beyond, FRAMES);
     for (size_t i = 0; more && i < count; i++) {
         if (frames[i] == beyond[0])
             return;

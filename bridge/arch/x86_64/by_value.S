@@ -169,6 +169,9 @@ GATE__END(gate__arch_value_cross_\result)
 
     .set RESULT, -8
     .set RECORD, RESULT - GATE__CALL_SIZE
+    .if RECORD != -GATE__LISTED_TO_FRAME
+    .error "layout.h"
+    .endif
 
     by_result int
     by_result long
