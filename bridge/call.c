@@ -38,7 +38,7 @@
  *
  * Meanwhile the slot that was taken runs other tasks on other threads (runtime/sched.c). A function of class blocking
  * gives its slot up before the call, and takes the second way back; one of class leaf keeps it, and is no call to the
- * hand-off at all: gate__arch_keep_pair or one of its kin (switch.S) is such a routine without that. One of class guarded comes back from a fault,
+ * hand-off at all: for that, each routine has a sister without the two stores and the look. One of class guarded comes back from a fault,
  * too: to gate__guard_call (runtime/guard.c), which stands between the crossing and gate__call_run.
  *
  * A callback walks this in reverse. C calls a thunk (bridge/thunk.c), which leads to
@@ -78,7 +78,8 @@ _Static_assert(offsetof(struct gate__call, function) == GATE__CALL_FUNCTION, "by
 _Static_assert(offsetof(struct gate__call, outer) == GATE__CALL_OUTER, "by_value.h");
 _Static_assert(offsetof(struct gate__call, error_number) == GATE__CALL_ERROR_NUMBER, "by_value.h");
 _Static_assert(offsetof(struct gate__call, status) == GATE__CALL_STATUS, "by_value.h");
-_Static_assert(sizeof(struct gate__call) == GATE__CALL_SIZE && GATE_CALL_DEFAULT == 0, "by_value.h");
+_Static_assert(sizeof(struct gate__call) == GATE__CALL_SIZE, "by_value.h");
+_Static_assert(GATE_CALL_DEFAULT == 0 && GATE_CALL_LEAF == GATE__CLASS_LEAF, "by_value.h");
 
 /* errno of the last call on a thread that has no task; bridge/arch writes it, too. Reached by calls that are never inlined:
  * a thread-local's address must not be kept in code that may change threads. */
@@ -355,7 +356,7 @@ static int call_by_frame(const gate_function *function, void *result, void *cons
     gate_frame *frame = (gate_frame *)room;
     uint64_t *cells = room + HEAD;
     bool lacks_room = !result && function->signature->needs_room;
-    if (class_and_watches(function) != GATE_CALL_DEFAULT || lacks_room)
+    if (class_and_watches(function) > GATE_CALL_LEAF || lacks_room)
         return gate__call_values(function, result, arguments);
     frame->function = function;
     frame->outer = NULL;
@@ -363,7 +364,7 @@ static int call_by_frame(const gate_function *function, void *result, void *cons
     frame->address = function->address;
     frame->result = result;
     gate__plan_fill(function, result, arguments, cells);
-    int status = plan->by_frame(frame);
+    int status = plan->by_frame[function->call_class](frame);
     note_errno(frame->error_number);
     gate__plan_store_any(plan, cells[plan->shape == GATE__SHAPE_VECTOR ? GATE__WORDS : 0], cells, result);
     return status;
@@ -418,7 +419,7 @@ gate__by_value *gate__call_way(const gate_signature *signature) {
         if (first >= 0 && second >= 0 && result >= 0)
             return ways[first][second][result];
     }
-    return plan && plan->by_frame != gate__call_frame ? call_by_frame : gate__call_values;
+    return plan && plan->by_frame ? call_by_frame : gate__call_values;
 }
 
 int gate__call_frame(gate_frame *frame) {

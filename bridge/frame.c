@@ -79,32 +79,37 @@ static enum results results_of(const struct gate__result *result) {
     return BOTH;
 }
 
-/* One in assembly if it does all that there is to do. */
-gate__by_frame *gate__frame_way(const gate_signature *signature, const struct gate__plan *plan) {
-    static gate__by_frame *const ways[][3] = {
-        [PAIR] = {gate__arch_frame_pair_word, gate__arch_frame_few_vector, gate__arch_frame_few_both},
-        [WORDS] = {gate__arch_frame_words_word, gate__arch_frame_all_vector, gate__arch_frame_all_both},
-        [STACK] = {gate__arch_frame_stack_word, gate__arch_frame_all_vector, gate__arch_frame_all_both},
-        [DOUBLES] = {gate__arch_frame_doubles_word, gate__arch_frame_doubles_vector, gate__arch_frame_doubles_both},
-        [FEW] = {gate__arch_frame_few_word, gate__arch_frame_few_vector, gate__arch_frame_few_both},
-        [ALL] = {gate__arch_frame_all_word, gate__arch_frame_all_vector, gate__arch_frame_all_both},
+gate__by_frame *const *gate__frame_ways(const gate_signature *signature, const struct gate__plan *plan) {
+    static gate__by_frame *const whole[] = {GATE__BY_FRAME(whole_any)};
+    static gate__by_frame *const ways[][3][GATE_CALL_LEAF + 1] = {
+        [PAIR] = {{GATE__BY_FRAME(pair_word)}, {GATE__BY_FRAME(few_vector)}, {GATE__BY_FRAME(few_both)}},
+        [WORDS] = {{GATE__BY_FRAME(words_word)}, {GATE__BY_FRAME(all_vector)}, {GATE__BY_FRAME(all_both)}},
+        [STACK] = {{GATE__BY_FRAME(stack_word)}, {GATE__BY_FRAME(all_vector)}, {GATE__BY_FRAME(all_both)}},
+        [DOUBLES] = {{GATE__BY_FRAME(doubles_word)}, {GATE__BY_FRAME(doubles_vector)}, {GATE__BY_FRAME(doubles_both)}},
+        [FEW] = {{GATE__BY_FRAME(few_word)}, {GATE__BY_FRAME(few_vector)}, {GATE__BY_FRAME(few_both)}},
+        [ALL] = {{GATE__BY_FRAME(all_word)}, {GATE__BY_FRAME(all_vector)}, {GATE__BY_FRAME(all_both)}},
     };
     if (plan->result.in == GATE__IN_X87 || plan->result.in == GATE__IN_X87_PAIR)
-        return gate__call_frame;
+        return NULL;
     enum arguments arguments = arguments_of(signature, plan);
     enum results results = results_of(&plan->result);
-    return arguments == WHOLE || results == ANY ? gate__arch_frame_whole_any : ways[arguments][results];
+    return arguments == WHOLE || results == ANY ? whole : ways[arguments][results];
+}
+
+/* The way of a call of that class: one in assembly if it does all that there is to do. */
+static gate__by_frame *way_of(const gate_function *function) {
+    const struct gate__plan *plan = function->signature->plan;
+    bool is_checked = gate__check_is_on() && function->signature->passes_pointers;
+    bool is_usual = function->call_class <= GATE_CALL_LEAF && plan->result.in == GATE__IN_REGISTERS;
+    return is_usual && !is_checked ? plan->by_frame[function->call_class] : gate__call_frame;
 }
 
 int gate_frame_init(gate_frame *frame, const gate_function *function) {
-    const struct gate__plan *plan = function->signature->plan;
-    if (!plan)
+    if (!function->signature->plan)
         return -ENOTSUP;
     frame->function = function;
     frame->error_number = 0;
-    bool is_checked = gate__check_is_on() && function->signature->passes_pointers;
-    bool is_usual = function->call_class == GATE_CALL_DEFAULT && plan->result.in == GATE__IN_REGISTERS;
-    frame->enter = is_usual && !is_checked ? plan->by_frame : gate__call_frame;
+    frame->enter = way_of(function);
     frame->address = function->address;
     frame->result = NULL;
     frame->outer = NULL;

@@ -463,8 +463,9 @@ void gate__library_hold_at(void (*address)(void), const char *what, gate_library
 
 /* frame.c */
 
-/* The way of calls of class default whose cells are filled, for a plan that is complete but for that. [any] */
-gate__by_frame *gate__frame_way(const gate_signature *signature, const struct gate__plan *plan);
+/* The ways of calls of class default and of class leaf whose cells are filled, for a plan that is complete but for that; NULL
+ * if there is nothing for it in assembly. [any] */
+gate__by_frame *const *gate__frame_ways(const gate_signature *signature, const struct gate__plan *plan);
 
 /* call.c */
 
@@ -555,8 +556,8 @@ struct gate__step {
 
 struct gate__plan {
     enum gate__shape shape;
-    uint32_t stack_count;     /* cells for the stack */
-    gate__by_frame *by_frame; /* the way of a call of class default whose cells are filled */
+    uint32_t stack_count;            /* cells for the stack */
+    gate__by_frame *const *by_frame; /* the ways of calls whose cells are filled, by their class; NULL for none */
     uint32_t result_size; /* bytes: of one in registers its first part's; 0 of one in memory, which C stores itself */
     uint32_t count;       /* of steps */
     struct gate__result result;

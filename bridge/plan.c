@@ -115,7 +115,7 @@ int gate__plan_make(gate_signature *signature, gate_error *error) {
     plan->result_size = plan->result.in == GATE__IN_REGISTERS ? (uint32_t)plan->result.parts[0].size
                         : plan->result.in == GATE__IN_MEMORY  ? 0
                                                               : (uint32_t)signature->result->size;
-    plan->by_frame = gate__frame_way(signature, plan);
+    plan->by_frame = gate__frame_ways(signature, plan);
     signature->plan = plan;
     gate__m_find_errno();
     return 0;

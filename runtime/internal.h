@@ -346,6 +346,7 @@ _Static_assert(offsetof(gate_task, call) == GATE__TASK_CALL, "layout.h");
 _Static_assert(offsetof(gate_task, bound) == GATE__TASK_BOUND, "layout.h");
 _Static_assert(offsetof(gate_task, arrival) == GATE__TASK_ARRIVAL, "layout.h");
 _Static_assert(offsetof(gate_task, call_errno) == GATE__TASK_CALL_ERRNO, "layout.h");
+_Static_assert(offsetof(gate_task, in_leaf) == GATE__TASK_IN_LEAF, "layout.h");
 _Static_assert(offsetof(gate_task, short_way) == GATE__TASK_SHORT_WAY, "layout.h");
 
 /* What the runtime knows of a call that the bridge lists: the function, and its name. */

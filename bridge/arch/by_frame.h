@@ -19,7 +19,7 @@
 #ifndef __ASSEMBLER__
 #include "bridge/bridge.h"
 
-/* A call by frame of class default: all of it, on a thread without a task or from a task; where they can't, they leave it
+/* A call by frame of class default, or of class leaf: all of it, on a thread without a task or from a task; where they can't, they leave it
  * to gate__call_frame. The first word of their names says which arguments they load:
  *
  *   pair      the first two words                    few     the first two words, and as doubles
@@ -30,10 +30,13 @@
  * and the second which results they store: a word, the lower half of a vector, both (two of each), or any: two words and two
  * vectors. */
 typedef int gate__by_frame(gate_frame *frame);
-gate__by_frame gate__arch_frame_pair_word, gate__arch_frame_words_word, gate__arch_frame_stack_word,
-    gate__arch_frame_doubles_word, gate__arch_frame_doubles_vector, gate__arch_frame_doubles_both,
-    gate__arch_frame_few_word, gate__arch_frame_few_vector, gate__arch_frame_few_both, gate__arch_frame_all_word,
-    gate__arch_frame_all_vector, gate__arch_frame_all_both, gate__arch_frame_whole_any;
+
+#define GATE__BY_FRAME(name) gate__arch_frame_##name, gate__arch_leaf_##name
+
+gate__by_frame GATE__BY_FRAME(pair_word), GATE__BY_FRAME(words_word), GATE__BY_FRAME(stack_word),
+    GATE__BY_FRAME(doubles_word), GATE__BY_FRAME(doubles_vector), GATE__BY_FRAME(doubles_both),
+    GATE__BY_FRAME(few_word), GATE__BY_FRAME(few_vector), GATE__BY_FRAME(few_both), GATE__BY_FRAME(all_word),
+    GATE__BY_FRAME(all_vector), GATE__BY_FRAME(all_both), GATE__BY_FRAME(whole_any);
 #endif
 
 #endif

@@ -7,6 +7,7 @@
 #define GATE__FUNCTION_SIGNATURE 0
 #define GATE__FUNCTION_ADDRESS 8
 #define GATE__FUNCTION_CLASS 24
+#define GATE__CLASS_LEAF 1
 #define GATE__SIGNATURE_CALL 0
 
 #define GATE__CALL_FUNCTION 0 /* in a record of a call, */
@@ -18,7 +19,7 @@
 #ifndef __ASSEMBLER__
 #include "bridge/bridge.h"
 
-/* gate_call for functions of class default that take no more than two values: all of it, on a thread without a task or
+/* gate_call for functions of class default or leaf that take no more than two values: all of it, on a thread without a task or
  * from a task; where they can't, they leave it to gate__call_values. Their names are the functions' types: i is an int or what
  * is extended like one, l another word, d a double; an int result has four bytes, a long one eight. */
 typedef int gate__by_value(const gate_function *function, void *result, void *const arguments[]);

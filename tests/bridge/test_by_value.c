@@ -187,6 +187,36 @@ Test(by_value, a_call_that_gives_its_slot_up_has_its_arguments_still) {
     run_task(call_when_asked, NULL);
 }
 
+static bool was_in_leaf;
+static uint32_t status_in_leaf;
+
+static long see_leaf(int a, int b) {
+    gate_m *m = gate__m();
+    was_in_leaf = atomic_load(&m->task->in_leaf);
+    status_in_leaf = atomic_load(&m->status);
+    return (long)a << 40 | b;
+}
+
+static void *call_a_leaf(void *unused) {
+    gate_function function = make_function("long (int, int)", address_of(see_leaf), "see_leaf");
+    function.call_class = GATE_CALL_LEAF;
+    int a = 3, b = 4;
+    long result = 0;
+    void *arguments[] = {&a, &b};
+    cr_assert_eq(gate_call(&function, &result, arguments), 0);
+    cr_assert_eq(result, 3L << 40 | 4);
+    cr_assert(was_in_leaf);
+    cr_assert_eq(status_in_leaf, (uint32_t)GATE__M_RUNNING, "the hand-off knows nothing of it");
+    cr_assert_not(atomic_load(&gate_task_current()->in_leaf));
+    cr_assert_null(gate_task_current()->call);
+    free_function(function);
+    return unused;
+}
+
+Test(by_value, one_of_class_leaf_keeps_its_slot_and_is_listed) {
+    run_task(call_a_leaf, NULL);
+}
+
 static void *call_in_each_class(void *unused) {
     gate_function function = make_function("int (int, int)", address_of(int_ii), "int_ii");
     const void *arguments[] = {&ints[0], &ints[1]};

@@ -582,6 +582,42 @@ Test(frame, a_call_below_another_is_listed_and_when_it_is_over_the_other_is) {
         run_task(call_below_another, NULL);
 }
 
+static bool was_in_leaf;
+static uint32_t status_in_leaf;
+
+static double see_leaf(double a, double b) {
+    gate_m *m = gate__m();
+    see_where(inner_name);
+    was_in_leaf = atomic_load(&m->task->in_leaf);
+    status_in_leaf = atomic_load(&m->status);
+    return a - b;
+}
+
+static void *call_a_leaf(void *unused) {
+    gate_function function = make_function("double (double, double)", address_of(see_leaf), "see_leaf");
+    function.call_class = GATE_CALL_LEAF;
+    gate_frame *frame = make_frame(&function);
+    double values[] = {2.5, 1}, result = 0;
+    for (size_t i = 0; i < 2; i++)
+        gate_frame_put(function.signature, frame, i, &values[i]);
+    cr_assert_eq(gate_call_frame(frame), 0);
+    gate_frame_get(function.signature, frame, &result);
+    cr_assert_eq(result, 1.5);
+    cr_assert_str_eq(inner_name, "see_leaf");
+    cr_assert(was_in_leaf);
+    cr_assert_eq(status_in_leaf, (uint32_t)GATE__M_RUNNING, "the hand-off knows nothing of it");
+    cr_assert_not(atomic_load(&gate_task_current()->in_leaf));
+    cr_assert_null(gate_task_current()->call);
+    free(frame);
+    free_function(function);
+    return unused;
+}
+
+Test(frame, one_of_class_leaf_keeps_its_slot_and_is_listed) {
+    if (has_frames())
+        run_task(call_a_leaf, NULL);
+}
+
 static void *call_here_and_there(void *frame) {
     cr_assert_eq(gate_call_frame(frame), 0);
     return NULL;

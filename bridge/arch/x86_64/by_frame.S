@@ -4,7 +4,7 @@
  * gate__foreign_leave in one, for those calls that have nothing special: see bridge/call.c, which does the same in C for
  * all others.
  *
- * int gate__arch_frame_pair_word(gate_frame *frame), and others: bridge/arch/by_frame.h says which there are
+ * int gate__arch_frame_pair_word(gate_frame *frame), leaf_pair_word, and others: bridge/arch/by_frame.h says which
  *
  *   in: rdi frame       out: eax status       clobbers: what a call does
  *
@@ -180,10 +180,10 @@ GATE__ROUTINE(gate__arch_alone_\arguments\()_\result)
 GATE__END(gate__arch_alone_\arguments\()_\result)
     .endm
 
-    .macro by_frame arguments, result, copies=0
-    alone \arguments, \result, \copies
+/* way is frame, or leaf: m keeps its slot, and the task itself says that it is in a call. */
+    .macro by_frame way, arguments, result
     .p2align 6
-GATE__ROUTINE(gate__arch_frame_\arguments\()_\result)
+GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
     .cfi_signal_frame
     endbr64
     movq gate__m_current@gottpoff(%rip), %rax
@@ -203,11 +203,15 @@ GATE__ROUTINE(gate__arch_frame_\arguments\()_\result)
     .cfi_def_cfa_register %rbp
     movq %rdi, GATE__TASK_CALL(%rcx) /* the call is listed */
     movq %rbp, GATE__TASK_SP(%rcx)
+    .ifc \way, frame
     movq GATE__M_SLOT(%rdx), %rsi /* enter */
     incl GATE__M_TICK(%rdx)
     movl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%rdx)
     cmpl $0, GATE__SLOT_POLL(%rsi)
     jne 7f
+    .else
+    movb $1, GATE__TASK_IN_LEAF(%rcx)
+    .endif
 2:  movq gate__m_errno_at(%rip), %rcx
     movl GATE__FRAME_ERROR_NUMBER(%rdi), %eax
     movq GATE__M_SYSTEM_SP(%rdx), %rsp
@@ -222,9 +226,13 @@ GATE__ROUTINE(gate__arch_frame_\arguments\()_\result)
     movl GATE__FRAME_STATUS(%rdi), %eax
     movl %fs:(%rdx), %edx
     movq %rdx, GATE__FRAME_ERROR_NUMBER(%rdi) /* and status */
+    .ifc \way, frame
     movl $GATE__STATUS_RUNNING, GATE__M_STATUS(%rcx) /* leave */
     cmpl $0, GATE__M_CLAIM(%rcx)
     jne 8f
+    .else
+    movb $0, GATE__TASK_IN_LEAF(%rsi)
+    .endif
 3:  movq GATE__FRAME_OUTER(%rdi), %rdx
     movq %rdx, GATE__TASK_CALL(%rsi)
     movq %rbp, %rsp
@@ -235,6 +243,7 @@ GATE__ROUTINE(gate__arch_frame_\arguments\()_\result)
     ret
 6:  movq %rax, GATE__FRAME_OUTER(%rdi)
     jmp 1b
+    .ifc \way, frame
     .cfi_restore_state
 7:  pushq %rdi
     pushq %rdx
@@ -254,21 +263,28 @@ GATE__ROUTINE(gate__arch_frame_\arguments\()_\result)
     movq %fs:(%rcx), %rcx
     movq GATE__M_TASK(%rcx), %rsi
     jmp 3b
-GATE__END(gate__arch_frame_\arguments\()_\result)
+    .endif
+GATE__END(gate__arch_\way\()_\arguments\()_\result)
     .endm
 
-    by_frame pair, word
-    by_frame words, word
-    by_frame stack, word
-    by_frame doubles, word
-    by_frame doubles, vector
-    by_frame doubles, both
-    by_frame few, word
-    by_frame few, vector
-    by_frame few, both
-    by_frame all, word, 1
-    by_frame all, vector, 1
-    by_frame all, both, 1
-    by_frame whole, any, 1
+    .macro ways arguments, result, copies=0
+    alone \arguments, \result, \copies
+    by_frame frame, \arguments, \result
+    by_frame leaf, \arguments, \result
+    .endm
+
+    ways pair, word
+    ways words, word
+    ways stack, word
+    ways doubles, word
+    ways doubles, vector
+    ways doubles, both
+    ways few, word
+    ways few, vector
+    ways few, both
+    ways all, word, 1
+    ways all, vector, 1
+    ways all, both, 1
+    ways whole, any, 1
 
 GATE__NO_EXECUTABLE_STACK

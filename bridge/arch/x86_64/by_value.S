@@ -8,7 +8,7 @@
  *   in: rdi function, rsi result, rdx arguments       out: eax status       clobbers: what a call does
  *
  * It goes to where the function's signature says. There is a short routine for each type, which loads the arguments, and
- * goes on in one of three, by the result.
+ * goes on in one of three, by the result, which functions of class leaf leave for one of three others.
  *
  *   task's stack                        system stack
  *   +--------------------+              +----------------------------+
@@ -57,7 +57,7 @@ GATE__END(gate_call)
     call *%rax
     .endm
 
-    .macro by_result result
+    .macro alone result
     .p2align 6
 GATE__ROUTINE(gate__arch_value_alone_\result) /* on a thread without a task: nothing but errno */
     testq %r10, %r10
@@ -79,14 +79,19 @@ GATE__ROUTINE(gate__arch_value_alone_\result) /* on a thread without a task: not
 1:  xorl %eax, %eax
     ret
 GATE__END(gate__arch_value_alone_\result)
+    .endm
 
+/* way is cross, or keep, for class leaf: m keeps its slot, and the task itself says that it is in a call. */
+    .macro by_result way, result
     .p2align 6
-GATE__ROUTINE(gate__arch_value_cross_\result)
+GATE__ROUTINE(gate__arch_value_\way\()_\result)
     .cfi_signal_frame
     movq gate__m_current@gottpoff(%rip), %rax
+    .ifc \way, cross
     movl GATE__FUNCTION_CLASS(%rdi), %r11d
     orl gate__settings + GATE__SETTINGS_WATCHED(%rip), %r11d
-    jnz gate__call_values
+    jnz 6f
+    .endif
     movq %fs:GATE__THREAD_M_OR_OTHER(%rax), %r9
     movq GATE__M_TASK(%r9), %r10
     cmpq %r10, %rsp
@@ -104,11 +109,15 @@ GATE__ROUTINE(gate__arch_value_cross_\result)
     pushq %rdi
     movq %rsp, GATE__TASK_CALL(%r10) /* the call is listed */
     movq %rsp, GATE__TASK_SP(%r10)
+    .ifc \way, cross
     movq GATE__M_SLOT(%r9), %rsi /* enter */
     incl GATE__M_TICK(%r9)
     movl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%r9)
     cmpl $0, GATE__SLOT_POLL(%rsi)
     jne 7f
+    .else
+    movb $1, GATE__TASK_IN_LEAF(%r10)
+    .endif
 2:  movq gate__m_errno_at(%rip), %rax
     movq GATE__M_SYSTEM_SP(%r9), %rsp
     movl $0, %fs:(%rax)
@@ -120,9 +129,13 @@ GATE__ROUTINE(gate__arch_value_cross_\result)
     movl %fs:(%rsi), %esi
     movq RESULT(%rbp), %rdi
     movl %esi, GATE__TASK_CALL_ERRNO(%rdx)
+    .ifc \way, cross
     movl $GATE__STATUS_RUNNING, GATE__M_STATUS(%rcx) /* leave */
     cmpl $0, GATE__M_CLAIM(%rcx)
     jne 8f
+    .else
+    movb $0, GATE__TASK_IN_LEAF(%rdx)
+    .endif
 3:  movq RECORD + GATE__CALL_OUTER(%rbp), %rsi
     movq %rsi, GATE__TASK_CALL(%rdx)
     testq %rdi, %rdi
@@ -135,6 +148,10 @@ GATE__ROUTINE(gate__arch_value_cross_\result)
     .cfi_def_cfa %rsp, 8
     .cfi_restore %rbp
     ret
+    .ifc \way, cross
+6:  cmpl $GATE__CLASS_LEAF, %r11d
+    je gate__arch_value_keep_\result
+    jmp gate__call_values
     .cfi_restore_state
 7:  subq $16, %rsp
     movsd %xmm0, (%rsp)
@@ -164,7 +181,8 @@ GATE__ROUTINE(gate__arch_value_cross_\result)
     movq %fs:(%rcx), %rcx
     movq GATE__M_TASK(%rcx), %rdx
     jmp 3b
-GATE__END(gate__arch_value_cross_\result)
+    .endif
+GATE__END(gate__arch_value_\way\()_\result)
     .endm
 
     .set RESULT, -8
@@ -173,9 +191,11 @@ GATE__END(gate__arch_value_cross_\result)
     .error "layout.h"
     .endif
 
-    by_result int
-    by_result long
-    by_result double
+    .irp result, int, long, double
+    alone \result
+    by_result cross, \result
+    by_result keep, \result
+    .endr
 
 /* The routines by type: the arguments are loaded. */
 
