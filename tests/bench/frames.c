@@ -88,11 +88,12 @@ static void prepare_libffi(void) {
 static double frame_ints(long count) {
     int64_t *a = at(&ints, 0), *b = at(&ints, 1);
     const int *result = at(&ints, 8);
+    gate_frame *frame = ints.frame;
     double before = bench_now();
     for (long i = 0; i < count; i++) {
         *a = i;
         *b = 1;
-        gate_call_frame(ints.frame);
+        gate_call_frame(frame);
         keep(*result);
     }
     return bench_now() - before;
@@ -101,11 +102,12 @@ static double frame_ints(long count) {
 static double frame_doubles(long count) {
     double *a = at(&doubles, 0), *b = at(&doubles, 1);
     const double *result = at(&doubles, 8);
+    gate_frame *frame = doubles.frame;
     double before = bench_now();
     for (long i = 0; i < count; i++) {
         *a = (double)i;
         *b = 2;
-        gate_call_frame(doubles.frame);
+        gate_call_frame(frame);
         keep(*result);
     }
     return bench_now() - before;
@@ -150,11 +152,12 @@ static double frame_longs(long count) {
     const long *result = at(&longs, 8);
     long *a = at(&longs, 0), *b = at(&longs, 1), *c = at(&longs, 2), *d = at(&longs, 3);
     long *e = at(&longs, 4), *f = at(&longs, 5), *g = at(&longs, 6), *h = at(&longs, 7);
+    gate_frame *frame = longs.frame;
     double before = bench_now();
     for (long i = 0; i < count; i++) {
         *a = i;
         *b = 1, *c = 2, *d = 3, *e = 4, *f = 5, *g = 6, *h = 7;
-        gate_call_frame(longs.frame);
+        gate_call_frame(frame);
         keep(*result);
     }
     return bench_now() - before;
@@ -197,14 +200,15 @@ static double gate_points(long count) {
 }
 
 static double frame_points(long count) {
-    char *frame = (char *)points.frame;
+    gate_frame *own = points.frame;
+    char *frame = (char *)own;
     double before = bench_now(), by = 1;
     struct point point = {0, 0};
     for (long i = 0; i < count; i++) {
         memcpy(frame + points.places[0][0].at, &point.x, sizeof point.x);
         memcpy(frame + points.places[0][1].at, &point.id, sizeof point.id);
         memcpy(at(&points, 1), &by, sizeof by);
-        gate_call_frame(points.frame);
+        gate_call_frame(own);
         memcpy(&point.x, frame + points.places[8][0].at, sizeof point.x);
         memcpy(&point.id, frame + points.places[8][1].at, sizeof point.id);
         keep(point);
