@@ -242,6 +242,12 @@ static gate_callback *copy(const struct gate_callback_config *config) {
     return callback;
 }
 
+/* Whether argument i is in the word of that number, and in none behind the second. */
+static bool is_in_pair(const gate_callback *callback, unsigned i) {
+    int32_t at = callback->intake->places[i] + GATE__INTAKE_CELLS;
+    return at == (int32_t)(8 * i) && (size_t)at + callback->config.signature->parameters[i]->size <= 16;
+}
+
 /* The code that does for the signature, and most for it. */
 static void (*entry_of(const gate_callback *callback))(void) {
     const struct gate__intake *intake = callback->intake;
@@ -250,7 +256,7 @@ static void (*entry_of(const gate_callback *callback))(void) {
     bool is_checked = gate__check_is_on() && gate__type_has_pointers(type); /* by handle */
     bool is_narrow = gate__type_is_integer(type) && gate__type_is_signed(type) && type->size < 4;
     for (unsigned i = 0; i < intake->count; i++)
-        is_pair = is_pair && intake->places[i] == (int32_t)(8 * i) - GATE__INTAKE_CELLS;
+        is_pair = is_pair && is_in_pair(callback, i);
     if (callback->config.busy == GATE_BUSY_REFUSES || intake->move_count || intake->count > GATE__CALLBACK_MOST ||
         intake->result.in != GATE__IN_REGISTERS || type->size > 8 || is_narrow || is_checked)
         return gate__arch_arrive;

@@ -106,6 +106,44 @@ Test(short_way, finds_and_leaves_all_as_the_long_one_does) {
     run_everywhere(find_all_in_order);
 }
 
+/* Of two arguments, one may be in two registers. */
+
+struct wide {
+    long first, second;
+};
+
+static int call_with_wide(int (*function)(char, struct wide), int x) {
+    for (int i = 0; i < TIMES; i++)
+        seen_by_c[i] = function((char)i, (struct wide){x + i, 100});
+    return 7;
+}
+
+static int add_up(void *unused, void *result, void *const arguments[]) {
+    const struct wide *wide = arguments[1];
+    (void)unused;
+    note_way(__builtin_return_address(0), *(char *)arguments[0]);
+    *(int *)result = (int)(wide->first + wide->second);
+    return 0;
+}
+
+static void *pass_wide(void *unused) {
+    gate_signature *own = int_int;
+    int result = 0;
+    int_int = parse("int (char, struct wide { long first, second; })");
+    repeating.address = address_of(call_with_wide);
+    run(add_up, 0, &result);
+    check_ways();
+    for (int i = 0; i < TIMES; i++)
+        cr_assert_eq(seen_by_c[i], i + 100);
+    gate_signature_free(int_int);
+    int_int = own;
+    return unused;
+}
+
+Test(short_way, has_all_registers_of_a_struct_that_is_in_two) {
+    run_everywhere(pass_wide);
+}
+
 /* Failures */
 
 static int failed_at, handled;
