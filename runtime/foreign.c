@@ -80,7 +80,7 @@ static void unlearn(struct gate__slot *slot) {
 static bool is_expected_to_last(gate_m *m, struct gate__slot *slot) {
     struct gate__calls *calls = &slot->calls;
     if (gate__task_where(m->task) == atomic_load_explicit(&calls->lasting, memory_order_relaxed))
-        return gate__sched_work_waits(m->runtime);
+        return gate__queue_any_waits(m->runtime);
     uint32_t others = atomic_load_explicit(&calls->others, memory_order_relaxed) + 1;
     atomic_store_explicit(&calls->others, others, memory_order_relaxed);
     if (others >= GATE__OTHER_CALLS)
@@ -306,7 +306,7 @@ int gate__foreign_come_in(gate_m *m, uint64_t deadline) {
 static bool is_to_linger(gate_m *m) {
     uint32_t visits = atomic_load_explicit(&m->visits, memory_order_relaxed) + 1;
     atomic_store_explicit(&m->visits, visits, memory_order_relaxed);
-    return visits > atomic_load_explicit(&m->lingers_at, memory_order_relaxed) && !gate__sched_work_waits(m->runtime);
+    return visits > atomic_load_explicit(&m->lingers_at, memory_order_relaxed) && !gate__queue_any_waits(m->runtime);
 }
 
 void gate__foreign_go_out(gate_m *m, bool may_linger) {

@@ -6,7 +6,7 @@
  *   [signal]        a signal handler               [fork]           a handler of a fork: no hook, no allocation
  *
  * Locks, in the order in which they may be taken (lock.c asserts it in debug builds):
- *   runtimes -> runtime -> queue, timers, stacks, regions
+ *   runtimes -> runtime -> queues, timers, stacks, regions
  * None is held while host code, a hook or a foreign function runs, nor across a switch.
  *
  * SPDX-License-Identifier: MIT */
@@ -395,13 +395,121 @@ const char *gate__task_look_where(gate_task *task);
 /* Writes "'name' (#1) parked: why". [any] */
 void gate__task_describe(const struct gate_task_info *info, char *buffer, size_t size);
 
-/* m.c: threads */
+/* queue.c: tasks in the order in which they became ready
+ *
+ * A queue is changed by one at a time: under a lock, or as the run queue of a slot by its owner, whoever has the slot. */
 
-/* Tasks in the order in which they became ready. */
 struct gate__queue {
     gate_task *head, *tail;
     _Atomic uint32_t count; /* written by whoever may change the list, read by all */
 };
+
+static inline void gate__queue_append(struct gate__queue *queue, gate_task *task) {
+    task->next = NULL;
+    if (queue->tail)
+        queue->tail->next = task;
+    else
+        queue->head = task;
+    queue->tail = task;
+    uint32_t count = atomic_load_explicit(&queue->count, memory_order_relaxed);
+    atomic_store_explicit(&queue->count, count + 1, memory_order_relaxed);
+}
+
+/* NULL if there is none. */
+static inline gate_task *gate__queue_remove_first(struct gate__queue *queue) {
+    gate_task *task = queue->head;
+    if (!task)
+        return NULL;
+    queue->head = task->next;
+    if (!queue->head)
+        queue->tail = NULL;
+    uint32_t count = atomic_load_explicit(&queue->count, memory_order_relaxed);
+    atomic_store_explicit(&queue->count, count - 1, memory_order_relaxed);
+    return task;
+}
+
+/* Appends task, removes the first, and returns that, of a queue that isn't empty. */
+static inline gate_task *gate__queue_rotate(struct gate__queue *queue, gate_task *task) {
+    gate_task *first = queue->head;
+    task->next = NULL;
+    queue->tail->next = task;
+    queue->tail = task;
+    queue->head = first->next;
+    return first;
+}
+
+/* A slot's, from which others steal. Its owner pays two stores and a load to use it; queue.c says how that is safe. */
+struct gate__run_queue {
+    struct gate__queue tasks;
+    _Atomic uint32_t in_use; /* by the owner */
+    _Atomic uint32_t care;   /* of enum gate__care */
+    struct gate__lock theft;
+};
+
+/* What its owner has to heed. */
+enum gate__care {
+    GATE__CARE_THIEF = 1, /* one is at it: the owner has to lock it, too */
+    GATE__CARE_LOCK = 2,  /* it always has to */
+    GATE__CARE_HOOKS = 4, /* the host hears of each task that leaves or goes on: no two swap at once */
+    GATE__CARE_LOCKS = GATE__CARE_THIEF | GATE__CARE_LOCK
+};
+
+/* Makes an empty one, with that to heed for ever; nobody looks at it yet. [any] */
+void gate__queue_prepare(struct gate__run_queue *queue, uint32_t care);
+
+/* Marks its use; what is to be heeded then. [slot] */
+static inline uint32_t gate__queue_begin_use(struct gate__run_queue *queue) {
+    atomic_store_explicit(&queue->in_use, 1, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+    return atomic_load_explicit(&queue->care, memory_order_acquire);
+}
+
+static inline void gate__queue_end_use(struct gate__run_queue *queue) {
+    atomic_store_explicit(&queue->in_use, 0, memory_order_release);
+}
+
+/* What push and pop do when the use has begun and the owner has to lock. */
+void gate__queue_push_locked(struct gate__run_queue *queue, gate_task *task);
+gate_task *gate__queue_pop_locked(struct gate__run_queue *queue);
+
+static inline void gate__queue_push(struct gate__run_queue *queue, gate_task *task) { /* [slot] */
+    if (__builtin_expect(gate__queue_begin_use(queue) & GATE__CARE_LOCKS, 0)) {
+        gate__queue_push_locked(queue, task);
+    } else {
+        gate__queue_append(&queue->tasks, task);
+        gate__queue_end_use(queue);
+    }
+}
+
+/* NULL if there is none. */
+static inline gate_task *gate__queue_pop(struct gate__run_queue *queue) { /* [slot] */
+    if (atomic_load_explicit(&queue->tasks.count, memory_order_relaxed) == 0)
+        return NULL;
+    if (__builtin_expect(gate__queue_begin_use(queue) & GATE__CARE_LOCKS, 0))
+        return gate__queue_pop_locked(queue);
+    gate_task *task = gate__queue_remove_first(&queue->tasks);
+    gate__queue_end_use(queue);
+    return task;
+}
+
+/* Makes a task that was popped the first one again. [slot] */
+void gate__queue_put_back(struct gate__run_queue *queue, gate_task *task);
+/* How many tasks are in it, by one look. [any] */
+static inline uint32_t gate__queue_count(const struct gate__run_queue *queue) {
+    return atomic_load_explicit(&queue->tasks.count, memory_order_relaxed);
+}
+/* Moves half of the tasks to loot, most at most; half of an odd number has the odd one unless the last is spared. [any] */
+void gate__queue_steal(struct gate__run_queue *victim, struct gate__queue *loot, uint32_t most, bool spares_last);
+
+/* The runtime's, from threads without a slot, or whose slot was taken. */
+void gate__queue_push_global(gate_runtime *runtime, gate_task *task); /* [any] */
+gate_task *gate__queue_pop_global(gate_runtime *runtime);             /* [slot] */
+/* Takes task back; false if somebody has picked it already. [any] */
+bool gate__queue_withdraw_global(gate_runtime *runtime, const gate_task *task);
+/* Whether a task waits for a slot, in any of a runtime's queues. [any] */
+bool gate__queue_any_waits(gate_runtime *runtime);
+
+/* m.c: threads */
 
 /* Where a thread's interpreter code stands, written by that thread alone. */
 enum gate__m_status {
@@ -566,7 +674,7 @@ void gate__switch_call_back(gate_m *m, void (*fn)(void *), void *arg);
 /* Runs task on m until a task comes back to the scheduler. [system stack, slot] */
 void gate__switch_to_task(gate_m *m, gate_task *task);
 /* Leave the task's stack, for the scheduler's or another task's; return when the task is run again, perhaps by
- * another thread. [task] */
+ * another thread, and has arrived there (gate__sched_arrive). [task] */
 void gate__switch_to_scheduler(gate_m *m);
 /* Is what gate__switch_between is where a sanitizer hears of it, and in debug builds. */
 void gate__switch_to_next(gate_m *m, gate_task *next);
@@ -576,7 +684,7 @@ static inline void gate__switch_between(gate_m *m, gate_task *next) {
         gate__switch_to_next(m, next);
     } else {
         m->task = next;
-        gate__arch_swap(&task->sp, next->sp);
+        gate__arch_swap(&task->sp, next->sp, m);
     }
 }
 /* Makes the first switch to task call fn(task) on its stack. [any] */
@@ -622,23 +730,18 @@ struct gate__sighting {
     bool in_call;
 };
 
-enum gate__revoked { GATE__REVOKED_BY_THIEF = 1, GATE__REVOKED_FOR_EVER = 2 };
-
 struct gate__slot {
-    struct gate__queue ready; /* whoever has the slot pays two stores and a load to use it: sched.c */
-    _Atomic uint32_t in_use;  /* by the owner */
-    _Atomic uint32_t revoked; /* of enum gate__revoked: the owner has to lock, too */
-    _Atomic uint32_t picks;   /* how often a holder has picked a task; written by the owner */
-    _Atomic uint32_t poll;    /* of enum gate__poll */
-    uint32_t index;           /* in the runtime's array */
-    uint32_t share;           /* what its holder may steal next */
+    _Atomic uint32_t poll;  /* of enum gate__poll */
+    _Atomic uint32_t picks; /* how often a holder has picked a task; written by the owner */
     uint32_t free_count;
+    uint32_t share;        /* what its holder may steal next */
     gate_task *free_tasks; /* task.c's: for the next spawns, as the numbers */
     uint64_t next_number, numbers_end;
+    struct gate__run_queue ready;
     gate_runtime *runtime;
+    uint32_t index; /* in the runtime's array */
     gate_m *holder; /* under the runtime's lock */
     struct gate__slot *idle_next;
-    struct gate__lock theft;
     struct gate__calls calls;   /* foreign.c's */
     struct gate__sighting seen; /* monitor.c's */
 } __attribute__((aligned(64)));
@@ -653,16 +756,14 @@ static inline struct gate__slot *gate__sched_own_slot(const gate_runtime *runtim
 }
 /* Makes a slot's queue, which is empty; nobody looks at it yet. [any] */
 void gate__sched_prepare_queue(struct gate__slot *slot);
-/* Tasks that wait for a slot. [any] */
-bool gate__sched_work_waits(gate_runtime *runtime);
 /* Gives an idle slot, if there is one, to a thread for a task that waits. [any] */
 void gate__sched_wake_one(gate_runtime *runtime);
 /* Queues a LIVE task, and finds it a thread if a slot is idle. [any] */
 void gate__sched_ready(gate_task *task);
 /* The rest of an M's life as a worker. [system stack] */
 void gate__sched_work(gate_m *m);
-/* What a task does first, each time it comes to run: sees to the one that left. [task, slot] */
-void gate__sched_arrive(void);
+/* What a task does first, each time it comes to run on m: sees to the one that left. [task, slot] */
+void gate__sched_arrive(gate_m *m);
 /* Suspends the running task until it gets one of those wakes, the first of which it takes. [task, slot] */
 void gate__sched_park(gate_m *m, uint32_t wakes, const char *why);
 /* Queues the running task behind the others. [task, slot] */

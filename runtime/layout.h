@@ -26,7 +26,7 @@
 #define GATE__TASK_IN_LEAF 124    /* struct gate_task: 8 bits, it is in a call of class leaf */
 #define GATE__SETTINGS_WATCHED 32 /* struct gate__settings: 32 bits, not 0 when calls are more than made */
 #define GATE__LISTED_TO_FRAME 32  /* bytes from a call that is listed at its task's sp to the frame of who did that */
-#define GATE__SLOT_POLL 36        /* struct gate__slot: 32 bits, not 0 when something is asked */
+#define GATE__SLOT_POLL 0         /* struct gate__slot: 32 bits, not 0 when something is asked */
 
 #define GATE__CELLS_WORDS 6   /* cells of a call in registers that are for the word registers, */
 #define GATE__CELLS_VECTORS 8 /* and for the vector registers */

@@ -118,7 +118,7 @@ static void sleep_for(gate_runtime *runtime, enum gate__monitor_state state, uin
         until = now + GATE__FIRST_LOOK;
     if (state == GATE__MONITOR_PARKED) {
         gate__foreign_heavy_barrier();
-        until = gate__sched_work_waits(runtime) ? now : until;
+        until = gate__queue_any_waits(runtime) ? now : until;
     }
     uint64_t timer = gate__timer_next(runtime), trace = gate__trace_sched(runtime);
     uint64_t interrupt = gate__interrupt_next(runtime), late = atomic_load(&runtime->workers.late_at);
@@ -148,7 +148,7 @@ static void *run(void *data) {
     while (!atomic_load(&runtime->monitor.stop)) {
         gate__timer_fire(runtime);
         gate__worker_hurry(runtime);
-        bool waits = gate__sched_work_waits(runtime), turns = tasks_took_turns(runtime);
+        bool waits = gate__queue_any_waits(runtime), turns = tasks_took_turns(runtime);
         enum sight seen = waits ? look(runtime) : NO_CALL;
         /* A second look at once, but no third: a task whose calls are all short costs two a period. */
         looks_again = seen == NEW_CALL && !looks_again;

@@ -13,7 +13,7 @@
  * A task that yields or parks goes straight to the next one, stack to stack. What remains to be done with it,
  * once it is off its stack, is done by the next: queueing it, or making it PARKED. Were it done before,
  * another thread could run the task while this one is still on its stack. When there is no next task, it goes to
- * the scheduler, on the system stack, which searches.
+ * the scheduler, on the system stack, which searches. Most yields need none of that: see gate_task_yield.
  *
  * No wake-up is lost between a thread that queues a task and one that makes its slot idle: the first queues,
  * then looks for idle slots; the second makes it idle, then looks at the queues. What orders each of the two is
@@ -31,158 +31,13 @@
 #include "runtime/internal.h"
 #include "runtime/os/os.h"
 
-/* Lists of tasks */
-
-static inline void append(struct gate__queue *queue, gate_task *task) {
-    task->next = NULL;
-    if (queue->tail)
-        queue->tail->next = task;
-    else
-        queue->head = task;
-    queue->tail = task;
-    uint32_t count = atomic_load_explicit(&queue->count, memory_order_relaxed);
-    atomic_store_explicit(&queue->count, count + 1, memory_order_relaxed);
-}
-
-static void prepend(struct gate__queue *queue, gate_task *task) {
-    task->next = queue->head;
-    queue->head = task;
-    if (!queue->tail)
-        queue->tail = task;
-    atomic_fetch_add_explicit(&queue->count, 1, memory_order_relaxed);
-}
-
-static inline gate_task *remove_first(struct gate__queue *queue) {
-    gate_task *task = queue->head;
-    if (!task)
-        return NULL;
-    queue->head = task->next;
-    if (!queue->head)
-        queue->tail = NULL;
-    uint32_t count = atomic_load_explicit(&queue->count, memory_order_relaxed);
-    atomic_store_explicit(&queue->count, count - 1, memory_order_relaxed);
-    return task;
-}
-
-/* Takes task out of the midst; false if it isn't there. */
-static bool remove_from(struct gate__queue *queue, const gate_task *task) {
-    gate_task **link = &queue->head, *before = NULL;
-    while (*link && *link != task) {
-        before = *link;
-        link = &before->next;
-    }
-    if (!*link)
-        return false;
-    *link = task->next;
-    if (!*link)
-        queue->tail = before;
-    atomic_fetch_sub_explicit(&queue->count, 1, memory_order_relaxed);
-    return true;
-}
-
-/* The runtime's queue, from which anybody may take */
-
-static void push_global(gate_runtime *runtime, gate_task *task) {
-    gate__lock(&runtime->ready_lock);
-    append(&runtime->ready, task);
-    gate__unlock(&runtime->ready_lock);
-}
-
-static gate_task *pop_global(gate_runtime *runtime) {
-    if (atomic_load_explicit(&runtime->ready.count, memory_order_relaxed) == 0)
-        return NULL;
-    gate__lock(&runtime->ready_lock);
-    gate_task *task = remove_first(&runtime->ready);
-    gate__unlock(&runtime->ready_lock);
-    return task;
-}
-
-/* A slot's queue: the owner is whoever has the slot, and marks its use by plain stores. A thief revokes that,
- * waits until the owner is out, and takes; meanwhile the owner finds it revoked, and waits for the lock.
- *
- *   owner: in_use = 1                        thief, with the lock: revoked = 1
- *          (compiler barrier)                                      membarrier
- *          if revoked: in_use = 0, and lock                        wait while in_use
- *          ... change ...                                          ... take ...
- *          in_use = 0                                              revoked = 0
- *
- * Where there is no membarrier, or a sanitizer that is to see the order, it is revoked for ever. */
+/* The next task */
 
 void gate__sched_prepare_queue(struct gate__slot *slot) {
-    bool always_locks = gate__foreign_exchange || gate__switch_notices.acquire;
-    gate__lock_init(&slot->theft, GATE__RANK_LEAF);
-    slot->ready = (struct gate__queue){NULL, NULL, 0};
-    atomic_store_explicit(&slot->in_use, 0, memory_order_relaxed);
-    atomic_store_explicit(&slot->revoked, always_locks ? GATE__REVOKED_FOR_EVER : 0, memory_order_relaxed);
-}
-
-static void revoke(struct gate__slot *slot) {
-    atomic_fetch_or(&slot->revoked, GATE__REVOKED_BY_THIEF);
-    gate__foreign_heavy_barrier();
-    while (atomic_load_explicit(&slot->in_use, memory_order_acquire))
-        gate__os_relax();
-}
-
-static void restore(struct gate__slot *slot) {
-    atomic_fetch_and_explicit(&slot->revoked, ~(uint32_t)GATE__REVOKED_BY_THIEF, memory_order_release);
-}
-
-/* Whether the slot's owner may use its queue without the lock, until end_use. */
-static inline bool begin_use(struct gate__slot *slot) {
-    atomic_store_explicit(&slot->in_use, 1, memory_order_relaxed);
-    atomic_signal_fence(memory_order_seq_cst);
-    if (__builtin_expect(!atomic_load_explicit(&slot->revoked, memory_order_acquire), 1))
-        return true;
-    atomic_store_explicit(&slot->in_use, 0, memory_order_release);
-    return false;
-}
-
-static inline void end_use(struct gate__slot *slot) {
-    atomic_store_explicit(&slot->in_use, 0, memory_order_release);
-}
-
-static __attribute__((noinline)) void push_locked(struct gate__slot *slot, gate_task *task) {
-    gate__lock(&slot->theft);
-    append(&slot->ready, task);
-    gate__unlock(&slot->theft);
-}
-
-static inline void push_own(struct gate__slot *slot, gate_task *task) {
-    if (begin_use(slot)) {
-        append(&slot->ready, task);
-        end_use(slot);
-    } else {
-        push_locked(slot, task);
-    }
-}
-
-static __attribute__((noinline)) gate_task *pop_locked(struct gate__slot *slot) {
-    gate__lock(&slot->theft);
-    gate_task *task = remove_first(&slot->ready);
-    gate__unlock(&slot->theft);
-    return task;
-}
-
-static inline gate_task *pop_own(struct gate__slot *slot) {
-    if (atomic_load_explicit(&slot->ready.count, memory_order_relaxed) == 0)
-        return NULL;
-    if (!begin_use(slot))
-        return pop_locked(slot);
-    gate_task *task = remove_first(&slot->ready);
-    end_use(slot);
-    return task;
-}
-
-/* Makes a task that was picked the next one again. */
-static void put_back(struct gate__slot *slot, gate_task *task) {
-    bool alone = begin_use(slot);
-    if (!alone)
-        gate__lock(&slot->theft);
-    prepend(&slot->ready, task);
-    if (alone)
-        end_use(slot);
-    else
-        gate__unlock(&slot->theft);
+    const struct gate_runtime_hooks *hooks = &slot->runtime->config.hooks;
+    bool locks = gate__foreign_exchange || gate__switch_notices.acquire;
+    bool tells = hooks->task_suspend || hooks->task_resume;
+    gate__queue_prepare(&slot->ready, (locks ? GATE__CARE_LOCK : 0) | (tells ? GATE__CARE_HOOKS : 0));
 }
 
 /* How far the next task is looked for. For one that yields, and could go on itself, one is taken from another slot now
@@ -199,49 +54,27 @@ static uint32_t next_share(struct gate__slot *slot, enum reach reach) {
     return share;
 }
 
-/* Moves tasks of the victim's to loot: half of them, most of them at most, and not the last if reach is MODEST. */
-static void take_half(struct gate__slot *victim, struct gate__queue *loot, uint32_t most, enum reach reach) {
-    gate__lock(&victim->theft);
-    revoke(victim);
-    uint32_t count = atomic_load_explicit(&victim->ready.count, memory_order_relaxed);
-    uint32_t half = (count + (reach == FAR)) / 2;
-    for (uint32_t i = 0; i < half && i < most; i++)
-        append(loot, remove_first(&victim->ready));
-    restore(victim);
-    gate__unlock(&victim->theft);
-}
-
 static inline void wake(gate_runtime *runtime, struct gate__slot *own);
 
 /* Takes some of another slot's tasks: the first, to run, and the rest into the own queue. These were in none for a moment,
  * in which a slot may have become idle. */
 static gate_task *steal(struct gate__slot *slot, struct gate__slot *victim, enum reach reach) {
     struct gate__queue loot = {NULL, NULL, 0};
-    if (atomic_load_explicit(&victim->ready.count, memory_order_relaxed) < (reach == FAR ? 1 : 2))
+    if (gate__queue_count(&victim->ready) < (reach == FAR ? 1 : 2))
         return NULL;
-    take_half(victim, &loot, next_share(slot, reach), reach);
-    gate_task *first = remove_first(&loot);
+    gate__queue_steal(&victim->ready, &loot, next_share(slot, reach), reach == MODEST);
+    gate_task *first = gate__queue_remove_first(&loot);
     bool more = loot.head != NULL;
-    for (gate_task *task; (task = remove_first(&loot)) != NULL;)
-        push_own(slot, task);
+    for (gate_task *task; (task = gate__queue_remove_first(&loot)) != NULL;)
+        gate__queue_push(&slot->ready, task);
     if (more)
         wake(slot->runtime, slot);
     return first;
 }
 
-bool gate__sched_work_waits(gate_runtime *runtime) {
-    if (atomic_load(&runtime->ready.count))
-        return true;
-    for (uint32_t i = 0; i < runtime->slot_count; i++) {
-        if (atomic_load(&runtime->slots[i].ready.count))
-            return true;
-    }
-    return false;
-}
-
 static gate_task *pick_elsewhere(struct gate__slot *slot, enum reach reach) {
     gate_runtime *runtime = slot->runtime;
-    gate_task *task = pop_global(runtime);
+    gate_task *task = gate__queue_pop_global(runtime);
     for (uint32_t i = 1; !task && reach != NEAR && i < runtime->slot_count; i++)
         task = steal(slot, &runtime->slots[(slot->index + i) % runtime->slot_count], reach);
     return task;
@@ -259,8 +92,22 @@ static inline bool is_asked(struct gate__slot *slot) {
     return atomic_load_explicit(&slot->poll, memory_order_relaxed) & GATE__POLL_ON_PICK;
 }
 
-static inline bool is_runtimes_turn(struct gate__slot *slot) {
-    return atomic_load_explicit(&slot->picks, memory_order_relaxed) % GATE__LOOK_AT_RUNTIME_EVERY == 0;
+/* Each pick is counted. */
+static inline uint32_t next_pick(struct gate__slot *slot) {
+    return atomic_load_explicit(&slot->picks, memory_order_relaxed) + 1;
+}
+
+static inline void count_pick(struct gate__slot *slot) {
+    atomic_store_explicit(&slot->picks, next_pick(slot), memory_order_relaxed);
+}
+
+/* Whether a pick takes the first of the slot's own queue, if that has one: not when it is the runtime's turn. */
+static inline bool is_runtimes_turn(uint32_t pick) {
+    return pick % GATE__LOOK_AT_RUNTIME_EVERY == 0;
+}
+
+static inline bool is_usual_pick(struct gate__slot *slot) {
+    return !is_asked(slot) && !is_runtimes_turn(next_pick(slot));
 }
 
 static inline bool stops(struct gate__slot *slot) {
@@ -272,22 +119,21 @@ static __attribute__((noinline)) gate_task *pick_with_care(struct gate__slot *sl
     gate_task *task = NULL;
     if (is_asked(slot) && answer_poll(slot))
         return NULL;
-    if (is_runtimes_turn(slot)) {
-        task = pop_global(slot->runtime);
+    if (is_runtimes_turn(atomic_load_explicit(&slot->picks, memory_order_relaxed))) {
+        task = gate__queue_pop_global(slot->runtime);
         reach = reach == NEAR ? MODEST : reach;
     }
     if (!task)
-        task = pop_own(slot);
+        task = gate__queue_pop(&slot->ready);
     return task ? task : pick_elsewhere(slot, reach);
 }
 
 /* The next task from the slot's own queue, unless it is the runtime's turn, then from the runtime's, then from the other
  * slots'. NULL if there is none, or the world stops. */
 static inline __attribute__((always_inline)) gate_task *pick(struct gate__slot *slot, enum reach reach) {
-    uint32_t picks = atomic_load_explicit(&slot->picks, memory_order_relaxed) + 1;
-    atomic_store_explicit(&slot->picks, picks, memory_order_relaxed);
-    bool is_usual = !is_asked(slot) && !is_runtimes_turn(slot);
-    gate_task *task = __builtin_expect(is_usual, 1) ? pop_own(slot) : NULL;
+    bool is_usual = is_usual_pick(slot);
+    count_pick(slot);
+    gate_task *task = __builtin_expect(is_usual, 1) ? gate__queue_pop(&slot->ready) : NULL;
     return __builtin_expect(task != NULL, 1) ? task : pick_with_care(slot, reach);
 }
 
@@ -393,7 +239,7 @@ static enum given give(struct gate__slot *slot, gate_task *task) {
         m->given = task;
         m->waits_for = NULL;
     } else if (given == THREAD_BUSY) {
-        append(&m->later, task);
+        gate__queue_append(&m->later, task);
     }
     gate__unlock(&runtime->lock);
     if (given == GIVEN)
@@ -408,7 +254,7 @@ static bool retire(struct gate__slot *slot) {
     push_idle(slot);
     gate__unlock(&runtime->lock);
     gate__foreign_heavy_barrier();
-    if (!gate__sched_work_waits(runtime))
+    if (!gate__queue_any_waits(runtime))
         return true;
     gate__lock(&runtime->lock);
     struct gate__slot **link = &runtime->idle_slots;
@@ -444,7 +290,7 @@ void gate__sched_hand_on(struct gate__slot *slot) {
         if (given == THREAD_BUSY)
             continue;
         if (task)
-            put_back(slot, task);
+            gate__queue_put_back(&slot->ready, task);
         if (task ? leave_idle(slot) : retire(slot))
             return;
     }
@@ -501,7 +347,7 @@ static inline void wake(gate_runtime *runtime, struct gate__slot *own) {
 /* Nothing keeps a runtime from being stopped once its last task runs, perhaps before this has found that a thread. */
 static __attribute__((noinline)) void ready_from_outside(gate_runtime *runtime, gate_task *task) {
     gate__init_retain(runtime);
-    push_global(runtime, task);
+    gate__queue_push_global(runtime, task);
     wake(runtime, NULL);
     gate__init_release(runtime);
 }
@@ -510,7 +356,7 @@ void gate__sched_ready(gate_task *task) {
     gate_runtime *runtime = task->runtime;
     struct gate__slot *slot = gate__sched_own_slot(runtime);
     if (slot) {
-        push_own(slot, task);
+        gate__queue_push(&slot->ready, task);
         wake(runtime, slot);
     } else {
         ready_from_outside(runtime, task);
@@ -549,7 +395,7 @@ static __attribute__((noinline)) void settle_park(gate_m *m, gate_task *task) {
 }
 
 static __attribute__((noinline)) void settle_call(gate_m *m, gate_task *task) {
-    push_global(m->runtime, task);
+    gate__queue_push_global(m->runtime, task);
     wake(m->runtime, NULL);
 }
 
@@ -562,7 +408,7 @@ static inline __attribute__((always_inline)) void settle(gate_m *m) {
     atomic_store_explicit(&task->on, NULL, memory_order_relaxed);
     switch (m->leave) {
     case GATE__LEAVE_YIELD:
-        push_own(m->slot, task);
+        gate__queue_push(&m->slot->ready, task);
         gate__foreign_light_barrier();
         if (waits_unseen(m->runtime))
             wake(m->runtime, m->slot);
@@ -594,8 +440,7 @@ inline void gate__sched_resume(gate_m *m) {
         config->hooks.task_resume(config->host, m->task);
 }
 
-inline void gate__sched_arrive(void) {
-    gate_m *m = gate__m();
+void gate__sched_arrive(gate_m *m) {
     settle(m);
     gate__sched_resume(m);
 }
@@ -617,7 +462,6 @@ static inline void leave(gate_m *m, enum gate__leave why, gate_task *next) {
         m->given = next;
         gate__switch_to_scheduler(m);
     }
-    gate__sched_arrive();
 }
 
 /* Tasks that keep their M: root tasks, and pinned ones. Their thread waits with them. */
@@ -637,8 +481,8 @@ static struct gate__slot *begin_wait(gate_m *m) {
     later = m->later;
     m->later = (struct gate__queue){NULL, NULL, 0};
     gate__unlock(&m->runtime->lock);
-    for (gate_task *task; (task = remove_first(&later)) != NULL;) {
-        push_global(m->runtime, task);
+    for (gate_task *task; (task = gate__queue_remove_first(&later)) != NULL;) {
+        gate__queue_push_global(m->runtime, task);
         wake(m->runtime, NULL);
     }
     return slot;
@@ -686,7 +530,7 @@ static void park_here(gate_m *m, uint32_t wakes) {
 static void yield_here(gate_m *m) {
     gate__sched_suspend(m);
     struct gate__slot *slot = begin_wait(m);
-    push_own(slot, m->task);
+    gate__queue_push(&slot->ready, m->task);
     gate__sched_hand_on(slot);
     gate__monitor_notice(m->runtime, NULL);
     wait_here(m);
@@ -719,7 +563,7 @@ void gate__sched_park(gate_m *m, uint32_t wakes, const char *why) {
 /* Settles what was asked of the running task, which keeps its M. Whether it is to give its slot away. */
 static bool gives_way(struct gate__slot *slot) {
     bool stop = is_asked(slot) && answer_poll(slot);
-    return stop || atomic_load(&slot->ready.count) || atomic_load(&slot->runtime->ready.count);
+    return stop || gate__queue_count(&slot->ready) || atomic_load(&slot->runtime->ready.count);
 }
 
 /* A yield of a task that keeps its M, or of a guest. */
@@ -732,7 +576,7 @@ static __attribute__((noinline)) void yield_bound(gate_m *m) {
         gate__sched_move(m);
 }
 
-void gate__sched_yield(gate_m *m) {
+GATE__COLD_CODE void gate__sched_yield(gate_m *m) {
     struct gate__slot *slot = m->slot;
     gate__assert(slot);
     if (__builtin_expect(m->pins || m->root, 0)) {
@@ -742,6 +586,36 @@ void gate__sched_yield(gate_m *m) {
     gate_task *next = pick(slot, NEAR);
     if (__builtin_expect(next || stops(slot), 1))
         leave(m, GATE__LEAVE_YIELD, next);
+}
+
+static GATE__COLD_CODE void yield_with_care(void) {
+    gate__sched_yield(gate__task_running("gate_task_yield"));
+}
+
+/* Takes turns with the first of the slot's own queue, where nothing else is to be done: neither is bound, and nobody asks
+ * for anything. All of it is one use of the queue, which is as long before as behind it and at any time between: whoever
+ * looks whether tasks wait sees one. That use ends when this task is off its stack. */
+void gate_task_yield(void) {
+    gate_m *m = gate__m();
+    if (__builtin_expect(!m || !gate__foreign_may_cross(m), 0)) {
+        yield_with_care();
+        return;
+    }
+    struct gate__slot *slot = m->slot;
+    gate_task *task = m->task;
+    uint32_t care = gate__queue_begin_use(&slot->ready);
+    gate_task *next = slot->ready.tasks.head;
+    if (__builtin_expect(care || !next || next->bound || task->bound || !is_usual_pick(slot), 0)) {
+        gate__queue_end_use(&slot->ready);
+        yield_with_care();
+        return;
+    }
+    count_pick(slot);
+    gate__queue_rotate(&slot->ready.tasks, task);
+    atomic_store_explicit(&task->on, NULL, memory_order_relaxed);
+    atomic_store_explicit(&next->on, m, memory_order_relaxed);
+    m->task = next;
+    gate__arch_turn(&task->sp, next->sp, &slot->ready.in_use);
 }
 
 void gate__sched_move(gate_m *m) {
@@ -757,7 +631,7 @@ void gate__sched_wait_for_slot(gate_m *m) {
     gate__assert(!m->slot && atomic_load(&m->status) == GATE__M_RUNNING);
     if (keeps_m(m)) {
         begin_wait(m);
-        push_global(m->runtime, m->task);
+        gate__queue_push_global(m->runtime, m->task);
         wake(m->runtime, NULL);
         wait_here(m);
     } else {
@@ -769,9 +643,7 @@ void gate__sched_wait_for_slot(gate_m *m) {
  * ThreadSanitizer, which doesn't know the semaphore's wait with a deadline. */
 static bool withdraw(gate_m *m) {
     gate_runtime *runtime = m->runtime;
-    gate__lock(&runtime->ready_lock);
-    bool withdrawn = remove_from(&runtime->ready, m->task);
-    gate__unlock(&runtime->ready_lock);
+    bool withdrawn = gate__queue_withdraw_global(runtime, m->task);
     gate__lock(&runtime->lock);
     if (withdrawn)
         m->waits_for = NULL;
@@ -782,7 +654,7 @@ static bool withdraw(gate_m *m) {
 bool gate__sched_wait_for_slot_until(gate_m *m, uint64_t deadline) {
     gate__assert(!m->slot && m->task == m->root);
     begin_wait(m);
-    push_global(m->runtime, m->task);
+    gate__queue_push_global(m->runtime, m->task);
     wake(m->runtime, NULL);
     bool came = gate__semaphore_wait_until(&m->wake, deadline);
     if (withdraw(m))
@@ -807,14 +679,14 @@ static gate_task *search(gate_m *m) {
         if (atomic_load_explicit(&runtime->stopping, memory_order_relaxed))
             break;
         gate__arch_pause();
-        if (gate__sched_work_waits(runtime))
+        if (gate__queue_any_waits(runtime))
             task = pick(m->slot, FAR);
     }
     atomic_store(&runtime->searching, 0);
     if (!task)
         return NULL;               /* whatever is queued from now on is seen by whoever makes the slot idle: retire */
     gate__foreign_heavy_barrier(); /* whoever has queued a second one meanwhile has left that to this M */
-    if (gate__sched_work_waits(runtime))
+    if (gate__queue_any_waits(runtime))
         wake(runtime, NULL);
     return task;
 }
@@ -836,7 +708,7 @@ static gate_task *wait_for_work(gate_m *m) {
     gate__unlock(&runtime->lock);
     if (slot)
         gate__sched_hand_on(slot); /* perhaps to this very M */
-    else if (atomic_load(&runtime->idle_slot_count) && gate__sched_work_waits(runtime))
+    else if (atomic_load(&runtime->idle_slot_count) && gate__queue_any_waits(runtime))
         gate__sched_wake_one(runtime); /* for want of a thread it was left to this M */
     return wait_for_slot(m);
 }

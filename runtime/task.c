@@ -112,7 +112,6 @@ static void end_process(void *unused) {
 
 /* The whole life of a stackful task on its stack. */
 static void live(gate_task *task) {
-    gate__sched_arrive();
     task->result = task->main(task->argument);
     gate_m *m = gate__m();
     if (m->pins)
@@ -398,10 +397,6 @@ void gate_task_detach(gate_task *task) {
     if (nobody != &ended)
         gate__fatal("gate_task_detach", "the task is being joined, or is detached");
     give_back(task);
-}
-
-void gate_task_yield(void) {
-    gate__sched_yield(gate__task_running("gate_task_yield"));
 }
 
 /* Whether it is the root task of the thread that started its runtime, which a fork may have left behind. */

@@ -21,8 +21,8 @@ static void count_workers(gate_runtime *runtime, uint32_t *all, uint32_t *idle) 
 static size_t describe_queues(gate_runtime *runtime, char *buffer, size_t size) {
     size_t used = (size_t)snprintf(buffer, size, "%u [", atomic_load(&runtime->ready.count));
     for (uint32_t i = 0; i < runtime->slot_count && used + 16 < size; i++)
-        used +=
-            (size_t)snprintf(buffer + used, size - used, i ? " %u" : "%u", atomic_load(&runtime->slots[i].ready.count));
+        used += (size_t)snprintf(buffer + used, size - used, i ? " %u" : "%u",
+                                 atomic_load(&runtime->slots[i].ready.tasks.count));
     return used + (size_t)snprintf(buffer + used, size - used, "]");
 }
 

@@ -104,8 +104,9 @@ done
 holds safety steal.pml
 reaches_all steal.pml
 for part in MEMBARRIER COMPILER_BARRIER RELEASE WAIT OWNERS_LOCK THIEVES_LOCK; do
-    fails 'assertion violated ((first!=0)&& !(taken\[first\]))' safety steal.pml -DWITHOUT=$part
+    fails 'assertion violated ((running!=0)&& !(taken\[running\]))' safety steal.pml -DWITHOUT=$part
 done
+fails 'assertion violated (word\[((2+4)+4)\]!=first)' safety steal.pml -DWITHOUT=STACK
 fails 'assertion violated taken\[i\]' safety steal.pml -DWITHOUT=RETREAT
 
 holds safety world.pml

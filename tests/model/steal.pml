@@ -4,6 +4,7 @@
  *   begin_use, end_use             begin_use, end_use                   runtime/sched.c
  *   push_own, pop_own              push_own, pop_own
  *   append, remove_first           append, remove_first
+ *   turn                           gate_task_yield, gate__arch_turn     runtime/sched.c, arch/<name>/switch.S
  *   revoke, restore, take_half     revoke, restore, take_half
  *   membarrier                     gate__foreign_heavy_barrier: a fence in the owner, wherever it is
  *
@@ -11,18 +12,21 @@
  * later, in their order; it sees its own at once, and taking the lock empties the buffer. A thief's stores have none:
  * a locked instruction, restore's, comes behind them before the owner may look.
  *
- * The owner pushes the tasks one by one, and pops when it likes, until none is left. A thief comes when it likes.
- * Each task is taken by one of them, once, and nobody waits for ever.
+ * The owner pushes the tasks one by one, and pops when it likes, until none is left. What it has popped it runs to its
+ * end, or it takes a turn: that task goes behind the others, before it is off its stack, and the first of these comes
+ * next. A thief comes when it likes. Each task is taken by one of them, once, and off its stack; and nobody waits for
+ * ever.
  *
  * Where there is no membarrier, the queue is revoked for ever: all have the lock, and nothing is left to show.
  *
- *   -DTASKS=n -DTHIEVES=n     how many
+ *   -DTASKS=n -DTHIEVES=n -DTURNS=n     how many
  *
  * -DWITHOUT=x leaves something out, and then the model has to fail:
  *
  *   MEMBARRIER          the thief's
  *   COMPILER_BARRIER    begin_use's order: it loads revoked before it stores in_use
  *   RELEASE             end_use's order: it stores in_use before the last change
+ *   STACK               turn's order: it stores in_use before the task is off its stack
  *   WAIT                the thief's, until the owner is out
  *   RETREAT             the owner is out before it waits for the lock
  *   OWNERS_LOCK         the owner's, when it finds its queue revoked
@@ -38,12 +42,16 @@
 #define RETREAT 5
 #define OWNERS_LOCK 6
 #define THIEVES_LOCK 7
+#define STACK 8
 
 #ifndef WITHOUT
 #define WITHOUT NOTHING
 #endif
 #ifndef TASKS
 #define TASKS 4
+#endif
+#ifndef TURNS
+#define TURNS 1
 #endif
 #ifndef THIEVES
 #define THIEVES 2
@@ -58,7 +66,8 @@
 #define IN_USE (NEXT + TASKS + 1)
 #define REVOKED (NEXT + TASKS + 2)
 #define LOCK (NEXT + TASKS + 3)
-#define WORDS (NEXT + TASKS + 4)
+#define ON_STACK (NEXT + TASKS + 4) /* the task that the owner is on the stack of */
+#define WORDS (NEXT + TASKS + 5)
 byte word[WORDS];
 
 /* What the owner has stored and nobody else sees: how many of a word, and the last. */
@@ -137,7 +146,9 @@ inline remove_first() {
         seen = load(COUNT);
         store(COUNT, seen - 1);
         seen = 0;
-        take(first)
+        running = first;
+        first = 0;
+        store(ON_STACK, running)
     fi
 }
 
@@ -194,13 +205,40 @@ inline pop_own() {
     end_use()
 }
 
+/* The count stays what it is. Where the queue is revoked, the task goes on. */
+inline turn() {
+    begin_use();
+    if
+    :: may_use && load(HEAD) != 0 ->
+        first = load(HEAD);
+        seen = load(TAIL);
+        store(NEXT + running, 0);
+        store(NEXT + seen, running);
+        store(TAIL, running);
+        seen = load(NEXT + first);
+        store(HEAD, seen);
+        running = first;
+        first = 0;
+        seen = 0;
+#if WITHOUT == STACK
+        store(IN_USE, 0);
+#endif
+        store(ON_STACK, running)
+    :: else
+    fi;
+    end_use();
+    turns++
+}
+
 proctype Owner() {
-    byte first, seen, pushed;
+    byte first, running, seen, pushed, turns;
     bool may_use;
     do
     :: pushed < TASKS -> pushed++; push_own(pushed)
-    :: load(COUNT) > 0 -> pop_own()
-    :: pushed == TASKS && load(COUNT) == 0 -> break
+    :: running == 0 && load(COUNT) > 0 -> pop_own()
+    :: running != 0 && turns < TURNS -> turn()
+    :: running != 0 -> store(ON_STACK, 0); take(running)
+    :: pushed == TASKS && load(COUNT) == 0 && running == 0 -> break
     od
 }
 
@@ -222,6 +260,7 @@ inline restore() {
 
 inline steal_first() {
     first = word[HEAD];
+    assert(word[ON_STACK] != first);
     word[HEAD] = word[NEXT + first];
     if
     :: word[HEAD] == 0 -> word[TAIL] = 0

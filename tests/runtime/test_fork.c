@@ -668,7 +668,7 @@ static void for_each_leaf(gate_runtime *runtime, void (*fn)(struct gate__lock *)
     fn(&runtime->ready_lock);
     fn(&runtime->timers.lock);
     for (uint32_t i = 0; i < runtime->slot_count; i++)
-        fn(&runtime->slots[i].theft);
+        fn(&runtime->slots[i].ready.theft);
     for (int class = 0; class < GATE__STACK_CLASSES; class ++)
         fn(&runtime->stacks[class].lock);
 }

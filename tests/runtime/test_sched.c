@@ -143,7 +143,7 @@ static void *spawn_three(void *unused) {
     gate_task *tasks[3];
     for (int i = 0; i < 3; i++)
         tasks[i] = spawn("one of three", mains[i], NULL);
-    wait_until(atomic_load(&own->ready.count) == 1);
+    wait_until(atomic_load(&own->ready.tasks.count) == 1);
     for (int i = 0; i < 3; i++)
         join(tasks[i]);
     return unused;
@@ -151,17 +151,17 @@ static void *spawn_three(void *unused) {
 
 /* Stands for a thief that is not on its processor between the two queues: its own is locked. */
 static void *keep_the_thief(void *runtime) {
-    wait_until(atomic_load(&slot_of[0]) && atomic_load(&slot_of[0])->ready.count == 3);
+    wait_until(atomic_load(&slot_of[0]) && atomic_load(&slot_of[0])->ready.tasks.count == 3);
     struct gate__slot *thief = atomic_load(&slot_of[1]);
-    gate__lock(&thief->theft);
-    atomic_fetch_or(&thief->revoked, GATE__REVOKED_BY_THIEF);
+    gate__lock(&thief->ready.theft);
+    atomic_fetch_or(&thief->ready.care, GATE__CARE_THIEF);
     thief->share = 2;
     atomic_store(&may_end[1], true);
-    wait_until(atomic_load(&slot_of[0])->ready.count == 0);
+    wait_until(atomic_load(&slot_of[0])->ready.tasks.count == 0);
     atomic_store(&may_end[2], true);
     wait_until(atomic_load(&((gate_runtime *)runtime)->idle_slot_count) == 1);
-    atomic_fetch_and(&thief->revoked, ~(uint32_t)GATE__REVOKED_BY_THIEF);
-    gate__unlock(&thief->theft);
+    atomic_fetch_and(&thief->ready.care, ~(uint32_t)GATE__CARE_THIEF);
+    gate__unlock(&thief->ready.theft);
     wait_until(atomic_load(&third_ran));
     return NULL;
 }

@@ -1,6 +1,7 @@
 /* The switches themselves: alignment, what they keep, and that frames unwind across them. */
 #include <execinfo.h>
 #include <fenv.h>
+#include <immintrin.h>
 #include <string.h>
 
 #include "tests/support/runtime.h"
@@ -56,6 +57,57 @@ Test(switch, each_task_keeps_its_rounding_mode) {
     join(up);
     join(nearest);
     stop(runtime);
+}
+
+/* Modes that only one of the two units has: flush to zero, and the precision of results. */
+
+enum { FLUSH_TO_ZERO = 0x8000, SINGLE_PRECISION = 0x0c7f, USUAL = 0x0f7f };
+
+static uint16_t x87_control(void) {
+    uint16_t control;
+    __asm__ volatile("fnstcw %0" : "=m"(control));
+    return control & USUAL;
+}
+
+static void *flush_to_zero(void *unused) {
+    _mm_setcsr(_mm_getcsr() | FLUSH_TO_ZERO);
+    for (int i = 0; i < 10; i++) {
+        gate_task_yield();
+        cr_assert(_mm_getcsr() & FLUSH_TO_ZERO);
+    }
+    return unused;
+}
+
+static void *compute_in_single_precision(void *unused) {
+    uint16_t control = SINGLE_PRECISION & USUAL;
+    __asm__ volatile("fldcw %0" : : "m"(control));
+    for (int i = 0; i < 10; i++) {
+        gate_task_yield();
+        cr_assert_eq(x87_control(), SINGLE_PRECISION & USUAL);
+    }
+    return unused;
+}
+
+static void *change_no_mode(void *unused) {
+    for (int i = 0; i < 10; i++) {
+        gate_task_yield();
+        cr_assert_not(_mm_getcsr() & FLUSH_TO_ZERO);
+        cr_assert_neq(x87_control(), SINGLE_PRECISION & USUAL);
+    }
+    return unused;
+}
+
+static void beside_one_that_changes_no_mode(gate_task_main body) {
+    gate_runtime *runtime = start(1);
+    gate_task *one = spawn("one", body, NULL), *other = spawn("other", change_no_mode, NULL);
+    join(one);
+    join(other);
+    stop(runtime);
+}
+
+Test(switch, each_task_keeps_the_modes_of_either_unit) {
+    beside_one_that_changes_no_mode(flush_to_zero);
+    beside_one_that_changes_no_mode(compute_in_single_precision);
 }
 
 /* Whether the trace has a return address in the 512 bytes of code that begin at function. */

@@ -17,6 +17,8 @@
 #define CELLS 0
 #include "runtime/arch/x86_64/cells.h"
 
+#define MXCSR_MODES 0xffc0 /* the rest are exceptions that have occurred */
+
     .text
 
 /* void gate__arch_cross(gate_m *m, void (*fn)(void *), void *arg)
@@ -348,12 +350,36 @@ GATE__END(gate__arch_cross_back)
     pop_one %rbp
     .endm
 
-/* void gate__arch_swap(void **save, void *load)
+/* From the stack that push_saved has left as it is, to the one whose pointer is in rsi. A load of mxcsr or of the control
+ * word takes some 20 ns where it changes anything. What differs is mostly mxcsr's exceptions, which a call need not
+ * preserve. So they are loaded, behind the routine by load_modes, only if a mode differs. Uses eax and ecx up. */
+    .macro go_to_saved
+    movl (%rsp), %eax
+    xorl (%rsi), %eax
+    movzwl 4(%rsp), %ecx
+    xorw 4(%rsi), %cx
+    andl $MXCSR_MODES, %eax
+    movq %rsi, %rsp
+    orl %ecx, %eax
+    jnz 7f
+    .cfi_remember_state
+6:
+    .endm
+
+    .macro load_modes
+    .cfi_restore_state
+7:  ldmxcsr (%rsp)
+    fldcw 4(%rsp)
+    jmp 6b
+    .endm
+
+/* void gate__arch_swap(void **save, void *load, gate_m *arrives)
  *
  * Saves the registers that a call preserves on this stack and its pointer in *save, and goes on where
- * the stack pointer load was saved.
+ * the stack pointer load was saved. That is a task's, which has to arrive, unless arrives, its M from now on, is NULL:
+ * then gate__sched_arrive is called there, as if by whoever goes on behind that.
  *
- *   in: rdi save, rsi load             clobbers: what a call does
+ *   in: rdi save, rsi load, rdx arrives   clobbers: what a call does
  *
  *   every stack that is swapped out     +--------------------+
  *                                       | return address     |
@@ -367,12 +393,32 @@ GATE__ROUTINE(gate__arch_swap)
     endbr64
     push_saved
     movq %rsp, (%rdi)
-    movq %rsi, %rsp
-    ldmxcsr (%rsp)
-    fldcw 4(%rsp)
+    go_to_saved
+    pop_saved
+    movq %rdx, %rdi
+    testq %rdx, %rdx
+    jnz gate__sched_arrive
+    ret
+    load_modes
+GATE__END(gate__arch_swap)
+
+/* void gate__arch_turn(void **save, void *load, _Atomic uint32_t *in_use)
+ *
+ * The same for a task that is in its slot's queue already, and whose last act on its stack this is: what it leaves to
+ * be done is to end the use of that queue.
+ *
+ *   in: rdi save, rsi load, rdx in_use    clobbers: what a call does */
+GATE__ROUTINE(gate__arch_turn)
+    .cfi_signal_frame
+    endbr64
+    push_saved
+    movq %rsp, (%rdi)
+    go_to_saved
+    movl $0, (%rdx)
     pop_saved
     ret
-GATE__END(gate__arch_swap)
+    load_modes
+GATE__END(gate__arch_turn)
 
 /* void gate__arch_guard(void **landing, void (*fn)(void *), void *arg)
  *
@@ -416,7 +462,7 @@ GATE__END(gate__arch_guard)
  *
  *   top -> +-----------------------+
  *          | 0                     |   keeps fn's frame aligned
- *          | start, as return addr |
+ *          | start, as return addr |   behind its first byte: it is one for gate__sched_arrive
  *          | rbp 0, rbx fn, r12 arg|
  *          | r13 .. r15 0          |
  *          | mxcsr, x87 control    |   this thread's
@@ -434,7 +480,7 @@ GATE__ROUTINE(gate__arch_prepare)
     movq %rdx, 32(%rax)
     movq %rsi, 40(%rax)
     movq $0, 48(%rax)
-    leaq start(%rip), %rcx
+    leaq start + 1(%rip), %rcx
     movq %rcx, 56(%rax)
     movq $0, 64(%rax)
     ret
@@ -446,6 +492,7 @@ GATE__END(gate__arch_prepare)
 start:
     .cfi_startproc
     .cfi_undefined %rip
+    nop
     endbr64
     movq %r12, %rdi
     call *%rbx
