@@ -58,7 +58,8 @@ def pools(runtime):
 def task_in(base, size):
     """task.c's: where the task lies in a stack."""
     task_type, link_type = gdb.lookup_type("struct gate_task"), gdb.lookup_type("struct gate__stack")
-    end = base + size - link_type.sizeof
+    colour = base // constant("gate__os_known_page_size") % 16
+    end = base + size - link_type.sizeof - 64 * colour
     return gdb.Value((end - task_type.sizeof) & ~63).cast(task_type.pointer()).dereference()
 
 

@@ -206,6 +206,7 @@ static gate_runtime *make(const struct gate_runtime_config *config) {
     for (unsigned class = 0; class < GATE__STACK_CLASSES; class ++)
         gate__stack_pool_init(&runtime->stacks[class], (size_t)GATE__STACK_LEAST << class, &runtime->config);
     runtime->usual_class = gate__stack_class(config->task_stack_size);
+    runtime->usual_size = runtime->stacks[runtime->usual_class].size;
     runtime->idle_end = &runtime->idle_slots;
     for (uint32_t i = 0; i < config->slots; i++) {
         slots[i].runtime = runtime;

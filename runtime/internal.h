@@ -373,6 +373,10 @@ gate_task *gate__task_make_root(gate_m *m);
 void gate__task_free_root(gate_task *task);
 /* What remains to be done once a task that has ended is off its stack: wakes its joiner. [any] */
 void gate__task_finish(gate_task *task);
+/* The same for the running task, while it is on its stack still: frees it if nobody waits for its end, and it can be kept
+ * for the next spawn with slot, which has to be left with the stack; else false, with nothing done. [task, slot] */
+struct gate__slot;
+bool gate__task_free_at_once(gate_task *task, struct gate__slot *slot);
 /* Gives task a wake, and lets it run if it waits for that one. -EALREADY if it had it; -ESRCH once it has ended.
  * [any] */
 int gate__task_wake(gate_task *task, uint32_t wake);
@@ -415,17 +419,18 @@ static inline void gate__queue_append(struct gate__queue *queue, gate_task *task
     atomic_store_explicit(&queue->count, count + 1, memory_order_relaxed);
 }
 
-/* NULL if there is none. */
-static inline gate_task *gate__queue_remove_first(struct gate__queue *queue) {
+/* The first is taken out of a queue that isn't empty; NULL for one that is. */
+static inline gate_task *gate__queue_take_first(struct gate__queue *queue) {
     gate_task *task = queue->head;
-    if (!task)
-        return NULL;
     queue->head = task->next;
     if (!queue->head)
         queue->tail = NULL;
     uint32_t count = atomic_load_explicit(&queue->count, memory_order_relaxed);
     atomic_store_explicit(&queue->count, count - 1, memory_order_relaxed);
     return task;
+}
+static inline gate_task *gate__queue_remove_first(struct gate__queue *queue) {
+    return queue->head ? gate__queue_take_first(queue) : NULL;
 }
 
 /* Appends task, removes the first, and returns that, of a queue that isn't empty. */
@@ -1118,7 +1123,8 @@ struct gate_runtime {
     _Atomic uint64_t last_number; /* of its tasks */
     _Atomic bool stopping;        /* no task is left and none comes any more */
     struct gate__stack_pool stacks[GATE__STACK_CLASSES];
-    unsigned usual_class; /* of tasks that ask for no size */
+    unsigned usual_class; /* of the stacks of tasks that ask for no size */
+    size_t usual_size;    /* theirs */
     struct gate__world world;
     struct gate__timers timers;
     struct gate__monitor monitor;

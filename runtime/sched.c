@@ -588,12 +588,31 @@ GATE__COLD_CODE void gate__sched_yield(gate_m *m) {
         leave(m, GATE__LEAVE_YIELD, next);
 }
 
+/* Whether m's task may change places with the first of the slot's own queue at once, whose use has begun then: nothing
+ * else is to be done, neither is bound, and nobody asks for anything. */
+static inline bool begin_turn(gate_m *m) {
+    struct gate__slot *slot = m->slot;
+    uint32_t care = gate__queue_begin_use(&slot->ready);
+    const gate_task *next = slot->ready.tasks.head;
+    bool may = !care && next && !next->bound && !m->task->bound && is_usual_pick(slot);
+    if (__builtin_expect(may, 1))
+        count_pick(slot);
+    else
+        gate__queue_end_use(&slot->ready);
+    return may;
+}
+
+static inline void change_tasks(gate_m *m, gate_task *next) {
+    atomic_store_explicit(&m->task->on, NULL, memory_order_relaxed);
+    atomic_store_explicit(&next->on, m, memory_order_relaxed);
+    m->task = next;
+}
+
 static GATE__COLD_CODE void yield_with_care(void) {
     gate__sched_yield(gate__task_running("gate_task_yield"));
 }
 
-/* Takes turns with the first of the slot's own queue, where nothing else is to be done: neither is bound, and nobody asks
- * for anything. All of it is one use of the queue, which is as long before as behind it and at any time between: whoever
+/* Most often all of it is one use of the queue, which is as long before as behind it and at any time between: whoever
  * looks whether tasks wait sees one. That use ends when this task is off its stack. */
 void gate_task_yield(void) {
     gate_m *m = gate__m();
@@ -601,28 +620,39 @@ void gate_task_yield(void) {
         yield_with_care();
         return;
     }
-    struct gate__slot *slot = m->slot;
+    struct gate__run_queue *queue = &m->slot->ready;
     gate_task *task = m->task;
-    uint32_t care = gate__queue_begin_use(&slot->ready);
-    gate_task *next = slot->ready.tasks.head;
-    if (__builtin_expect(care || !next || next->bound || task->bound || !is_usual_pick(slot), 0)) {
-        gate__queue_end_use(&slot->ready);
+    if (__builtin_expect(!begin_turn(m), 0)) {
         yield_with_care();
         return;
     }
-    count_pick(slot);
-    gate__queue_rotate(&slot->ready.tasks, task);
-    atomic_store_explicit(&task->on, NULL, memory_order_relaxed);
-    atomic_store_explicit(&next->on, m, memory_order_relaxed);
-    m->task = next;
-    gate__arch_turn(&task->sp, next->sp, &slot->ready.in_use);
+    gate_task *next = gate__queue_rotate(&queue->tasks, task);
+    change_tasks(m, next);
+    gate__arch_turn(&task->sp, next->sp, &queue->in_use);
 }
 
 void gate__sched_move(gate_m *m) {
     leave(m, GATE__LEAVE_YIELD, NULL);
 }
 
+/* Leaves for the next without a trace, where that is possible. */
+static inline void exit_at_once(gate_m *m) {
+    struct gate__slot *slot = m->slot;
+    gate_task *task = m->task;
+    if (!gate__foreign_may_cross(m) || !begin_turn(m))
+        return;
+    if (!gate__task_free_at_once(task, slot)) {
+        gate__queue_end_use(&slot->ready);
+        return;
+    }
+    gate_task *next = gate__queue_take_first(&slot->ready.tasks);
+    gate__queue_end_use(&slot->ready);
+    change_tasks(m, next);
+    gate__arch_go(NULL, next->sp);
+}
+
 void gate__sched_exit(gate_m *m) {
+    exit_at_once(m);
     leave(m, GATE__LEAVE_EXIT, pick_for(m));
     gate__throw("a task ran on after its end");
 }

@@ -10,22 +10,42 @@
 #include "runtime/internal.h"
 #include "runtime/os/os.h"
 
-/* Where a task lies in its stack: at the upper end, below the words that are the pool's. */
+/* Where a task lies in its stack: at the upper end, below the words that are the pool's, and below some lines of the
+ * processor's cache, by the stack's address: stacks lie whole pages apart, and tasks that all lay at one place of their
+ * page would have but a few places in the cache. callgate-gdb.py reads this, too. */
+enum { LINE = 64, COLOURS = 16 };
+
 static gate_task *task_in(struct gate__stack stack) {
-    uintptr_t end = (uintptr_t)stack.base + stack.size - sizeof(struct gate__stack);
-    return (gate_task *)((end - sizeof(gate_task)) & ~(uintptr_t)63);
+    uintptr_t colour = (uintptr_t)stack.base / gate__os_page_size() % COLOURS;
+    uintptr_t end = (uintptr_t)stack.base + stack.size - sizeof(struct gate__stack) - colour * LINE;
+    return (gate_task *)((end - sizeof(gate_task)) & ~(uintptr_t)(LINE - 1));
 }
 
-static void set_name(gate_task *task, const char *name) {
+enum { NAME_WORDS = 4 };
+
+static void store_name(gate_task *task, const uint64_t words[]) {
+    for (int i = 0; i < NAME_WORDS; i++)
+        atomic_store_explicit(&task->name[i], words[i], memory_order_relaxed);
+}
+
+static GATE__COLD_CODE void copy_name(gate_task *task, const char *name) {
     union {
         char text[32];
-        uint64_t words[4];
-    } made = {.text = "task"};
-    const uint64_t *words = made.words;
-    if (name)
-        strncpy(made.text, name, sizeof made.text - 1);
-    for (int i = 0; i < 4; i++)
-        atomic_store_explicit(&task->name[i], words[i], memory_order_relaxed);
+        uint64_t words[NAME_WORDS];
+    } made = {.text = ""};
+    strncpy(made.text, name, sizeof made.text - 1);
+    store_name(task, made.words);
+}
+
+static inline void set_name(gate_task *task, const char *name) {
+    static const union {
+        char text[32];
+        uint64_t words[NAME_WORDS];
+    } usual = {.text = "task"};
+    if (__builtin_expect(!name, 1))
+        store_name(task, usual.words);
+    else
+        copy_name(task, name);
 }
 
 /* Tasks that have ended are kept for the next spawns: some with each slot, for whoever has it, and the rest,
@@ -40,15 +60,18 @@ static uint64_t take_number(gate_runtime *runtime, struct gate__slot *slot) {
     return slot->next_number++;
 }
 
-/* A task with a stack of that class. */
-static int take(gate_runtime *runtime, struct gate__slot *slot, unsigned class, gate_task **task) {
-    struct gate__stack stack;
-    if (slot && slot->free_tasks && class == runtime->usual_class) {
-        *task = slot->free_tasks;
-        slot->free_tasks = (*task)->next;
+/* One of those with the slot, which have stacks of the usual class; NULL if there is none. */
+static inline gate_task *take_kept(const gate_runtime *runtime, struct gate__slot *slot, unsigned class) {
+    gate_task *task = slot && class == runtime->usual_class ? slot->free_tasks : NULL;
+    if (task) {
+        slot->free_tasks = task->next;
         slot->free_count--;
-        return 0;
     }
+    return task;
+}
+
+static int take_from_pool(gate_runtime *runtime, unsigned class, gate_task **task) {
+    struct gate__stack stack;
     if (class == GATE__STACK_CLASSES)
         return -ENOMEM;
     int failed = gate__stack_get(&runtime->stacks[class], &stack);
@@ -60,19 +83,23 @@ static int take(gate_runtime *runtime, struct gate__slot *slot, unsigned class, 
     return 0;
 }
 
-static void give_back(gate_task *task) {
-    gate_runtime *runtime = task->runtime;
-    struct gate__slot *slot = gate__sched_own_slot(runtime);
-    struct gate__stack stack = task->stack;
-    unsigned class = gate__stack_class(stack.size);
+/* Frees task, and keeps it with the slot if it can be. */
+static inline bool keep(gate_task *task, struct gate__slot *slot) {
+    bool keeps = slot && slot->free_count < GATE__KEPT_WITH_SLOT && task->stack.size == task->runtime->usual_size;
     atomic_store_explicit(&task->state, GATE__FREE, memory_order_release);
-    if (slot && slot->free_count < GATE__KEPT_WITH_SLOT && class == runtime->usual_class) {
+    if (keeps) {
         task->next = slot->free_tasks;
         slot->free_tasks = task;
         slot->free_count++;
-    } else {
-        gate__stack_put(&runtime->stacks[class], stack);
     }
+    return keeps;
+}
+
+static void give_back(gate_task *task) {
+    gate_runtime *runtime = task->runtime;
+    struct gate__stack stack = task->stack;
+    if (!keep(task, gate__sched_own_slot(runtime)))
+        gate__stack_put(&runtime->stacks[gate__stack_class(stack.size)], stack);
 }
 
 struct gate__mishaps *gate__task_mishaps(gate_task *task) {
@@ -117,8 +144,10 @@ static void live(gate_task *task) {
     if (m->pins)
         gate__fatal("gate_m_acquire", "task '%s' (#%llu) ended while it held its M", gate_task_name(task),
                     (unsigned long long)task->number);
-    if (__builtin_expect(task->mishaps != NULL, 0))
+    if (__builtin_expect(task->mishaps != NULL, 0)) {
         forget_mishaps(task);
+        task->mishaps = NULL;
+    }
     if (__builtin_expect(task == task->runtime->main_task, 0))
         gate__foreign_call(end_process, NULL);
     gate__sched_exit(m);
@@ -127,23 +156,17 @@ static void live(gate_task *task) {
 /* Stands in task->end for: nobody will ask; and: it has come. Neither is ever looked into. */
 static gate_task detached, ended;
 
-static void set_up(gate_task *task, gate_runtime *runtime, const struct gate_task_config *config) {
+/* What a task is made of is zero, or left by one that has ended: some of it as it was in the beginning. */
+static inline void set_up(gate_task *task, gate_runtime *runtime, const struct gate_task_config *config) {
+    gate__assert(!task->call && !task->where && !task->on && !task->arrival && !task->mishaps && !task->timer_link);
     task->bound = task->home = NULL;
-    task->next = NULL;
     task->runtime = runtime;
-    atomic_store_explicit(&task->call, NULL, memory_order_relaxed);
-    atomic_store_explicit(&task->arrival, NULL, memory_order_relaxed);
     task->short_way = 0;
     task->call_errno = 0;
-    task->mishaps = NULL;
-    task->timer_link = NULL;
     atomic_store_explicit(&task->host, config->host, memory_order_relaxed);
     task->main = config->main;
     task->argument = config->argument;
     task->gone = NULL;
-    task->result = NULL;
-    atomic_store_explicit(&task->on, NULL, memory_order_relaxed);
-    atomic_store_explicit(&task->where, NULL, memory_order_relaxed);
     set_name(task, config->name);
     if (__builtin_expect(gate__settings.stackpoison, 0))
         gate__stack_poison(&task->stack, task);
@@ -151,18 +174,24 @@ static void set_up(gate_task *task, gate_runtime *runtime, const struct gate_tas
 }
 
 /* A LIVE task that is in no queue yet. */
-static int make(gate_runtime *runtime, const struct gate_task_config *config, gate_task *end, gate_task **task) {
+static inline int make(gate_runtime *runtime, const struct gate_task_config *config, gate_task *end,
+                       gate_task **result) {
     if (!config->main || (config->stack_size && config->stack_size < GATE__STACK_LEAST))
         return -EINVAL;
     struct gate__slot *slot = gate__sched_own_slot(runtime);
     unsigned class = config->stack_size ? gate__stack_class(config->stack_size) : runtime->usual_class;
-    int failed = take(runtime, slot, class, task);
-    if (failed)
-        return failed;
-    set_up(*task, runtime, config);
-    atomic_store_explicit(&(*task)->number, take_number(runtime, gate__sched_own_slot(runtime)), memory_order_relaxed);
-    atomic_store_explicit(&(*task)->end, end, memory_order_relaxed);
-    atomic_store_explicit(&(*task)->state, GATE__LIVE, memory_order_release);
+    gate_task *task = take_kept(runtime, slot, class);
+    if (__builtin_expect(!task, 0)) {
+        int failed = take_from_pool(runtime, class, &task);
+        if (failed)
+            return failed;
+        slot = gate__sched_own_slot(runtime); /* a hook may have been called */
+    }
+    set_up(task, runtime, config);
+    atomic_store_explicit(&task->number, take_number(runtime, slot), memory_order_relaxed);
+    atomic_store_explicit(&task->end, end, memory_order_relaxed);
+    atomic_store_explicit(&task->state, GATE__LIVE, memory_order_release);
+    *result = task;
     return 0;
 }
 
@@ -206,13 +235,19 @@ static void forget(gate_task *task) {
         gone(argument);
 }
 
+bool gate__task_free_at_once(gate_task *task, struct gate__slot *slot) {
+    bool may = gate__task_is_detached(task) && !task->gone && slot->free_count < GATE__KEPT_WITH_SLOT &&
+               task->stack.size == task->runtime->usual_size;
+    return may && keep(task, slot);
+}
+
 void gate__task_finish(gate_task *task) {
     gate__switch_forget(task);
     atomic_store_explicit(&task->state, GATE__DONE, memory_order_release);
     gate__switch_release(task);
-    gate_task *joiner = atomic_exchange(&task->end, &ended);
     /* From here on the task belongs to whoever joins it: nothing else may be read from it. The joiner
      * can't go on, and free itself, before this wake, the only one it waits for. */
+    gate_task *joiner = gate__task_is_detached(task) ? &detached : atomic_exchange(&task->end, &ended);
     if (joiner == &detached)
         forget(task);
     else if (joiner)
@@ -220,7 +255,7 @@ void gate__task_finish(gate_task *task) {
 }
 
 bool gate__task_is_detached(gate_task *task) {
-    return atomic_load(&task->end) == &detached;
+    return atomic_load_explicit(&task->end, memory_order_acquire) == &detached;
 }
 
 /* Looking at tasks, which go on meanwhile: one that is freed and made anew is seen as one of the two. */

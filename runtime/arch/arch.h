@@ -41,6 +41,7 @@ void gate__arch_cross(gate_m *m, void (*fn)(void *), void *arg);
 void gate__arch_cross_back(gate_m *m, void (*fn)(void *), void *arg);
 void gate__arch_swap(void **save, void *load, gate_m *arrives);
 void gate__arch_turn(void **save, void *load, _Atomic uint32_t *in_use);
+_Noreturn void gate__arch_go(void *unused, void *load);
 void gate__arch_guard(void **landing, void (*fn)(void *), void *arg);
 void gate__arch_guard_landing(void); /* not to be called: an address */
 void gate__arch_pause(void);

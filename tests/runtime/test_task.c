@@ -166,6 +166,61 @@ static void *count_end(void *unused) {
     return unused;
 }
 
+/* One that ends takes its stack's place among those that are kept, for the next to spawn on; the chain goes on there. */
+static int links, places;
+static gate_task *met[1000];
+
+static void note_place(void) {
+    int i = 0;
+    while (i < places && met[i] != gate_task_current())
+        i++;
+    met[i] = gate_task_current();
+    places += i == places;
+}
+
+static void *spawn_another(void *left) {
+    char local[256];
+    memset(local, (int)(intptr_t)left, sizeof local);
+    struct gate_task_config config = {.main = spawn_another, .argument = (void *)((intptr_t)left - 1)};
+    if (left)
+        cr_assert_eq(gate_task_spawn(NULL, &config, NULL), 0);
+    for (size_t i = 0; i < sizeof local; i++)
+        cr_assert_eq(local[i], (char)(intptr_t)left);
+    note_place();
+    links++;
+    return NULL;
+}
+
+Test(task, detached_ones_that_end_leave_their_stack_before_another_begins_there) {
+    gate_runtime *runtime = start(1);
+    struct gate_task_config config = {.main = spawn_another, .argument = (void *)(intptr_t)1000};
+    links = places = 0;
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(gate_task_spawn(NULL, &config, NULL), 0);
+    while (links < 3 * 1001)
+        gate_task_yield();
+    cr_assert_leq(places, 16);
+    stop(runtime);
+}
+
+Test(task, neighbours_lie_at_different_places_of_their_pages) {
+    gate_runtime *runtime = start(1);
+    struct gate_task_config config = {.main = give_back, .stack_size = GATE__STACK_LEAST};
+    gate_task *tasks[16];
+    uintptr_t offsets[16];
+    int alike = 0;
+    for (int i = 0; i < 16; i++) {
+        cr_assert_eq(gate_task_spawn(runtime, &config, &tasks[i]), 0);
+        offsets[i] = (uintptr_t)tasks[i] % gate__os_page_size();
+        for (int k = 0; k < i; k++)
+            alike += offsets[k] == offsets[i];
+    }
+    for (int i = 0; i < 16; i++)
+        join(tasks[i]);
+    cr_assert_eq(alike, 0);
+    stop(runtime);
+}
+
 Test(task, detached_ones_free_themselves_before_or_after_their_end) {
     gate_runtime *runtime = start(1);
     atomic_store(&ended, 0);
@@ -428,7 +483,7 @@ Test(task, each_is_listed_as_one_thing_while_others_come_and_go) {
 
 /* How much of its stack a task has used */
 
-enum { FRAME = 1024, DEPTH = 20, PAGE = 4096, LITTLE = 2048 };
+enum { FRAME = 1024, DEPTH = 20, PAGE = 4096, LITTLE = 3 * 1024 };
 
 static void use_setting(const char *setting) {
     setenv("GATE_DEBUG", setting, 1);

@@ -420,6 +420,30 @@ GATE__ROUTINE(gate__arch_turn)
     load_modes
 GATE__END(gate__arch_turn)
 
+/* void gate__arch_go(void *unused, void *load)
+ *
+ * Goes on where the stack pointer load was saved, and leaves this stack for ever.
+ *
+ *   in: rsi load */
+GATE__ROUTINE(gate__arch_go)
+    .cfi_signal_frame
+    endbr64
+    subq $56, %rsp
+    .cfi_adjust_cfa_offset 56
+    stmxcsr (%rsp)
+    fnstcw 4(%rsp)
+    go_to_saved
+    .cfi_rel_offset %rbp, 48
+    .cfi_rel_offset %rbx, 40
+    .cfi_rel_offset %r12, 32
+    .cfi_rel_offset %r13, 24
+    .cfi_rel_offset %r14, 16
+    .cfi_rel_offset %r15, 8
+    pop_saved
+    ret
+    load_modes
+GATE__END(gate__arch_go)
+
 /* void gate__arch_guard(void **landing, void (*fn)(void *), void *arg)
  *
  * Calls fn(arg), on this stack. A signal handler may end that call: it has the thread go on at
