@@ -511,8 +511,11 @@ void gate__queue_push_global(gate_runtime *runtime, gate_task *task); /* [any] *
 gate_task *gate__queue_pop_global(gate_runtime *runtime);             /* [slot] */
 /* Takes task back; false if somebody has picked it already. [any] */
 bool gate__queue_withdraw_global(gate_runtime *runtime, const gate_task *task);
-/* Whether a task waits for a slot, in any of a runtime's queues. [any] */
-bool gate__queue_any_waits(gate_runtime *runtime);
+/* How many tasks wait for a slot, in all of a runtime's queues; most if there are more. [any] */
+uint32_t gate__queue_waiting(gate_runtime *runtime, uint32_t most);
+static inline bool gate__queue_any_waits(gate_runtime *runtime) {
+    return gate__queue_waiting(runtime, 1) > 0;
+}
 
 /* m.c: threads */
 
@@ -763,6 +766,8 @@ static inline struct gate__slot *gate__sched_own_slot(const gate_runtime *runtim
 void gate__sched_prepare_queue(struct gate__slot *slot);
 /* Gives an idle slot, if there is one, to a thread for a task that waits. [any] */
 void gate__sched_wake_one(gate_runtime *runtime);
+/* The same for each task that waits, of which several may have been left to the caller. [any] */
+void gate__sched_wake_all(gate_runtime *runtime);
 /* Queues a LIVE task, and finds it a thread if a slot is idle. [any] */
 void gate__sched_ready(gate_task *task);
 /* The rest of an M's life as a worker. [system stack] */
@@ -800,10 +805,10 @@ void gate__sched_validate(gate_runtime *runtime);
 /* worker.c: the threads that run tasks */
 
 struct gate__workers {
-    gate_m *all;       /* linked by all_next; all of this under the runtime's lock */
-    gate_m *idle;      /* linked by idle_next */
-    uint32_t count;    /* with those that are being created */
-    uint32_t creating; /* not yet in all */
+    gate_m *all;            /* linked by all_next; all of this under the runtime's lock */
+    _Atomic(gate_m *) idle; /* linked by idle_next; written under it, read by all */
+    uint32_t count;         /* with those that are being created */
+    uint32_t creating;      /* not yet in all */
     _Atomic uint32_t awaited;
     uint32_t wait;     /* counts the waits that were given up */
     uint64_t patience; /* nanoseconds */
@@ -1038,6 +1043,8 @@ void gate__trap_init(void);
 int gate__trap_install(int number, void (*handler)(const struct gate__signal *signal));
 /* Calls what was there before; false if that was no handler. [signal] */
 bool gate__trap_pass_on(const struct gate__signal *signal);
+/* Whoever was reporting a fault is gone. [fork] */
+void gate__trap_begin_anew(void);
 /* Unblocks faults in the handler of one, for code that is guarded; returns the mask to be put back. [signal] */
 uint64_t gate__trap_let_faults_come(void);
 /* Memory for a thread's alternate signal stack, and its end. -ENOMEM. [any] */
@@ -1123,8 +1130,9 @@ struct gate_runtime {
     _Atomic uint64_t last_number; /* of its tasks */
     _Atomic bool stopping;        /* no task is left and none comes any more */
     struct gate__stack_pool stacks[GATE__STACK_CLASSES];
-    unsigned usual_class; /* of the stacks of tasks that ask for no size */
-    size_t usual_size;    /* theirs */
+    _Atomic uint32_t returning; /* threads outside that give a stack back */
+    unsigned usual_class;       /* of the stacks of tasks that ask for no size */
+    size_t usual_size;          /* theirs */
     struct gate__world world;
     struct gate__timers timers;
     struct gate__monitor monitor;

@@ -125,12 +125,9 @@ bool gate__queue_withdraw_global(gate_runtime *runtime, const gate_task *task) {
     return withdrawn;
 }
 
-bool gate__queue_any_waits(gate_runtime *runtime) {
-    if (atomic_load(&runtime->ready.count))
-        return true;
-    for (uint32_t i = 0; i < runtime->slot_count; i++) {
-        if (atomic_load(&runtime->slots[i].ready.tasks.count))
-            return true;
-    }
-    return false;
+uint32_t gate__queue_waiting(gate_runtime *runtime, uint32_t most) {
+    uint32_t count = atomic_load(&runtime->ready.count);
+    for (uint32_t i = 0; i < runtime->slot_count && count < most; i++)
+        count += atomic_load(&runtime->slots[i].ready.tasks.count);
+    return count < most ? count : most;
 }

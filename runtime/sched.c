@@ -21,7 +21,7 @@
  *
  * An M that finds no task searches for a while before it gives its slot up: a wake that comes soon after costs
  * no system call. One M at a time, as Go has at most half of its Ps at it; whoever readies a task wakes nobody
- * while one searches, or as many are awaited as slots are idle.
+ * while one searches, or none is idle and as many are awaited as slots are.
  *
  * Not done: handing a task that leaves a long call to the thread that it is on. The thread would wait
  * for a slot and the worker that has one for a thread; queueing the task lets any worker take it.
@@ -67,8 +67,10 @@ static gate_task *steal(struct gate__slot *slot, struct gate__slot *victim, enum
     bool more = loot.head != NULL;
     for (gate_task *task; (task = gate__queue_remove_first(&loot)) != NULL;)
         gate__queue_push(&slot->ready, task);
-    if (more)
+    if (more) {
         wake(slot->runtime, slot);
+        gate__sched_wake_all(slot->runtime);
+    }
     return first;
 }
 
@@ -313,10 +315,20 @@ __attribute__((noinline)) void gate__sched_wake_one(gate_runtime *runtime) {
         gate__monitor_notice(runtime, NULL);
 }
 
-/* Whether an M will look at the queues that has not done so yet. */
+/* Whether an M will look at the queues that has not done so yet. One that is idle comes sooner than one that is awaited. */
 static inline bool looks_soon(gate_runtime *runtime, uint32_t idle) {
+    struct gate__workers *workers = &runtime->workers;
     return atomic_load_explicit(&runtime->searching, memory_order_relaxed) ||
-           atomic_load_explicit(&runtime->workers.awaited, memory_order_relaxed) >= idle;
+           (atomic_load_explicit(&workers->awaited, memory_order_relaxed) >= idle &&
+            !atomic_load_explicit(&workers->idle, memory_order_relaxed));
+}
+
+void gate__sched_wake_all(gate_runtime *runtime) {
+    uint32_t idle = atomic_load(&runtime->idle_slot_count);
+    for (uint32_t tasks = gate__queue_waiting(runtime, idle); tasks && idle && !looks_soon(runtime, idle); tasks--) {
+        gate__sched_wake_one(runtime);
+        idle = atomic_load(&runtime->idle_slot_count);
+    }
 }
 
 /* No slot is idle for the work that has just been queued: one of a thread outside will do, or the monitor looks for one. */
@@ -715,9 +727,8 @@ static gate_task *search(gate_m *m) {
     atomic_store(&runtime->searching, 0);
     if (!task)
         return NULL;               /* whatever is queued from now on is seen by whoever makes the slot idle: retire */
-    gate__foreign_heavy_barrier(); /* whoever has queued a second one meanwhile has left that to this M */
-    if (gate__queue_any_waits(runtime))
-        wake(runtime, NULL);
+    gate__foreign_heavy_barrier(); /* whoever has queued more meanwhile has left that to this M */
+    gate__sched_wake_all(runtime);
     return task;
 }
 

@@ -136,8 +136,8 @@ static void do_without(gate_runtime *runtime) {
     gate__unlock(&runtime->lock);
     if (nobody)
         gate__throw("a forked process can't create its runtime's threads");
-    if (another && gate__queue_any_waits(runtime))
-        gate__sched_wake_one(runtime);
+    if (another)
+        gate__sched_wake_all(runtime);
 }
 
 /* Being late */
@@ -171,8 +171,7 @@ void gate__worker_hurry(gate_runtime *runtime) {
     uint64_t now = gate__os_now();
     if (atomic_load(&runtime->workers.late_at) > now || !give_up(runtime, now))
         return;
-    if (atomic_load(&runtime->idle_slot_count) && gate__queue_any_waits(runtime))
-        gate__sched_wake_one(runtime);
+    gate__sched_wake_all(runtime);
 }
 
 /* Idle ones */

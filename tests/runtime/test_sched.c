@@ -222,6 +222,70 @@ Test(sched, a_task_that_yields_lets_those_of_a_busy_slot_run_but_for_the_last) {
     stop(runtime);
 }
 
+/* Searching. Go lets half of the busy slots' Ms do so at once. Here it is one, which is no more than that: another goes
+ * without, when it finds no task. */
+
+static _Atomic bool last_ran;
+static _Atomic unsigned most_searching;
+
+static void *note_last(void *unused) {
+    atomic_store(&last_ran, true);
+    return unused;
+}
+
+/* While one M seems to be searching, until all have given up. */
+static void *look_at_searchers(void *runtime) {
+    gate_runtime *r = runtime;
+    while (!atomic_load(&last_ran) || !atomic_load(&r->idle_slot_count)) {
+        unsigned searching = atomic_load(&r->searching);
+        if (searching > atomic_load(&most_searching))
+            atomic_store(&most_searching, searching);
+    }
+    atomic_store(&r->searching, 0);
+    return NULL;
+}
+
+Test(sched, an_m_that_finds_no_task_does_not_search_beside_another) {
+    gate_runtime *runtime = start(1);
+    for (int round = 0; round < 20; round++) {
+        pthread_t looking;
+        atomic_store(&last_ran, false);
+        atomic_store(&runtime->searching, 1);
+        pthread_create(&looking, NULL, look_at_searchers, runtime);
+        gate_task *last = spawn("last", note_last, NULL);
+        gate_task_sleep(20 * 1000 * 1000);
+        pthread_join(looking, NULL);
+        join(last);
+    }
+    cr_assert_eq(atomic_load(&most_searching), 1);
+    stop(runtime);
+}
+
+/* Tasks that become ready while an M searches are left to it, or to one that is on its way: it takes one, and has to find
+ * threads for the others. None of them yields. */
+
+enum { AT_ONCE = 4 };
+static _Atomic int arrived;
+
+static void *end_together(void *unused) {
+    atomic_fetch_add(&arrived, 1);
+    wait_until(atomic_load(&arrived) == AT_ONCE);
+    return unused;
+}
+
+Test(sched, of_tasks_that_were_left_to_one_m_none_waits_while_slots_are_idle) {
+    gate_runtime *runtime = start(AT_ONCE + 1);
+    gate_task *tasks[AT_ONCE];
+    for (int round = 0; round < 200; round++) {
+        atomic_store(&arrived, 0);
+        for (int i = 0; i < AT_ONCE; i++)
+            tasks[i] = spawn("one of four", end_together, NULL);
+        for (int i = 0; i < AT_ONCE; i++)
+            join(tasks[i]);
+    }
+    stop(runtime);
+}
+
 static _Atomic bool came;
 
 static void *yield_until_it_came(void *unused) {

@@ -203,6 +203,18 @@ Test(worker, a_slot_whose_new_thread_does_not_come_is_given_to_another_one) {
     sigaction(SIGUSR1, &old, NULL);
 }
 
+Test(worker, one_that_is_idle_is_woken_though_another_is_awaited) {
+    gate_runtime *runtime = start(2);
+    atomic_store(&ran, false);
+    wait_until(atomic_load(&runtime->workers.idle));
+    atomic_store(&runtime->workers.awaited, 1); /* for ever, as far as the monitor knows */
+    gate_task *task = spawn("ready", run_at_last, NULL);
+    wait_until(atomic_load(&ran)); /* without a yield */
+    atomic_store(&runtime->workers.awaited, 0);
+    join(task);
+    stop(runtime);
+}
+
 static void *end_at_once(void *unused) {
     return unused;
 }
