@@ -106,6 +106,7 @@ static void reset(gate_runtime *runtime, gate_m *m) {
     gate__lock_init(&runtime->timers.lock, GATE__RANK_LEAF);
     runtime->timers.first = NULL;
     runtime->interrupted = NULL;
+    runtime->returning = 0;
     gate__semaphore_init(&runtime->world.stopped);
     runtime->world.waits = false;
     if (runtime->world.stopper != task)
@@ -145,6 +146,7 @@ void gate__fork_after_in_child(void) {
     gate_m *own = gate__m_of_thread();
     gate__fork_after();
     gate__interrupt_begin_anew();
+    gate__trap_begin_anew();
     lose(gate__init_forsake(own));
     for (gate_m *m = own; m; m = m->thread_next) {
         if (m != gate__m() && m->runtime->stopping)

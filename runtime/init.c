@@ -382,6 +382,8 @@ int gate_runtime_stop(gate_runtime *runtime, gate_error *error) {
     gate__worker_end_all(runtime);
     gate__monitor_stop(runtime);
     drop_adopted(runtime);
+    while (atomic_load(&runtime->returning)) /* by somebody whose task has been freed since */
+        gate__os_relax();
     for (unsigned class = 0; class < GATE__STACK_CLASSES; class ++)
         gate__stack_pool_destroy(&runtime->stacks[class]);
     drop_starter(m);

@@ -95,11 +95,17 @@ static inline bool keep(gate_task *task, struct gate__slot *slot) {
     return keeps;
 }
 
+/* Once task is FREE, nothing keeps its runtime from being stopped by others, but that a thread outside is counted. */
 static void give_back(gate_task *task) {
     gate_runtime *runtime = task->runtime;
+    struct gate__slot *slot = gate__sched_own_slot(runtime);
     struct gate__stack stack = task->stack;
-    if (!keep(task, gate__sched_own_slot(runtime)))
+    if (!slot)
+        atomic_fetch_add(&runtime->returning, 1);
+    if (!keep(task, slot))
         gate__stack_put(&runtime->stacks[gate__stack_class(stack.size)], stack);
+    if (!slot)
+        atomic_fetch_sub(&runtime->returning, 1);
 }
 
 struct gate__mishaps *gate__task_mishaps(gate_task *task) {

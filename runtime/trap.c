@@ -107,10 +107,15 @@ static void take_default(const struct gate__signal *signal, bool sent) {
 }
 
 /* One thread has the last word: the others wait until the process is dead. */
+static atomic_flag reports = ATOMIC_FLAG_INIT;
+
 static void begin_report(void) {
-    static atomic_flag begun = ATOMIC_FLAG_INIT;
-    while (atomic_flag_test_and_set(&begun))
+    while (atomic_flag_test_and_set(&reports))
         pause();
+}
+
+void gate__trap_begin_anew(void) {
+    atomic_flag_clear(&reports);
 }
 
 /* An adopted thread is between callbacks, in code that has nothing to do with us. */

@@ -1,6 +1,7 @@
 /* Forks: who goes on in the child, and in what. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -837,4 +838,41 @@ Test(fork, the_child_waits_for_no_thread_that_is_gone) {
     for (int i = 0; i < BODIES; i++)
         join(tasks[i]);
     stop(runtime);
+}
+
+/* A thread that is in the midst of its last words while another forks: nobody reads them. */
+
+static int fill_standard_error(void) {
+    int ends[2], saved = dup(STDERR_FILENO);
+    char text[4096] = {0};
+    cr_assert_eq(pipe(ends), 0);
+    cr_assert_eq(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+    while (write(ends[1], text, sizeof text) > 0)
+        ;
+    cr_assert_eq(fcntl(ends[1], F_SETFL, 0), 0);
+    dup2(ends[1], STDERR_FILENO);
+    return saved;
+}
+
+static void *read_nothing(void *unused) {
+    (void)unused;
+    return (void *)(intptr_t) * (volatile int *)64;
+}
+
+Test(fork, a_fault_in_the_child_is_fatal_though_another_thread_was_reporting_one) {
+    if (!MAY_FORK_BUSY)
+        return;
+    signal(SIGSEGV, SIG_DFL);
+    start(2);
+    int saved = fill_standard_error();
+    spawn("dies", read_nothing, NULL);
+    usleep(300 * 1000);
+    pid_t child = fork_guarded();
+    if (child == 0) {
+        dup2(saved, STDERR_FILENO);
+        read_nothing(NULL);
+    }
+    dup2(saved, STDERR_FILENO);
+    int status = wait_for(child);
+    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "the child's status is %#x", status);
 }

@@ -166,6 +166,39 @@ static void *count_end(void *unused) {
     return unused;
 }
 
+/* A thread outside that has freed a task, and waits for the lock of the stacks. */
+
+static _Atomic(struct gate__stack_pool *) pool;
+static _Atomic bool locked;
+
+static void *lock_for_a_while(void *unused) {
+    gate__lock(&atomic_load(&pool)->lock);
+    atomic_store(&locked, true);
+    usleep(100 * 1000);
+    gate__unlock(&atomic_load(&pool)->lock);
+    return unused;
+}
+
+static void *detach_from_outside(void *task) {
+    gate_task_detach(task);
+    return NULL;
+}
+
+Test(task, a_stop_waits_for_a_thread_outside_that_gives_back_a_stack) {
+    gate_runtime *runtime = start(1);
+    gate_task *task = spawn("ended", give_back, NULL);
+    pthread_t locking, detaching;
+    wait_for_state(task, GATE__DONE);
+    atomic_store(&pool, &runtime->stacks[runtime->usual_class]);
+    pthread_create(&locking, NULL, lock_for_a_while, NULL);
+    wait_until(atomic_load(&locked));
+    pthread_create(&detaching, NULL, detach_from_outside, task);
+    wait_until(atomic_load(&task->state) == GATE__FREE);
+    stop(runtime);
+    pthread_join(detaching, NULL);
+    pthread_join(locking, NULL);
+}
+
 /* One that ends takes its stack's place among those that are kept, for the next to spawn on; the chain goes on there. */
 static int links, places;
 static gate_task *met[1000];
