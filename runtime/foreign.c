@@ -1,8 +1,8 @@
 /* The hand-off protocol: a call that lasts loses its slot, a call that doesn't pays nothing for it.
  *
  *   the M that calls                     the monitor, for an M that it saw in the same call twice
- *   enter:  tick++                       under the runtime's lock:
- *           status = IN_CALL               claim = ASKED
+ *   enter:  status = IN_CALL             under the runtime's lock:
+ *           if asked: slow                 claim = ASKED
  *           ... the call ...               barrier on all threads (membarrier)
  *   leave:  status = RUNNING               if status is IN_CALL:  claim = TAKEN, the slot is its own
  *           (compiler barrier)             else:                  claim = NONE
@@ -20,9 +20,10 @@
  *
  * Enter and leave stand in two places: in internal.h, and, for calls in registers, in each arch/<name>/switch.S.
  *
- * An M that enters a call looks whether something is asked of its slot (its poll word), behind a barrier of
- * the same kind: whoever asks, and then passes a heavy barrier, knows that an M which he does not find in a
- * call will see the question when it enters one. The monitor asks so to be woken by a call that begins while it
+ * An M that enters a call looks whether something is asked of its slot (the slot's poll word; its own word asked, which
+ * is set with it, saves the way there), behind a barrier of the same kind: whoever asks, and then passes a heavy barrier,
+ * knows that an M which he does not find in a call will see the question when it enters one. The monitor asks at each
+ * look to be told of the next call: a call is the same as before if none has told. The monitor asks so to be woken by a call that begins while it
  * sleeps for long; and a task that has run for long while others wait, or for which the world is to stop, gives
  * its slot up when it calls.
  *
@@ -58,7 +59,7 @@ void gate__foreign_give_up(gate_m *m) {
     struct gate__slot *slot = m->slot;
     bool mine = slot && !(atomic_load(&slot->poll) & GATE__POLL_STOPPER);
     if (mine) {
-        atomic_store(&m->claim, GATE__CLAIM_TAKEN);
+        atomic_fetch_or(&m->claim, GATE__CLAIM_TAKEN);
         gate__sched_detach(m);
     }
     gate__unlock(&m->runtime->lock);
@@ -69,7 +70,7 @@ void gate__foreign_give_up(gate_m *m) {
 void gate__foreign_learn(gate_m *m, struct gate__slot *slot) {
     atomic_store_explicit(&slot->calls.lasting, gate__task_look_where(m->task), memory_order_relaxed);
     atomic_store_explicit(&slot->calls.others, 0, memory_order_relaxed);
-    atomic_fetch_or(&slot->poll, GATE__POLL_LASTS);
+    gate__foreign_ask(slot, GATE__POLL_LASTS);
 }
 
 static void unlearn(struct gate__slot *slot) {
@@ -88,16 +89,40 @@ static bool is_expected_to_last(gate_m *m, struct gate__slot *slot) {
     return false;
 }
 
-/* The call that m has begun wakes the monitor, which finds here when that was. */
+/* The call that m has begun wakes the monitor, which finds here when that was: until the next one tells otherwise. */
 static void ring(gate_m *m, struct gate__slot *slot) {
     atomic_fetch_and(&slot->poll, ~(uint32_t)GATE__POLL_ALARM);
-    atomic_store_explicit(&slot->calls.rang_at, gate__os_now(), memory_order_relaxed);
-    atomic_store(&slot->calls.rang_tick, atomic_load_explicit(&m->tick, memory_order_relaxed));
+    atomic_store(&slot->calls.rang_at, gate__os_now());
+    atomic_fetch_or(&slot->poll, GATE__POLL_TELL);
     gate__monitor_ring(m->runtime);
 }
 
+/* This is another call than the monitor has seen, or the one that rang. */
+static void tell(struct gate__slot *slot) {
+    atomic_store(&slot->calls.rang_at, 0);
+    atomic_fetch_and(&slot->poll, ~(uint32_t)GATE__POLL_TELL);
+}
+
+void gate__foreign_ask(struct gate__slot *slot, uint32_t what) {
+    gate_m *m = slot->holder;
+    atomic_fetch_or(&slot->poll, what);
+    if (m)
+        atomic_store(&m->asked, 1);
+}
+
+/* Whoever asks sets the poll word first, and then asked: either that is seen here, or asked stays set. */
+static void end_asked(gate_m *m, struct gate__slot *slot) {
+    atomic_store(&m->asked, 0);
+    if (atomic_load(&slot->poll))
+        atomic_store(&m->asked, 1);
+}
+
 void gate__foreign_enter_slow(gate_m *m, struct gate__slot *slot) {
+    if (!slot)
+        return;
     uint32_t asked = atomic_load(&slot->poll);
+    if (asked & GATE__POLL_TELL)
+        tell(slot);
     if (asked & (GATE__POLL_YIELD | GATE__POLL_STOP)) {
         gate__foreign_give_up(m);
     } else if (asked & GATE__POLL_LASTS && is_expected_to_last(m, slot)) {
@@ -107,6 +132,7 @@ void gate__foreign_enter_slow(gate_m *m, struct gate__slot *slot) {
     } else if (asked & GATE__POLL_ALARM) {
         ring(m, slot);
     }
+    end_asked(m, slot);
 }
 
 /* Forgets that calls last, if this one did not. */
@@ -189,16 +215,25 @@ struct gate__returned gate__foreign_call_pair_slow(gate_m *m, void (*function)(v
 }
 
 struct gate__slot *gate__foreign_claim(gate_m *m) {
-    atomic_store(&m->claim, GATE__CLAIM_ASKED);
+    atomic_fetch_or(&m->claim, GATE__CLAIM_ASKED);
     if (!gate__foreign_exchange)
         gate__os_barrier();
     if (atomic_load(&m->status) != GATE__M_IN_CALL) {
-        atomic_store(&m->claim, GATE__CLAIM_NONE);
+        atomic_fetch_and(&m->claim, ~(uint32_t)GATE__CLAIM_ASKED);
         return NULL;
     }
-    atomic_store(&m->claim, GATE__CLAIM_TAKEN);
+    atomic_fetch_xor(&m->claim, GATE__CLAIM_ASKED | GATE__CLAIM_TAKEN);
     gate__switch_acquire(m);
     return gate__sched_detach(m);
+}
+
+/* m has left the call. Whether it has lost its slot there. The runtime's lock is held. */
+static bool end_claim(gate_m *m) {
+    uint32_t claim = atomic_exchange(&m->claim, GATE__CLAIM_NONE);
+    gate__assert(!(claim & GATE__CLAIM_ASKED));
+    if (claim & GATE__CLAIM_INTERRUPTED)
+        gate__interrupt_forget(m);
+    return claim & GATE__CLAIM_TAKEN;
 }
 
 void gate__foreign_leave_slow(gate_m *m) {
@@ -207,9 +242,7 @@ void gate__foreign_leave_slow(gate_m *m) {
     gate__lock(&runtime->lock);
     if (m->adopted && atomic_load(&runtime->stopping)) /* it lingered */
         gate__fatal("gate_callback", "a callback was called after its runtime was stopped");
-    bool taken = atomic_load(&m->claim) == GATE__CLAIM_TAKEN;
-    if (taken)
-        atomic_store(&m->claim, GATE__CLAIM_NONE);
+    bool taken = end_claim(m);
     if (taken && m->adopted)
         m->task->short_way = 0; /* a thread that lingers is to come in by the long way, on which it may cease to */
     bool waits = taken && !gate__sched_take_idle(m);
@@ -245,7 +278,7 @@ struct gate__slot *gate__foreign_reclaim(gate_runtime *runtime) {
         if (gate__foreign_lingers(m))
             reclaimed = gate__foreign_claim(m);
         if (!reclaimed)
-            atomic_fetch_or(&slot->poll, GATE__POLL_YIELD);
+            gate__foreign_ask(slot, GATE__POLL_YIELD);
         discourage(m);
     }
     atomic_store(&runtime->may_linger, any);
@@ -256,7 +289,7 @@ void gate__foreign_stop_lingering(gate_m *m) {
     gate_runtime *runtime = m->runtime;
     gate__lock(&runtime->lock);
     struct gate__slot *slot = gate__sched_detach(m);
-    atomic_store(&m->claim, GATE__CLAIM_NONE);
+    end_claim(m);
     atomic_store(&m->status, GATE__M_OUTSIDE);
     gate__unlock(&runtime->lock);
     if (slot)

@@ -75,7 +75,9 @@ static void reset_slot(struct gate__slot *slot, gate_m *m) {
     slot->seen.in_call = false;
     slot->holder = m && m->slot == slot ? m : NULL;
     slot->poll = !stopper ? 0 : slot->holder ? GATE__POLL_STOPPER : GATE__POLL_STOP;
-    if (!slot->holder)
+    if (slot->holder)
+        slot->holder->asked = slot->poll != 0;
+    else
         gate__sched_add_idle(slot);
 }
 

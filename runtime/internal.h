@@ -526,8 +526,13 @@ enum gate__m_status {
     GATE__M_OUTSIDE                         /* C that the runtime did not call: an adopted thread between callbacks */
 };
 
-/* What the monitor did about a thread's slot, written under the runtime's lock. */
-enum gate__m_claim { GATE__CLAIM_NONE, GATE__CLAIM_ASKED, GATE__CLAIM_TAKEN };
+/* What others did about a thread's call, written under the runtime's lock; not 0 when it is to see to that as it leaves. */
+enum gate__m_claim {
+    GATE__CLAIM_NONE,
+    GATE__CLAIM_ASKED = 1,      /* its slot is about to be taken, */
+    GATE__CLAIM_TAKEN = 2,      /* or has been */
+    GATE__CLAIM_INTERRUPTED = 4 /* signals are sent until it has left: interrupt.c */
+};
 
 /* Why a task left its stack: what has to be done with it by whoever comes next. */
 enum gate__leave { GATE__LEAVE_YIELD, GATE__LEAVE_PARK, GATE__LEAVE_CALL, GATE__LEAVE_EXIT };
@@ -541,7 +546,6 @@ struct gate__signal_stack {
 /* The call that a thread is interrupted in; under the runtime's lock. */
 struct gate__interrupt {
     bool active;
-    uint32_t tick;        /* the M's, in that call */
     uint64_t due, period; /* when the signal is sent again, and the time to the one after */
     gate_m *next;         /* another M with one */
 };
@@ -552,7 +556,7 @@ struct gate_m {
     gate_task *task;         /* the running one; NULL in the scheduler */
     _Atomic uint32_t status; /* the hand-off protocol's three words: foreign.c */
     _Atomic uint32_t claim;
-    _Atomic uint32_t tick;   /* counts the calls that may lose the slot */
+    _Atomic uint32_t asked;  /* not 0 while its slot's poll word isn't, and perhaps later */
     uint32_t pins;           /* acquires without their release, and callbacks in progress */
     struct gate__slot *slot; /* m->slot == s  <=>  s->holder == m; changes under the runtime's lock */
     int *error_number;       /* its thread's errno */
@@ -596,7 +600,7 @@ _Static_assert(offsetof(gate_m, system_sp) == GATE__M_SYSTEM_SP, "layout.h");
 _Static_assert(offsetof(gate_m, task) == GATE__M_TASK, "layout.h");
 _Static_assert(offsetof(gate_m, status) == GATE__M_STATUS, "layout.h");
 _Static_assert(offsetof(gate_m, claim) == GATE__M_CLAIM, "layout.h");
-_Static_assert(offsetof(gate_m, tick) == GATE__M_TICK, "layout.h");
+_Static_assert(offsetof(gate_m, asked) == GATE__M_ASKED, "layout.h");
 _Static_assert(offsetof(gate_m, pins) == GATE__M_PINS, "layout.h");
 _Static_assert(offsetof(gate_m, slot) == GATE__M_SLOT, "layout.h");
 _Static_assert(offsetof(gate_m, error_number) == GATE__M_ERROR_NUMBER, "layout.h");
@@ -719,6 +723,7 @@ enum gate__poll {
     GATE__POLL_STOP = 4,    /* the world stops: world.c */
     GATE__POLL_STOPPER = 8, /* for this slot's task */
     GATE__POLL_LASTS = 16,  /* a call from it has lasted, and the next of that function is expected to */
+    GATE__POLL_TELL = 32,   /* its next call is to tell that it has begun, by ending this */
     GATE__POLL_ON_PICK = GATE__POLL_YIELD | GATE__POLL_STOP | GATE__POLL_STOPPER
 };
 
@@ -726,15 +731,13 @@ enum gate__poll {
 struct gate__calls {
     _Atomic(const char *) lasting; /* the function whose call has lasted; as gate__task_where */
     _Atomic uint32_t others;       /* calls of other functions from then on */
-    _Atomic uint32_t rang_tick;    /* the call that rang the monitor, and when */
-    _Atomic uint64_t rang_at;
+    _Atomic uint64_t rang_at;      /* when the last call began, if it rang the monitor; else 0 */
 };
 
 /* What the monitor saw when it last looked at a slot. */
 struct gate__sighting {
     uint64_t since; /* nanoseconds: the first look that found the same pick */
     uint32_t picks;
-    uint32_t tick;
     bool in_call;
 };
 
@@ -753,8 +756,6 @@ struct gate__slot {
     struct gate__calls calls;   /* foreign.c's */
     struct gate__sighting seen; /* monitor.c's */
 } __attribute__((aligned(64)));
-
-_Static_assert(offsetof(struct gate__slot, poll) == GATE__SLOT_POLL, "layout.h");
 
 /* The slot with which this thread runs interpreter code of runtime; NULL if it doesn't. [any] */
 static inline struct gate__slot *gate__sched_own_slot(const gate_runtime *runtime) {
@@ -857,19 +858,18 @@ void gate__foreign_heavy_barrier(void);
 /* The running task waits for its slot, which the monitor took or is about to. [task, no slot] */
 void gate__foreign_leave_slow(gate_m *m);
 
-/* Something is asked of slot, which was m's when it entered its call. [task, no slot] */
+/* Something is asked of slot, or was, which was m's when it entered its call; NULL if it has been taken from it since.
+ * [task, no slot] */
 void gate__foreign_enter_slow(gate_m *m, struct gate__slot *slot);
 
 /* Interpreter code of m goes into C: from here on the slot may be taken. [task, slot] */
 static inline void gate__foreign_enter(gate_m *m) {
     struct gate__slot *slot = m->slot;
     gate__assert(slot && atomic_load(&m->status) == GATE__M_RUNNING);
-    uint32_t tick = atomic_load_explicit(&m->tick, memory_order_relaxed);
-    atomic_store_explicit(&m->tick, tick + 1, memory_order_relaxed);
     gate__switch_release(m);
     atomic_store_explicit(&m->status, GATE__M_IN_CALL, memory_order_release);
     gate__foreign_light_barrier();
-    if (__builtin_expect(atomic_load_explicit(&slot->poll, memory_order_relaxed) != 0, 0))
+    if (__builtin_expect(atomic_load_explicit(&m->asked, memory_order_relaxed) != 0, 0))
         gate__foreign_enter_slow(m, slot);
 }
 
@@ -892,6 +892,8 @@ static inline void gate__foreign_leave(gate_m *m) {
         gate__foreign_leave_slow(m);
 }
 
+/* Asks slot's holder for that. The runtime's lock is held, or the slot is the caller's own. */
+void gate__foreign_ask(struct gate__slot *slot, uint32_t what);
 /* Chooses between membarrier and the exchange, once for the process. [any] */
 void gate__foreign_init(void);
 /* The call for which m has lost slot has lasted. The runtime's lock is held. [monitor] */

@@ -1,10 +1,11 @@
 /* Interrupts: a signal makes the system call that a foreign function waits in end with EINTR.
  *
- * A signal that comes just before the system call is lost to it. So the M is listed, with the tick of the call, and
+ * A signal that comes just before the system call is lost to it. So the M is listed, and told so by its claim, and
  * the monitor sends the signal again until that call has been left:
  *
  *   gate_task_interrupt [any]: list, send, and let the monitor know
- *   gate__interrupt_next [monitor]: send again while status is IN_CALL and tick the same; else unlist
+ *   gate__interrupt_next [monitor]: send again
+ *   gate__foreign_leave_slow [its M]: unlist
  *
  * Under the runtime's lock an M that is listed, or has a task, stays. Its thread may leave the call meanwhile, and get
  * the signal in what it does next: nothing of ours minds EINTR.
@@ -46,26 +47,26 @@ void gate__interrupt_begin_anew(void) {
     atomic_store(&begun, atomic_load(&done));
 }
 
-/* Whether task is in a foreign call on m, and which. It may be another by the time that this returns. */
-static bool sees_call(gate_m *m, gate_task *task, uint32_t *tick) {
-    uint32_t before;
-    do {
-        before = atomic_load(&m->tick);
-        if (atomic_load(&m->status) != GATE__M_IN_CALL)
-            return false;
-        *tick = atomic_load(&m->tick);
-    } while (*tick != before);
-    return atomic_load(&task->on) == m;
+/* Whether task is in a foreign call on m, which then unlists itself as it leaves. As in gate__foreign_claim, an M that is
+ * still in a call behind the barrier sees the claim when it leaves. */
+static bool finds_call(gate_m *m, gate_task *task) {
+    if (atomic_load(&m->status) != GATE__M_IN_CALL || gate__m_is_outside(m))
+        return false;
+    atomic_fetch_or(&m->claim, GATE__CLAIM_INTERRUPTED);
+    gate__foreign_heavy_barrier();
+    bool calls = atomic_load(&m->status) == GATE__M_IN_CALL && atomic_load(&task->on) == m;
+    if (!calls && !m->interrupt.active)
+        atomic_fetch_and(&m->claim, ~(uint32_t)GATE__CLAIM_INTERRUPTED);
+    return calls;
 }
 
-static void list(gate_m *m, uint32_t tick) {
+static void list(gate_m *m) {
     gate_runtime *runtime = m->runtime;
     if (!m->interrupt.active) {
         m->interrupt.active = true;
         m->interrupt.next = runtime->interrupted;
         runtime->interrupted = m;
     }
-    m->interrupt.tick = tick;
     m->interrupt.period = FIRST_PERIOD;
     m->interrupt.due = gate__os_now() + FIRST_PERIOD;
 }
@@ -75,7 +76,6 @@ static void send(gate_m *m) {
 }
 
 int gate_task_interrupt(gate_task *task) {
-    uint32_t tick;
     uint64_t due = 0;
     if (gate__task_is_gone(task))
         return -ESRCH;
@@ -84,9 +84,9 @@ int gate_task_interrupt(gate_task *task) {
     gate__init_retain(runtime); /* the call, the task and the runtime may end before this has told the monitor */
     gate__lock(&runtime->lock);
     gate_m *m = atomic_load(&task->on);
-    bool calls = m && sees_call(m, task, &tick);
+    bool calls = m && finds_call(m, task);
     if (calls) {
-        list(m, tick);
+        list(m);
         due = m->interrupt.due;
         send(m);
     }
@@ -100,7 +100,7 @@ int gate_task_interrupt(gate_task *task) {
 /* Sends m's signal again if it is due; false when the call is over. */
 static bool goes_on(gate_m *m, uint64_t now) {
     struct gate__interrupt *interrupt = &m->interrupt;
-    if (atomic_load(&m->status) != GATE__M_IN_CALL || atomic_load(&m->tick) != interrupt->tick)
+    if (atomic_load(&m->status) != GATE__M_IN_CALL)
         return false;
     if (interrupt->due <= now) {
         send(m);
@@ -133,4 +133,5 @@ void gate__interrupt_forget(gate_m *m) {
         link = &(*link)->interrupt.next;
     if (*link)
         *link = m->interrupt.next;
+    m->interrupt.active = false;
 }

@@ -11,7 +11,7 @@
 #define GATE__STATUS_RUNNING 0
 #define GATE__STATUS_IN_CALL 1
 #define GATE__M_CLAIM 20          /* struct gate_m: 32 bits, not 0 when the slot is claimed */
-#define GATE__M_TICK 24           /* struct gate_m: 32 bits, counts the calls */
+#define GATE__M_ASKED 24          /* struct gate_m: 32 bits, not 0 when something is asked of its slot */
 #define GATE__M_PINS 28           /* struct gate_m: 32 bits, what keeps its task on it */
 #define GATE__M_SLOT 32           /* struct gate_m: the slot */
 #define GATE__M_ERROR_NUMBER 40   /* struct gate_m: where the thread has errno */
@@ -26,7 +26,6 @@
 #define GATE__TASK_IN_LEAF 124    /* struct gate_task: 8 bits, it is in a call of class leaf */
 #define GATE__SETTINGS_WATCHED 32 /* struct gate__settings: 32 bits, not 0 when calls are more than made */
 #define GATE__LISTED_TO_FRAME 32  /* bytes from a call that is listed at its task's sp to the frame of who did that */
-#define GATE__SLOT_POLL 0         /* struct gate__slot: 32 bits, not 0 when something is asked */
 
 #define GATE__CELLS_WORDS 6   /* cells of a call in registers that are for the word registers, */
 #define GATE__CELLS_VECTORS 8 /* and for the vector registers */

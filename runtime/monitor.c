@@ -32,25 +32,34 @@ enum sight { NO_CALL, SHORT_CALLS, NEW_CALL, LASTING_CALL };
 
 /* For how long the call that was seen has lasted at least: known of one that rang. */
 static uint64_t age(struct gate__slot *slot, uint64_t now) {
-    uint64_t rang_at = atomic_load_explicit(&slot->calls.rang_at, memory_order_relaxed);
-    bool rang = slot->seen.tick == atomic_load(&slot->calls.rang_tick) && now > rang_at;
-    return rang ? now - rang_at : 0;
+    uint64_t rang_at = atomic_load(&slot->calls.rang_at);
+    return rang_at && now > rang_at ? now - rang_at : 0;
 }
 
-/* Compares slot with what the last look saw, and remembers what this one does. The runtime's lock is held. */
+/* Whether a call has begun since the last look; and has the next one tell. */
+static bool has_begun_call(struct gate__slot *slot) {
+    bool told = !(atomic_load(&slot->poll) & GATE__POLL_TELL);
+    gate__foreign_ask(slot, GATE__POLL_TELL);
+    return told;
+}
+
+/* Compares slot with what the last look saw, and remembers what this one does. The runtime's lock is held. A call that
+ * begins while this looks may be taken for the one before: it loses its slot early, no more. */
 static enum sight sight(struct gate__slot *slot, uint64_t now) {
-    struct gate__sighting *seen = &slot->seen;
-    struct gate__sighting before = *seen;
+    struct gate__sighting *seen = &slot->seen, before = *seen;
     gate_m *m = slot->holder;
+    bool rang = atomic_load(&slot->calls.rang_at), began = has_begun_call(slot);
     seen->in_call = m && atomic_load_explicit(&m->status, memory_order_acquire) == GATE__M_IN_CALL;
-    seen->tick = m ? atomic_load_explicit(&m->tick, memory_order_relaxed) : 0;
     seen->picks = atomic_load_explicit(&slot->picks, memory_order_relaxed);
     if (!m || seen->picks != before.picks)
         seen->since = now;
-    if (seen->in_call)
-        return (before.in_call && before.tick == seen->tick) || age(slot, now) >= GATE__FIRST_LOOK ? LASTING_CALL
-                                                                                                   : NEW_CALL;
-    return before.tick != seen->tick ? SHORT_CALLS : NO_CALL;
+    if (seen->in_call) {
+        bool lasts = rang ? age(slot, now) >= GATE__FIRST_LOOK : before.in_call && !began;
+        return lasts ? LASTING_CALL : NEW_CALL;
+    }
+    if (rang)
+        atomic_store(&slot->calls.rang_at, 0); /* it has ended */
+    return began || rang ? SHORT_CALLS : NO_CALL;
 }
 
 static struct gate__slot *claim(struct gate__slot *slot) {
@@ -75,7 +84,7 @@ static enum sight look(gate_runtime *runtime) {
         else if (seen == NEW_CALL && GATE__FIRST_LOOK - age(slot, now) < runtime->monitor.look_again)
             runtime->monitor.look_again = GATE__FIRST_LOOK - age(slot, now);
         else if (now > slot->seen.since + GATE__RUNS_LONG)
-            atomic_fetch_or(&slot->poll, GATE__POLL_YIELD);
+            gate__foreign_ask(slot, GATE__POLL_YIELD);
         gate__unlock(&runtime->lock);
         if (claimed)
             gate__sched_hand_on(claimed);
@@ -87,8 +96,10 @@ static enum sight look(gate_runtime *runtime) {
 /* Has the next call from each slot ring; false if one is in a call already. */
 static bool set_alarms(gate_runtime *runtime) {
     bool calls = false;
+    gate__lock(&runtime->lock);
     for (uint32_t i = 0; i < runtime->slot_count; i++)
-        atomic_fetch_or(&runtime->slots[i].poll, GATE__POLL_ALARM);
+        gate__foreign_ask(&runtime->slots[i], GATE__POLL_ALARM);
+    gate__unlock(&runtime->lock);
     gate__foreign_heavy_barrier(); /* an M that is not seen in a call sees the alarm when it enters one */
     gate__lock(&runtime->lock);
     for (uint32_t i = 0; i < runtime->slot_count; i++) {
@@ -218,7 +229,7 @@ void gate__monitor_notice(gate_runtime *runtime, struct gate__slot *own) {
         return;
     /* A call that begins before it is awake tells since when it lasts. */
     if (own)
-        atomic_fetch_or(&own->poll, GATE__POLL_ALARM);
+        gate__foreign_ask(own, GATE__POLL_ALARM);
     wake(runtime, GATE__MONITOR_PARKED);
 }
 

@@ -167,6 +167,7 @@ static void attach(gate_m *m, struct gate__slot *slot) {
     gate__assert(!m->slot && !slot->holder);
     m->slot = slot;
     slot->holder = m;
+    atomic_store(&m->asked, atomic_load(&slot->poll) != 0);
     slot->seen.in_call = false;
     validate(slot->runtime);
 }

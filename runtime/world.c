@@ -38,7 +38,7 @@ static bool ask(gate_m *m) {
         runtime->world.stopper = m->task;
     for (uint32_t i = 0; first && i < runtime->slot_count; i++) {
         struct gate__slot *slot = &runtime->slots[i];
-        atomic_fetch_or(&slot->poll, slot == m->slot ? GATE__POLL_STOPPER : GATE__POLL_STOP);
+        gate__foreign_ask(slot, slot == m->slot ? GATE__POLL_STOPPER : GATE__POLL_STOP);
     }
     gate__unlock(&runtime->lock);
     if (again)

@@ -439,7 +439,7 @@ static void *call_when_asked(void *unused) {
     for (int asked = 0; asked < 2; asked++) {
         write_word(function.signature, frame, 0, 5);
         if (asked)
-            atomic_fetch_or(&gate__m()->slot->poll, GATE__POLL_YIELD);
+            gate__foreign_ask(gate__m()->slot, GATE__POLL_YIELD);
         cr_assert_eq(gate_call_frame(frame), 0);
         gate_frame_get(function.signature, frame, &result);
         cr_assert_eq(result, asked ? -5 : 5);

@@ -3,8 +3,10 @@
  *   here                     stands for
  *   Monitor                  run, sleep_for, set_alarms                   runtime/monitor.c
  *   ring                     ring, gate__monitor_ring                     runtime/foreign.c, monitor.c
+ *   ask, end_asked           gate__foreign_ask, end_asked
  *   enter, leave             gate__foreign_enter, _leave                  runtime/foreign.c
  *   alarm                    GATE__POLL_ALARM in a slot's poll word
+ *   asked                    the M's word of that name
  *   light, heavy             as in wake.pml
  *
  * An M's stores to its status go through a buffer, and are seen by others later, in order; its loads don't wait. All
@@ -20,6 +22,7 @@
  *   COMPILER_BARRIER    enter's order: it looks at the alarm, and then stores IN_CALL
  *   LOOK                the monitor's, at calls that had begun before the alarm was set
  *   STATE               the order of DOZING and the alarms: who rings before DOZING wakes nobody
+ *   SECOND_LOOK         end_asked's, at an alarm that was set meanwhile
  *
  * SPDX-License-Identifier: MIT */
 
@@ -28,6 +31,7 @@
 #define COMPILER_BARRIER 2
 #define LOOK 3
 #define STATE 4
+#define SECOND_LOOK 5
 
 #ifndef WITHOUT
 #define WITHOUT NOTHING
@@ -39,7 +43,7 @@
 #define RUNNING 0
 #define IN_CALL 1
 byte status[MS];
-bool alarm[MS];
+bool alarm[MS], asked[MS];
 
 #define AWAKE 0
 #define NAPPING 1
@@ -104,17 +108,33 @@ inline ring() {
     found = AWAKE
 }
 
+inline end_asked() {
+    atomic { fence(self); asked[self] = false }
+#if WITHOUT != SECOND_LOOK
+    if
+    :: alarm[self] -> asked[self] = true
+    :: else
+    fi
+#endif
+}
+
 inline enter() {
 #if WITHOUT == COMPILER_BARRIER
-    rings = alarm[self];
+    slow = asked[self];
     buffer[self]!IN_CALL;
 #else
     buffer[self]!IN_CALL;
     light();
-    rings = alarm[self];
+    slow = asked[self];
 #endif
     if
-    :: rings -> rings = false; ring()
+    :: slow ->
+        slow = false;
+        if
+        :: alarm[self] -> ring()
+        :: else
+        fi;
+        end_asked()
     :: else
     fi
 }
@@ -132,7 +152,7 @@ inline leave() {
 
 proctype M(byte self) {
     byte calls, found;
-    bool rings;
+    bool slow;
     do
     :: calls < CALLS -> enter(); take_time(); leave(); calls++
     :: else -> break
@@ -141,10 +161,15 @@ proctype M(byte self) {
 
 /* The monitor */
 
+inline ask(m) {
+    alarm[m] = true;
+    asked[m] = true
+}
+
 inline set_alarms() {
     i = 0;
     do
-    :: i < MS -> alarm[i] = true; i++
+    :: i < MS -> ask(i); i++
     :: else -> i = 0; break
     od
 }

@@ -17,7 +17,7 @@
  *
  * Simpler than the code: a section under the runtime's lock is one step if nobody looks without the lock meanwhile; the
  * monitor's is many. Each task is bound, so that a task that waits and its M are one, and one queue stands for all.
- * Of the tick there is only whether the monitor saw it. It looks while tasks wait, and never parks: wake.pml has that,
+ * The monitor asks to be told of the next call by a flag of the M's. It looks while tasks wait, and never parks: wake.pml has that,
  * and the fences of wake and retire. After a call, interpreter code goes on or goes out, and it goes out if others wait:
  * if it didn't, calls that are all short would keep their slot, by design.
  *
@@ -81,7 +81,7 @@
 
 byte status[MS];
 byte claim[MS];
-bool tick_seen[MS]; /* the monitor's last look saw this call */
+bool told_none[MS]; /* no call has begun since the monitor's last look, which saw one */
 byte slot[MS] = NONE;
 bool wake_up[MS];
 
@@ -117,14 +117,11 @@ hidden byte owner, value, s, h, places;
 
 /* Stores */
 
-mtype = { STATUS, TICK };
-chan buffer[CALLERS] = [PENDING] of { mtype, byte, byte };
+chan buffer[CALLERS] = [PENDING] of { byte, byte };
 
 inline commit(m) {
-    if
-    :: buffer[m]?STATUS, owner, value -> status[owner] = value
-    :: buffer[m]?TICK, owner, value -> tick_seen[owner] = false
-    fi
+    buffer[m]?owner, value;
+    status[owner] = value
 }
 
 /* A store leaves the buffer at any time. */
@@ -185,7 +182,7 @@ inline attach(m, free) {
     assert(slot[m] == NONE && holder[free] == NONE);
     slot[m] = free;
     holder[free] = m;
-    tick_seen[m] = false;
+    told_none[m] = false;
 #if WITHOUT == OWN_STATUS
     status[free] = RUNNING
 #endif
@@ -202,7 +199,7 @@ inline take_idle() {
 }
 
 inline detach(m) {
-    tick_seen[m] = false;
+    told_none[m] = false;
     hand[self] = slot[m];
     holder[slot[m]] = NONE;
     slot[m] = NONE
@@ -294,18 +291,22 @@ inline wait_for_slot() {
 /* Around a call */
 
 inline enter() {
-    atomic { stop(); buffer[self]!TICK, self, 0; buffer[self]!STATUS, OWNER(self, mine), IN_CALL }
+    atomic { stop(); buffer[self]!OWNER(self, mine), IN_CALL }
+    if
+    :: told_none[self] -> atomic { fence(self); told_none[self] = false }
+    :: else
+    fi
 }
 
 inline leave() {
 #if defined(EXCHANGE)
     atomic { fence(self); status[self] = RUNNING; wants[self] = true }
 #elif WITHOUT != COMPILER_BARRIER
-    atomic { buffer[self]!STATUS, OWNER(self, mine), RUNNING; wants[self] = true }
+    atomic { buffer[self]!OWNER(self, mine), RUNNING; wants[self] = true }
 #endif
     if
 #if WITHOUT == COMPILER_BARRIER
-    :: claim[self] == UNCLAIMED -> atomic { buffer[self]!STATUS, self, RUNNING; run_on(mine) }
+    :: claim[self] == UNCLAIMED -> atomic { buffer[self]!self, RUNNING; run_on(mine) }
 #elif WITHOUT == SETTLING
     :: atomic { claim[self] != TAKEN -> run_on(mine) }
 #else
@@ -313,7 +314,7 @@ inline leave() {
 #endif
     :: else ->
 #if WITHOUT == COMPILER_BARRIER
-        buffer[self]!STATUS, self, RUNNING;
+        buffer[self]!self, RUNNING;
 #endif
         leave_slow()
     fi
@@ -392,9 +393,9 @@ inline sight() {
     :: else -> in_call = (status[OWNER(m, i)] == IN_CALL)
     fi;
     d_step {
-        same = in_call && tick_seen[m];
+        same = in_call && told_none[m];
         if
-        :: m != NONE -> tick_seen[m] = in_call
+        :: m != NONE -> told_none[m] = in_call
         :: else
         fi
     }

@@ -97,7 +97,7 @@ fails 'assertion violated' safety wake.pml -DEXCHANGE -DWITHOUT=WAKE_FENCE
 holds safety alarm.pml -DBARRIER
 holds safety alarm.pml -DEXCHANGE
 reaches_all alarm.pml
-for part in MEMBARRIER COMPILER_BARRIER LOOK STATE; do
+for part in MEMBARRIER COMPILER_BARRIER LOOK STATE SECOND_LOOK; do
     fails 'assertion violated' safety alarm.pml -DWITHOUT=$part
 done
 

@@ -320,7 +320,7 @@ static void *call_when_asked(void *unused) {
     for (int shape = GATE__SHAPE_PAIR; shape < GATE__SHAPE_VECTOR; shape++) {
         uint64_t cells[GATE__CELLS] = {4, 2};
         struct gate__frame frame = {address_of(note_slot), cells, 0, (enum gate__shape)shape, false};
-        atomic_fetch_or(&gate__m()->slot->poll, GATE__POLL_YIELD);
+        gate__foreign_ask(gate__m()->slot, GATE__POLL_YIELD);
         struct gate__returned returned = shape == GATE__SHAPE_PAIR
                                              ? gate__foreign_call_pair(gate__m(), frame.function, 4, 2, false)
                                              : gate__foreign_call_registers(gate__m(), frame);
@@ -399,6 +399,42 @@ static void *recurse(void *depth) {
 
 Test(foreign, crossings_nest_both_ways_and_keep_their_frames) {
     run_task(recurse, (void *)100);
+}
+
+/* What the monitor asks of calls: the next one is to tell that it has begun, or to ring. */
+
+static void call_once(gate_m *m) {
+    gate__foreign_enter(m);
+    gate__foreign_leave(m);
+}
+
+Test(foreign, the_next_call_tells_that_it_has_begun_and_the_one_after_that_is_not_asked) {
+    gate_runtime *runtime = start(1);
+    gate_m *m = gate__m();
+    struct gate__slot *slot = m->slot;
+    call_once(m);
+    cr_assert_eq(atomic_load(&m->asked), 0);
+    gate__foreign_ask(slot, GATE__POLL_TELL);
+    cr_assert_neq(atomic_load(&m->asked), 0);
+    call_once(m);
+    cr_assert_eq(atomic_load(&slot->poll), 0);
+    cr_assert_eq(atomic_load(&m->asked), 0);
+    stop(runtime);
+}
+
+Test(foreign, when_a_call_has_rung_is_known_until_the_next_begins) {
+    gate_runtime *runtime = start(1);
+    gate_m *m = gate__m();
+    struct gate__slot *slot = m->slot;
+    uint64_t before = gate__os_now();
+    gate__foreign_ask(slot, GATE__POLL_ALARM);
+    call_once(m);
+    cr_assert_geq(atomic_load(&slot->calls.rang_at), before);
+    cr_assert_leq(atomic_load(&slot->calls.rang_at), gate__os_now());
+    call_once(m);
+    cr_assert_eq(atomic_load(&slot->calls.rang_at), 0);
+    cr_assert_eq(atomic_load(&m->asked), 0);
+    stop(runtime);
 }
 
 /* What is expected of a function's next call after one has lasted. Two tasks: one calls, the other is always ready. */

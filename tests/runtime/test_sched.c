@@ -242,6 +242,8 @@ static void *look_at_searchers(void *runtime) {
             atomic_store(&most_searching, searching);
     }
     atomic_store(&r->searching, 0);
+    gate__foreign_heavy_barrier();
+    gate__sched_wake_all(r); /* as whoever searches does: what became ready meanwhile was left to it */
     return NULL;
 }
 

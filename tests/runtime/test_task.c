@@ -172,10 +172,10 @@ static _Atomic(struct gate__stack_pool *) pool;
 static _Atomic bool locked;
 
 static void *lock_for_a_while(void *unused) {
-    gate__lock(&atomic_load(&pool)->lock);
+    gate__lock_hold(&atomic_load(&pool)->lock);
     atomic_store(&locked, true);
     usleep(100 * 1000);
-    gate__unlock(&atomic_load(&pool)->lock);
+    gate__lock_let_go(&atomic_load(&pool)->lock);
     return unused;
 }
 

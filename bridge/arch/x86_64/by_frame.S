@@ -204,10 +204,8 @@ GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
     movq %rdi, GATE__TASK_CALL(%rcx) /* the call is listed */
     movq %rbp, GATE__TASK_SP(%rcx)
     .ifc \way, frame
-    movq GATE__M_SLOT(%rdx), %rsi /* enter */
-    incl GATE__M_TICK(%rdx)
-    movl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%rdx)
-    cmpl $0, GATE__SLOT_POLL(%rsi)
+    movl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%rdx) /* enter */
+    cmpl $0, GATE__M_ASKED(%rdx)
     jne 7f
     .else
     movb $1, GATE__TASK_IN_LEAF(%rcx)
@@ -248,6 +246,7 @@ GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
 7:  pushq %rdi
     pushq %rdx
     movq %rdx, %rdi
+    movq GATE__M_SLOT(%rdx), %rsi
     call gate__foreign_enter_slow
     popq %rdx
     popq %rdi

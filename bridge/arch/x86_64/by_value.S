@@ -110,10 +110,8 @@ GATE__ROUTINE(gate__arch_value_\way\()_\result)
     movq %rsp, GATE__TASK_CALL(%r10) /* the call is listed */
     movq %rsp, GATE__TASK_SP(%r10)
     .ifc \way, cross
-    movq GATE__M_SLOT(%r9), %rsi /* enter */
-    incl GATE__M_TICK(%r9)
-    movl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%r9)
-    cmpl $0, GATE__SLOT_POLL(%rsi)
+    movl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%r9) /* enter */
+    cmpl $0, GATE__M_ASKED(%r9)
     jne 7f
     .else
     movb $1, GATE__TASK_IN_LEAF(%r10)
@@ -161,6 +159,7 @@ GATE__ROUTINE(gate__arch_value_\way\()_\result)
     pushq %r8
     pushq %r9
     movq %r9, %rdi
+    movq GATE__M_SLOT(%r9), %rsi
     call gate__foreign_enter_slow
     popq %r9
     popq %r8

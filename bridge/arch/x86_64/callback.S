@@ -234,10 +234,8 @@ GATE__END(gate__arch_arrive)
     popq GATE__TASK_BOUND(%r11)
     popq GATE__TASK_ARRIVAL(%r11)
     decl GATE__M_PINS(%rdx)
-    movq GATE__M_SLOT(%rdx), %rsi /* enter */
-    incl GATE__M_TICK(%rdx)
-    movl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%rdx)
-    cmpl $0, GATE__SLOT_POLL(%rsi)
+    movl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%rdx) /* enter */
+    cmpl $0, GATE__M_ASKED(%rdx)
     jne 8f
 3:  movq GATE__M_ERROR_NUMBER(%rdx), %rdx
     movl %ecx, (%rdx)
@@ -255,6 +253,7 @@ GATE__END(gate__arch_arrive)
     movsd %xmm0, 8(%rsp)
     movq %rcx, 16(%rsp)
     movq %rdx, %rdi
+    movq GATE__M_SLOT(%rdx), %rsi
     call gate__foreign_enter_slow
     movq (%rsp), %rax
     movsd 8(%rsp), %xmm0

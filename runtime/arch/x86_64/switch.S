@@ -155,10 +155,8 @@ GATE__ROUTINE(\name)
     movq GATE__M_TASK(%rdx), %r8
     movq %rsp, GATE__TASK_SP(%r8)
     .ifc \protocol, enter
-    movq GATE__M_SLOT(%rdx), %r8
-    incl GATE__M_TICK(%rdx)
     movl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%rdx)
-    cmpl $0, GATE__SLOT_POLL(%r8)
+    cmpl $0, GATE__M_ASKED(%rdx)
     jne 8f
     .endif
 1:  movq GATE__M_SYSTEM_SP(%rdx), %rsp
@@ -199,7 +197,7 @@ GATE__ROUTINE(\name)
     pushq %rdx
     pushq %rcx
     movq %rdx, %rdi
-    movq %r8, %rsi
+    movq GATE__M_SLOT(%rdx), %rsi
     call gate__foreign_enter_slow
     popq %rcx
     popq %rdx
