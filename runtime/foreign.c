@@ -22,10 +22,10 @@
  *
  * An M that enters a call looks whether something is asked of its slot (the slot's poll word; its own word asked, which
  * is set with it, saves the way there), behind a barrier of the same kind: whoever asks, and then passes a heavy barrier,
- * knows that an M which he does not find in a call will see the question when it enters one. The monitor asks at each
- * look to be told of the next call: a call is the same as before if none has told. The monitor asks so to be woken by a call that begins while it
- * sleeps for long; and a task that has run for long while others wait, or for which the world is to stop, gives
- * its slot up when it calls.
+ * knows that an M which he does not find in a call will see the question when it enters one. At each look, the monitor
+ * asks to be told of the next call: one that it sees is the same as before if none has told. It asks to be woken by
+ * a call that begins while it sleeps for long; and a task that has run for long while others wait, or for which the world
+ * is to stop, gives its slot up when it calls.
  *
  * An adopted thread that is called back into often *lingers* in between: it keeps its slot, as if C had been called by it,
  * and so the way back in is a return from a call. Whoever has work and finds no idle slot takes that of one that lingers,
