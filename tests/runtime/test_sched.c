@@ -225,7 +225,7 @@ Test(sched, a_task_that_yields_lets_those_of_a_busy_slot_run_but_for_the_last) {
 /* Searching. Go lets half of the busy slots' Ms do so at once. Here it is one, which is no more than that: another goes
  * without, when it finds no task. */
 
-static _Atomic bool last_ran;
+static _Atomic bool last_ran, slept;
 static _Atomic unsigned most_searching;
 
 static void *note_last(void *unused) {
@@ -236,7 +236,7 @@ static void *note_last(void *unused) {
 /* While one M seems to be searching, until all have given up. */
 static void *look_at_searchers(void *runtime) {
     gate_runtime *r = runtime;
-    while (!atomic_load(&last_ran) || !atomic_load(&r->idle_slot_count)) {
+    while (!atomic_load(&slept) && !(atomic_load(&last_ran) && atomic_load(&r->idle_slot_count))) {
         unsigned searching = atomic_load(&r->searching);
         if (searching > atomic_load(&most_searching))
             atomic_store(&most_searching, searching);
@@ -252,10 +252,12 @@ Test(sched, an_m_that_finds_no_task_does_not_search_beside_another) {
     for (int round = 0; round < 20; round++) {
         pthread_t looking;
         atomic_store(&last_ran, false);
+        atomic_store(&slept, false);
         atomic_store(&runtime->searching, 1);
         pthread_create(&looking, NULL, look_at_searchers, runtime);
         gate_task *last = spawn("last", note_last, NULL);
         gate_task_sleep(20 * 1000 * 1000);
+        atomic_store(&slept, true); /* the slot may not have been idle for long enough to be seen */
         pthread_join(looking, NULL);
         join(last);
     }
