@@ -12,6 +12,7 @@
  *   bridge/async.h     calls that their caller does not wait for
  *   bridge/handle.h    handles and pins for the host's objects
  *   bridge/check.h     pointers into the host's heap, kept from C
+ *   bridge/trace.h     what calls take
  *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_H
@@ -30,5 +31,6 @@
 #include "bridge/async.h"
 #include "bridge/handle.h"
 #include "bridge/check.h"
+#include "bridge/trace.h"
 
 #endif

@@ -26,7 +26,7 @@
  *
  * On a thread without a task these are nothing but the call between two values of errno.
  *
- * Calls that need more than this are gate__call_values' and gate__call_frame's, below; gate__settings.watched says if all
+ * Calls that need more than this are gate__call_values' and gate__call_frame's, below; gate__os_watch says if all
  * do. They take the same steps one after another, behind the pointer check (bridge/check.c) if a host has asked for that:
  *
  *   gate__foreign_call_from (runtime/internal.h) enters the call and leaves it.
@@ -38,8 +38,9 @@
  *
  * Meanwhile the slot that was taken runs other tasks on other threads (runtime/sched.c). A function of class blocking
  * gives its slot up before the call, and takes the second way back; one of class leaf keeps it, and is no call to the
- * hand-off at all: for that, each routine has a sister without the two stores and the look. One of class guarded comes back from a fault,
- * too: to gate__guard_call (runtime/guard.c), which stands between the crossing and gate__call_run.
+ * hand-off at all: for that, each routine has a sister without the two stores and the look. One of class guarded comes
+ * back from a fault, too: to gate__guard_call (runtime/guard.c), which stands between the crossing and gate__call_run. So
+ * does gate__trace_run (bridge/trace.c) before both, while somebody watches calls; the short ways are closed then.
  *
  * A callback walks this in reverse. C calls a thunk (bridge/thunk.c), which leads to
  *   gate__arch_arrive (bridge/arch/<name>/callback.S), on the system stack: stores what C has passed in registers. The
@@ -155,7 +156,7 @@ static bool goes_in_pair(const gate_function *function) {
 
 /* The class, or more if calls are watched. */
 static inline unsigned class_and_watches(const gate_function *function) {
-    return atomic_load_explicit(&gate__settings.watched, memory_order_relaxed) | function->call_class;
+    return atomic_load_explicit(&gate__os_watch.anybody, memory_order_relaxed) | function->call_class;
 }
 
 _Static_assert((int)GATE_CALL_GUARDED < (int)GATE__WATCH_FIRST, "no class looks like a watch");
@@ -167,18 +168,28 @@ static __attribute__((noinline)) int refuse_in_place(const gate_function *functi
     return refused ? refused : function->call_class == GATE_CALL_GUARDED ? -ENOTSUP : 0;
 }
 
+static void run_in_place(void (*fn)(void *), struct gate__call *call) {
+    struct gate__traced traced;
+    if (gate__trace_is_on()) {
+        gate__trace_prepare(&traced, NULL, call, fn, call);
+        gate__trace_run(&traced);
+    } else {
+        fn(call);
+    }
+}
+
 static __attribute__((noinline)) int call_in_place(const gate_function *function, void *result,
                                                    void *const arguments[]) {
-    bool may_be_refused = __builtin_expect(class_and_watches(function) >= GATE_CALL_GUARDED, 0);
-    int refused = may_be_refused ? refuse_in_place(function, result, arguments) : 0;
+    bool is_special = __builtin_expect(class_and_watches(function) >= GATE_CALL_GUARDED, 0);
+    int refused = is_special ? refuse_in_place(function, result, arguments) : 0;
     if (__builtin_expect(refused, 0))
         return refused;
-    if (goes_in_pair(function)) {
+    if (__builtin_expect(!is_special, 1) && goes_in_pair(function)) {
         uint64_t word = call_pair_in_place(function, arguments, &gate__call_thread_errno);
         gate__plan_store(function->signature->plan, word, result);
     } else {
         struct gate__value_call call = {{.function = function}, result, arguments};
-        gate__call_run(&call);
+        run_in_place(gate__call_run, &call.call);
         gate__call_thread_errno = call.call.error_number;
     }
     return 0;
@@ -187,7 +198,7 @@ static __attribute__((noinline)) int call_in_place(const gate_function *function
 static int call_frame_in_place(gate_frame *frame) {
     if (frame->function->call_class == GATE_CALL_GUARDED)
         return -ENOTSUP;
-    run_frame(frame);
+    run_in_place(run_frame, (struct gate__call *)frame);
     return 0;
 }
 
@@ -212,28 +223,20 @@ static inline void note_leaf(gate_task *task, const gate_function *function, boo
 struct guarded {
     gate_trap *trap;
     void (*fn)(void *);
-    void *data;
     struct gate__call *call;
 };
 
 static void run_guarded(void *data) {
     const struct guarded *g = data;
-    if (gate__guard_call(g->trap, g->fn, g->data) == 0)
+    if (gate__guard_call(g->trap, g->fn, g->call) == 0)
         return;
     g->call->error_number = EFAULT;
     g->call->status = -EFAULT;
     atomic_store_explicit(&gate__m()->task->in_leaf, false, memory_order_relaxed); /* C may have been in one */
 }
 
-static void cross_guarded(gate_m *m, void (*fn)(void *), void *data, struct gate__call *call) {
-    struct guarded guarded = {NULL, fn, data, call};
-    call->status = gate__guard_prepare(m->task, &guarded.trap);
-    if (call->status == 0)
-        gate__foreign_call_from(m, run_guarded, &guarded);
-}
-
 /* Has fn make the call on the system stack; its class says what becomes of the slot meanwhile. */
-static void cross_by_class(gate_m *m, void (*fn)(void *), void *data, struct gate__call *call) {
+static void cross_by_class(gate_m *m, void (*fn)(void *), void *data, const struct gate__call *call) {
     switch (call->function->call_class) {
     case GATE_CALL_LEAF:
         gate__switch_call(m, fn, data);
@@ -241,21 +244,29 @@ static void cross_by_class(gate_m *m, void (*fn)(void *), void *data, struct gat
     case GATE_CALL_BLOCKING:
         gate__foreign_call_blocking(m, fn, data);
         break;
-    case GATE_CALL_GUARDED:
-        cross_guarded(m, fn, data, call);
-        break;
     default:
         gate__foreign_call_from(m, fn, data);
         break;
     }
 }
 
-static __attribute__((noinline)) int cross(gate_m *m, void (*fn)(void *), struct gate__call *call) {
-    struct gate__traced traced = {fn, call};
-    if (gate__trace_is_on())
+/* The same, watched if it is to be. */
+static void cross_traced(gate_m *m, void (*fn)(void *), void *data, const struct gate__call *call) {
+    struct gate__traced traced;
+    if (!gate__trace_is_on()) {
+        cross_by_class(m, fn, data, call);
+    } else {
+        gate__trace_prepare(&traced, m, call, fn, data);
         cross_by_class(m, gate__trace_run, &traced, call);
-    else
-        cross_by_class(m, fn, call, call);
+    }
+}
+
+static __attribute__((noinline)) int cross(gate_m *m, void (*fn)(void *), struct gate__call *call) {
+    struct guarded guarded = {NULL, fn, call};
+    if (call->function->call_class != GATE_CALL_GUARDED)
+        cross_traced(m, fn, call, call);
+    else if ((call->status = gate__guard_prepare(m->task, &guarded.trap)) == 0)
+        cross_traced(m, run_guarded, &guarded, call);
     return call->error_number;
 }
 

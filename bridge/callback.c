@@ -66,7 +66,7 @@ static void handle(void *data) {
 void gate__callback_fail(int status) {
     gate_m *m = gate__m();
     struct gate__call *call = m->task->call;
-    m->task->short_way = 0;
+    atomic_store_explicit(&m->task->short_way, 0, memory_order_relaxed);
     if (call)
         call->status = status;
     else
@@ -83,11 +83,22 @@ static void unnote(gate_task *task, const struct gate__arrival *arrival) {
     atomic_store_explicit(&task->arrival, arrival->outer, memory_order_release);
 }
 
+/* On the task's stack, where it has one of its own. [system stack, slot] */
+static void handle_on_task(gate_m *m, struct handling *h) {
+    const struct gate_callback_config *config = &h->arrival->callback->config;
+    struct gate__traced_callback traced = {.is_on = gate__trace_is_on()};
+    if (__builtin_expect(traced.is_on, 0))
+        gate__trace_callback_begins(&traced, m, config->name, (const void *)(uintptr_t)config->handler);
+    gate__switch_call_back(m, handle, h);
+    if (__builtin_expect(traced.is_on, 0))
+        gate__trace_callback_ends(&traced, m);
+}
+
 /* The running task is in a call: it leaves it for the length of the handler. [system stack] */
 static void handle_below_call(gate_m *m, struct handling *h) {
     gate__m_pin(m);
     gate__foreign_leave(m);
-    gate__switch_call_back(m, handle, h);
+    handle_on_task(m, h);
     gate__foreign_enter(m);
     gate__m_unpin(m);
 }
@@ -116,7 +127,7 @@ static void handle_from_outside(gate_m *m, struct handling *h, bool lingers) {
     bool is_alone = gate__m_of_thread() == m && !m->thread_next;
     if (!come_in(m, h, lingers))
         return;
-    handle(h);
+    handle_on_task(m, h);
     gate__foreign_go_out(m, is_alone);
 }
 
@@ -132,7 +143,11 @@ static void handle_from_outside(gate_m *m, struct handling *h, bool lingers) {
 static void open_short_way(const gate_m *m, gate_task *task) {
     const struct gate__call *call = task->call;
     bool may = gate__foreign_is_plain() && !m->guard && !(call && call->status);
-    task->short_way = may ? (uintptr_t)m->runtime + (task == m->root) : 0;
+    uintptr_t whose = may ? (uintptr_t)m->runtime + (task == m->root) : 0;
+    atomic_store_explicit(&task->short_way, whose, memory_order_relaxed);
+    gate__foreign_light_barrier();
+    if (!gate__foreign_is_plain()) /* a watch may have begun before that, and closed it: gate__foreign_watch */
+        atomic_store_explicit(&task->short_way, 0, memory_order_relaxed);
 }
 
 /* C called, on whatever thread: the callback's runtime has it for the length of the handler. [C's stack] */

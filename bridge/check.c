@@ -76,9 +76,9 @@ static int highest_level(void) {
 /* Under the lock: calls hear whether there is anything to check. */
 static void tell_calls(void) {
     if (highest_level() > GATE_CHECK_OFF)
-        atomic_fetch_or(&gate__settings.watched, GATE__WATCH_POINTERS);
+        atomic_fetch_or(&gate__os_watch.by.reasons, GATE__WATCH_POINTERS);
     else
-        atomic_fetch_and(&gate__settings.watched, ~(unsigned)GATE__WATCH_POINTERS);
+        atomic_fetch_and(&gate__os_watch.by.reasons, (uint16_t)~GATE__WATCH_POINTERS);
 }
 
 static bool can_read_memory(void) {

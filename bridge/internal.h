@@ -2,8 +2,9 @@
  *
  * Data goes one way. lex.c makes tokens of text; decl.c, specifier.c, attribute.c and constant.c read them, each one
  * part of C's grammar, into the types of type.c, which layout.c lays out, and the names of scope.c; decls.c and
- * signature.c are what a host sees of that. ffi.c and plan.c prepare signatures, intake.c callbacks; call.c and callback.c
- * use what was prepared. Only ffi.c knows libffi; only thunk.c makes code.
+ * signature.c are what a host sees of that. ffi.c and plan.c prepare signatures, intake.c callbacks; call.c and
+ * callback.c use what was prepared; trace.c watches them, and tally.c and timeline.c keep what it sees. Only ffi.c
+ * knows libffi; only thunk.c makes code.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_BRIDGE_INTERNAL_H
@@ -18,6 +19,7 @@
 #include "arch/by_value.h"
 #include "bridge.h"
 #include "handle.h"
+#include "trace.h"
 #include "runtime/internal.h"
 
 struct gate__ffi_closure;
@@ -415,7 +417,8 @@ void gate__ffi_call(const gate_signature *signature, void (*address)(void), void
  * the result's type. */
 typedef void (*gate__ffi_target)(void *data, void *result, void *const arguments[]);
 
-/* Makes a function of signature, at *address, that calls target with data. The name is for messages, and may be NULL. -ENOMEM, -ENOTSUP. [any] */
+/* Makes a function of signature, at *address, that calls target with data. The name is for messages, and may be NULL.
+ * -ENOMEM, -ENOTSUP. [any] */
 int gate__ffi_closure_make(const gate_signature *signature, const char *name, gate__ffi_target target, void *data,
                            struct gate__ffi_closure **closure, void (**address)(void), gate_error *error);
 void gate__ffi_closure_free(struct gate__ffi_closure *closure);
@@ -686,7 +689,7 @@ void gate__callback_fail(int status);
 
 /* Whether a host has asked for the pointer check. [any] */
 static inline bool gate__check_is_on(void) {
-    return atomic_load_explicit(&gate__settings.watched, memory_order_relaxed) & GATE__WATCH_POINTERS;
+    return atomic_load_explicit(&gate__os_watch.by.reasons, memory_order_relaxed) & GATE__WATCH_POINTERS;
 }
 /* -EPERM, and gate_check_last, for what must not be passed to C: an argument of a call, of one by frame, what a callback's
  * handler returns. The next three are for when the check is on. [any] */
@@ -707,18 +710,76 @@ static inline int gate__check_result(const gate_signature *signature, const char
     return may ? gate__check_returned(signature, name, result) : 0;
 }
 
-/* trace.c */
+/* trace.c: what calls go through while they are watched */
 
-/* Whether a setting for debugging asks for what follows. [any] */
 static inline bool gate__trace_is_on(void) {
-    return gate__settings.calltrace | gate__settings.leaf;
+    return gate__foreign_is_watched();
 }
-/* What runs a call, and that. */
+
+/* A watched call, on its caller's stack. */
 struct gate__traced {
-    void (*fn)(void *);
-    struct gate__call *call;
+    void (*fn)(void *); /* what makes the call, and its argument */
+    void *data;
+    const struct gate__call *call;
+    gate_m *m;                  /* the caller's; NULL on a thread without */
+    struct gate__traced *outer; /* of the thread: below whose callback this one is made, or NULL */
+    struct gate__tally *tally;  /* of the function; NULL while nothing is counted */
+    uint32_t session;           /* trace.c's: in which it began */
+    uint32_t lost;              /* m->lost, as far as it is counted */
+    uint64_t began;
+    uint64_t in_callbacks; /* nanoseconds */
+    uint32_t handoffs, callbacks;
 };
-/* Runs it, measured and reported; data is a struct gate__traced. [system stack] */
+
+/* Prepares a call that gate__trace_run is to make: before its slot can be lost. m may be NULL. [any] */
+void gate__trace_prepare(struct gate__traced *traced, gate_m *m, const struct gate__call *call, void (*fn)(void *),
+                         void *data);
+/* Runs fn, measured, counted and shown; data is a struct gate__traced. [system stack] */
 void gate__trace_run(void *data);
+
+/* A callback of C's, on C's stack. */
+struct gate__traced_callback {
+    bool is_on;
+    struct gate__traced *owner; /* the call that C is in; NULL if it is not watched, or C in none */
+    struct gate__tally *tally;
+    uint32_t session;
+    uint64_t began;
+};
+
+/* m's thread leaves C for a handler, and has its slot; and goes back. [system stack, slot] */
+void gate__trace_callback_begins(struct gate__traced_callback *traced, const gate_m *m, const char *name,
+                                 const void *handler);
+void gate__trace_callback_ends(struct gate__traced_callback *traced, const gate_m *m);
+
+/* No session begins between the two, for whoever reads its timeline. Which one it is. [any] */
+uint32_t gate__trace_hold_session(void);
+void gate__trace_let_session_go(void);
+
+/* tally.c: what was counted of each function */
+
+/* One call or callback that has ended. */
+struct gate__span {
+    uint64_t began, took, in_callbacks; /* nanoseconds */
+    uint32_t handoffs, callbacks;
+};
+
+/* The tally of a function or of callbacks, which is there for ever; one for many, if there is no room. [any] */
+struct gate__tally *gate__tally_of(enum gate_trace_kind kind, const void *address, const char *name);
+const char *gate__tally_name(const struct gate__tally *tally);
+enum gate_trace_kind gate__tally_kind(const struct gate__tally *tally);
+void gate__tally_add(struct gate__tally *tally, const struct gate__span *span);
+/* Forgets what was counted; what is added at the same time may stay. [any, fork] */
+void gate__tally_forget(void);
+
+/* timeline.c: calls one by one, for a viewer */
+
+/* Forgets all events; a session begins that there never was. No timeline is being read. [any, fork] */
+void gate__timeline_begin(void);
+/* How many are kept from now on. [any] */
+void gate__timeline_limit(size_t most_events);
+/* Keeps a call or a callback of tally, or the moment when it lost its slot. m may be NULL. [any] */
+void gate__timeline_add(uint32_t session, const struct gate__tally *tally, const gate_m *m,
+                        const struct gate__span *span);
+void gate__timeline_add_handoff(uint32_t session, const struct gate__tally *tally, const gate_m *m, uint64_t when);
 
 #endif

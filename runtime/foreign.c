@@ -41,17 +41,68 @@
 
 #include "runtime/internal.h"
 #include "runtime/os/os.h"
+#include "runtime/os/probe.h"
 
 bool gate__foreign_exchange;
-
-void gate__foreign_init(void) {
-    gate__foreign_exchange = !gate__settings.membarrier || gate__os_barrier_register() != 0;
-}
 
 void gate__foreign_heavy_barrier(void) {
     atomic_thread_fence(memory_order_seq_cst);
     if (!gate__foreign_exchange)
         gate__os_barrier();
+}
+
+bool gate__foreign_is_plain(void) {
+    return !gate__foreign_exchange && !gate__switch_notices.anybody && !gate__foreign_is_watched();
+}
+
+/* Where the crossings for calls in registers do not do, no stack pointer is above a task's floor. Of the two that set one
+ * when a watch begins or ends, the later one sees what the earlier has done: see close_or_open. */
+void gate__foreign_set_floor(gate_task *task) {
+    bool plain;
+    do {
+        plain = gate__foreign_is_plain();
+        void *floor = plain && task->stack.base ? task->stack.base : (void *)UINTPTR_MAX;
+        atomic_store_explicit(&task->floor, floor, memory_order_relaxed);
+        gate__foreign_light_barrier();
+    } while (gate__foreign_is_plain() != plain);
+}
+
+static void settle(void *unused, gate_task *task, const struct gate_task_info *info) {
+    (void)unused;
+    (void)info;
+    gate__foreign_set_floor(task);
+    if (!gate__foreign_is_plain())
+        atomic_store_explicit(&task->short_way, 0, memory_order_relaxed);
+}
+
+/* Closes the short ways, or opens them, as calls are watched or not. A task looks at its floor when it begins, and here
+ * is seen to all that have begun. The barrier falls before or after a task's last look at the word: it sees the
+ * change, or its floor is older than the one from here. */
+static void close_or_open(void) {
+    gate__foreign_heavy_barrier();
+    gate__init_visit_tasks(settle, NULL);
+}
+
+void gate__foreign_watch(enum gate__watch reason, bool begins) {
+    if (begins)
+        atomic_fetch_or(&gate__os_watch.by.reasons, (uint16_t)reason);
+    else
+        atomic_fetch_and(&gate__os_watch.by.reasons, (uint16_t)~reason);
+    close_or_open();
+}
+
+void gate__foreign_init(void) {
+    gate__foreign_exchange = !gate__settings.membarrier || gate__os_barrier_register() != 0;
+    close_or_open();
+}
+
+/* m's call has lost its slot. The runtime's lock is held. */
+static void note_loss(gate_m *m) {
+    uint32_t lost = atomic_load_explicit(&m->lost, memory_order_relaxed);
+    if (gate__foreign_is_watched())
+        atomic_store_explicit(&m->lost_at, gate__os_now(), memory_order_relaxed);
+    atomic_store_explicit(&m->lost, lost + 1, memory_order_release);
+    gate__os_probe_handoff(gate__task_where(m->task), gate_task_number(m->task), m->number);
 }
 
 void gate__foreign_give_up(gate_m *m) {
@@ -60,6 +111,7 @@ void gate__foreign_give_up(gate_m *m) {
     bool mine = slot && !(atomic_load(&slot->poll) & GATE__POLL_STOPPER);
     if (mine) {
         atomic_fetch_or(&m->claim, GATE__CLAIM_TAKEN);
+        note_loss(m);
         gate__sched_detach(m);
     }
     gate__unlock(&m->runtime->lock);
@@ -157,16 +209,6 @@ void gate__foreign_call_blocking(gate_m *m, void (*fn)(void *), void *arg) {
         gate__foreign_leave(m);
 }
 
-bool gate__foreign_is_plain(void) {
-    bool traces = gate__settings.calltrace | gate__settings.leaf;
-    return !gate__foreign_exchange && !gate__switch_notices.anybody && !traces;
-}
-
-/* Where the crossings for calls in registers do not do, no stack pointer is above a task's floor. */
-void *gate__foreign_floor(void *base) {
-    return gate__foreign_is_plain() ? base : (void *)UINTPTR_MAX;
-}
-
 struct gate__returned gate__foreign_run_registers(const struct gate__frame *frame, int first_errno) {
     static gate__caller *const callers[GATE__SHAPES] = {
         NULL,
@@ -224,6 +266,7 @@ struct gate__slot *gate__foreign_claim(gate_m *m) {
     }
     atomic_fetch_xor(&m->claim, GATE__CLAIM_ASKED | GATE__CLAIM_TAKEN);
     gate__switch_acquire(m);
+    note_loss(m);
     return gate__sched_detach(m);
 }
 
@@ -244,7 +287,8 @@ void gate__foreign_leave_slow(gate_m *m) {
         gate__fatal("gate_callback", "a callback was called after its runtime was stopped");
     bool taken = end_claim(m);
     if (taken && m->adopted)
-        m->task->short_way = 0; /* a thread that lingers is to come in by the long way, on which it may cease to */
+        /* a thread that lingers is to come in by the long way, on which it may cease to */
+        atomic_store_explicit(&m->task->short_way, 0, memory_order_relaxed);
     bool waits = taken && !gate__sched_take_idle(m);
     gate__unlock(&runtime->lock);
     if (waits)

@@ -52,7 +52,7 @@ int gate__guard_call(gate_trap *trap, void (*fn)(void *), void *arg) {
     struct gate__guard guard = {.trap = trap, .outer = m->guard, .mask = gate__os_signal_mask()};
     m->guard = &guard;
     if (m->task)
-        m->task->short_way = 0; /* a callback has to leave the guard */
+        atomic_store_explicit(&m->task->short_way, 0, memory_order_relaxed); /* a callback has to leave the guard */
     gate__arch_guard(&guard.landing, fn, arg);
     m->guard = guard.outer;
     if (!guard.lowest)

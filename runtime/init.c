@@ -24,6 +24,7 @@ static const struct {
     {"membarrier", &gate__settings.membarrier},   {"guardpages", &gate__settings.guardpages},
     {"annotations", &gate__settings.annotations}, {"schedtrace", &gate__settings.schedtrace},
     {"calltrace", &gate__settings.calltrace},     {"leaf", &gate__settings.leaf},
+    {"callstats", &gate__settings.callstats},     {"chrometrace", &gate__settings.chrometrace},
     {"stackpoison", &gate__settings.stackpoison}, {"pointercheck", &gate__settings.pointercheck},
 };
 
@@ -46,8 +47,8 @@ void gate__init_read_settings(void) {
         take_setting(at, length);
         at += length + (at[length] == ',');
     }
-    if (gate__settings.calltrace | gate__settings.leaf)
-        atomic_fetch_or(&gate__settings.watched, GATE__WATCH_TIMES);
+    if (gate__settings.calltrace | gate__settings.leaf | gate__settings.callstats | gate__settings.chrometrace)
+        atomic_fetch_or(&gate__os_watch.by.reasons, GATE__WATCH_TIMES);
 }
 
 void gate__init_settings(void) {

@@ -23,6 +23,7 @@
 #include "arch/arch.h"
 #include "layout.h"
 #include "tuning.h"
+#include "os/probe.h"
 #include "heap.h"
 #include "hooks.h"
 #include "mem.h"
@@ -308,7 +309,7 @@ struct gate__mishaps {
 
 struct gate_task {
     void *sp;                    /* valid while its M is on the system stack, or the task is off its M */
-    void *floor;                 /* from above it, on its own stack, calls in registers may be made: foreign.c */
+    _Atomic(void *) floor;       /* from above it, on its own stack, calls in registers may be made: foreign.c */
     _Atomic(void *) call;        /* the bridge's: its innermost foreign call, a struct gate__listed */
     _Atomic(const char *) where; /* what it is parked for; or what it calls, where call doesn't say that */
     _Atomic uint32_t state;
@@ -319,7 +320,7 @@ struct gate_task {
     _Atomic(gate_m *) on;          /* the M that runs it, or has it in a call; for whoever lists tasks */
     struct gate__stack stack;      /* base NULL for a root task */
     _Atomic(void *) arrival;       /* the bridge's: the callback whose handler runs */
-    uintptr_t short_way;           /* the bridge's: callback.c */
+    _Atomic uintptr_t short_way;   /* the bridge's: callback.c */
     int call_errno;                /* the bridge's: errno of its last foreign call */
     _Atomic bool in_leaf;          /* the bridge's: it is in a call that its M's status doesn't tell of */
     struct gate__mishaps *mishaps; /* task.c's; NULL until there is a use for it */
@@ -569,6 +570,8 @@ struct gate_m {
     gate_task *waits_for;        /* bound to it, and may be given with a slot; a root also lets its guests in */
     struct gate__queue later;    /* bound to it, and ready while it was busy; these two under the runtime's lock */
     struct gate__semaphore wake; /* posted with a slot, or to stop */
+    _Atomic uint32_t lost;       /* slots that calls of this M have lost, */
+    _Atomic uint64_t lost_at;    /* and when it was the last, if calls are watched: gate__os_now */
     struct gate__slot *expected; /* foreign.c's: the slot that was given up for a call that is expected to last, */
     uint64_t expected_at;        /* and when */
     bool adopted;
@@ -894,6 +897,23 @@ static inline void gate__foreign_leave(gate_m *m) {
 
 /* Asks slot's holder for that. The runtime's lock is held, or the slot is the caller's own. */
 void gate__foreign_ask(struct gate__slot *slot, uint32_t what);
+/* Why calls are watched, and more is done than to make them: what gate__os_watch has. All but the pointer check want to hear
+ * of each: while they do, no call or callback goes a short way, which tells nobody. A tracer of the system's is in
+ * the word before it is seen. */
+enum gate__watch {
+    GATE__WATCH_FIRST = 4,    /* below, the bridge has a call's class: it looks at both at once */
+    GATE__WATCH_TIMES = 4,    /* settings for debugging: calltrace, leaf, callstats, chrometrace */
+    GATE__WATCH_POINTERS = 8, /* the bridge's pointer check */
+    GATE__WATCH_HOST = 16,    /* a trace that the host has started */
+    GATE__WATCH_TRACERS = 32  /* a tracer that was seen */
+};
+static inline bool gate__foreign_is_watched(void) {
+    uint32_t watch = atomic_load_explicit(&gate__os_watch.anybody, memory_order_relaxed);
+    return (watch & ~(uint32_t)GATE__WATCH_POINTERS) != 0;
+}
+/* Has calls watched for that reason, or no more; those that begin from its return on are. No lock is held. [any] */
+void gate__foreign_watch(enum gate__watch reason, bool begins);
+
 /* Chooses between membarrier and the exchange, once for the process. [any] */
 void gate__foreign_init(void);
 /* The call for which m has lost slot has lasted. The runtime's lock is held. [monitor] */
@@ -930,8 +950,14 @@ struct gate__frame {
 /* Whether calls and callbacks may take their ways in assembly, which order nothing but by membarrier, and tell nobody
  * anything. [any] */
 bool gate__foreign_is_plain(void);
-/* Where the floor of a task whose stack begins at base is. [any] */
-void *gate__foreign_floor(void *base);
+/* Sets a task's floor. [any] */
+void gate__foreign_set_floor(gate_task *task);
+/* The same for one that begins: its floor may be from before the watch, or the watch's end. [task, slot] */
+static inline void gate__foreign_check_floor(gate_task *task) {
+    bool closed = atomic_load_explicit(&task->floor, memory_order_relaxed) == (void *)UINTPTR_MAX;
+    if (__builtin_expect(closed != gate__foreign_is_watched(), 0))
+        gate__foreign_set_floor(task);
+}
 /* Makes a call in registers on this stack, which starts with that errno. [system stack] */
 struct gate__returned gate__foreign_run_registers(const struct gate__frame *frame, int first_errno);
 /* What the two below do where the crossings can't be taken. [task] */
@@ -942,7 +968,8 @@ struct gate__returned gate__foreign_call_pair_slow(gate_m *m, void (*function)(v
 /* Whether the crossings for calls in registers can be taken from here: on its own stack, which rules root tasks out
  * and C that calls without leaving its call, and with nothing to be done that they don't do. [task] */
 static inline bool gate__foreign_may_cross(const gate_m *m) {
-    const char *here = __builtin_frame_address(0), *task = (const char *)m->task, *floor = m->task->floor;
+    const char *here = __builtin_frame_address(0), *task = (const char *)m->task;
+    const char *floor = atomic_load_explicit(&m->task->floor, memory_order_relaxed);
     bool may = __builtin_expect(here < task, 1) && __builtin_expect(here >= floor, 1);
     gate__assert(!may || (m->slot && atomic_load(&m->status) == GATE__M_RUNNING));
     return may;
@@ -1160,23 +1187,17 @@ void gate__init_let_go(const gate_m *own);
 gate_runtime *gate__init_forsake(const gate_m *own);
 /* Settings for debugging, from the environment's GATE_DEBUG ("name=value,..."); HACKING.md lists them. */
 struct gate__settings {
-    int membarrier;           /* 0: leaves are exchanges, as where the kernel has none */
-    int guardpages;           /* 0: stacks are guarded by mprotect, likewise */
-    int annotations;          /* 0: sanitizers are told nothing of switches and of what they order */
-    int schedtrace;           /* milliseconds from one line about the scheduler to the next; 0: none */
-    int calltrace;            /* 1: each foreign call is shown, with the time it took */
-    int leaf;                 /* microseconds from which on a call of class leaf is reported; 0: none is */
-    int stackpoison;          /* 1: a task starts on a stack that is full of a pattern */
-    int pointercheck;         /* a level for the bridge's pointer check, in place of the hosts'; below 0: theirs */
-    _Atomic unsigned watched; /* of enum gate__watch: whether calls are more than made. One word, for all reasons */
+    int membarrier;   /* 0: leaves are exchanges, as where the kernel has none */
+    int guardpages;   /* 0: stacks are guarded by mprotect, likewise */
+    int annotations;  /* 0: sanitizers are told nothing of switches and of what they order */
+    int schedtrace;   /* milliseconds from one line about the scheduler to the next; 0: none */
+    int calltrace;    /* 1: each foreign call is shown, with the time it took */
+    int callstats;    /* 1: what calls took is reported at the process' exit */
+    int chrometrace;  /* 1: calls are written to a file then, for a viewer */
+    int leaf;         /* microseconds from which on a call of class leaf is reported; 0: none is */
+    int stackpoison;  /* 1: a task starts on a stack that is full of a pattern */
+    int pointercheck; /* a level for the bridge's pointer check, in place of the hosts'; below 0: theirs */
 };
-enum gate__watch {
-    GATE__WATCH_FIRST = 4,   /* below, the bridge has a call's class: it looks at both at once */
-    GATE__WATCH_TIMES = 4,   /* calltrace or leaf */
-    GATE__WATCH_POINTERS = 8 /* the bridge's pointer check */
-};
-
-_Static_assert(offsetof(struct gate__settings, watched) == GATE__SETTINGS_WATCHED, "layout.h");
 
 #pragma GCC visibility push(hidden) /* or each look would ask the loader where they are */
 extern struct gate__settings gate__settings;

@@ -24,7 +24,6 @@
 #define GATE__TASK_CALL_ERRNO 120 /* struct gate_task: the bridge's, errno of its last call */
 #define GATE__TASK_SHORT_WAY 112  /* struct gate_task: for whose callbacks there is a short way to it */
 #define GATE__TASK_IN_LEAF 124    /* struct gate_task: 8 bits, it is in a call of class leaf */
-#define GATE__SETTINGS_WATCHED 32 /* struct gate__settings: 32 bits, not 0 when calls are more than made */
 #define GATE__LISTED_TO_FRAME 32  /* bytes from a call that is listed at its task's sp to the frame of who did that */
 
 #define GATE__CELLS_WORDS 6   /* cells of a call in registers that are for the word registers, */

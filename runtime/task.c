@@ -79,7 +79,7 @@ static int take_from_pool(gate_runtime *runtime, unsigned class, gate_task **tas
         return failed;
     *task = task_in(stack);
     (*task)->stack = stack;
-    (*task)->floor = gate__foreign_floor(stack.base);
+    gate__foreign_set_floor(*task);
     return 0;
 }
 
@@ -122,7 +122,7 @@ gate_task *gate__task_make_root(gate_m *m) {
     gate_task *task = gate__init_allocate(&m->runtime->config, sizeof *task);
     if (!task)
         return NULL;
-    task->floor = (void *)UINTPTR_MAX;
+    gate__foreign_set_floor(task);
     task->runtime = m->runtime;
     task->bound = m;
     atomic_init(&task->on, m);
@@ -145,6 +145,7 @@ static void end_process(void *unused) {
 
 /* The whole life of a stackful task on its stack. */
 static void live(gate_task *task) {
+    gate__foreign_check_floor(task);
     task->result = task->main(task->argument);
     gate_m *m = gate__m();
     if (m->pins)
@@ -167,7 +168,7 @@ static inline void set_up(gate_task *task, gate_runtime *runtime, const struct g
     gate__assert(!task->call && !task->where && !task->on && !task->arrival && !task->mishaps && !task->timer_link);
     task->bound = task->home = NULL;
     task->runtime = runtime;
-    task->short_way = 0;
+    atomic_store_explicit(&task->short_way, 0, memory_order_relaxed);
     task->call_errno = 0;
     atomic_store_explicit(&task->host, config->host, memory_order_relaxed);
     task->main = config->main;

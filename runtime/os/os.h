@@ -75,7 +75,8 @@ uint64_t gate__os_signal_mask(void);
 uint64_t gate__os_set_signal_mask(uint64_t mask);
 /* How many bytes the system puts on the stack of a signal handler, at most. */
 size_t gate__os_signal_frame_size(void);
-/* The calling thread's number, and a signal for the thread of this process that has one. */
+/* The process' number; the calling thread's, and a signal for the thread of this process that has one. */
+int gate__os_process_id(void);
 int gate__os_thread_id(void);
 void gate__os_signal_thread(int thread, int number);
 

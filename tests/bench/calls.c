@@ -122,6 +122,24 @@ static double task_leaf(long count) {
     return bench_in_task(gate_leaf, count);
 }
 
+/* The same while calls are traced: counted, and kept for a viewer as well */
+
+static double traced(const struct gate_trace_config *config, long count) {
+    if (gate_trace_start(config, NULL))
+        abort();
+    double elapsed = bench_in_task(gate_int, count);
+    gate_trace_stop();
+    return elapsed;
+}
+
+static double task_counted(long count) {
+    return traced(&(struct gate_trace_config){.no_events = 1}, count);
+}
+
+static double task_kept(long count) {
+    return traced(NULL, count);
+}
+
 /* How much more two call at once than one does: 2 where they share nothing */
 
 struct caller {
@@ -274,6 +292,8 @@ const struct bench_row bench_calls[] = {
     {"call", "callgate-thread", "int(int,int)", gate_int, .count = CALLS},
     {"call", "callgate-task", "int(int,int)", task_int, .count = CALLS},
     {"call", "callgate-leaf", "int(int,int)", task_leaf, .count = CALLS},
+    {"call", "callgate-counted", "int(int,int)", task_counted, .count = CALLS / 10},
+    {"call", "callgate-kept", "int(int,int)", task_kept, .count = CALLS / 10},
     {"call", "go", "int(int,int)", .count = CALLS, BENCH_GO("call")},
     {"call", "libffcall", "int(int,int)", .count = CALLS, BENCH_FFCALL("int")},
     {"call", "luajit", "int(int,int)", .count = CALLS, BENCH_LUAJIT("int")},

@@ -534,6 +534,7 @@ static void *call_slow_leaf(void *unused) {
 static void run_with_setting(void *setting) {
     setenv("GATE_DEBUG", setting, 1);
     gate__init_read_settings();
+    gate__foreign_init();
     run_task(call_slow_leaf, NULL);
     abort();
 }

@@ -31,6 +31,7 @@ interpreter_handler
 handle
 gate__arch_cross_back
 gate__switch_call_back
+handle_on_task
 handle_below_call
 gate__callback_arrive
 gate__arch_arrive

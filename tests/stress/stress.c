@@ -1,5 +1,5 @@
-/* Everything at once, at random: tasks that spawn, park, sleep, call, are called back, pin, move, list each other, fork and
- * stop the world, beside threads of C's own and another runtime. What has to hold all the while is asserted here and, at
+/* Everything at once, at random: tasks that spawn, park, sleep, call, are called back, pin, move, list each other, fork,
+ * trace and stop the world, beside threads of C's own and another runtime. What has to hold all the while is asserted here and, at
  * the highest debug level, in the library.
  *
  *   stress SECONDS SLOTS [SEED]
@@ -310,6 +310,21 @@ static void fork_and_wait(struct life *life) {
     _exit(0);
 }
 
+static void look_at_trace(void *unused, const struct gate_trace_info *info) {
+    (void)unused;
+    require(info->name[0] && info->calls > 0 && info->p50 <= info->p99);
+}
+
+static void trace(struct life *life) {
+    unsigned what = draw(life, 3);
+    int started = what == 0 ? gate_trace_start(NULL, NULL) : 0;
+    require(started == 0 || started == -EALREADY);
+    if (what == 1)
+        gate_trace_stop();
+    else
+        gate_trace_visit(look_at_trace, NULL);
+}
+
 static void validate(struct life *life) {
     (void)life;
     gate__lock(&runtime->lock);
@@ -331,6 +346,8 @@ static void act(struct life *life) {
         fork_and_wait(life);
     else if (draw(life, 100) == 0)
         have_threads_call_back(life);
+    else if (draw(life, 50) == 0)
+        trace(life);
     else
         acts[draw(life, sizeof acts / sizeof *acts)](life);
     life->depth--;
@@ -424,6 +441,8 @@ static void run(uint64_t nanoseconds) {
 /* Waits for the detached children, and until all slots but this task's are idle, and stops. */
 static void finish(void) {
     gate_error error = {0, ""};
+    gate_trace_stop();
+    require(!gate__foreign_is_watched());
     uint64_t give_up = gate__os_now() + 30ull * 1000 * 1000 * 1000;
     while (atomic_load(&runtime->idle_slot_count) < runtime->slot_count - 1) {
         require(gate__os_now() < give_up);

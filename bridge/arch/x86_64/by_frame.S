@@ -134,14 +134,14 @@
     movups %xmm1, VECTOR(1)
     .endm
 
-/* On a thread without a task: nothing but errno. In: rdi frame. Out: eax. Where a copy of arguments lies on the stack,
- * rbp says where that began. */
+/* On a thread without a task, while nobody watches: nothing but errno. In: rdi frame, rcx task. Out: eax. Where a copy of
+ * arguments lies on the stack, rbp says where that began. */
 
     .set is_alone, 0
     .macro alone arguments, result, copies
     .p2align 6
 GATE__ROUTINE(gate__arch_alone_\arguments\()_\result)
-    testq %rcx, %rcx
+    orq gate__os_watch(%rip), %rcx
     jnz gate__call_frame
     .if \copies
     pushq %rbp

@@ -89,7 +89,7 @@ GATE__ROUTINE(gate__arch_value_\way\()_\result)
     movq gate__m_current@gottpoff(%rip), %rax
     .ifc \way, cross
     movl GATE__FUNCTION_CLASS(%rdi), %r11d
-    orl gate__settings + GATE__SETTINGS_WATCHED(%rip), %r11d
+    orl gate__os_watch(%rip), %r11d
     jnz 6f
     .endif
     movq %fs:GATE__THREAD_M_OR_OTHER(%rax), %r9

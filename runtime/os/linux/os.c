@@ -136,6 +136,10 @@ size_t gate__os_signal_frame_size(void) {
     return size ? size : 4096;               /* enough for AVX-512 */
 }
 
+int gate__os_process_id(void) {
+    return (int)gate__syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+}
+
 int gate__os_thread_id(void) {
     return (int)gate__syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
 }
