@@ -856,7 +856,8 @@ static int fill_standard_error(void) {
 
 static void *read_nothing(void *unused) {
     (void)unused;
-    return (void *)(intptr_t) * (volatile int *)64;
+    volatile int *volatile nowhere = (volatile int *)64;
+    return (void *)(intptr_t)*nowhere;
 }
 
 Test(fork, a_fault_in_the_child_is_fatal_though_another_thread_was_reporting_one) {
