@@ -318,11 +318,22 @@ static void note_leftover(void *argument, gate_task *task, const struct gate_tas
     left->count++;
 }
 
-/* No thread lingers any more: those outside have to come in, which fails once it stops. The runtime's lock is held. */
-static void reclaim_all(gate_runtime *runtime) {
-    struct gate__slot *slot;
-    while ((slot = gate__foreign_reclaim(runtime)) != NULL)
-        gate__sched_add_idle(slot);
+/* No thread lingers any more: those outside have to come in, which fails once it stops. Their slots, linked by idle_next.
+ * The runtime's lock is held. */
+static struct gate__slot *reclaim_all(gate_runtime *runtime) {
+    struct gate__slot *slot, *all = NULL;
+    while ((slot = gate__foreign_reclaim(runtime)) != NULL) {
+        slot->idle_next = all;
+        all = slot;
+    }
+    return all;
+}
+
+static void hand_on_all(struct gate__slot *slot) {
+    for (struct gate__slot *next; slot; slot = next) {
+        next = slot->idle_next;
+        gate__sched_hand_on(slot);
+    }
 }
 
 /* Stops what can come: returns 0. If tasks are left, says how many and where the first of them are,
@@ -330,10 +341,11 @@ static void reclaim_all(gate_runtime *runtime) {
 static unsigned close_or_describe(gate_runtime *runtime, gate_error *error) {
     struct leftovers left = {.runtime = runtime};
     gate__lock(&runtime->lock);
-    reclaim_all(runtime);
+    struct gate__slot *reclaimed = reclaim_all(runtime);
     gate__task_visit(runtime, note_leftover, &left);
     atomic_store(&runtime->stopping, left.count == 0);
     gate__unlock(&runtime->lock);
+    hand_on_all(reclaimed);
     if (left.count)
         gate__fail(error, -EBUSY, "%u task%s left: %s", left.count, left.count == 1 ? " is" : "s are", left.places);
     return left.count;
