@@ -36,10 +36,14 @@ static void note_way(const void *address, int i) {
     came_short[i] = is_short(address);
 }
 
+/* There libffi makes the callbacks. */
+__attribute__((weak)) void __msan_unpoison(const volatile void *address, size_t size);
+
 /* All but the first, unless somebody wants to hear of each. */
 static void check_ways(void) {
+    bool is_there = gate__foreign_is_plain() && !__msan_unpoison;
     for (int i = 0; i < TIMES; i++)
-        cr_assert_eq(came_short[i], i > 0 && gate__foreign_is_plain(), "callback %d", i);
+        cr_assert_eq(came_short[i], i > 0 && is_there, "callback %d", i);
 }
 
 /* Runs handler TIMES times below one call, which returns status. */
