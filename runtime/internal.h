@@ -845,7 +845,7 @@ void gate__world_note_idle(gate_runtime *runtime);
 
 /* foreign.c: around a foreign call
  *
- * See the comment in foreign.c for the protocol; these are its fast halves. switch.S has them, too. */
+ * See the comment in foreign.c for the protocol; these are its fast halves. Assembly has them in crossing.h. */
 extern bool gate__foreign_exchange; /* no membarrier: leave orders its store and load itself */
 
 /* The two halves of an asymmetric barrier: what a thread stores before the light one is seen behind the heavy one of

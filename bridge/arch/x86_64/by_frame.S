@@ -27,6 +27,7 @@
  * SPDX-License-Identifier: MIT */
 #include "bridge/arch/by_frame.h"
 #include "runtime/arch/asm.h"
+#include "runtime/arch/x86_64/crossing.h"
 #include "runtime/layout.h"
 
 #define BASE %rdi
@@ -144,11 +145,7 @@ GATE__ROUTINE(gate__arch_alone_\arguments\()_\result)
     orq gate__os_watch(%rip), %rcx
     jnz gate__call_frame
     .if \copies
-    pushq %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    movq %rsp, %rbp
-    .cfi_def_cfa_register %rbp
+    push_frame
     pushq %rdi
     .endif
     pushq %rdi
@@ -196,17 +193,11 @@ GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
     movq GATE__TASK_CALL(%rcx), %rax
     cmpq %rax, GATE__FRAME_OUTER(%rdi)
     jne 6f
-1:  pushq %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    movq %rsp, %rbp
-    .cfi_def_cfa_register %rbp
+1:  push_frame
     movq %rdi, GATE__TASK_CALL(%rcx) /* the call is listed */
     movq %rbp, GATE__TASK_SP(%rcx)
     .ifc \way, frame
-    movl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%rdx) /* enter */
-    cmpl $0, GATE__M_ASKED(%rdx)
-    jne 7f
+    enter_call %rdx, 7f
     .else
     movb $1, GATE__TASK_IN_LEAF(%rcx)
     .endif
@@ -215,8 +206,7 @@ GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
     movq GATE__M_SYSTEM_SP(%rdx), %rsp
     movl %eax, %fs:(%rcx)
     call_\arguments
-    movq gate__m_current@gottpoff(%rip), %rcx
-    movq %fs:(%rcx), %rcx
+    current_m %rcx
     movq GATE__M_TASK(%rcx), %rsi
     movq GATE__TASK_CALL(%rsi), %rdi
     store_\result
@@ -225,9 +215,7 @@ GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
     movl %fs:(%rdx), %edx
     movq %rdx, GATE__FRAME_ERROR_NUMBER(%rdi) /* and status */
     .ifc \way, frame
-    movl $GATE__STATUS_RUNNING, GATE__M_STATUS(%rcx) /* leave */
-    cmpl $0, GATE__M_CLAIM(%rcx)
-    jne 8f
+    leave_call %rcx, 8f
     .else
     movb $0, GATE__TASK_IN_LEAF(%rsi)
     .endif
@@ -258,8 +246,7 @@ GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
     call gate__foreign_leave_slow
     popq %rax
     popq %rdi
-    movq gate__m_current@gottpoff(%rip), %rcx
-    movq %fs:(%rcx), %rcx
+    current_m %rcx
     movq GATE__M_TASK(%rcx), %rsi
     jmp 3b
     .endif

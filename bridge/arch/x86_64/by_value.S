@@ -21,6 +21,7 @@
  * SPDX-License-Identifier: MIT */
 #include "bridge/arch/by_value.h"
 #include "runtime/arch/asm.h"
+#include "runtime/arch/x86_64/crossing.h"
 #include "runtime/layout.h"
 
     .text
@@ -98,11 +99,7 @@ GATE__ROUTINE(gate__arch_value_\way\()_\result)
     jae gate__arch_value_alone_\result
     cmpq GATE__TASK_FLOOR(%r10), %rsp
     jb gate__call_values
-    pushq %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    movq %rsp, %rbp
-    .cfi_def_cfa_register %rbp
+    push_frame
     pushq %rsi
     pushq $0 /* errno and status */
     pushq GATE__TASK_CALL(%r10)
@@ -110,9 +107,7 @@ GATE__ROUTINE(gate__arch_value_\way\()_\result)
     movq %rsp, GATE__TASK_CALL(%r10) /* the call is listed */
     movq %rsp, GATE__TASK_SP(%r10)
     .ifc \way, cross
-    movl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%r9) /* enter */
-    cmpl $0, GATE__M_ASKED(%r9)
-    jne 7f
+    enter_call %r9, 7f
     .else
     movb $1, GATE__TASK_IN_LEAF(%r10)
     .endif
@@ -120,17 +115,14 @@ GATE__ROUTINE(gate__arch_value_\way\()_\result)
     movq GATE__M_SYSTEM_SP(%r9), %rsp
     movl $0, %fs:(%rax)
     call_it
-    movq gate__m_current@gottpoff(%rip), %rcx
-    movq %fs:(%rcx), %rcx
+    current_m %rcx
     movq gate__m_errno_at(%rip), %rsi
     movq GATE__M_TASK(%rcx), %rdx
     movl %fs:(%rsi), %esi
     movq RESULT(%rbp), %rdi
     movl %esi, GATE__TASK_CALL_ERRNO(%rdx)
     .ifc \way, cross
-    movl $GATE__STATUS_RUNNING, GATE__M_STATUS(%rcx) /* leave */
-    cmpl $0, GATE__M_CLAIM(%rcx)
-    jne 8f
+    leave_call %rcx, 8f
     .else
     movb $0, GATE__TASK_IN_LEAF(%rdx)
     .endif
@@ -176,8 +168,7 @@ GATE__ROUTINE(gate__arch_value_\way\()_\result)
     movsd (%rsp), %xmm0
     movq 8(%rsp), %rax
     movq RESULT(%rbp), %rdi
-    movq gate__m_current@gottpoff(%rip), %rcx
-    movq %fs:(%rcx), %rcx
+    current_m %rcx
     movq GATE__M_TASK(%rcx), %rdx
     jmp 3b
     .endif

@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: MIT */
 #include "bridge/arch/thunk.h"
 #include "runtime/arch/asm.h"
+#include "runtime/arch/x86_64/crossing.h"
 #include "runtime/layout.h"
 
 #define BASE %rbp
@@ -35,11 +36,7 @@ gate__thunk_code:
     .text
 GATE__ROUTINE(gate__thunk_freed)
     endbr64
-    pushq %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    movq %rsp, %rbp
-    .cfi_def_cfa_register %rbp
+    push_frame
     leaq GATE__THUNK_NAME(%r10), %rdi
     call gate__thunk_tell_freed
     hlt
@@ -58,11 +55,7 @@ GATE__END(gate__thunk_freed)
  */
 GATE__ROUTINE(gate__arch_arrive)
     endbr64
-    pushq %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    movq %rsp, %rbp
-    .cfi_def_cfa_register %rbp
+    push_frame
     subq $GATE__INTAKE_SIZE, %rsp
     store_words
     store_vectors
@@ -117,8 +110,7 @@ GATE__END(gate__arch_arrive)
 /* To arrive, unless the thread is in a call. Leaves m in rax, in r11 for whose callbacks the short way is; all arguments are
  * where they were. */
     .macro require_call
-    movq gate__m_current@gottpoff(%rip), %rax
-    movq %fs:(%rax), %rax
+    current_m %rax
     testq %rax, %rax
     jz gate__arch_arrive
     cmpl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%rax)
@@ -129,11 +121,7 @@ GATE__END(gate__arch_arrive)
 
 /* All of the note but errno. Leaves the task in r11. */
     .macro push_note where
-    pushq %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    movq %rsp, %rbp
-    .cfi_def_cfa_register %rbp
+    push_frame
     movq GATE__M_TASK(%rax), %r11
     pushq %r10
     pushq GATE__TASK_ARRIVAL(%r11)
@@ -206,9 +194,7 @@ GATE__END(gate__arch_arrive)
     take_\arguments
     movq %rax, GATE__TASK_BOUND(%r11)
     incl GATE__M_PINS(%rax)
-    movl $GATE__STATUS_RUNNING, GATE__M_STATUS(%rax) /* leave */
-    cmpl $0, GATE__M_CLAIM(%rax)
-    jne 9f
+    leave_call %rax, 9f
 1:  movq GATE__CALLBACK_HOST(%r10), %rdi
     leaq result_of_\arguments(%rbp), %rsi
     movq %rsp, %rdx
@@ -220,8 +206,7 @@ GATE__END(gate__arch_arrive)
     testl %eax, %eax
     jnz 7f
 2:  load_\result result_of_\arguments(%rbp)
-    movq gate__m_current@gottpoff(%rip), %rdx
-    movq %fs:(%rdx), %rdx
+    current_m %rdx
     movq GATE__M_TASK(%rdx), %r11
     leaq NOTE, %rsp
     popq %rcx
@@ -234,9 +219,7 @@ GATE__END(gate__arch_arrive)
     popq GATE__TASK_BOUND(%r11)
     popq GATE__TASK_ARRIVAL(%r11)
     decl GATE__M_PINS(%rdx)
-    movl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%rdx) /* enter */
-    cmpl $0, GATE__M_ASKED(%rdx)
-    jne 8f
+    enter_call %rdx, 8f
 3:  movq GATE__M_ERROR_NUMBER(%rdx), %rdx
     movl %ecx, (%rdx)
     leave
@@ -258,14 +241,12 @@ GATE__END(gate__arch_arrive)
     movq (%rsp), %rax
     movsd 8(%rsp), %xmm0
     movq 16(%rsp), %rcx
-    movq gate__m_current@gottpoff(%rip), %rdx
-    movq %fs:(%rdx), %rdx
+    current_m %rdx
     jmp 3b
 9:  movq %rax, %rdi /* the slot is claimed */
     call gate__foreign_leave_slow
     movq -8(%rbp), %r10
-    movq gate__m_current@gottpoff(%rip), %rax
-    movq %fs:(%rax), %rax
+    current_m %rax
     movq GATE__M_TASK(%rax), %r11
     jmp 1b
     .endm

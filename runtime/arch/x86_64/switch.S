@@ -11,6 +11,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "runtime/arch/asm.h"
+#include "runtime/arch/x86_64/crossing.h"
 #include "runtime/layout.h"
 
 #define BASE %rdi
@@ -36,11 +37,7 @@
 GATE__ROUTINE(gate__arch_cross)
     .cfi_signal_frame
     endbr64
-    pushq %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    movq %rsp, %rbp
-    .cfi_def_cfa_register %rbp
+    push_frame
     movq GATE__M_TASK(%rdi), %rax
     movq %rsp, GATE__TASK_SP(%rax)
     movq GATE__M_SYSTEM_SP(%rdi), %rsp
@@ -141,11 +138,7 @@ GATE__END(gate__arch_cross)
 GATE__ROUTINE(\name)
     .cfi_signal_frame
     endbr64
-    pushq %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    movq %rsp, %rbp
-    .cfi_def_cfa_register %rbp
+    push_frame
     .ifnc \keep, word
     .ifnc \keep, vector
     pushq %rdi
@@ -155,9 +148,7 @@ GATE__ROUTINE(\name)
     movq GATE__M_TASK(%rdx), %r8
     movq %rsp, GATE__TASK_SP(%r8)
     .ifc \protocol, enter
-    movl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%rdx)
-    cmpl $0, GATE__M_ASKED(%rdx)
-    jne 8f
+    enter_call %rdx, 8f
     .endif
 1:  movq GATE__M_SYSTEM_SP(%rdx), %rsp
     movq GATE__M_ERROR_NUMBER(%rdx), %r8
@@ -176,15 +167,12 @@ GATE__ROUTINE(\name)
     .endif
     .endif
     keep_\keep
-    movq gate__m_current@gottpoff(%rip), %rcx
-    movq %fs:(%rcx), %rcx
+    current_m %rcx
     movq GATE__M_ERROR_NUMBER(%rcx), %rdx
     movq %rbp, %rsp
     movl (%rdx), %edx
     .ifc \protocol, enter
-    movl $GATE__STATUS_RUNNING, GATE__M_STATUS(%rcx)
-    cmpl $0, GATE__M_CLAIM(%rcx)
-    jne 9f
+    leave_call %rcx, 9f
     .endif
     popq %rbp
     .cfi_remember_state
@@ -240,11 +228,7 @@ GATE__END(\name)
     .macro caller name, load, keep
 GATE__ROUTINE(\name)
     endbr64
-    pushq %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    movq %rsp, %rbp
-    .cfi_def_cfa_register %rbp
+    push_frame
     pushq %rdi
     pushq %rdi
     movq %rdx, %r11
@@ -287,11 +271,7 @@ GATE__END(\name)
 GATE__ROUTINE(gate__arch_cross_back)
     .cfi_signal_frame
     endbr64
-    pushq %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    movq %rsp, %rbp
-    .cfi_def_cfa_register %rbp
+    push_frame
     movq GATE__M_TASK(%rdi), %rax
     pushq GATE__M_SYSTEM_SP(%rdi)
     pushq GATE__TASK_SP(%rax)

@@ -1,0 +1,42 @@
+/* What the ways into C and back are made of, for assembly: their frames, the thread's M, and the hand-off's fast halves,
+ * which are gate__foreign_enter and gate__foreign_leave (runtime/internal.h) as they are with membarrier and without a
+ * sanitizer.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef CALLGATE_RUNTIME_CROSSING_H
+#define CALLGATE_RUNTIME_CROSSING_H
+
+#include "runtime/layout.h"
+
+/* This is assembly: */
+/* clang-format off */
+
+/* rbp keeps the old stack pointer: the caller's frame is 16 bytes above it, on whichever stack rsp is. */
+    .macro push_frame
+    pushq %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset %rbp, -16
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    .endm
+
+    .macro current_m register
+    movq gate__m_current@gottpoff(%rip), \register
+    movq %fs:(\register), \register
+    .endm
+
+/* m's task goes into C; to slow if something is asked of its slot. */
+    .macro enter_call m, slow
+    movl $GATE__STATUS_IN_CALL, GATE__M_STATUS(\m)
+    cmpl $0, GATE__M_ASKED(\m)
+    jne \slow
+    .endm
+
+/* It comes back; to slow if the slot is claimed. */
+    .macro leave_call m, slow
+    movl $GATE__STATUS_RUNNING, GATE__M_STATUS(\m)
+    cmpl $0, GATE__M_CLAIM(\m)
+    jne \slow
+    .endm
+
+#endif
