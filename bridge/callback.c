@@ -11,25 +11,20 @@
 #include "runtime/os/os.h"
 
 struct gate_callback {
-    void (*enter)(void);   /* first: what a thunk's record begins with; the next ones are read by callback.S */
-    gate_runtime *runtime; /* retained: it is asked even after its stop */
-    gate_handler handler;  /* as in config, and the next */
-    void *host;
-    const int32_t *places; /* intake's, count of them */
-    uint32_t count;
-    struct gate__intake *intake;        /* NULL where libffi gathers the arguments */
-    struct gate__ffi_closure *closure;  /* NULL where it does not */
+    void (*enter)(void);         /* first: what a thunk's record begins with; the next ones are read by callback.S */
+    gate_runtime *runtime;       /* retained: it is asked even after its stop */
+    struct gate__intake *intake; /* NULL where libffi gathers the arguments */
     struct gate_callback_config config; /* its refusal lies behind this */
+    struct gate__ffi_closure *closure;  /* NULL where libffi does not */
     void (*address)(void);
     _Atomic unsigned in_place; /* handlers of this callback that interpreter code called, and that have not returned */
     char refusal[] __attribute__((aligned(16)));
 };
 
 _Static_assert(offsetof(gate_callback, runtime) == GATE__CALLBACK_RUNTIME, "thunk.h");
-_Static_assert(offsetof(gate_callback, handler) == GATE__CALLBACK_HANDLER, "thunk.h");
-_Static_assert(offsetof(gate_callback, host) == GATE__CALLBACK_HOST, "thunk.h");
-_Static_assert(offsetof(gate_callback, places) == GATE__CALLBACK_PLACES, "thunk.h");
-_Static_assert(offsetof(gate_callback, count) == GATE__CALLBACK_COUNT, "thunk.h");
+_Static_assert(offsetof(gate_callback, intake) == GATE__CALLBACK_INTAKE, "thunk.h");
+_Static_assert(offsetof(gate_callback, config.handler) == GATE__CALLBACK_HANDLER, "thunk.h");
+_Static_assert(offsetof(gate_callback, config.host) == GATE__CALLBACK_HOST, "thunk.h");
 
 /* What the handler is called with, as one argument: it may be on another stack. */
 struct handling {
@@ -250,8 +245,6 @@ static gate_callback *copy(const struct gate_callback_config *config) {
     if (!callback)
         return NULL;
     callback->config = *config;
-    callback->handler = config->handler;
-    callback->host = config->host;
     if (config->refusal)
         memcpy(callback->refusal, config->refusal, size);
     return callback;
@@ -291,8 +284,6 @@ static int make_address(gate_callback *callback, gate_error *error) {
                                       error);
     if (!failed) {
         callback->enter = entry_of(callback);
-        callback->places = callback->intake->places;
-        callback->count = callback->intake->count;
         failed = gate__thunk_make(callback, name, &callback->address);
     }
     return failed ? gate__fail(error, failed, "no memory for a callback's code") : 0;

@@ -18,6 +18,8 @@
 
 /* Registers are at most all in use, and each argument that is put together takes one. */
 _Static_assert((GATE__WORDS + GATE__VECTORS) * 16 <= GATE__INTAKE_ROOM, "thunk.h");
+_Static_assert(offsetof(struct gate__intake, count) == GATE__INTAKE_COUNT, "thunk.h");
+_Static_assert(offsetof(struct gate__intake, places) == GATE__INTAKE_PLACES, "thunk.h");
 _Static_assert(GATE__STACK * sizeof(uint64_t) == GATE__INTAKE_CELLS - GATE__INTAKE_NOTE, "thunk.h");
 
 _Static_assert(GATE__IN_X87 == GATE__RETURNS_X87 && GATE__IN_X87_PAIR == GATE__RETURNS_X87_PAIR, "thunk.h");

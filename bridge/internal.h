@@ -646,11 +646,11 @@ struct gate__move {
 };
 
 struct gate__intake {
+    unsigned count; /* of parameters */
+    unsigned move_count;
     struct gate__result result;
     struct gate__step steps[GATE__PARTS_MOST]; /* of the result's parts: how each becomes a cell */
     struct gate__move moves[GATE__WORDS + GATE__VECTORS];
-    unsigned move_count;
-    unsigned count;   /* of parameters */
     int32_t places[]; /* where they are, in bytes from the frame, when that is done */
 };
 

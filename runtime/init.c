@@ -329,13 +329,6 @@ static struct gate__slot *reclaim_all(gate_runtime *runtime) {
     return all;
 }
 
-static void hand_on_all(struct gate__slot *slot) {
-    for (struct gate__slot *next; slot; slot = next) {
-        next = slot->idle_next;
-        gate__sched_hand_on(slot);
-    }
-}
-
 /* Stops what can come: returns 0. If tasks are left, says how many and where the first of them are,
  * and returns how many. */
 static unsigned close_or_describe(gate_runtime *runtime, gate_error *error) {
@@ -345,7 +338,7 @@ static unsigned close_or_describe(gate_runtime *runtime, gate_error *error) {
     gate__task_visit(runtime, note_leftover, &left);
     atomic_store(&runtime->stopping, left.count == 0);
     gate__unlock(&runtime->lock);
-    hand_on_all(reclaimed);
+    gate__sched_hand_on_all(reclaimed);
     if (left.count)
         gate__fail(error, -EBUSY, "%u task%s left: %s", left.count, left.count == 1 ? " is" : "s are", left.places);
     return left.count;

@@ -803,6 +803,8 @@ bool gate__sched_take_idle(gate_m *m);
 void gate__sched_add_idle(struct gate__slot *slot);
 /* Lets a slot that no M holds run the next ready task, or makes it idle. [any] */
 void gate__sched_hand_on(struct gate__slot *slot);
+/* The same for each of those that idle_next links. [any] */
+void gate__sched_hand_on_all(struct gate__slot *slot);
 /* Asserts the equations above. The runtime's lock is held. */
 void gate__sched_validate(gate_runtime *runtime);
 

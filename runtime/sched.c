@@ -299,6 +299,13 @@ void gate__sched_hand_on(struct gate__slot *slot) {
     }
 }
 
+void gate__sched_hand_on_all(struct gate__slot *slot) {
+    for (struct gate__slot *next; slot; slot = next) {
+        next = slot->idle_next;
+        gate__sched_hand_on(slot);
+    }
+}
+
 static struct gate__slot *detach(gate_m *m) {
     gate__lock(&m->runtime->lock);
     struct gate__slot *slot = gate__sched_detach(m);

@@ -106,11 +106,7 @@ void gate_world_start(void) {
     gate__unlock(&runtime->lock);
     if (!stopped)
         gate__fatal("gate_world_start", "the task has not stopped the world");
-    while (idle) {
-        struct gate__slot *slot = idle;
-        idle = slot->idle_next;
-        gate__sched_hand_on(slot);
-    }
+    gate__sched_hand_on_all(idle);
     if (runtime->config.hooks.world_starts)
         runtime->config.hooks.world_starts(runtime->config.host, m->task);
 }

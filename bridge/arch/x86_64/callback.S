@@ -163,10 +163,10 @@ GATE__END(gate__arch_arrive)
     leaq NOTE, %rcx
     movq %rcx, GATE__TASK_ARRIVAL(%r11)
     movq $0, result_of_any(%rbp)
-    movl GATE__CALLBACK_COUNT(%r10), %ecx
-    movq GATE__CALLBACK_PLACES(%r10), %rsi
+    movq GATE__CALLBACK_INTAKE(%r10), %rsi
+    movl GATE__INTAKE_COUNT(%rsi), %ecx
     jmp 11f
-10: movslq (%rsi,%rcx,4), %rdx
+10: movslq GATE__INTAKE_PLACES(%rsi,%rcx,4), %rdx
     addq %rbp, %rdx
     movq %rdx, (%rsp,%rcx,8)
 11: decl %ecx
