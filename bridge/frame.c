@@ -10,13 +10,8 @@
 _Static_assert(offsetof(gate_frame, cells) % 16 == 0 && GATE__STACK % 2 == 0,
                "what goes on the stack is 16-byte aligned");
 
-_Static_assert(offsetof(gate_frame, function) == GATE__FRAME_FUNCTION, "by_frame.h");
-_Static_assert(offsetof(gate_frame, outer) == GATE__FRAME_OUTER, "by_frame.h");
-_Static_assert(offsetof(gate_frame, status) == GATE__FRAME_STATUS, "by_frame.h");
-_Static_assert(offsetof(gate_frame, error_number) == GATE__FRAME_ERROR_NUMBER, "by_frame.h");
 _Static_assert(offsetof(gate_frame, address) == GATE__FRAME_ADDRESS, "by_frame.h");
 _Static_assert(offsetof(gate_frame, cells) == GATE__FRAME_CELLS, "by_frame.h");
-_Static_assert(offsetof(gate_function, signature) == GATE__FUNCTION_SIGNATURE, "by_frame.h");
 _Static_assert(offsetof(gate_signature, plan) == GATE__SIGNATURE_PLAN, "by_frame.h");
 _Static_assert(offsetof(struct gate__plan, stack_count) == GATE__PLAN_STACK_COUNT, "by_frame.h");
 

@@ -4,23 +4,20 @@
 #ifndef CALLGATE_BRIDGE_ARCH_BY_FRAME_H
 #define CALLGATE_BRIDGE_ARCH_BY_FRAME_H
 
-#define GATE__FRAME_FUNCTION 0
-#define GATE__FRAME_OUTER 8
-#define GATE__FRAME_ERROR_NUMBER 16
-#define GATE__FRAME_STATUS 20
+#include "bridge/arch/by_value.h" /* a frame begins as a record of a call */
+
 #define GATE__FRAME_ADDRESS 32
 #define GATE__FRAME_CELLS 48
 
 /* And how many of its cells go on the stack. */
-#define GATE__FUNCTION_SIGNATURE 0
 #define GATE__SIGNATURE_PLAN 56
 #define GATE__PLAN_STACK_COUNT 4
 
 #ifndef __ASSEMBLER__
 #include "bridge/bridge.h"
 
-/* A call by frame of class default, or of class leaf: all of it, on a thread without a task or from a task; where they can't, they leave it
- * to gate__call_frame. The first word of their names says which arguments they load:
+/* A call by frame of class default, or of class leaf: all of it, on a thread without a task or from a task; where they
+ * can't, they leave it to gate__call_frame. The first word of their names says which arguments they load:
  *
  *   pair      the first two words                    few     the first two words, and as doubles
  *   words     the words                              all     the words, the vectors' lower halves, and the stack's

@@ -149,11 +149,7 @@ static void *call_many(void *unused) {
 }
 
 static void *call_many_in_runtime(void *unused) {
-    gate_runtime *runtime = start(2);
-    gate_task *one = spawn("one", call_many, NULL), *two = spawn("two", call_many, NULL);
-    join(one);
-    join(two);
-    stop(runtime);
+    run_two(call_many);
     return unused;
 }
 

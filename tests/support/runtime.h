@@ -52,6 +52,15 @@ static inline void *run_task(gate_task_main body, void *argument) {
     return result;
 }
 
+/* Runs body as two tasks of a runtime with two slots. */
+static inline void run_two(gate_task_main body) {
+    gate_runtime *runtime = start(2);
+    gate_task *one = spawn("one", body, NULL), *two = spawn("two", body, NULL);
+    join(one);
+    join(two);
+    stop(runtime);
+}
+
 static inline void sleep_ms(void *milliseconds) {
     usleep((useconds_t)(uintptr_t)milliseconds * 1000);
 }

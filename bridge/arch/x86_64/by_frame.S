@@ -81,7 +81,7 @@
     .endm
 
     .macro copy_stack /* rsp is 16-byte aligned before, and after */
-    movq GATE__FRAME_FUNCTION(%rdi), %rsi
+    movq GATE__CALL_FUNCTION(%rdi), %rsi
     movq GATE__FUNCTION_SIGNATURE(%rsi), %rsi
     movq GATE__SIGNATURE_PLAN(%rsi), %rsi
     movl GATE__PLAN_STACK_COUNT(%rsi), %esi
@@ -153,7 +153,7 @@ GATE__ROUTINE(gate__arch_alone_\arguments\()_\result)
     .cfi_def_cfa_offset 16
     .endif
     movq gate__m_errno_at(%rip), %rcx
-    movl GATE__FRAME_ERROR_NUMBER(%rdi), %eax
+    movl GATE__CALL_ERROR_NUMBER(%rdi), %eax
     movl %eax, %fs:(%rcx)
     .set is_alone, 1
     call_\arguments
@@ -171,7 +171,7 @@ GATE__ROUTINE(gate__arch_alone_\arguments\()_\result)
     store_\result
     movq gate__m_errno_at(%rip), %rcx
     movl %fs:(%rcx), %ecx
-    movl %ecx, GATE__FRAME_ERROR_NUMBER(%rdi)
+    movl %ecx, GATE__CALL_ERROR_NUMBER(%rdi)
     xorl %eax, %eax
     ret
 GATE__END(gate__arch_alone_\arguments\()_\result)
@@ -191,7 +191,7 @@ GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
     cmpq GATE__TASK_FLOOR(%rcx), %rsp
     jb gate__call_frame
     movq GATE__TASK_CALL(%rcx), %rax
-    cmpq %rax, GATE__FRAME_OUTER(%rdi)
+    cmpq %rax, GATE__CALL_OUTER(%rdi)
     jne 6f
 1:  push_frame
     movq %rdi, GATE__TASK_CALL(%rcx) /* the call is listed */
@@ -202,7 +202,7 @@ GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
     movb $1, GATE__TASK_IN_LEAF(%rcx)
     .endif
 2:  movq gate__m_errno_at(%rip), %rcx
-    movl GATE__FRAME_ERROR_NUMBER(%rdi), %eax
+    movl GATE__CALL_ERROR_NUMBER(%rdi), %eax
     movq GATE__M_SYSTEM_SP(%rdx), %rsp
     movl %eax, %fs:(%rcx)
     call_\arguments
@@ -211,15 +211,15 @@ GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
     movq GATE__TASK_CALL(%rsi), %rdi
     store_\result
     movq gate__m_errno_at(%rip), %rdx
-    movl GATE__FRAME_STATUS(%rdi), %eax
+    movl GATE__CALL_STATUS(%rdi), %eax
     movl %fs:(%rdx), %edx
-    movq %rdx, GATE__FRAME_ERROR_NUMBER(%rdi) /* and status */
+    movq %rdx, GATE__CALL_ERROR_NUMBER(%rdi) /* and status */
     .ifc \way, frame
     leave_call %rcx, 8f
     .else
     movb $0, GATE__TASK_IN_LEAF(%rsi)
     .endif
-3:  movq GATE__FRAME_OUTER(%rdi), %rdx
+3:  movq GATE__CALL_OUTER(%rdi), %rdx
     movq %rdx, GATE__TASK_CALL(%rsi)
     movq %rbp, %rsp
     popq %rbp
@@ -227,7 +227,7 @@ GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
     .cfi_def_cfa %rsp, 8
     .cfi_restore %rbp
     ret
-6:  movq %rax, GATE__FRAME_OUTER(%rdi)
+6:  movq %rax, GATE__CALL_OUTER(%rdi)
     jmp 1b
     .ifc \way, frame
     .cfi_restore_state
