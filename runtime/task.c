@@ -521,10 +521,12 @@ int gate__task_give_wake(gate_task *task, uint32_t wake, bool *waits) {
             return -EALREADY;
         if ((word & GATE__STATES) == GATE__DONE || (word & GATE__STATES) == GATE__FREE)
             return -ESRCH;
-        *waits = (word & GATE__STATES) == GATE__PARKED && (word & wake << GATE__AWAITS);
-        uint32_t next = *waits ? GATE__LIVE | (word & GATE__WAKES) : word | wake;
-        if (atomic_compare_exchange_weak(&task->state, &word, next))
+        bool parked = (word & GATE__STATES) == GATE__PARKED && (word & wake << GATE__AWAITS);
+        uint32_t next = parked ? GATE__LIVE | (word & GATE__WAKES) : word | wake;
+        if (atomic_compare_exchange_weak(&task->state, &word, next)) {
+            *waits = parked; /* not before: others may have woken it, and given this very wake, since the look */
             return 0;
+        }
     }
 }
 

@@ -114,6 +114,52 @@ Test(task, a_parked_root_task_hands_its_slot_on) {
     stop(runtime);
 }
 
+/* Some threads give one task the same wake as often as they can, and it parks again when it was woken, or takes a wake
+ * that came while it ran: a park ends for the one of them that is told to queue the task. */
+
+enum { WAKERS = 4 };
+
+static struct {
+    gate_task task;
+    _Atomic bool over;
+    _Atomic unsigned queued;
+} woken;
+
+static void *wake_often(void *unused) {
+    while (!atomic_load(&woken.over)) {
+        bool waits = false;
+        gate__task_give_wake(&woken.task, GATE__WAKE_HOST, &waits);
+        atomic_fetch_add(&woken.queued, waits);
+    }
+    return unused;
+}
+
+static unsigned park_for(uint64_t nanoseconds) {
+    const uint32_t parked = GATE__PARKED | GATE__WAKE_HOST << GATE__AWAITS;
+    unsigned parks = 0;
+    for (uint64_t end = gate__os_now() + nanoseconds; gate__os_now() < end;) {
+        uint32_t word = atomic_load(&woken.task.state);
+        bool ran = (word & GATE__STATES) == GATE__LIVE;
+        if (ran && atomic_compare_exchange_strong(&woken.task.state, &word, word & GATE__WAKES ? GATE__LIVE : parked))
+            parks += !(word & GATE__WAKES);
+    }
+    return parks;
+}
+
+Test(task, of_many_wakes_at_once_one_queues_the_task) {
+    pthread_t threads[WAKERS];
+    unsigned parks = 0;
+    atomic_store(&woken.task.state, GATE__LIVE);
+    for (int i = 0; i < WAKERS; i++)
+        pthread_create(&threads[i], NULL, wake_often, NULL);
+    parks = park_for(500 * 1000 * 1000);
+    atomic_store(&woken.over, true);
+    for (int i = 0; i < WAKERS; i++)
+        pthread_join(threads[i], NULL);
+    bool is_parked = (atomic_load(&woken.task.state) & GATE__STATES) == GATE__PARKED;
+    cr_assert_eq(atomic_load(&woken.queued), parks - is_parked);
+}
+
 Test(task, ready_of_one_that_has_ended_is_esrch) {
     gate_runtime *runtime = start(1);
     gate_task *task = spawn("short", give_back, NULL);
