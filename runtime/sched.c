@@ -508,13 +508,16 @@ static struct gate__slot *begin_wait(gate_m *m) {
     return slot;
 }
 
-/* Runs a task that is bound to this thread while its root task waits. [system stack] */
+/* Runs a task that is bound to this thread while its root task waits, whose pins are not the guest's. [system stack] */
 static void run_guest(gate_m *m, gate_task *guest) {
     gate_task *root = m->task;
+    uint32_t pins = m->pins;
     m->task = NULL;
+    m->pins = 0;
     gate__switch_to_task(m, guest);
     settle(m);
     m->task = root;
+    m->pins = pins;
     struct gate__slot *slot = begin_wait(m);
     if (slot)
         gate__sched_hand_on(slot);

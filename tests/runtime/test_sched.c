@@ -580,6 +580,16 @@ Test(sched, a_task_may_end_on_the_main_thread) {
     run_task(end_on_main, NULL);
 }
 
+Test(sched, what_the_main_threads_own_task_holds_is_not_held_by_its_guests) {
+    gate_runtime *runtime = start(1);
+    main_thread = pthread_self();
+    gate_m *m = gate_m_acquire();
+    join(spawn("comes, pins and goes", visit_main, (void *)10));
+    join(spawn("ends there", end_on_main, NULL));
+    gate_m_release(m);
+    stop(runtime);
+}
+
 Test(sched, the_main_threads_own_task_enters_and_leaves_it_for_nothing) {
     gate_runtime *runtime = start(1);
     gate_task_enter_main();
