@@ -117,8 +117,8 @@ static inline int gate_call_frame(gate_frame *frame) {
 typedef struct gate_callback gate_callback;
 
 /* What a callback does. It runs as interpreter code of the callback's runtime, with a slot held: on the
- * stack of the task that is in the call, or, on a thread that is in no call of that runtime, as the
- * thread's root task there. In the latter case a call of another runtime that led here, if there is
+ * stack of the task that is in the call, which stays on its thread as long; or, on a thread that is in no call of that
+ * runtime, as the thread's root task there. In the latter case a call of another runtime that led here, if there is
  * one, gives its slot up, as one of class blocking.
  * arguments[i] points to parameter i; result to room for the result, zeroed. It must return, not
  * jump.

@@ -45,8 +45,8 @@
  * A callback walks this in reverse. C calls a thunk (bridge/thunk.c), which leads to
  *   gate__arch_arrive (bridge/arch/<name>/callback.S), on the system stack: stores what C has passed in registers. The
  *   callback's intake (bridge/intake.c) says where each argument is then.
- *   gate__callback_arrive (bridge/callback.c): pins the task to this thread, whose stack has C's
- *   frames, and leaves the call as above, which may mean to wait for a slot.
+ *   gate__callback_arrive (bridge/callback.c): notes the callback in the task, which stays on this thread as long, whose
+ *   stack has C's frames; and leaves the call as above, which may mean to wait for a slot.
  *   gate__switch_call_back and gate__arch_cross_back go to the task's stack, below gate_call's frames.
  *   The host's handler runs there, with a slot, as interpreter code. It may make calls, which start
  *   below C's frames, and these may call back: the two stacks wind and unwind in lock step.

@@ -17,7 +17,6 @@ struct gate_callback {
     struct gate_callback_config config; /* its refusal lies behind this */
     struct gate__ffi_closure *closure;  /* NULL where libffi does not */
     void (*address)(void);
-    _Atomic unsigned in_place; /* handlers of this callback that interpreter code called, and that have not returned */
     char refusal[] __attribute__((aligned(16)));
 };
 
@@ -68,7 +67,7 @@ void gate__callback_fail(int status) {
         report_failure(m, status);
 }
 
-/* The arrival is the task's innermost one between the two. [C's stack, or task, slot] */
+/* The arrival is the task's innermost one between the two, and the task keeps its thread. [C's stack, or task, slot] */
 static void note(gate_task *task, struct gate__arrival *arrival) {
     arrival->outer = atomic_load_explicit(&task->arrival, memory_order_relaxed);
     atomic_store_explicit(&task->arrival, arrival, memory_order_release);
@@ -91,11 +90,9 @@ static void handle_on_task(gate_m *m, struct handling *h) {
 
 /* The running task is in a call: it leaves it for the length of the handler. [system stack] */
 static void handle_below_call(gate_m *m, struct handling *h) {
-    gate__m_pin(m);
     gate__foreign_leave(m);
     handle_on_task(m, h);
     gate__foreign_enter(m);
-    gate__m_unpin(m);
 }
 
 /* Gets a thread outside a slot: false if the callback is refused. */
@@ -172,18 +169,16 @@ static void refuse_leaf(gate_m *m) {
                     call->function->name ? call->function->name : "a function");
 }
 
-/* Interpreter code called the thunk itself, and may change threads meanwhile. In another runtime than the callback's it is
- * a foreign call, as those of C are. [task, slot] */
+/* Interpreter code called the thunk itself. In another runtime than the callback's it is a foreign call, as those of C
+ * are. [task, slot] */
 static void handle_for_task(gate_m *m, struct handling *h) {
     gate_callback *callback = h->arrival->callback;
     gate_task *task = m->task;
     refuse_leaf(m);
     if (m->runtime == callback->runtime) {
-        atomic_fetch_add(&callback->in_place, 1);
         note(task, h->arrival);
         handle(h);
         unnote(task, h->arrival);
-        atomic_fetch_sub(&callback->in_place, 1);
         return;
     }
     const char *outer_name = atomic_load_explicit(&task->where, memory_order_relaxed);
@@ -317,8 +312,8 @@ void (*gate_callback_address(const gate_callback *callback))(void) {
     return callback->address;
 }
 
-/* Handlers in progress. Those that C called are noted in their tasks, which keep their threads: so arriving costs no atomic
- * counting, and a look at each thread finds them. What is read of another thread's stack goes on meanwhile, so the
+/* Handlers in progress are noted in their tasks, which keep their threads: so arriving costs no atomic counting, and a look
+ * at each thread finds them. What is read of another thread's stack goes on meanwhile, so the
  * system reads it. */
 
 struct search {
@@ -348,9 +343,8 @@ static void search_thread(void *data, gate_m *m) {
 }
 
 static bool is_in_progress(gate_callback *callback) {
-    struct search search = {(uintptr_t)callback, atomic_load(&callback->in_place) != 0};
-    if (!search.found)
-        gate__m_visit(callback->runtime, search_thread, &search);
+    struct search search = {(uintptr_t)callback, false};
+    gate__m_visit(callback->runtime, search_thread, &search);
     return search.found;
 }
 

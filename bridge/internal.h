@@ -666,13 +666,11 @@ enum gate__in gate__intake_give(const struct gate__intake *intake, char *frame, 
 
 /* callback.c */
 
-/* C has called a callback: a note of that in the task that takes it. Where the callback's code has a frame, the note lies
- * uppermost in it. The notes of a task are linked, the innermost first. */
+/* A callback was called: a note of that in the task that takes it, which keeps its thread as long. Where the callback's code
+ * has a frame, the note lies uppermost in it. The notes of a task are linked, the innermost first. */
 struct gate__arrival {
     uint64_t error_number; /* what C is to find in errno */
-    void *system_sp;       /* what these were before, if the code itself has changed them: callback.S */
-    void *task_sp;
-    gate_m *bound;
+    void *system_sp;       /* what that was before, if the code itself has changed it: callback.S */
     struct gate__arrival *outer;
     gate_callback *callback;
 };

@@ -205,7 +205,7 @@ def task_on_system_stack(m):
     """The address of the task that a thread on its system stack has its frames of: one that is in a call there, or its
     root task; 0 in a worker's scheduler. What m->task names may be on its way to its stack, or from there."""
     task = m["task"]
-    in_call = task and task != m["left"] and (task["on"] == m.address or m["pins"])
+    in_call = task and task != m["left"] and (task["on"] == m.address or task["bound"] == m.address)
     return int(task if in_call else m["root"])
 
 

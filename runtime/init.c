@@ -378,7 +378,7 @@ int gate_runtime_stop(gate_runtime *runtime, gate_error *error) {
     gate_m *m = gate__m();
     if (!m || m != runtime->starter)
         return gate__fail(error, -EPERM, "a runtime is stopped by the thread that started it");
-    if (m->pins)
+    if (m->pins || m->task->arrival)
         gate__fatal("gate_runtime_stop", "called from a callback, or with the M held");
     if (atomic_load(&m->status) != GATE__M_RUNNING || atomic_load(&m->task->in_leaf))
         gate__fatal("gate_runtime_stop", "called from a foreign call, which has to return to the runtime");

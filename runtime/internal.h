@@ -284,7 +284,8 @@ bool gate__stack_guards(const struct gate__stack *stack, const void *address);
  * parks the task next sees it there. Bound tasks wait on their own thread.
  *
  *   queued in exactly one queue  <=>  LIVE, on no M, and not the next of one
- *   bound != NULL                <=>  a root task, or pins > 0 on bound, or a guest of the main thread
+ *   bound != NULL                <=>  a root task, or a guest of the main thread, or pins > 0 on bound, or it waits
+ *                                     in a handler, whose C is on bound
  */
 enum gate__task_state {
     GATE__FREE,
@@ -319,7 +320,7 @@ struct gate_task {
     gate_runtime *runtime;
     _Atomic(gate_m *) on;          /* the M that runs it, or has it in a call; for whoever lists tasks */
     struct gate__stack stack;      /* base NULL for a root task */
-    _Atomic(void *) arrival;       /* the bridge's: the callback whose handler runs */
+    _Atomic(void *) arrival;       /* the bridge's: the callback whose handler runs, for which it keeps its M */
     _Atomic uintptr_t short_way;   /* the bridge's: callback.c */
     int call_errno;                /* the bridge's: errno of its last foreign call */
     _Atomic bool in_leaf;          /* the bridge's: it is in a call that its M's status doesn't tell of */
@@ -344,7 +345,6 @@ struct gate_task {
 _Static_assert(offsetof(gate_task, sp) == GATE__TASK_SP, "layout.h");
 _Static_assert(offsetof(gate_task, floor) == GATE__TASK_FLOOR, "layout.h");
 _Static_assert(offsetof(gate_task, call) == GATE__TASK_CALL, "layout.h");
-_Static_assert(offsetof(gate_task, bound) == GATE__TASK_BOUND, "layout.h");
 _Static_assert(offsetof(gate_task, arrival) == GATE__TASK_ARRIVAL, "layout.h");
 _Static_assert(offsetof(gate_task, call_errno) == GATE__TASK_CALL_ERRNO, "layout.h");
 _Static_assert(offsetof(gate_task, in_leaf) == GATE__TASK_IN_LEAF, "layout.h");
@@ -558,7 +558,7 @@ struct gate_m {
     _Atomic uint32_t status; /* the hand-off protocol's three words: foreign.c */
     _Atomic uint32_t claim;
     _Atomic uint32_t asked;  /* not 0 while its slot's poll word isn't, and perhaps later */
-    uint32_t pins;           /* acquires without their release, and callbacks in progress */
+    uint32_t pins;           /* acquires without their release, by its task */
     struct gate__slot *slot; /* m->slot == s  <=>  s->holder == m; changes under the runtime's lock */
     int *error_number;       /* its thread's errno */
     gate_runtime *runtime;
@@ -604,7 +604,6 @@ _Static_assert(offsetof(gate_m, task) == GATE__M_TASK, "layout.h");
 _Static_assert(offsetof(gate_m, status) == GATE__M_STATUS, "layout.h");
 _Static_assert(offsetof(gate_m, claim) == GATE__M_CLAIM, "layout.h");
 _Static_assert(offsetof(gate_m, asked) == GATE__M_ASKED, "layout.h");
-_Static_assert(offsetof(gate_m, pins) == GATE__M_PINS, "layout.h");
 _Static_assert(offsetof(gate_m, slot) == GATE__M_SLOT, "layout.h");
 _Static_assert(offsetof(gate_m, error_number) == GATE__M_ERROR_NUMBER, "layout.h");
 
@@ -642,9 +641,13 @@ void gate__m_enter_thread(gate_m *m);
 void gate__m_leave_thread(gate_m *m);
 /* Calls fn for each M of the runtime, with its lock held: they go on meanwhile. [any] */
 void gate__m_visit(gate_runtime *runtime, void (*fn)(void *argument, gate_m *m), void *argument);
-/* Keeps the running task on m, and undoes that. [task] */
-void gate__m_pin(gate_m *m);
-void gate__m_unpin(gate_m *m);
+/* Whether the running task has to stay on m: it is pinned, C's frames lie there below its handler, or it is the thread's
+ * own. [task] */
+static inline bool gate__m_keeps_task(const gate_m *m) {
+    return m->pins || m->task == m->root || atomic_load_explicit(&m->task->arrival, memory_order_relaxed);
+}
+/* Lets others run the task once it leaves m, unless it is pinned, or the thread's own. [task] */
+void gate__m_unbind(gate_m *m);
 /* Makes the calling thread's M in runtime the current one, adopting the thread if it has none there. Returns what was
  * current, for gate__m_go_back. [system stack] */
 gate_m *gate__m_go_to(gate_runtime *runtime);

@@ -286,13 +286,13 @@ void gate__m_visit(gate_runtime *runtime, void (*fn)(void *argument, gate_m *m),
     gate__unlock(&runtime->lock);
 }
 
-void gate__m_pin(gate_m *m) {
+static void pin(gate_m *m) {
     if (m->pins++ == 0 && m->task)
         m->task->bound = m;
 }
 
-void gate__m_unpin(gate_m *m) {
-    if (--m->pins == 0 && m->task && m->task != m->root)
+void gate__m_unbind(gate_m *m) {
+    if (m->pins == 0 && m->task && m->task != m->root)
         m->task->bound = m->task->home;
 }
 
@@ -309,7 +309,7 @@ gate_m *gate_m_acquire(void) {
         gate__init_release(runtime);
     }
     if (m)
-        gate__m_pin(m);
+        pin(m);
     return m;
 }
 
@@ -319,5 +319,6 @@ void gate_m_release(gate_m *m) {
         gate__fatal("gate_m_release", "the M is not this thread's");
     if (m->pins == 0)
         gate__fatal("gate_m_release", "the M is not held");
-    gate__m_unpin(m);
+    m->pins--;
+    gate__m_unbind(m);
 }

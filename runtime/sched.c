@@ -484,17 +484,15 @@ static inline void leave(gate_m *m, enum gate__leave why, gate_task *next) {
     }
 }
 
-/* Tasks that keep their M: root tasks, and pinned ones. Their thread waits with them. */
-
-static inline bool keeps_m(const gate_m *m) {
-    return m->pins || m->task == m->root;
-}
+/* Tasks that keep their M (gate__m_keeps_task). Their thread waits with them. */
 
 /* The running task's M may be given a slot for it from now on. Returns the one that it has, to be handed on. An M lets go
  * of its slot before anybody can see that its task is parked or ready: whoever readies it, or takes it from a queue,
  * may give the M another slot at once. */
 static struct gate__slot *begin_wait(gate_m *m) {
     struct gate__queue later;
+    if (m->task->bound != m) /* in a handler; others look at one that is bound already */
+        m->task->bound = m;
     gate__lock(&m->runtime->lock);
     struct gate__slot *slot = gate__sched_detach(m);
     m->waits_for = m->task;
@@ -538,6 +536,7 @@ static void wait_here(gate_m *m) {
     do {
         gate__semaphore_wait(&m->wake);
     } while (!take_given(m));
+    gate__m_unbind(m);
     gate__sched_resume(m);
 }
 
@@ -574,7 +573,7 @@ void gate__sched_park(gate_m *m, uint32_t wakes, const char *why) {
         const char *outer = atomic_load_explicit(&task->where, memory_order_relaxed);
         atomic_store_explicit(&task->where, why, memory_order_relaxed);
         m->awaits = wakes;
-        if (keeps_m(m))
+        if (gate__m_keeps_task(m))
             park_here(m, wakes);
         else
             leave(m, GATE__LEAVE_PARK, pick_for(m));
@@ -593,7 +592,7 @@ static bool gives_way(struct gate__slot *slot) {
 static __attribute__((noinline)) void yield_bound(gate_m *m) {
     if (!gives_way(m->slot))
         return;
-    if (keeps_m(m))
+    if (gate__m_keeps_task(m))
         yield_here(m);
     else
         gate__sched_move(m);
@@ -602,7 +601,7 @@ static __attribute__((noinline)) void yield_bound(gate_m *m) {
 GATE__COLD_CODE void gate__sched_yield(gate_m *m) {
     struct gate__slot *slot = m->slot;
     gate__assert(slot);
-    if (__builtin_expect(m->pins || m->root, 0)) {
+    if (__builtin_expect(gate__m_keeps_task(m) || m->root, 0)) {
         yield_bound(m);
         return;
     }
@@ -617,7 +616,7 @@ static inline bool begin_turn(gate_m *m) {
     struct gate__slot *slot = m->slot;
     uint32_t care = gate__queue_begin_use(&slot->ready);
     const gate_task *next = slot->ready.tasks.head;
-    bool may = !care && next && !next->bound && !m->task->bound && is_usual_pick(slot);
+    bool may = !care && next && !next->bound && !m->task->bound && !m->task->arrival && is_usual_pick(slot);
     if (__builtin_expect(may, 1))
         count_pick(slot);
     else
@@ -682,7 +681,7 @@ void gate__sched_exit(gate_m *m) {
 
 void gate__sched_wait_for_slot(gate_m *m) {
     gate__assert(!m->slot && atomic_load(&m->status) == GATE__M_RUNNING);
-    if (keeps_m(m)) {
+    if (gate__m_keeps_task(m)) {
         begin_wait(m);
         gate__queue_push_global(m->runtime, m->task);
         wake(m->runtime, NULL);

@@ -455,7 +455,7 @@ void gate_task_enter_main(void) {
         return;
     if (!main)
         gate__fatal("gate_task_enter_main", "the thread that started the runtime is not in this forked process");
-    if (m->pins || task == m->root)
+    if (gate__m_keeps_task(m))
         gate__fatal("gate_task_enter_main",
                     "the task has to stay on its thread: it is pinned, in a callback, or a thread's own");
     task->bound = task->home = main;
@@ -467,7 +467,7 @@ void gate_task_leave_main(void) {
     gate_task *task = m->task;
     if (is_mains(task))
         return;
-    if (m->pins || !task->home)
+    if (gate__m_keeps_task(m) || !task->home)
         gate__fatal("gate_task_leave_main", "the task is pinned, or has not asked for the main thread");
     task->bound = task->home = NULL;
     gate__sched_move(m);

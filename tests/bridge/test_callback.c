@@ -669,6 +669,31 @@ Test(callback, called_by_interpreter_code_itself_runs_in_place) {
     tear_down();
 }
 
+static int keep_the_thread(void *unused, void *result, void *const arguments[]) {
+    gate_m *m = gate__m();
+    (void)unused, (void)result, (void)arguments;
+    for (int i = 0; i < 200; i++) {
+        gate_task_sleep(10 * 1000);
+        cr_assert_eq(gate__m(), m);
+        gate_task_yield();
+        cr_assert_eq(gate__m(), m);
+    }
+    return 0;
+}
+
+Test(callback, a_handler_keeps_its_thread_whoever_called_it) {
+    static gate_task_main const ways[] = {call_through_c, call_in_place};
+    gate_task *tasks[4];
+    set_up(3);
+    gate_callback *callback = make_callback(host, int_int, keep_the_thread, NULL);
+    for (int i = 0; i < 4; i++)
+        tasks[i] = spawn("calls back", ways[i % 2], callback);
+    for (int i = 0; i < 4; i++)
+        join(tasks[i]);
+    cr_assert_eq(gate_callback_free(callback), 0);
+    tear_down();
+}
+
 static void call_after_stop(void *unused) {
     const char *handled_on;
     (void)unused;

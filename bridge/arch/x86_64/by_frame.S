@@ -17,9 +17,9 @@
  *                                       +----------------------------+
  *
  * What is needed behind the call is found anew: the M is the thread's, the task is the M's, and the frame is what the task
- * lists. The call that is listed before this one is seldom another than the time before. So it is compared and not stored,
- * and what is put back is no word that a store has just left. Status is 0 while no call is in progress: one store of
- * eight bytes, on the way back, writes that and errno.
+ * lists. A call below another's callback unlists that one as long as it takes, in a frame of its own, so that all others find
+ * and leave nothing listed. Status is 0 while no call is in progress: one store of eight bytes, on the way back, writes that
+ * and errno.
  *
  * Processors write one or two stores a cycle, and two only if they go to the same 64 bytes. There are many here: those that
  * do stand together.
@@ -190,8 +190,7 @@ GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
     jae gate__arch_alone_\arguments\()_\result
     cmpq GATE__TASK_FLOOR(%rcx), %rsp
     jb gate__call_frame
-    movq GATE__TASK_CALL(%rcx), %rax
-    cmpq %rax, GATE__CALL_OUTER(%rdi)
+    cmpq $0, GATE__TASK_CALL(%rcx)
     jne 6f
 1:  push_frame
     movq %rdi, GATE__TASK_CALL(%rcx) /* the call is listed */
@@ -219,16 +218,24 @@ GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
     .else
     movb $0, GATE__TASK_IN_LEAF(%rsi)
     .endif
-3:  movq GATE__CALL_OUTER(%rdi), %rdx
-    movq %rdx, GATE__TASK_CALL(%rsi)
+3:  movq $0, GATE__TASK_CALL(%rsi)
     movq %rbp, %rsp
     popq %rbp
     .cfi_remember_state
     .cfi_def_cfa %rsp, 8
     .cfi_restore %rbp
     ret
-6:  movq %rax, GATE__CALL_OUTER(%rdi)
-    jmp 1b
+6:  push_frame
+    pushq GATE__TASK_CALL(%rcx)
+    pushq %rcx
+    movq $0, GATE__TASK_CALL(%rcx)
+    call 1b
+    popq %rcx
+    popq GATE__TASK_CALL(%rcx)
+    leave
+    .cfi_def_cfa %rsp, 8
+    .cfi_restore %rbp
+    ret
     .ifc \way, frame
     .cfi_restore_state
 7:  pushq %rdi

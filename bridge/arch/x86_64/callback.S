@@ -96,23 +96,22 @@ GATE__END(gate__arch_arrive)
  *   C's stack                                          task's stack
  *   +----------------------+                           +---------------------+
  *   | return address       |                           | the call's frame    |
- *   | C's rbp              | <- rbp                    +---------------------+ <- task->sp, in the note then
- *   | note                 | <- task->arrival          | the handler's frames|
- *   | cells, result        |
+ *   | C's rbp              | <- rbp                    +---------------------+ <- task->sp; and rsp, behind the
+ *   | note                 | <- task->arrival          | the handler's frames|    handler, which finds it again
+ *   | m, cells, result     |
  *   | pointers to arguments| <- rsp, m->system_sp
  *   +----------------------+
  *
- * A root task's handler has C's stack, below that; its sp and system_sp are left alone. The routine of the same name with
- * _root behind is for those. callgate-gdb.py reads the note. */
+ * The note makes the task keep its thread. A root task's handler has C's stack, below that; its sp and system_sp are left
+ * alone. The routine of the same name with _root behind is for those. callgate-gdb.py reads the note. */
 
 #define NOTE -GATE__INTAKE_NOTE(%rbp)
 
 /* To arrive, unless the thread is in a call. Leaves m in rax, in r11 for whose callbacks the short way is; all arguments are
  * where they were. */
     .macro require_call
-    current_m %rax
-    testq %rax, %rax
-    jz gate__arch_arrive
+    movq gate__m_current@gottpoff(%rip), %rax
+    movq %fs:GATE__THREAD_M_OR_OTHER(%rax), %rax
     cmpl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%rax)
     jne gate__arch_arrive
     movq GATE__M_TASK(%rax), %r11
@@ -125,34 +124,34 @@ GATE__END(gate__arch_arrive)
     movq GATE__M_TASK(%rax), %r11
     pushq %r10
     pushq GATE__TASK_ARRIVAL(%r11)
-    pushq GATE__TASK_BOUND(%r11)
     .ifc \where, task
-    pushq GATE__TASK_SP(%r11)
     pushq GATE__M_SYSTEM_SP(%rax)
     .else
-    subq $16, %rsp
+    pushq $0
     .endif
     .endm
 
-/* The arguments into cells, pointers to these at rsp, a zero for the result; and the note, with errno, is the task's. */
+/* The arguments into cells, pointers to these at rsp, a zero for the result; m; and the note, with errno, is the task's. */
 
-    .set result_of_pair, -GATE__INTAKE_NOTE - 8
+    .set m_of_pair, -GATE__INTAKE_NOTE - 8
+    .set result_of_pair, m_of_pair - 8
     .macro take_pair
     movq GATE__M_ERROR_NUMBER(%rax), %rcx
     movl (%rcx), %ecx
     pushq %rcx
     movq %rsp, GATE__TASK_ARRIVAL(%r11)
+    pushq %rax
     pushq $0
     pushq %rsi
     pushq %rdi
     movq %rsp, %rdi
     leaq 8(%rsp), %rsi
-    pushq %rsi /* for the alignment */
     pushq %rsi
     pushq %rdi
     .endm
 
-    .set result_of_any, -GATE__INTAKE_CELLS - 16
+    .set m_of_any, -GATE__INTAKE_CELLS - 8
+    .set result_of_any, m_of_any - 8
     .macro take_any
     subq $GATE__INTAKE_CELLS - GATE__INTAKE_NOTE + 8 + 16 + 8 * GATE__CALLBACK_MOST, %rsp
     store_words
@@ -162,6 +161,7 @@ GATE__END(gate__arch_arrive)
     movq %rcx, NOTE
     leaq NOTE, %rcx
     movq %rcx, GATE__TASK_ARRIVAL(%r11)
+    movq %rax, m_of_any(%rbp)
     movq $0, result_of_any(%rbp)
     movq GATE__CALLBACK_INTAKE(%r10), %rsi
     movl GATE__INTAKE_COUNT(%rsi), %ecx
@@ -192,8 +192,6 @@ GATE__END(gate__arch_arrive)
     .macro arrival arguments, result, where
     push_note \where
     take_\arguments
-    movq %rax, GATE__TASK_BOUND(%r11)
-    incl GATE__M_PINS(%rax)
     leave_call %rax, 9f
 1:  movq GATE__CALLBACK_HOST(%r10), %rdi
     leaq result_of_\arguments(%rbp), %rsi
@@ -206,19 +204,19 @@ GATE__END(gate__arch_arrive)
     testl %eax, %eax
     jnz 7f
 2:  load_\result result_of_\arguments(%rbp)
-    current_m %rdx
+    movq m_of_\arguments(%rbp), %rdx
     movq GATE__M_TASK(%rdx), %r11
+    .ifc \where, task
+    movq %rsp, GATE__TASK_SP(%r11)
     leaq NOTE, %rsp
     popq %rcx
-    .ifc \where, task
     popq GATE__M_SYSTEM_SP(%rdx)
-    popq GATE__TASK_SP(%r11)
     .else
-    addq $16, %rsp
+    leaq NOTE, %rsp
+    popq %rcx
+    addq $8, %rsp
     .endif
-    popq GATE__TASK_BOUND(%r11)
     popq GATE__TASK_ARRIVAL(%r11)
-    decl GATE__M_PINS(%rdx)
     enter_call %rdx, 8f
 3:  movq GATE__M_ERROR_NUMBER(%rdx), %rdx
     movl %ecx, (%rdx)
