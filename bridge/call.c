@@ -448,6 +448,7 @@ int gate__call_frame(gate_frame *frame) {
     cross(m, run_frame, call);
     int status = end(task, call, outer_name);
     call->status = 0;
+    call->outer = NULL;
     return status;
 }
 

@@ -526,6 +526,7 @@ Test(frame, the_next_call_does_not_know_of_a_handler_that_failed) {
 
 static gate_frame *inner_frame;
 static char inner_name[32], outer_names[2][32];
+static void *outer_of_inner;
 
 static void see_where(char name[32]) {
     gate_task *self = gate_task_current();
@@ -537,6 +538,7 @@ static void see_where(char name[32]) {
 
 static int see_inner(int unused) {
     see_where(inner_name);
+    outer_of_inner = ((struct gate__call *)gate_task_current()->call)->outer;
     return unused;
 }
 
@@ -563,10 +565,12 @@ static void *call_below_another(void *unused) {
         cr_assert_eq(gate_call_frame(frame), 0);
         cr_assert_str_eq(outer_names[0], "outer");
         cr_assert_str_eq(inner_name, "a function");
+        cr_assert_eq(outer_of_inner, (void *)frame);
         cr_assert_str_eq(outer_names[1], "outer", "when the inner one is over");
         memset(inner_name, 0, sizeof inner_name);
         cr_assert_eq(gate_call_frame(inner_frame), 0);
         cr_assert_str_eq(inner_name, "a function");
+        cr_assert_null(outer_of_inner);
         cr_assert_null(gate_task_current()->call);
     }
     cr_assert_eq(gate_callback_free(callback), 0);

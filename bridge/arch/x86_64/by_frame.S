@@ -17,9 +17,9 @@
  *                                       +----------------------------+
  *
  * What is needed behind the call is found anew: the M is the thread's, the task is the M's, and the frame is what the task
- * lists. A call below another's callback unlists that one as long as it takes, in a frame of its own, so that all others find
- * and leave nothing listed. Status is 0 while no call is in progress: one store of eight bytes, on the way back, writes that
- * and errno.
+ * lists. Most find no call listed, and leave none; one below another's callback goes on in the routine of the same name with
+ * _below behind, which puts that back. Status and outer are 0 while no call is in progress: one store of eight bytes, on the
+ * way back, writes the status and errno.
  *
  * Processors write one or two stores a cycle, and two only if they go to the same 64 bytes. There are many here: those that
  * do stand together.
@@ -177,22 +177,10 @@ GATE__ROUTINE(gate__arch_alone_\arguments\()_\result)
 GATE__END(gate__arch_alone_\arguments\()_\result)
     .endm
 
-/* way is frame, or leaf: m keeps its slot, and the task itself says that it is in a call. */
-    .macro by_frame way, arguments, result
-    .p2align 6
-GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
-    .cfi_signal_frame
-    endbr64
-    movq gate__m_current@gottpoff(%rip), %rax
-    movq %fs:GATE__THREAD_M_OR_OTHER(%rax), %rdx
-    movq GATE__M_TASK(%rdx), %rcx
-    cmpq %rcx, %rsp
-    jae gate__arch_alone_\arguments\()_\result
-    cmpq GATE__TASK_FLOOR(%rcx), %rsp
-    jb gate__call_frame
-    cmpq $0, GATE__TASK_CALL(%rcx)
-    jne 6f
-1:  push_frame
+/* The call itself. In: rdi frame, rdx m, rcx task. Out: eax. way is frame, or leaf: m keeps its slot, and the task itself says
+ * that it is in a call. outer is none, or below: another call is listed, and put back. */
+    .macro make_call way, arguments, result, outer
+    push_frame
     movq %rdi, GATE__TASK_CALL(%rcx) /* the call is listed */
     movq %rbp, GATE__TASK_SP(%rcx)
     .ifc \way, frame
@@ -218,21 +206,16 @@ GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
     .else
     movb $0, GATE__TASK_IN_LEAF(%rsi)
     .endif
+    .ifc \outer, none
 3:  movq $0, GATE__TASK_CALL(%rsi)
+    .else
+3:  movq GATE__CALL_OUTER(%rdi), %rdx
+    movq %rdx, GATE__TASK_CALL(%rsi)
+    movq $0, GATE__CALL_OUTER(%rdi)
+    .endif
     movq %rbp, %rsp
     popq %rbp
     .cfi_remember_state
-    .cfi_def_cfa %rsp, 8
-    .cfi_restore %rbp
-    ret
-6:  push_frame
-    pushq GATE__TASK_CALL(%rcx)
-    pushq %rcx
-    movq $0, GATE__TASK_CALL(%rcx)
-    call 1b
-    popq %rcx
-    popq GATE__TASK_CALL(%rcx)
-    leave
     .cfi_def_cfa %rsp, 8
     .cfi_restore %rbp
     ret
@@ -257,7 +240,31 @@ GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
     movq GATE__M_TASK(%rcx), %rsi
     jmp 3b
     .endif
+    .endm
+
+    .macro by_frame way, arguments, result
+    .p2align 6
+GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
+    .cfi_signal_frame
+    endbr64
+    movq gate__m_current@gottpoff(%rip), %rax
+    movq %fs:GATE__THREAD_M_OR_OTHER(%rax), %rdx
+    movq GATE__M_TASK(%rdx), %rcx
+    cmpq %rcx, %rsp
+    jae gate__arch_alone_\arguments\()_\result
+    cmpq GATE__TASK_FLOOR(%rcx), %rsp
+    jb gate__call_frame
+    cmpq $0, GATE__TASK_CALL(%rcx)
+    jne gate__arch_\way\()_\arguments\()_\result\()_below
+    make_call \way, \arguments, \result, none
 GATE__END(gate__arch_\way\()_\arguments\()_\result)
+
+GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result\()_below)
+    .cfi_signal_frame
+    movq GATE__TASK_CALL(%rcx), %rax
+    movq %rax, GATE__CALL_OUTER(%rdi)
+    make_call \way, \arguments, \result, below
+GATE__END(gate__arch_\way\()_\arguments\()_\result\()_below)
     .endm
 
     .macro ways arguments, result, copies=0
