@@ -1047,6 +1047,8 @@ struct gate__monitor {
     _Atomic uint64_t until; /* when its sleep ends by itself */
     uint64_t look_again;    /* nanoseconds, from a look that saw a new call to the next */
     uint32_t picks;         /* of all slots' holders, at the last look */
+    uint32_t taken;         /* from the runtime's queue, then */
+    uint64_t still_since;   /* that queue has had tasks, and lost none */
     _Atomic bool stop;
     uint64_t started, next_trace;
     bool is_absent; /* a fork has left its thread behind; whoever makes it AWAKE starts one */
@@ -1154,6 +1156,7 @@ struct gate_runtime {
     _Atomic uint32_t searching; /* Ms with a slot that look for a task before they give it up */
     struct gate__queue ready;   /* from threads without a slot, or whose slot was taken */
     struct gate__lock ready_lock;
+    _Atomic uint32_t ready_taken; /* counted, for the monitor */
     struct gate__workers workers;
     gate_m *roots;                /* linked by all_next */
     gate_task *dropped_roots;     /* of threads that were adopted, when it has stopped; linked by next */

@@ -13,7 +13,7 @@
  * An idle runtime, and one whose every task runs or is in a call, costs no wake-ups.
  *
  * A task whose calls all take less than 20 us is not seen twice in one: it gives way when it has held its slot
- * for 10 ms, as one that makes no calls does.
+ * for 10 ms, as one that makes no calls does. So do all when the runtime's queue has stood still that long.
  *
  * Go's sysmon backs off to 10 ms and goes on looking; its late looks then hold up the tasks behind a
  * call that has just begun.
@@ -70,10 +70,21 @@ static struct gate__slot *claim(struct gate__slot *slot) {
     return claimed;
 }
 
+/* Whether tasks wait in the runtime's queue, and for as long as one may run none was taken from there. */
+static bool queue_stands_still(gate_runtime *runtime, uint64_t now) {
+    struct gate__monitor *monitor = &runtime->monitor;
+    uint32_t taken = atomic_load_explicit(&runtime->ready_taken, memory_order_relaxed);
+    if (taken != monitor->taken || atomic_load(&runtime->ready.count) == 0)
+        monitor->still_since = now;
+    monitor->taken = taken;
+    return now > monitor->still_since + GATE__RUNS_LONG;
+}
+
 /* Hands on the slots of calls that last. Returns the most urgent that it saw. */
 static enum sight look(gate_runtime *runtime) {
     enum sight most = NO_CALL;
     uint64_t now = gate__os_now();
+    bool still = queue_stands_still(runtime, now);
     runtime->monitor.look_again = GATE__FIRST_LOOK;
     for (uint32_t i = 0; i < runtime->slot_count; i++) {
         struct gate__slot *slot = &runtime->slots[i], *claimed = NULL;
@@ -83,7 +94,7 @@ static enum sight look(gate_runtime *runtime) {
             claimed = claim(slot);
         else if (seen == NEW_CALL && GATE__FIRST_LOOK - age(slot, now) < runtime->monitor.look_again)
             runtime->monitor.look_again = GATE__FIRST_LOOK - age(slot, now);
-        else if (now > slot->seen.since + GATE__RUNS_LONG)
+        else if (still || now > slot->seen.since + GATE__RUNS_LONG)
             gate__foreign_ask(slot, GATE__POLL_YIELD);
         gate__unlock(&runtime->lock);
         if (claimed)

@@ -115,6 +115,8 @@ gate_task *gate__queue_pop_global(gate_runtime *runtime) {
     gate__lock(&runtime->ready_lock);
     gate_task *task = gate__queue_remove_first(&runtime->ready);
     gate__unlock(&runtime->ready_lock);
+    if (task)
+        atomic_fetch_add_explicit(&runtime->ready_taken, 1, memory_order_relaxed);
     return task;
 }
 

@@ -179,7 +179,9 @@ int gate_task_join(gate_task *task, void **result);
  * Never blocks. Any thread. */
 void gate_task_detach(gate_task *task);
 
-/* Lets the tasks that are ready run first, and returns. Threads: only tasks with a slot. */
+/* Goes behind the other tasks of its slot that are ready, and returns. One that has become ready elsewhere, in a call that
+ * lasted or on a thread without a slot, comes after at most 61 others, and after 10 ms at most for each such task before it.
+ * Threads: only tasks with a slot. */
 void gate_task_yield(void);
 
 /* Suspends the calling task until gate_task_ready is called for it; returns at once if it was called

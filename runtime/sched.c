@@ -7,8 +7,11 @@
  *
  * Who has a slot goes on with the slot's own queue, then the runtime's, then some of another slot's; every 61st time
  * it looks at the runtime's first. So a task that is ready in a slot's queue of n runs after at most n + n/60 others,
- * and one in the runtime's queue, as the k-th, after at most 61 k. A task that yields could go on itself, and looks at
- * other slots only every 61st time: not at all, and a slot that it has to itself would do nothing for the others.
+ * and one in the runtime's queue, as the k-th, after at most 61 k. If these are long ones, of which each takes its 10 ms, that
+ * is too late: whoever is asked to yield looks at the runtime's queue first, and the monitor asks, too, when none was taken
+ * from there for 10 ms. So the k-th waits 10 k ms, and what its own slot has is not kept waiting either, as it comes in between.
+ * A task that yields could go on itself, and looks at other slots only every 61st time: not at all, and a slot that it has
+ * to itself would do nothing for the others.
  *
  * A task that yields or parks goes straight to the next one, stack to stack. What remains to be done with it,
  * once it is off its stack, is done by the next: queueing it, or making it PARKED. Were it done before,
@@ -119,9 +122,10 @@ static inline bool stops(struct gate__slot *slot) {
 /* The next task if it isn't the first of the slot's own queue. */
 static __attribute__((noinline)) gate_task *pick_with_care(struct gate__slot *slot, enum reach reach) {
     gate_task *task = NULL;
-    if (is_asked(slot) && answer_poll(slot))
+    bool asked = is_asked(slot);
+    if (asked && answer_poll(slot))
         return NULL;
-    if (is_runtimes_turn(atomic_load_explicit(&slot->picks, memory_order_relaxed))) {
+    if (asked || is_runtimes_turn(atomic_load_explicit(&slot->picks, memory_order_relaxed))) {
         task = gate__queue_pop_global(slot->runtime);
         reach = reach == NEAR ? MODEST : reach;
     }
@@ -582,10 +586,11 @@ void gate__sched_park(gate_m *m, uint32_t wakes, const char *why) {
     gate__switch_acquire(task);
 }
 
-/* Settles what was asked of the running task, which keeps its M. Whether it is to give its slot away. */
+/* Whether the running task, which keeps its M, is to give its slot away: for whoever is picked then, which settles what was
+ * asked of it. Else that is settled here. */
 static bool gives_way(struct gate__slot *slot) {
-    bool stop = is_asked(slot) && answer_poll(slot);
-    return stop || gate__queue_count(&slot->ready) || atomic_load(&slot->runtime->ready.count);
+    bool others = gate__queue_count(&slot->ready) || atomic_load(&slot->runtime->ready.count);
+    return others || (is_asked(slot) && answer_poll(slot));
 }
 
 /* A yield of a task that keeps its M, or of a guest. */

@@ -525,6 +525,69 @@ Test(sched, a_task_that_enters_the_main_thread_runs_there_until_it_leaves) {
     wait_with_guests(3);
 }
 
+/* Tasks that compute, and yield when they are asked to or after some milliseconds, beside one that becomes ready elsewhere. */
+
+static struct {
+    unsigned slice; /* ms; 0: until they are asked */
+    _Atomic unsigned yields;
+    _Atomic bool over;
+} computing;
+
+static void compute_a_slice(void) {
+    uint64_t end = gate__os_now() + computing.slice * (uint64_t)(1000 * 1000);
+    while (computing.slice ? gate__os_now() < end : !gate_task_should_yield() && !atomic_load(&computing.over))
+        ;
+    atomic_fetch_add(&computing.yields, 1);
+    gate_task_yield();
+}
+
+static void *compute(void *unused) {
+    while (!atomic_load(&computing.over))
+        compute_a_slice();
+    return unused;
+}
+
+/* The most yields of others from the end of a sleep to when it is seen. */
+static void *count_others_yields(void *longest) {
+    for (int i = 0; i < 5; i++) {
+        unsigned before = atomic_load(&computing.yields);
+        gate_task_sleep(2 * 1000 * 1000);
+        unsigned others = atomic_load(&computing.yields) - before;
+        *(unsigned *)longest = others > *(unsigned *)longest ? others : *(unsigned *)longest;
+    }
+    atomic_store(&computing.over, true);
+    return NULL;
+}
+
+static unsigned most_yields_before(unsigned tasks, unsigned slice) {
+    gate_runtime *runtime = start(1);
+    gate_task *each[3];
+    unsigned longest = 0;
+    computing.slice = slice;
+    atomic_store(&computing.over, false);
+    for (unsigned i = 0; i < tasks; i++)
+        each[i] = spawn("computes", compute, NULL);
+    gate_task *sleeps = spawn("sleeps", count_others_yields, &longest);
+    while (tasks == 0 && !atomic_load(&computing.over))
+        compute_a_slice();
+    join(sleeps);
+    for (unsigned i = 0; i < tasks; i++)
+        join(each[i]);
+    stop(runtime);
+    return longest;
+}
+
+Test(sched, one_that_becomes_ready_elsewhere_comes_when_the_next_is_asked_to_yield) {
+    cr_assert_leq(most_yields_before(0, 0), 3, "beside the main thread's own task");
+    cr_assert_leq(most_yields_before(1, 0), 3);
+    cr_assert_leq(most_yields_before(3, 0), 6);
+}
+
+Test(sched, one_that_becomes_ready_elsewhere_comes_soon_beside_tasks_that_yield_before_they_are_asked) {
+    cr_assert_leq(most_yields_before(0, 4), 20);
+    cr_assert_leq(most_yields_before(2, 4), 20);
+}
+
 static _Atomic bool over_there;
 static _Atomic int guests;
 
