@@ -499,7 +499,8 @@ void gate_future_free(gate_future *future) {
         dispose(future);
 }
 
-/* Forks. A call goes on in the child if the thread that forked makes it, below a callback; all waiters are gone. */
+/* Forks. A call goes on in the child if the thread that forked makes it, below a callback; all waiters are gone. The locks
+ * that are kept over a fork are free again by then, in the order of the constructor below. */
 
 static bool is_on_this_thread(const gate_task *task) {
     const gate_m *m = gate__m_of_thread();
@@ -519,6 +520,8 @@ static void lose_calls(void) {
             future->status = -ESRCH;
         future->state = DONE;
         delist(future);
+        if (future->given_up)
+            dispose(future);
     }
 }
 

@@ -124,7 +124,7 @@ typedef struct gate_callback gate_callback;
  * jump.
  *
  * Returns 0; or a positive status of the host's choosing, which the gate_call of this runtime that led
- * here returns; without one it goes to the hook callback_failed.
+ * here returns; without one it goes to the hook callback_failed. A negative one is fatal.
  * C then gets a zero result, and further callbacks below the same call return zero without running
  * the handler. */
 typedef int (*gate_handler)(void *host, void *result, void *const arguments[]);
@@ -140,7 +140,7 @@ struct gate_callback_config {
     const gate_signature *signature; /* lives as long as the callback */
     gate_handler handler;
     void *host;          /* passed to the handler */
-    const char *name;    /* for messages: where it was made, say; copied, and cut to 63 bytes. NULL is "a callback" */
+    const char *name;    /* for messages: where it was made, say; copied, and cut to 55 bytes. NULL is "a callback" */
     const void *refusal; /* the default result, of the result's type: copied. NULL is zero */
     enum gate_callback_busy busy;
     uint64_t patience; /* nanoseconds */
@@ -161,8 +161,8 @@ int gate_callback_make(gate_runtime *runtime, const struct gate_callback_config 
 void gate_callback_set_errno(int error_number);
 
 /* The function pointer to give to C. It may be called from any thread, until the callback is freed: a call then is fatal,
- * and names the callback, unless its address has been given to another one. Called after its runtime was stopped it is
- * fatal. */
+ * and names the callback, as long as its address is not another one's, which it may be once 1024 others have been freed
+ * after it. Called after its runtime was stopped it is fatal. Never blocks. Any thread. */
 void (*gate_callback_address(const gate_callback *callback))(void);
 
 /* Frees a callback. Errors: -EBUSY while it runs, and nothing is freed; a fork while another thread runs it leaves it so
@@ -184,13 +184,14 @@ int gate_library_open(const char *name, gate_library **library, gate_error *erro
 /* Finds the address of a function or a variable. "name@VERSION" is the one of that version, else it is the
  * default one.
  *
- * Errors: -ENOENT, and the message names symbol and library; -ENOMEM for one with a version. Any thread. */
+ * Errors: -ENOENT, and the message names symbol and library; -ENOMEM for one with a version. Blocks while another thread is
+ * in the loader. Any thread. */
 int gate_library_symbol(gate_library *library, const char *name, void **address, gate_error *error);
 
 /* The same for a variable that is to be used as one of size bytes; 0 if that is not known. Its type is the caller's to know.
  *
- * Errors: besides, -EINVAL for a function, or when the variable has fewer bytes; -ENOTSUP when it is thread-local. Any
- * thread. */
+ * Errors: besides, -EINVAL for a function, or when the variable has fewer bytes; -ENOTSUP when it is thread-local; -ENOENT
+ * for a symbol whose value is NULL. Blocks as that does. Any thread. */
 int gate_library_variable(gate_library *library, const char *name, size_t size, void **address, gate_error *error);
 
 /* One use of a library: it lies in whatever the host has for a function or a callback, and stays where it is until it is

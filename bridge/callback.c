@@ -41,6 +41,17 @@ static void report_failure(gate_m *m, int status) {
         fprintf(stderr, "callgate: a callback handler failed with status %d that no gate_call led to\n", status);
 }
 
+/* C is to get a zero, and the call that it came from the status. [task, slot] */
+static void fail(int status) {
+    gate_m *m = gate__m();
+    struct gate__call *call = m->task->call;
+    atomic_store_explicit(&m->task->short_way, 0, memory_order_relaxed);
+    if (call)
+        call->status = status;
+    else
+        report_failure(m, status);
+}
+
 /* Runs the handler, unless one has failed below the same call. [task, slot] */
 static void handle(void *data) {
     struct handling *h = data;
@@ -49,22 +60,22 @@ static void handle(void *data) {
     if (call && call->status)
         return;
     int status = config->handler(config->host, h->result, h->arguments);
-    if (status == 0)
-        status = gate__check_result(config->signature, config->name, h->result);
-    if (status == 0)
+    int refused = status ? 0 : gate__check_result(config->signature, config->name, h->result);
+    if (!status && !refused)
         return;
     memset(h->result, 0, config->signature->result->size);
-    gate__callback_fail(status);
+    if (refused)
+        fail(refused);
+    else
+        gate__callback_fail(status);
 }
 
 void gate__callback_fail(int status) {
-    gate_m *m = gate__m();
-    struct gate__call *call = m->task->call;
-    atomic_store_explicit(&m->task->short_way, 0, memory_order_relaxed);
-    if (call)
-        call->status = status;
-    else
-        report_failure(m, status);
+    const struct gate__arrival *arrival = gate__m()->task->arrival;
+    if (status < 0)
+        gate__fatal("gate_handler", "the handler of '%s' returned %d: a status of the host's own is positive",
+                    arrival->callback->config.name, status);
+    fail(status);
 }
 
 /* The arrival is the task's innermost one between the two, and the task keeps its thread. [C's stack, or task, slot] */

@@ -83,7 +83,7 @@ static void tell_calls(void) {
 
 static bool can_read_memory(void) {
     uintptr_t there = 1, read = 0;
-    return gate__os_read_word((uintptr_t)&there, &read) && read == there;
+    return gate__os_read((uintptr_t)&there, &read, sizeof read) == sizeof read && read == there;
 }
 
 static int refuse_config(const struct gate_check_config *config, int level, gate_error *error) {

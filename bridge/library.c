@@ -106,6 +106,9 @@ int gate_library_variable(gate_library *library, const char *name, size_t size, 
     int failed = gate_library_symbol(library, name, &found, error);
     if (failed)
         return failed;
+    if (!found)
+        return gate__fail(error, -ENOENT, "symbol '%.80s' of library '%.80s' is NULL: there is no variable", name,
+                          library->name);
     struct gate__object object = gate__loader_describe(found);
     if (object.is_local)
         return gate__fail(error, -ENOTSUP, "variable '%.80s' of library '%.80s' is thread-local: it has no one address",

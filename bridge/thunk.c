@@ -6,7 +6,8 @@
  *
  *   | code: thunk 0, thunk 1, ... | data: entry 0, entry 1, ... | names |
  *
- * A thunk that has been freed goes to its name, which is a record, too, and leads to whoever tells it.
+ * A thunk that has been freed goes to its name, which is a record, too, and leads to whoever tells it, until it is made
+ * anew: which it is only when REST others have been freed since, as C may call what it still has.
  *
  * libffi's own closures are not used: where it is built without static trampolines, as Debian builds
  * it, their pages are writable and executable at once.
@@ -35,7 +36,7 @@ struct name {
 
 _Static_assert(offsetof(struct name, text) == GATE__THUNK_NAME, "thunk.h");
 
-enum { THUNKS = GATE__THUNK_PAGE / GATE__THUNK_SIZE };
+enum { THUNKS = GATE__THUNK_PAGE / GATE__THUNK_SIZE, REST = 1024 };
 
 struct block {
     char code[GATE__THUNK_PAGE];
@@ -46,7 +47,13 @@ struct block {
 static const size_t page = GATE__THUNK_PAGE;
 
 static struct gate__lock thunks_lock = GATE__LOCK_INITIAL(GATE__RANK_LEAF);
-static struct entry *free_entries;
+
+/* Those that were never used, and those that rest, in the order in which they were freed. */
+static struct entry *new_entries;
+static struct {
+    struct entry *first, **end;
+    size_t count;
+} freed = {NULL, &freed.first, 0};
 
 _Noreturn void gate__thunk_tell_freed(const char *name) {
     gate__fatal("gate_callback", "C called a callback that has been freed: '%s'", name);
@@ -70,20 +77,34 @@ static int add_block(void) {
     }
     gate__lock(&thunks_lock);
     for (size_t i = THUNKS; i-- > 0;) {
-        block->entries[i] = (struct entry){NULL, free_entries};
-        free_entries = &block->entries[i];
+        block->entries[i] = (struct entry){NULL, new_entries};
+        new_entries = &block->entries[i];
     }
     gate__unlock(&thunks_lock);
     return 0;
 }
 
+static struct entry *take_rested(void) {
+    struct entry *entry = freed.first;
+    freed.first = entry->next;
+    if (!freed.first)
+        freed.end = &freed.first;
+    freed.count--;
+    return entry;
+}
+
+static struct entry *take_new(void) {
+    struct entry *entry = new_entries;
+    if (entry)
+        new_entries = entry->next;
+    return entry;
+}
+
 static struct entry *take_entry(void *record) {
     gate__lock(&thunks_lock);
-    struct entry *entry = free_entries;
-    if (entry) {
-        free_entries = entry->next;
+    struct entry *entry = freed.count > REST ? take_rested() : take_new();
+    if (entry)
         entry->record = record;
-    }
     gate__unlock(&thunks_lock);
     return entry;
 }
@@ -123,7 +144,9 @@ void gate__thunk_free(void (*address)(void)) {
     struct entry *entry = &block->entries[index];
     gate__lock(&thunks_lock);
     entry->record = &block->names[index];
-    entry->next = free_entries;
-    free_entries = entry;
+    entry->next = NULL;
+    *freed.end = entry;
+    freed.end = &entry->next;
+    freed.count++;
     gate__unlock(&thunks_lock);
 }

@@ -845,6 +845,28 @@ Test(async, in_the_child_of_a_fork_calls_of_other_threads_are_lost) {
     free_function(function);
 }
 
+Test(async, in_the_child_of_a_fork_one_that_was_freed_before_its_end_holds_no_library) {
+    gate_runtime *runtime = start(1);
+    gate_library *library;
+    void *address;
+    cr_assert_eq(gate_library_open("libc.so.6", &library, NULL), 0);
+    cr_assert_eq(gate_library_symbol(library, "usleep", &address, NULL), 0);
+    gate_function function = make_function("int (unsigned)", (void (*)(void))address, "usleep");
+    unsigned us = 200 * 1000;
+    gate_future *future = start_call(&function, (void *[]){&us});
+    let_run(20);
+    gate_future_free(future);
+    pid_t child = fork_guarded();
+    if (child == 0)
+        _exit(gate_library_close(library, NULL) == 0 ? WELL : 1);
+    assert_well(child);
+    while (gate_library_close(library, NULL) == -EBUSY)
+        let_run(1);
+    wait_until((let_run(1), gate_runtime_list(runtime, NULL, 0) == 1));
+    stop(runtime);
+    free_function(function);
+}
+
 static int fork_in_handler(void *data, void *result, void *const arguments[]) {
     pid_t child = fork_guarded();
     (void)data;

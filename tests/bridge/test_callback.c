@@ -8,6 +8,7 @@
 
 #include "tests/support/bridge.h"
 #include "tests/support/fork.h"
+#include "tests/support/refuse.h"
 
 typedef int (*int_to_int)(int);
 
@@ -530,6 +531,29 @@ Test(callback, of_a_runtime_that_a_fork_has_left_behind_is_fatal) {
 
 /* Lifetime */
 
+static int add_to_own(void *own, void *result, void *const arguments[]) {
+    *(int *)result = *(int *)own + *(int *)arguments[0];
+    return 0;
+}
+
+Test(callback, a_hundred_thousand_live_at_once) {
+    enum { MANY = 100 * 1000 };
+    static gate_callback *callbacks[MANY];
+    static int own[MANY];
+    set_up(1);
+    for (int i = 0; i < MANY; i++) {
+        own[i] = i;
+        callbacks[i] = make_callback(host, int_int, add_to_own, &own[i]);
+    }
+    for (int i = 0, result = 0; i < MANY; i++) {
+        cr_assert_eq(through_c(callbacks[i], 7, &result), 0);
+        cr_assert_eq(result, i + 7 + 1);
+    }
+    for (int i = 0; i < MANY; i++)
+        cr_assert_eq(gate_callback_free(callbacks[i]), 0);
+    tear_down();
+}
+
 static void join_thread(void *thread) {
     pthread_join(*(pthread_t *)thread, NULL);
 }
@@ -549,6 +573,21 @@ Test(callback, free_while_it_runs_is_ebusy) {
     cr_assert_eq(gate_callback_free(counter), 0);
     cr_assert_eq(gate_callback_free(NULL), 0);
     tear_down();
+}
+
+static void free_unseen(void *unused) {
+    int result = 0;
+    set_up(1);
+    counter = make_callback(host, int_int, free_itself, NULL);
+    refuse_system_call(SYS_process_vm_readv, EPERM);
+    through_c(counter, 1, &result);
+    fprintf(stderr, "busy: %d\n", result == -EBUSY + 1);
+    abort();
+    (void)unused;
+}
+
+Test(callback, free_while_it_runs_is_ebusy_where_the_system_reads_no_memory_too) {
+    cr_assert_dies_with(free_unseen, NULL, "busy: 1");
 }
 
 /* A handler that waits until it is told to go on. */
@@ -667,6 +706,25 @@ Test(callback, called_by_interpreter_code_itself_runs_in_place) {
     cr_assert_eq(((int_to_int)gate_callback_address(callback))(4), 8);
     gate_callback_free(callback);
     tear_down();
+}
+
+static int fail_at_last(void *left, void *result, void *const arguments[]) {
+    (void)result, (void)arguments;
+    return --*(int *)left ? 0 : -7;
+}
+
+/* Several times: the first callback of a task has another way than those that follow. */
+static void fail_negatively(void *times) {
+    int left = *(int *)times;
+    set_up(1);
+    gate_callback *callback = make_callback(host, int_int, fail_at_last, (void *)&left);
+    while (left > 0)
+        call_through_c(callback);
+}
+
+Test(callback, a_handler_that_returns_a_negative_status_is_fatal_and_named) {
+    for (int times = 1; times < 4; times++)
+        cr_assert_dies_with(fail_negatively, &times, "gate_handler: the handler of 'a callback' returned -7");
 }
 
 static int keep_the_thread(void *unused, void *result, void *const arguments[]) {

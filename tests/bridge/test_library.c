@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tests/support/bridge.h"
+#include "tests/support/refuse.h"
 
 static gate_library *open_library(const char *name) {
     gate_library *library = NULL;
@@ -140,6 +141,7 @@ Test(library, a_variable_is_found_and_its_size_checked) {
     cr_assert_eq(refuse_variable(library, "number", 8, "has 4 bytes, not 8"), -EINVAL);
     cr_assert_eq(refuse_variable(library, "call_it", 4, "is a function"), -EINVAL);
     cr_assert_eq(refuse_variable(library, "local", 4, "is thread-local"), -ENOTSUP);
+    cr_assert_eq(refuse_variable(library, "at_null", 4, "is NULL: there is no variable"), -ENOENT);
     cr_assert_eq(refuse_variable(library, "nothing", 4, "symbol 'nothing' is not in library"), -ENOENT);
     close_library(library);
 }
@@ -252,6 +254,22 @@ Test(library, stays_open_while_a_task_is_in_a_call_of_it) {
     close_library(library);
     cr_assert_eq(unloads, 1);
     free_function(waits);
+}
+
+/* A sandbox that refuses to read memory: neither library may seem to be unused. */
+static void close_unseen(void *unused) {
+    refuse_system_call(SYS_process_vm_readv, EPERM);
+    gate_library *library = open_fixture();
+    gate_function waits = bind(library, "wait_for_go", "int (void *)");
+    close_beside_a_call(call_and_wait, &waits, refuse_then_let_go, library);
+    close_library(library);
+    fprintf(stderr, "well\n");
+    abort();
+    (void)unused;
+}
+
+Test(library, stays_open_while_a_task_is_in_a_call_of_it_where_the_system_reads_no_memory_too) {
+    cr_assert_dies_with(close_unseen, NULL, "well");
 }
 
 static int close_quietly(gate_library *library) {

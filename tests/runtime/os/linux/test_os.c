@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "runtime/os/os.h"
+#include "tests/support/refuse.h"
 #include "tests/support/runtime.h"
 
 enum { PAGE = 4096, ANONYMOUS = MAP_PRIVATE | MAP_ANONYMOUS };
@@ -41,6 +43,23 @@ Test(os, an_offset_beyond_32_bits_reaches_the_kernel) {
     gate_munmap(at, PAGE);
     close(fd);
     unlink(name);
+}
+
+static void read_words(void *at) {
+    uintptr_t word = 0;
+    memcpy(at, &(uintptr_t){42}, sizeof word);
+    refuse_system_call(SYS_process_vm_readv, EPERM);
+    bool is_there = gate__os_read_word((uintptr_t)at, &word);
+    fprintf(stderr, "read %d: %d; beyond %d; askew %d\n", is_there, (int)word,
+            gate__os_read_word((uintptr_t)at + PAGE, &word), gate__os_read_word((uintptr_t)at + 1, &word));
+    abort();
+}
+
+Test(os, aligned_words_are_read_where_the_system_refuses_to_read) {
+    char *at = map(2 * PAGE);
+    gate_munmap(at + PAGE, PAGE);
+    cr_assert_dies_with(read_words, at, "read 1: 42; beyond 0; askew 0");
+    gate_munmap(at, PAGE);
 }
 
 Test(os, unmap_of_what_is_not_live_is_einval_and_does_nothing) {
