@@ -38,7 +38,8 @@ static void report_failure(gate_m *m, int status) {
     if (runtime->config.hooks.callback_failed)
         runtime->config.hooks.callback_failed(runtime->config.host, m->task, status);
     else
-        fprintf(stderr, "callgate: a callback handler failed with status %d that no gate_call led to\n", status);
+        fprintf(stderr, "callgate: the handler of '%s' failed with status %d that no gate_call led to\n",
+                ((struct gate__arrival *)m->task->arrival)->callback->config.name, status);
 }
 
 /* C is to get a zero, and the call that it came from the status. [task, slot] */

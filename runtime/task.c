@@ -183,7 +183,7 @@ static inline void set_up(gate_task *task, gate_runtime *runtime, const struct g
 /* A LIVE task that is in no queue yet. */
 static inline int make(gate_runtime *runtime, const struct gate_task_config *config, gate_task *end,
                        gate_task **result) {
-    if (!config->main || (config->stack_size && config->stack_size < GATE__STACK_LEAST))
+    if (!config || !config->main || (config->stack_size && config->stack_size < GATE__STACK_LEAST))
         return -EINVAL;
     struct gate__slot *slot = gate__sched_own_slot(runtime);
     unsigned class = config->stack_size ? gate__stack_class(config->stack_size) : runtime->usual_class;
@@ -410,6 +410,13 @@ inline gate_m *gate__task_running(const char *function) {
     return m;
 }
 
+/* A task that a host has given to function. */
+static gate_task *given(gate_task *task, const char *function) {
+    if (!task)
+        gate__fatal(function, "no task was given");
+    return task;
+}
+
 bool gate__task_is_gone(gate_task *task) {
     return (atomic_load_explicit(&task->state, memory_order_relaxed) & GATE__STATES) == GATE__FREE;
 }
@@ -417,7 +424,7 @@ bool gate__task_is_gone(gate_task *task) {
 int gate_task_join(gate_task *task, void **result) {
     gate_m *m = gate__task_running("gate_task_join");
     gate_task *nobody = NULL;
-    if (task == m->task)
+    if (given(task, "gate_task_join") == m->task)
         return -EDEADLK;
     if (gate__task_is_gone(task))
         return -ESRCH;
@@ -434,7 +441,8 @@ int gate_task_join(gate_task *task, void **result) {
 
 void gate_task_detach(gate_task *task) {
     gate_task *nobody = NULL;
-    if (gate__task_is_gone(task) || atomic_compare_exchange_strong(&task->end, &nobody, &detached))
+    if (gate__task_is_gone(given(task, "gate_task_detach")) ||
+        atomic_compare_exchange_strong(&task->end, &nobody, &detached))
         return;
     if (nobody != &ended)
         gate__fatal("gate_task_detach", "the task is being joined, or is detached");
@@ -510,7 +518,7 @@ int gate_task_park_for(const char *why, uint64_t nanoseconds) {
 }
 
 int gate_task_ready(gate_task *task) {
-    return gate__task_wake(task, GATE__WAKE_HOST);
+    return gate__task_wake(given(task, "gate_task_ready"), GATE__WAKE_HOST);
 }
 
 int gate__task_give_wake(gate_task *task, uint32_t wake, bool *waits) {

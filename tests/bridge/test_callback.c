@@ -727,6 +727,25 @@ Test(callback, a_handler_that_returns_a_negative_status_is_fatal_and_named) {
         cr_assert_dies_with(fail_negatively, &times, "gate_handler: the handler of 'a callback' returned -7");
 }
 
+static int fail_with_nine(void *unused, void *result, void *const arguments[]) {
+    (void)unused, (void)result, (void)arguments;
+    return 9;
+}
+
+static void fail_alone(void *unused) {
+    pthread_t thread;
+    set_up(1);
+    void *address = gate_callback_address(make_callback(host, int_int, fail_with_nine, NULL));
+    pthread_create(&thread, NULL, (void *(*)(void *))(uintptr_t)address, unused);
+    gate__foreign_call(join_thread, &thread);
+    abort();
+}
+
+Test(callback, a_failure_that_no_call_led_to_is_shown_and_named_if_the_host_has_no_hook_for_that) {
+    cr_assert_dies_with(fail_alone, NULL,
+                        "callgate: the handler of 'a callback' failed with status 9 that no gate_call led to");
+}
+
 static int keep_the_thread(void *unused, void *result, void *const arguments[]) {
     gate_m *m = gate__m();
     (void)unused, (void)result, (void)arguments;

@@ -27,6 +27,7 @@ Test(task, spawn_without_main_or_with_a_tiny_stack_is_einval) {
     gate_runtime *runtime = start(1);
     gate_task *task;
     cr_assert_eq(gate_task_spawn(runtime, &(struct gate_task_config){0}, &task), -EINVAL);
+    cr_assert_eq(gate_task_spawn(runtime, NULL, &task), -EINVAL);
     struct gate_task_config tiny = {.main = give_back, .stack_size = 4096};
     cr_assert_eq(gate_task_spawn(runtime, &tiny, &task), -EINVAL);
     stop(runtime);
@@ -38,6 +39,25 @@ Test(task, spawn_without_memory_for_the_stack_is_enomem) {
     struct gate_task_config huge = {.main = give_back, .stack_size = (size_t)1 << 50};
     cr_assert_eq(gate_task_spawn(runtime, &huge, &task), -ENOMEM);
     stop(runtime);
+}
+
+static void join_none(void *unused) {
+    start(1);
+    gate_task_join(unused, NULL);
+}
+
+static void detach_none(void *unused) {
+    gate_task_detach(unused);
+}
+
+static void ready_none(void *unused) {
+    gate_task_ready(unused);
+}
+
+Test(task, none_where_one_is_needed_is_fatal) {
+    cr_assert_dies_with(join_none, NULL, "gate_task_join: no task was given");
+    cr_assert_dies_with(detach_none, NULL, "gate_task_detach: no task was given");
+    cr_assert_dies_with(ready_none, NULL, "gate_task_ready: no task was given");
 }
 
 static void spawn_without_a_runtime(void *unused) {

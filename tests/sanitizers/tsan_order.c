@@ -31,9 +31,10 @@ static void share_a_slot(void) {
     stop(runtime);
 }
 
-static _Atomic int is_ready;
+static _Atomic int runs, is_ready;
 
 static void *read_after_park(void *unused) {
+    atomic_store_explicit(&runs, 1, memory_order_relaxed);
     while (!atomic_load_explicit(&is_ready, memory_order_relaxed))
         ;
     gate_task_park("what was written");
@@ -44,6 +45,9 @@ static void *read_after_park(void *unused) {
 static void ready_before_park(void) {
     gate_runtime *runtime = start(2);
     gate_task *reader = spawn("reader", read_after_park, NULL);
+    /* Else its thread may be made later, which orders, too. */
+    while (!atomic_load_explicit(&runs, memory_order_relaxed))
+        ;
     plain = 1;
     need(gate_task_ready(reader), "gate_task_ready");
     atomic_store_explicit(&is_ready, 1, memory_order_relaxed);
