@@ -6,9 +6,9 @@
 
 #include "examples/lua/host.h"
 
-/* Lua allows 200 C calls in each other; the hungriest, gsub within gsub, takes some 3 KiB a level. Only
- * the pages that are touched cost memory. */
-enum { TASK_STACK = 1024 * 1024, FEW = 8 };
+/* Lua allows 200 C calls in each other; the hungriest, gsub within gsub, takes a buffer and some 2 KiB a level. Only the
+ * pages that are touched cost memory. */
+enum { TASK_STACK = LUAL_BUFFERSIZE > 2048 ? 4 * 1024 * 1024 : 1024 * 1024, FEW = 8 };
 
 static const char host_key; /* its address is the registry's key */
 

@@ -16,12 +16,11 @@
 #ifndef CALLGATE_EXAMPLES_LUA_HOST_H
 #define CALLGATE_EXAMPLES_LUA_HOST_H
 
-#include <lauxlib.h>
-#include <lua.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "callgate.h"
+#include "examples/lua/compat.h"
 
 /* One per Lua state; the runtime's host pointer. */
 struct host {

@@ -4,6 +4,8 @@
  * yielding works across pcall, metamethods and iterators alike.
  *
  * SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
 #include "examples/lua/host.h"
 
 struct task {          /* user value 1: the coroutine */
@@ -108,11 +110,11 @@ static int task_name(lua_State *L) {
     return 1;
 }
 
-/* A failure that nobody will see is a warning, as an error in a finalizer is. */
-static void warn(lua_State *L, const struct task *task) {
+/* A failure that nobody will see. */
+static void report(const struct task *task) {
     const char *words = lua_gettop(task->coroutine) ? lua_tostring(task->coroutine, -1) : NULL;
-    lua_warning(L, "callgate: a task that nobody joined failed: ", 1);
-    lua_warning(L, words ? words : "no string", 0);
+    fprintf(stderr, "callgate: task '%s' failed, and nobody joined it: %s\n", gate_task_name(task->handle),
+            words ? words : "its error is no string");
 }
 
 /* Nobody joins it any more; or the state closes, and then whoever joins it never wakes. */
@@ -121,7 +123,7 @@ static int task_collect(lua_State *L) {
     if (!task->handle || task->joining)
         return 0;
     if (task->status != LUA_OK)
-        warn(L, task);
+        report(task);
     gate_task_detach(task->handle);
     task->handle = NULL;
     return 0;

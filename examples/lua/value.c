@@ -84,8 +84,11 @@ static const char *integer_to_c(lua_State *L, int index, const gate_type *type, 
     lua_Integer value = lua_tointegerx(L, index, &exact);
     if (!exact)
         return lua_pushfstring(L, "%s expected, got the number %f", print_type(L, type), lua_tonumber(L, index));
-    if (narrowed(type, value) != value)
-        return lua_pushfstring(L, "value %I out of range of %s", value, print_type(L, type));
+    if (narrowed(type, value) != value) {
+        lua_pushinteger(L, value);
+        const char *text = lua_tostring(L, -1);
+        return lua_pushfstring(L, "value %s out of range of %s", text, print_type(L, type));
+    }
     memcpy(cell, &value, type->size); /* the low bytes, on a little-endian machine */
     return NULL;
 }

@@ -30,10 +30,11 @@ function check.raises(words, f, ...)
     end
 end
 
--- Prints the result, and ends the program.
+-- Prints the result, and ends the program if it is a bad one. A good one goes on to its end, where its state is closed: in
+-- Lua 5.1, os.exit can't do that.
 function check.finish()
     print(("%d passed, %d failed"):format(passed, failed))
-    os.exit(failed == 0 and passed > 0, true)
+    if failed > 0 or passed == 0 then os.exit(1) end
 end
 
 return check

@@ -112,16 +112,15 @@ test("finalizers may call C while the state closes; those older than the module 
     assert(output:find("^42\n'labs' can't be called.-\ncallgate has stopped"), output)
 end)
 
-test("a failure that nobody joins is a warning", function()
+test("a failure that nobody joins is reported", function()
     local output, ok = run [[
-        warn "@on"
         local callgate = require "callgate"
         callgate.spawn(function() error "unseen" end)
         callgate.yield()
         collectgarbage()
     ]]
     assert(ok, output)
-    assert(output:find("callgate: a task that nobody joined failed: .*unseen"), output)
+    assert(output:find("callgate: task 'task' failed, and nobody joined it: .*unseen"), output)
 end)
 
 test("a state that closes with none says nothing", function()
