@@ -1,11 +1,10 @@
-/* Lua functions that C calls, and the threads of C's own that call them.
+/* Lua functions that C calls.
  *
  * A callback lives until it is freed, or the state closes: C may keep a function pointer for as long as
  * it likes, and nobody but the script knows for how long.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "examples/lua/host.h"
@@ -101,49 +100,6 @@ static int callback_free(lua_State *L) {
     lua_pushnil(L);
     keep_callback(L, callback);
     return 0;
-}
-
-/* Threads of C's own */
-
-static int make_coroutine(lua_State *L) {
-    gate_task *root = lua_touserdata(L, 1);
-    lua_State *coroutine = lua_newthread(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, root);
-    gate_task_set_host(root, coroutine);
-    return 0;
-}
-
-static int drop_coroutine(lua_State *L) {
-    lua_pushnil(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, lua_touserdata(L, 1));
-    return 0;
-}
-
-/* Runs function protected, on behalf of no Lua code. Without memory for it, the thread has no coroutine, and
- * its callbacks fail. */
-static void serve(struct host *host, lua_CFunction function, gate_task *root) {
-    lua_State *L = host->service;
-    lua_pushcfunction(L, function);
-    lua_pushlightuserdata(L, root);
-    if (lua_pcall(L, 1, 0, 0))
-        lua_pop(L, 1);
-}
-
-void callback_thread_adopt(void *host, gate_task *root) {
-    serve(host, make_coroutine, root);
-}
-
-void callback_thread_drop(void *host, gate_task *root) {
-    serve(host, drop_coroutine, root);
-}
-
-void callback_failed(void *host, gate_task *root, int status) {
-    lua_State *L = gate_task_host(root);
-    const char *words = L && lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "no memory, or no string";
-    (void)host, (void)status;
-    fprintf(stderr, "callgate: an error in a callback on a thread of C's own: %s\n", words);
-    if (L)
-        lua_settop(L, 0);
 }
 
 static const luaL_Reg callback_meta[] = {{NULL, NULL}};

@@ -1,4 +1,4 @@
-/* The module `callgate`: libraries and functions of C, called from an unmodified lua5.4.
+/* The older module, `callgate`: libraries and functions of C, called from an unmodified lua5.4.
  *
  * SPDX-License-Identifier: MIT */
 #include <stdio.h>
@@ -6,26 +6,7 @@
 
 #include "examples/lua/host.h"
 
-/* Lua allows 200 C calls in each other; the hungriest, gsub within gsub, takes a buffer and some 2 KiB a level. Only the
- * pages that are touched cost memory. */
-enum { TASK_STACK = LUAL_BUFFERSIZE > 2048 ? 4 * 1024 * 1024 : 1024 * 1024, FEW = 8 };
-
-static const char host_key; /* its address is the registry's key */
-
-struct host *host_check(lua_State *L) {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key);
-    struct host *host = lua_touserdata(L, -1);
-    lua_pop(L, 1);
-    if (!host->runtime)
-        luaL_error(L, "callgate has stopped: the Lua state closes");
-    return host;
-}
-
-void host_push(lua_State *L, enum kept kept) {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key);
-    lua_getiuservalue(L, -1, (int)kept);
-    lua_remove(L, -2);
-}
+enum { FEW = 8 };
 
 const gate_signature *parse_signature(lua_State *L, const char *text) {
     gate_error error;
@@ -46,17 +27,6 @@ const gate_signature *parse_signature(lua_State *L, const char *text) {
     const gate_signature *signature = *(gate_signature **)lua_touserdata(L, -1);
     lua_pop(L, 2);
     return signature;
-}
-
-void open_metatable(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods) {
-    luaL_newmetatable(L, name);
-    luaL_setfuncs(L, meta, 0);
-    if (methods) {
-        lua_newtable(L);
-        luaL_setfuncs(L, methods, 0);
-        lua_setfield(L, -2, "__index");
-    }
-    lua_pop(L, 1);
 }
 
 /* Libraries */
@@ -177,9 +147,9 @@ static void free_signature(void *signature) {
     gate_signature_free(*(gate_signature **)signature);
 }
 
-/* The host is at index 1. A library is kept twice: what closes one leaves nothing to the second. */
+/* A library is kept twice: what closes one leaves nothing to the second. */
 static void free_kept(lua_State *L, enum kept kept, void (*free_one)(void *)) {
-    lua_getiuservalue(L, 1, (int)kept);
+    host_push(L, kept);
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
         if (kept != KEPT_LIBRARIES || lua_islightuserdata(L, -2))
             free_one(lua_touserdata(L, -1));
@@ -187,72 +157,10 @@ static void free_kept(lua_State *L, enum kept kept, void (*free_one)(void *)) {
     lua_pop(L, 1);
 }
 
-/* Returns why the runtime can't stop, or NULL when it has. A script may end the program from inside a callback,
- * where the runtime is in use below. */
-static const char *stop(gate_runtime *runtime, gate_error *error) {
-    gate_task *task = gate_task_current();
-    if (task && gate_task_host(task))
-        return "from inside a callback";
-    return gate_runtime_stop(runtime, error) ? error->message : NULL;
-}
-
-/* The state closes: so does the runtime. Tasks that are left never get the slot again, as the closing
- * thread keeps it; what they use in C stays. */
-static int host_collect(lua_State *L) {
-    struct host *host = lua_touserdata(L, 1);
-    gate_error error;
-    gate_runtime *runtime = host->runtime;
-    host->runtime = NULL;
-    const char *why = runtime ? stop(runtime, &error) : NULL;
-    if (why) {
-        fprintf(stderr, "callgate: the Lua state closes, but %s\n", why);
-    } else if (runtime) {
-        free_kept(L, KEPT_CALLBACKS, free_callback);
-        free_kept(L, KEPT_LIBRARIES, free_library);
-        free_kept(L, KEPT_SIGNATURES, free_signature);
-    }
-    return 0;
-}
-
-/* Pushes a host that has not started. */
-static struct host *make_host(lua_State *L) {
-    struct host *host = lua_newuserdatauv(L, sizeof *host, KEPT_CALLBACKS);
-    *host = (struct host){.runtime = NULL};
-    host->service = lua_newthread(L);
-    lua_setiuservalue(L, -2, KEPT_SERVICE);
-    for (int kept = KEPT_SIGNATURES; kept <= KEPT_CALLBACKS; kept++) {
-        lua_newtable(L);
-        lua_setiuservalue(L, -2, kept);
-    }
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, host_collect);
-    lua_setfield(L, -2, "__gc");
-    lua_setmetatable(L, -2);
-    return host;
-}
-
-/* Leaves the host in the registry: the first of this module's values to be made, it is the last to be
- * collected. A state that loads the module a second time has one. */
-static void start_runtime(lua_State *L) {
-    int found = lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key);
-    lua_pop(L, 1);
-    if (found != LUA_TNIL)
-        return;
-    struct gate_runtime_config config = {
-        .slots = 1,
-        .task_stack_size = TASK_STACK,
-        .hooks = {.thread_adopt = callback_thread_adopt,
-                  .thread_drop = callback_thread_drop,
-                  .callback_failed = callback_failed},
-    };
-    gate_error error;
-    struct host *host = config.host = make_host(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);
-    if (gate_runtime_start(&config, &host->runtime, &error)) {
-        lua_pushnil(L);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);
-        luaL_error(L, "callgate can't start: %s", error.message);
-    }
+static void free_all(lua_State *L) {
+    free_kept(L, KEPT_CALLBACKS, free_callback);
+    free_kept(L, KEPT_LIBRARIES, free_library);
+    free_kept(L, KEPT_SIGNATURES, free_signature);
 }
 
 static const luaL_Reg library_meta[] = {{NULL, NULL}};
@@ -261,14 +169,21 @@ static const luaL_Reg function_meta[] = {{"__call", function_call}, {"__tostring
 static const luaL_Reg module_functions[] = {{"open", library_open}, {"errno", module_errno}, {NULL, NULL}};
 
 int luaopen_callgate(lua_State *L);
+int luaopen_callgate_task(lua_State *L);
 
 __attribute__((visibility("default"))) int luaopen_callgate(lua_State *L) {
-    start_runtime(L);
+    host_start(L);
+    host_at_stop(L, free_all);
     open_metatable(L, LIBRARY, library_meta, library_methods);
     open_metatable(L, FUNCTION, function_meta, NULL);
     luaL_newlib(L, module_functions);
     value_open(L);
     callback_open(L);
-    task_open(L);
+    luaopen_callgate_task(L);
+    lua_getfield(L, -1, "go");
+    lua_setfield(L, -3, "spawn");
+    lua_getfield(L, -1, "yield");
+    lua_setfield(L, -3, "yield");
+    lua_pop(L, 1);
     return 1;
 }

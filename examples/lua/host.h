@@ -8,9 +8,12 @@
  * So handlers run Lua protected, and leave the error object on top of the calling coroutine's stack,
  * where the call that led there finds it.
  *
+ * gate_task_host is the coroutine that made the call which a task is in; NULL while it is in none. An adopted thread's is
+ * the coroutine that it was given. Whoever calls C on behalf of Lua sets it, and puts the outer one back.
+ *
  * Lua calls finalizers in an order that no script controls, and a finalizer may use what has been finalized
- * before it. So nothing that C needs is freed by one: signatures and libraries are kept until the state
- * closes, callbacks until they are freed.
+ * before it. So nothing that C needs is freed by one: it is kept until the state closes, and freed by a function that
+ * was given to host_at_stop.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_EXAMPLES_LUA_HOST_H
@@ -22,26 +25,51 @@
 #include "callgate.h"
 #include "examples/lua/compat.h"
 
+/* What is done when the state has closed: nothing of it runs then, and no thread of C's calls back any more. */
+typedef void host_stop_function(lua_State *L);
+
+enum { HOST_STOP_FUNCTIONS = 8 };
+
 /* One per Lua state; the runtime's host pointer. */
 struct host {
     gate_runtime *runtime; /* NULL once the state closes */
     lua_State *service;    /* a coroutine for work on behalf of no Lua code: threads that come and go */
+    gate_task *main;       /* the task that started it */
+    bool closing;          /* tasks that are left are made to end */
+    uint32_t random;       /* the state of a generator: which of several ready channels comes first */
+    host_stop_function *at_stop[HOST_STOP_FUNCTIONS];
 };
 
-/* The host's user values: the service coroutine, and tables of what is kept. */
-enum kept { KEPT_SERVICE = 1, KEPT_SIGNATURES, KEPT_LIBRARIES, KEPT_CALLBACKS };
+/* The host's user values: the service coroutine, and tables of what is kept. KEPT_TASKS has the tasks that live, by their
+ * gate_task; KEPT_KNOWN those and the ones that wait for what may never come, and keeps none. */
+enum kept {
+    KEPT_SERVICE = 1,
+    KEPT_SIGNATURES,
+    KEPT_LIBRARIES,
+    KEPT_CALLBACKS,
+    KEPT_TASKS,
+    KEPT_KNOWN,
+    KEPT_LAST = KEPT_KNOWN
+};
 
+/* Starts a runtime for L's state, unless it has one: each module of ours does that first. Raises an error when it can't. */
+struct host *host_start(lua_State *L);
 /* Returns the host; raises an error when the state closes. */
 struct host *host_check(lua_State *L);
+/* The same, and NULL when the state closes, or has no host yet. */
+struct host *host_find(lua_State *L);
 /* Pushes one of the host's user values. */
 void host_push(lua_State *L, enum kept kept);
+/* Has function called when the state has closed, the last one first; once, however often it is given. */
+void host_at_stop(lua_State *L, host_stop_function *function);
+/* Adds the functions to a metatable of that name, and gives it its methods, which may be NULL. */
+void open_metatable(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods);
 
-/* What Lua code holds. Each is a userdata with a metatable of that name. */
+/* The older module. What Lua code holds: each is a userdata with a metatable of that name. */
 #define LIBRARY "callgate.library"
 #define FUNCTION "callgate.function"
 #define CALLBACK "callgate.callback"
 #define POINTER "callgate.pointer"
-#define TASK "callgate.task"
 
 struct function {
     gate_function function;
@@ -83,20 +111,10 @@ void value_open(lua_State *L);
 /* callback.c */
 
 void callback_open(lua_State *L);
-/* The runtime's hooks: a thread of C's own gets a coroutine, and loses it. */
-void callback_thread_adopt(void *host, gate_task *root);
-void callback_thread_drop(void *host, gate_task *root);
-void callback_failed(void *host, gate_task *root, int status);
-
-/* task.c */
-
-void task_open(lua_State *L);
 
 /* callgate.c */
 
 /* Returns the signature that text says, or raises an error. It lives until the state closes. */
 const gate_signature *parse_signature(lua_State *L, const char *text);
-/* Adds the functions to the table on top, and gives metatable its methods. */
-void open_metatable(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods);
 
 #endif

@@ -2,6 +2,7 @@
 
 local check = require "check"
 local callgate = require "callgate"
+local task = require "callgate.task"
 local test, equal, raises = check.test, check.equal, check.raises
 local unpack = table.unpack or unpack
 
@@ -16,8 +17,8 @@ local function now()
 end
 
 test("join returns what the function returned", function()
-    local task = callgate.spawn(function(...) return select("#", ...), ... end, 1, nil, "three")
-    local n, a, b, third = task:join()
+    local t = task.go(function(...) return select("#", ...), ... end, 1, nil, "three")
+    local n, a, b, third = t:join()
     equal(n, 3)
     equal(a, 1)
     equal(b, nil)
@@ -26,47 +27,252 @@ end)
 
 test("join raises the task's error, with its traceback where it is a string", function()
     local function fail_in_here() error "went wrong" end
-    local task = callgate.spawn(function() fail_in_here() end)
-    local ok, problem = pcall(task.join, task)
+    local t = task.go(function() fail_in_here() end)
+    local ok, problem = pcall(t.join, t)
     equal(ok, false)
     assert(problem:find("went wrong", 1, true) and problem:find("fail_in_here", 1, true), problem)
     local object = {}
-    ok, problem = pcall(function() callgate.spawn(error, object):join() end)
+    ok, problem = pcall(function() task.go(error, object):join() end)
     equal(problem, object)
 end)
 
 test("a task has a name", function()
-    local task = callgate.spawn({name = "reader"}, function() end)
-    equal(task:name(), "reader")
-    task:join()
+    local t = task.go({name = "reader"}, function() end)
+    equal(t:name(), "reader")
+    equal(tostring(t), ("task 'reader' (#%d)"):format(t:number()))
+    t:join()
+    equal(t:name(), "reader")
+end)
+
+test("a task may be joined again, and by several tasks", function()
+    local over, calls = false, 0
+    local slow = task.go(function()
+        while not over do task.yield() end
+        calls = calls + 1
+        return "result", nil
+    end)
+    local joining = {}
+    for i = 1, 3 do joining[i] = task.go(function() return select("#", slow:join()), slow:join() end) end
+    task.yield()
+    over = true
+    for i = 1, 3 do
+        local count, result = joining[i]:join()
+        equal(count, 2)
+        equal(result, "result")
+    end
+    equal(calls, 1)
+    local object = {}
+    local failing = task.go(error, object)
+    for _ = 1, 2 do equal(select(2, pcall(failing.join, failing)), object) end
+end)
+
+test("a task can't join itself, or one that go did not make", function()
+    local t
+    t = task.go(function()
+        raises("a task can't join itself", t.join, t)
+        return "checked"
+    end)
+    equal(t:join(), "checked")
+    raises("only tasks of task.go can be joined", t.join, task.self())
+end)
+
+test("go takes what can be called, and options", function()
+    raises("function expected, got no value", task.go, {name = "x"})
+    raises("value expected", task.go)
+    raises("function expected", task.go, 1)
+    raises("function expected", task.go, {name = "x"}, 1)
+    raises("the stack is too small", task.go, {stack = 100}, print)
+    local callable = setmetatable({}, {__call = function(self, ...) return self, ... end})
+    local self, argument = task.go(callable, "argument"):join()
+    equal(self, callable)
+    equal(argument, "argument")
+    equal(task.go({stack = 65536}, math.max, 1, 3, 2):join(), 3)
+    equal(task.go(c:bind("abs", "int (int)"), -4):join(), 4)
+end)
+
+test("wait tells whether a task has ended, and raises no error of its", function()
+    local t = task.go(function() task.sleep(0.02) error "its own" end)
+    equal(t:wait(0), false)
+    equal(t:wait(0.001), false)
+    equal(t:wait(), true)
+    equal(t:wait(0), true)
+    raises("its own", t.join, t)
+end)
+
+test("sleep lasts as long as it says, and others go on", function()
+    local before, turns, over = now(), 0, false
+    local other = task.go(function()
+        while not over do
+            turns = turns + 1
+            task.yield()
+        end
+    end)
+    task.sleep(0.03)
+    over = true
+    assert(now() - before >= 30)
+    assert(turns > 10, turns)
+    other:join()
+    task.sleep(0)
+    raises("no less than 0", task.sleep, -1)
+    raises("no less than 0", task.sleep, 0 / 0)
+    raises("number expected", task.sleep)
+end)
+
+test("status and list say what each task does, and where", function()
+    local channel, over = task.channel(), false
+    local sleeper = task.go({name = "sleeper"}, usleep, 50000)
+    local receiver = task.go({name = "receiver"}, function() channel:receive() end)
+    local ready = task.go({name = "ready"}, function() while not over do task.yield() end end)
+    task.sleep(0.005)
+    local function status(t) return table.concat({t:status()}, " in ") end
+    equal(status(task.self()), "running")
+    equal(status(sleeper), "in call in usleep")
+    equal(status(receiver), "parked in receive from a channel")
+    equal(status(ready), "ready")
+    local found = {}
+    for _, info in ipairs(task.list()) do
+        if info.task then
+            equal(info.name, info.task:name())
+            equal(info.number, info.task:number())
+            found[info.name] = ("%s %s"):format(info.status, tostring(info.where))
+        end
+    end
+    equal(found.sleeper, "in call usleep")
+    equal(found.receiver, "parked receive from a channel")
+    equal(found.ready, "ready nil")
+    over = true
+    channel:close()
+    receiver:join()
+    ready:join()
+    sleeper:join()
+    equal((sleeper:status()), "ended")
+    local failed = task.go(error)
+    failed:wait()
+    equal((failed:status()), "failed")
+    pcall(failed.join, failed)
+    for _, info in ipairs(task.list()) do assert(info.name ~= "sleeper") end
+end)
+
+test("self is the task that asks", function()
+    local t = task.go(function() return task.self(), coroutine.wrap(function() return task.self() end)() end)
+    local self, in_coroutine = t:join()
+    equal(self, t)
+    equal(in_coroutine, t)
+    assert(task.self() ~= t)
+end)
+
+test("interrupt ends a system call early, and says whether there was one", function()
+    local before = now()
+    local t = task.go(function() return usleep(5000000), callgate.errno() end)
+    task.sleep(0.005)
+    equal(t:interrupt(), true)
+    local result, problem = t:join()
+    equal(result, -1)
+    equal(problem, 4)
+    assert(now() - before < 4000)
+    equal(t:interrupt(), false)
+    equal(task.self():interrupt(), false)
+end)
+
+test("cancel raises an error where the task waits, once", function()
+    local log = {}
+    local t = task.go(function()
+        for i, wait in ipairs {function() task.sleep(100) end, task.yield, function() task.channel():receive() end} do
+            log[i] = select(2, pcall(wait)) or "none"
+            if i == 2 then task.self():cancel {} end
+        end
+        return "went on"
+    end)
+    task.yield()
+    equal(t:cancel "reason", true)
+    equal(t:join(), "went on")
+    equal(log[1], "reason")
+    equal(log[2], "none")
+    equal(type(log[3]), "table")
+    equal(t:cancel(), false)
+end)
+
+test("cancel ends a join and a system call, and what has not begun does not begin", function()
+    local slow = task.go(function() usleep(5000000) task.yield() end)
+    local joining = task.go(slow.join, slow)
+    task.sleep(0.005)
+    joining:cancel()
+    raises("the task was cancelled", joining.join, joining)
+    slow:cancel()
+    raises("the task was cancelled", slow.join, slow)
+    local began = false
+    local unborn = task.go(function() began = true end)
+    unborn:cancel()
+    raises("the task was cancelled", unborn.join, unborn)
+    equal(began, false)
+end)
+
+test("an error's traceback is the task's, and a failure that nobody joins is reported with it", function()
+    local file = assert(io.popen(os.getenv "LUA" .. [[ -e '
+        local task = require "callgate.task"
+        local function fails_here() error(setmetatable({}, {__tostring = function() return "an object" end})) end
+        task.go({name = "failing"}, function() fails_here() end)
+        task.go(function() error "seen" end):wait()
+        task.yield()
+        collectgarbage()
+    ' 2>&1]]))
+    local output = file:read "*a"
+    file:close()
+    assert(output:find("callgate: task 'failing' (#2) failed, and nobody joined it: an object", 1, true), output)
+    assert(output:find("fails_here", 1, true), output)
+    assert(output:find("(#3) failed, and nobody joined it: ", 1, true), output)
+end)
+
+test("results and coroutines are freed with the task", function()
+    local weak = setmetatable({}, {__mode = "k"})
+    local t
+    do
+        local result, thread = {}
+        t = task.go(function()
+            thread = coroutine.running()
+            weak[thread] = "coroutine"
+            return result
+        end)
+        weak[result] = "result"
+        t:wait()
+    end
+    collectgarbage()
+    collectgarbage()
+    local kind = select(2, next(weak))
+    equal(kind, "result")
+    equal(weak[t:join()], "result")
+    t = nil
+    collectgarbage()
+    collectgarbage()
+    equal(next(weak), nil)
 end)
 
 test("tasks take turns", function()
     local order, tasks = {}, {}
     for _, letter in ipairs {"a", "b", "c"} do
-        tasks[#tasks + 1] = callgate.spawn(function()
+        tasks[#tasks + 1] = task.go(function()
             for _ = 1, 3 do
                 order[#order + 1] = letter
-                callgate.yield()
+                task.yield()
             end
         end)
     end
-    for _, task in ipairs(tasks) do task:join() end
+    for _, t in ipairs(tasks) do t:join() end
     equal(table.concat(order), "abcabcabc")
 end)
 
 test("yield works in pcall, metamethods, iterators and coroutines", function()
-    local task = callgate.spawn(function()
+    local t = task.go(function()
         local results = {}
-        results[1] = select(2, pcall(function() callgate.yield() return 1 end))
-        local value = setmetatable({}, {__index = function(_, key) callgate.yield() return key end})
+        results[1] = select(2, pcall(function() task.yield() return 1 end))
+        local value = setmetatable({}, {__index = function(_, key) task.yield() return key end})
         results[2] = value[2]
-        for n in function(_, n) callgate.yield() return not n and 3 or nil end do results[3] = n end
-        results[4] = coroutine.wrap(function() callgate.yield() coroutine.yield(4) end)()
+        for n in function(_, n) task.yield() return not n and 3 or nil end do results[3] = n end
+        results[4] = coroutine.wrap(function() task.yield() coroutine.yield(4) end)()
         return unpack(results)
     end)
-    callgate.spawn(function() for _ = 1, 10 do callgate.yield() end end):join()
-    local results = {task:join()}
+    task.go(function() for _ = 1, 10 do task.yield() end end):join()
+    local results = {t:join()}
     for i = 1, 4 do equal(results[i], i) end
 end)
 
@@ -75,12 +281,12 @@ test("calls that block overlap", function()
     for _ = 1, 5 do -- a busy machine may be late at some of them
         local before, tasks = now(), {}
         for i = 1, 20 do
-            tasks[i] = callgate.spawn(function()
+            tasks[i] = task.go(function()
                 usleep(50000)
                 return i
             end)
         end
-        for i, task in ipairs(tasks) do equal(task:join(), i) end
+        for i, t in ipairs(tasks) do equal(t:join(), i) end
         least = math.min(least, now() - before)
     end
     assert(least < 500, ("20 calls of 50 ms took %.0f ms"):format(least))
@@ -88,7 +294,7 @@ end)
 
 test("a task whose calls are many and short does not keep the slot from the others", function()
     local calls, over = 0, false
-    local busy = callgate.spawn(function()
+    local busy = task.go(function()
         while not over do
             usleep(500)
             calls = calls + 1
@@ -103,33 +309,33 @@ end)
 
 test("the main program's calls block nobody, either", function()
     local turns, over = 0, false
-    local task = callgate.spawn(function()
+    local t = task.go(function()
         while not over do
             turns = turns + 1
-            callgate.yield()
+            task.yield()
         end
     end)
     usleep(50000)
     over = true
-    task:join()
+    t:join()
     assert(turns > 100, turns .. " turns")
 end)
 
 test("a thousand tasks come and go, some with calls, some collected unjoined", function()
     local tasks, sum = {}, 0
     for i = 1, 1000 do
-        tasks[i] = callgate.spawn(function(n)
+        tasks[i] = task.go(function(n)
             if n % 50 == 0 then usleep(1000) end
-            callgate.yield()
+            task.yield()
             sum = sum + n
         end, i)
         if i % 2 == 0 then tasks[i] = false end
     end
     collectgarbage()
-    for _, task in ipairs(tasks) do
-        if task then task:join() end
+    for _, t in ipairs(tasks) do
+        if t then t:join() end
     end
-    while sum < 500500 do callgate.yield() end
+    while sum < 500500 do task.yield() end
     equal(sum, 500500)
 end)
 
@@ -138,7 +344,7 @@ test("the collector runs in one task while others are in calls and hold garbage"
         if _VERSION == "Lua 5.4" then collectgarbage(mode) end
         local tasks = {}
         for i = 1, 10 do
-            tasks[i] = callgate.spawn(function()
+            tasks[i] = task.go(function()
                 local kept = {}
                 for j = 1, 20 do
                     kept[j] = callgate.array("char", ("%d %d"):format(i, j))
@@ -150,64 +356,53 @@ test("the collector runs in one task while others are in calls and hold garbage"
         end
         for _ = 1, 20 do
             collectgarbage()
-            callgate.yield()
+            task.yield()
         end
-        for _, task in ipairs(tasks) do task:join() end
+        for _, t in ipairs(tasks) do t:join() end
     end
 end)
 
 test("a task runs as deep as Lua allows and fails as Lua does", function()
     local function deep(n) return n == 0 and 0 or 1 + deep(n - 1) end
-    equal(callgate.spawn(deep, 10000):join(), 10000)
+    equal(task.go(deep, 10000):join(), 10000)
     local function gsub_in_gsub() return (("x"):gsub("x", gsub_in_gsub)) end
-    local task = callgate.spawn(gsub_in_gsub)
-    raises("C stack overflow", task.join, task)
+    local t = task.go(gsub_in_gsub)
+    raises("C stack overflow", t.join, t)
     local function forever() return 1 + forever() end
-    task = callgate.spawn(forever)
-    raises("stack overflow", task.join, task)
+    t = task.go(forever)
+    raises("stack overflow", t.join, t)
 end)
-
-if coroutine.close then test("a task whose coroutine was closed has no results", function()
-    local coroutine_of
-    local task = callgate.spawn(function()
-        coroutine_of = coroutine.running()
-        error "nobody sees this"
-    end)
-    while not coroutine_of do callgate.yield() end
-    coroutine.close(coroutine_of)
-    raises("the task's results are gone", task.join, task)
-end) end
 
 test("each task has its own errno", function()
     local close, tasks = c:bind("close", "int (int)"), {}
     for i = 1, 10 do
-        tasks[i] = callgate.spawn(function()
+        tasks[i] = task.go(function()
             for _ = 1, 50 do
                 if i % 2 == 0 then close(-1) else usleep(1) end
-                callgate.yield()
+                task.yield()
                 equal(callgate.errno(), i % 2 == 0 and 9 or 0)
             end
         end)
     end
-    for _, task in ipairs(tasks) do task:join() end
+    for _, t in ipairs(tasks) do t:join() end
 end)
 
 test("callbacks may yield and block while other tasks run", function()
     local qsort = c:bind("qsort", "void (void *, size_t, size_t, int (*)(const void *, const void *))")
     local compare = callgate.callback("int (const void *, const void *)", function(a, b)
-        callgate.yield()
+        task.yield()
         usleep(50)
         return a:as "int"[0] - b:as "int"[0]
     end)
     local tasks = {}
     for i = 1, 8 do
-        tasks[i] = callgate.spawn(function()
+        tasks[i] = task.go(function()
             local array = callgate.array("int", {3, i, 2, 9, 1})
             qsort(array, 5, 4, compare)
             for j = 1, 4 do assert(array[j - 1] <= array[j]) end
         end)
     end
-    for _, task in ipairs(tasks) do task:join() end
+    for _, t in ipairs(tasks) do t:join() end
     compare:free()
 end)
 
@@ -215,14 +410,14 @@ end)
 if not os.getenv "ASAN_OPTIONS" then
     test("in a forked process only the task that forked goes on", function()
         local fork, waitpid = c:bind("fork", "int ()"), c:bind("waitpid", "int (int, int *, int)")
-        local sleeping = callgate.spawn(usleep, 100000)
-        callgate.yield()
+        local sleeping = task.go(usleep, 100000)
+        task.yield()
         io.stdout:flush()
         local child, status = fork(), callgate.array("int", 1)
         if child == 0 then
             c:bind("alarm", "unsigned (unsigned)")(20)
             raises("not in this process", sleeping.join, sleeping)
-            local other = callgate.spawn(function() return usleep(1) end)
+            local other = task.go(function() return usleep(1) end)
             os.exit(other:join() == 0 and 42, true)
         end
         waitpid(child, status, 0)

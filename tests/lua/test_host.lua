@@ -1,0 +1,263 @@
+-- The host: what a state with our modules says and frees when it begins and ends, in each version of Lua.
+
+local check = require "check"
+local callgate = require "callgate"
+local task = require "callgate.task"
+local test, equal = check.test, check.equal
+
+local lua = os.getenv "LUA"
+local version = _VERSION:match "%d%.%d"
+
+-- Runs a program in a Lua of its own, and returns what it printed and whether it ended well.
+local function run(program, environment)
+    local path = os.tmpname()
+    local file = assert(io.open(path, "w"))
+    file:write(program)
+    file:close()
+    local pipe = assert(io.popen(("%s %s %s 2>&1; echo status=$?"):format(environment or "", lua, path)))
+    local output = pipe:read "*a"
+    pipe:close()
+    os.remove(path)
+    local printed, status = output:match "^(.*)status=(%d+)\n$"
+    return printed, status == "0"
+end
+
+local function says(words, program, environment)
+    local output, ok = run(program, environment)
+    assert(ok, output)
+    assert(output:find(words, 1, true), output)
+    return output
+end
+
+test("any of the modules may be the first, and none needs another", function()
+    says("3", [[print(require "callgate.task".go(function() return 3 end):join())]])
+    says("4", [[require "callgate.task" print(require "callgate".spawn(function() return 4 end):join())]])
+    says("5", [[local callgate = require "callgate" print(require "callgate.task".go(function() return 5 end):join())]])
+end)
+
+test("a state that closes with tasks left says which, and ends those that sleep, wait, compute or are in a system call",
+function()
+    local output = says("callgate: the Lua state closes, but 4 tasks are left: ", [[
+        local callgate, task = require "callgate", require "callgate.task"
+        local usleep = callgate.open "libc.so.6":bind("usleep", "int (unsigned)")
+        kept = task.channel()
+        local function told(name, f)
+            task.go({name = name}, function() print(name, pcall(f)) error "after" end)
+        end
+        told("caller", function() usleep(10000000) task.yield() end)
+        told("sleeper", function() task.sleep(100) end)
+        told("receiver", function() kept:receive() end)
+        told("computer", function() while true do end end)
+        task.sleep(0.05)
+    ]])
+    assert(output:find("'caller' %(#%d+%) in a call of usleep"), output)
+    assert(output:find("'receiver' %(#%d+%) parked: receive from a channel"), output)
+    for _, name in ipairs {"caller", "sleeper", "receiver", "computer"} do
+        assert(output:find(name .. "\tfalse\t.-the task is ended"), output)
+    end
+    assert(not output:find "what can't be ended", output)
+end)
+
+test("a task that catches what ends it is ended all the same", function()
+    local output = says("1 task is left", [[
+        local task = require "callgate.task"
+        task.go(function() while true do pcall(task.sleep, 100) end end)
+        task.yield()
+    ]])
+    assert(not output:find "what can't be ended", output)
+end)
+
+test("a call that can't be ended is left, with a word", function()
+    says("what can't be ended is left, with what it uses: 1 task is left: 'locker' (#2) in a call of pthread_mutex_lock", [[
+        local callgate, task = require "callgate", require "callgate.task"
+        local lock = callgate.open "libc.so.6":bind("pthread_mutex_lock", "int (void *)")
+        local mutex = callgate.array("long", 8)
+        lock(mutex)
+        task.go({name = "locker"}, function() lock(mutex) end)
+        task.sleep(0.02)
+    ]], "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0")
+end)
+
+test("a task that was to begin does not when the state closes", function()
+    local output = says("2 tasks are left", [[
+        local task = require "callgate.task"
+        task.go(function() print "began" while true do end end)
+        task.go(function() print "began too" end)
+    ]])
+    assert(not output:find "began", output)
+end)
+
+test("what is kept is freed when tasks were left, too", function()
+    says("1 task is left", [[
+        local callgate, task = require "callgate", require "callgate.task"
+        local kept = callgate.callback("int (int)", function() return 1 end)
+        task.go(function() task.channel():receive() end)
+        task.yield()
+    ]])
+end)
+
+if version ~= "5.1" then -- where os.exit closes no state
+    test("a program may end in a task or a callback", function()
+        local output, ok = run([[
+            local task = require "callgate.task"
+            task.go(function() os.exit(true, true) end):join()
+        ]], "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0")
+        assert(ok, output)
+        says("the Lua state closes, but from inside a callback", [[
+            local callgate = require "callgate"
+            local raise = callgate.open "libc.so.6":bind("bsearch",
+                "void *(const void *, const void *, size_t, size_t, int (*)(const void *, const void *))")
+            raise("a", "a", 1, 1, callgate.callback("int (const void *, const void *)", function()
+                os.exit(true, true)
+            end))
+        ]], "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0")
+    end)
+end
+
+test("finalizers may use tasks while the state closes; those older than the host are refused", function()
+    local output = says("younger\tdone", [[
+        local task
+        local function finalized(f)
+            local proxy
+            if newproxy then
+                proxy = newproxy(true)
+                getmetatable(proxy).__gc = f
+            else
+                proxy = setmetatable({}, {__gc = f})
+            end
+            return proxy
+        end
+        older = finalized(function() print("older", pcall(task.go, print)) end)
+        task = require "callgate.task"
+        younger = finalized(function() print("younger", task.go(function() task.yield() return "done" end):join()) end)
+    ]])
+    assert(output:find("older\tfalse\tcallgate has stopped: the Lua state closes", 1, true), output)
+end)
+
+test("a state that closes with none left says nothing", function()
+    local output, ok = run [[
+        local callgate, task = require "callgate", require "callgate.task"
+        local c = callgate.open "libc.so.6"
+        local kept = callgate.callback("int (int)", function(x) return x end)
+        local waiting = {}
+        for i = 1, 10 do task.go(function() c:bind("abs", "int (int)")(i) end):join() end
+    ]]
+    assert(ok, output)
+    equal(output, "")
+end)
+
+test("the modules may be loaded twice in one state", function()
+    package.loaded.callgate, package.loaded["callgate.task"] = nil, nil
+    local again, tasks_again = require "callgate", require "callgate.task"
+    collectgarbage()
+    equal(again.spawn(function() return 1 end):join(), 1)
+    equal(tasks_again.go(function() return 2 end):join(), 2)
+    equal(task.go(function() return 3 end):join(), 3)
+end)
+
+test("a second state on the same thread is refused, and the first goes on", function()
+    local l = callgate.open()
+    local state = l:bind("luaL_newstate", "struct lua_State *(void)")()
+    l:bind("luaL_openlibs", "void (struct lua_State *)")(state)
+    equal(l:bind("luaL_loadstring", "int (struct lua_State *, const char *)")(state, 'require "callgate.task"'), 0)
+    if version == "5.1" then
+        equal(l:bind("lua_pcall", "int (struct lua_State *, int, int, int)")(state, 0, 0, 0), 2)
+    else
+        local pcallk = l:bind("lua_pcallk", "int (struct lua_State *, int, int, int, intptr_t, void *)")
+        equal(pcallk(state, 0, 0, 0, 0, nil), 2)
+    end
+    local words = l:bind("lua_tolstring", "const char *(struct lua_State *, int, size_t *)")(state, -1, nil)
+    assert(words:find("callgate can't start: this thread already belongs to a runtime", 1, true), words)
+    l:bind("lua_close", "void (struct lua_State *)")(state)
+    equal(task.go(function() return 1 end):join(), 1)
+end)
+
+-- Threads of C's own
+
+local c = callgate.open "libc.so.6"
+local create = c:bind("pthread_create", "int (unsigned long *, const void *, void *(*)(void *), void *)")
+local join = c:bind("pthread_join", "int (unsigned long, void **)")
+
+test("a callback on a thread of C's own is a task of the state, on a coroutine of its own", function()
+    local seen, there = {}, task.channel(2)
+    local body = callgate.callback("void *(void *)", function()
+        local self = task.self()
+        seen[#seen + 1] = self
+        assert(coroutine.running() and not seen[coroutine.running()])
+        seen[coroutine.running()] = true
+        task.yield()
+        there:send(self:number())
+        task.sleep(0.01)
+    end)
+    local threads = {}
+    for i = 1, 2 do
+        threads[i] = callgate.array("unsigned long", 1)
+        equal(create(threads[i], nil, body, nil), 0)
+    end
+    local first, second = there:receive(), there:receive()
+    local listed = {}
+    for _, info in ipairs(task.list()) do listed[info.number] = info.task end
+    assert(listed[first] and listed[second] and first ~= second)
+    for i = 1, 2 do equal(join(threads[i][0], nil), 0) end
+    body:free()
+    check.raises("only tasks of task.go can be joined", seen[1].join, seen[1])
+    collectgarbage()
+    for _, info in ipairs(task.list()) do assert(info.number ~= first and info.number ~= second) end
+end)
+
+test("channels lead from threads of C's own to tasks and back", function()
+    local questions, answers, got = task.channel(), task.channel(), nil
+    local body = callgate.callback("void *(void *)", function()
+        questions:send(20)
+        got = answers:receive()
+    end)
+    local answering = task.go(function() answers:send(questions:receive() + 1) end)
+    local thread = callgate.array("unsigned long", 1)
+    equal(create(thread, nil, body, nil), 0)
+    equal(join(thread[0], nil), 0)
+    answering:join()
+    body:free()
+    equal(got, 21)
+end)
+
+-- Hooks
+
+test("Lua code that computes gives way to other tasks, also where it makes coroutines", function()
+    local function compute(turns)
+        local over = false
+        local computing = {}
+        computing[1] = task.go(function() while not over do end end)
+        computing[2] = task.go(function() coroutine.wrap(function() while not over do end end)() end)
+        for _ = 1, turns do task.sleep(0.001) end
+        over = true
+        for i = 1, 2 do computing[i]:join() end
+    end
+    compute(3)
+end)
+
+test("the main program gives way as well", function()
+    local over = false
+    task.go(function() task.sleep(0.001) over = true end)
+    while not over do end
+end)
+
+test("a script's own hook takes the place of ours, in its coroutine", function()
+    local lines = 0
+    local hooked = task.go(function()
+        debug.sethook(function() lines = lines + 1 end, "l")
+        local a = 1
+        a = a + 1
+        debug.sethook()
+        return a
+    end)
+    equal(hooked:join(), 2)
+    assert(lines >= 3, lines)
+    debug.sethook(function() end, "", 1000000)
+    local function mine() return (debug.gethook()) end
+    local before = mine()
+    task.go(function() end):join()
+    equal(mine(), before)
+    debug.sethook()
+end)
+
+check.finish()
