@@ -63,7 +63,12 @@ test("a buffered channel takes as many as it has room for, in order", function()
     end)
     for _ = 1, 10 do task.yield() end
     equal(sent, 3)
-    for i = 1, 10 do equal(channel:receive(), i) end
+    for i = 1, 10 do
+        equal(channel:receive(), i)
+        task.yield()
+        task.yield()
+        equal(sent, math.min(i + 3, 10))
+    end
     sender:join()
 end)
 
@@ -346,22 +351,40 @@ test("a task that nobody can wake is ended by the collector, and frees what it h
     equal(next(weak), nil)
 end)
 
-test("a task that somebody can wake is not: by its channel, or by its own handle", function()
-    local channel = task.channel()
-    local receiver = task.go(function() return channel:receive() end)
+test("a task that somebody can wake is not: by its channel, by its own handle, or by time", function()
+    local channel, got = task.channel(), {}
+    task.go(function() got.receiver = channel:receive() end)
+    task.go(function() got.selecting = select(2, task.select {task.channel(), channel}) end)
+    task.go(function() got.timed = select(2, task.select {task.channel(), timeout = 0.05}) end)
     local named = task.go(function() task.channel():receive() end)
-    local timed = task.go(function() return task.select {task.channel(), timeout = 0.05} end)
-    task.yield()
-    receiver = nil
     for _ = 1, 5 do
-        collect()
         task.yield()
+        collect()
     end
     channel:send(1)
+    channel:send(2)
+    task.sleep(0.06)
+    equal(got.receiver, 1)
+    equal(got.selecting, 2)
+    equal(got.timed, "timeout")
     equal((named:status()), "parked")
-    equal(select(2, timed:join()), "timeout")
     named:cancel()
     raises("cancelled", named.join, named)
+end)
+
+test("a channel does not keep a task that waits no more", function()
+    local channel, weak = task.channel(), setmetatable({}, {__mode = "k"})
+    weak[task.go(function() channel:receive() end)] = true
+    weak[task.go(function() task.select {channel} end)] = true
+    task.yield()
+    channel:send(1)
+    channel:send(2)
+    for _ = 1, 4 do
+        task.yield()
+        collect()
+    end
+    equal(next(weak), nil)
+    channel:close()
 end)
 
 test("many tasks, channels and selects pass every value on once", function()

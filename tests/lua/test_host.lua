@@ -67,6 +67,17 @@ test("a task that catches what ends it is ended all the same", function()
     assert(not output:find "what can't be ended", output)
 end)
 
+test("a task that is ended makes no new ones", function()
+    says("no new tasks: the Lua state closes", [[
+        local task = require "callgate.task"
+        task.go(function()
+            pcall(task.sleep, 100)
+            print(pcall(task.go, print))
+        end)
+        task.yield()
+    ]])
+end)
+
 test("a call that can't be ended is left, with a word", function()
     says("what can't be ended is left, with what it uses: 1 task is left: 'locker' (#2) in a call of pthread_mutex_lock", [[
         local callgate, task = require "callgate", require "callgate.task"
@@ -103,6 +114,7 @@ if version ~= "5.1" then -- where os.exit closes no state
             task.go(function() os.exit(true, true) end):join()
         ]], "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0")
         assert(ok, output)
+        assert(not output:find "what can't be ended", output)
         says("the Lua state closes, but from inside a callback", [[
             local callgate = require "callgate"
             local raise = callgate.open "libc.so.6":bind("bsearch",
@@ -201,7 +213,11 @@ test("a callback on a thread of C's own is a task of the state, on a coroutine o
     for i = 1, 2 do equal(join(threads[i][0], nil), 0) end
     body:free()
     check.raises("only tasks of task.go can be joined", seen[1].join, seen[1])
+    local weak = setmetatable(seen, {__mode = "kv"})
+    listed = nil
     collectgarbage()
+    collectgarbage()
+    equal(next(weak), nil)
     for _, info in ipairs(task.list()) do assert(info.number ~= first and info.number ~= second) end
 end)
 
