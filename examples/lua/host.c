@@ -167,7 +167,7 @@ static void make_known(lua_State *L) {
 /* Pushes a host that has not started. */
 static struct host *make_host(lua_State *L) {
     struct host *host = lua_newuserdatauv(L, sizeof *host, KEPT_LAST);
-    *host = (struct host){.random = 1};
+    *host = (struct host){.random = 1, .error_number = &host->no_error_number};
     host->service = lua_newthread(L);
     lua_setiuservalue(L, -2, KEPT_SERVICE);
     for (int kept = KEPT_SIGNATURES; kept < KEPT_KNOWN; kept++) {

@@ -37,6 +37,9 @@ struct host {
     gate_task *main;       /* the task that started it */
     bool closing;          /* tasks that are left are made to end */
     uint32_t random;       /* the state of a generator: which of several ready channels comes first */
+    int *
+        error_number; /* where a module keeps what errno is to Lua code: each task finds its own there when it goes on */
+    int no_error_number; /* where it points until one does */
     host_stop_function *at_stop[HOST_STOP_FUNCTIONS];
 };
 

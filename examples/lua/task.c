@@ -95,12 +95,20 @@ static void look_for_end(lua_State *L) {
         task_check_cancel(L, self);
 }
 
+/* Whoever lets others run, here and in task_wait, finds errno as it was. */
+static void yield(struct host *host) {
+    int error_number = *host->error_number;
+    gate_task_yield();
+    *host->error_number = error_number;
+}
+
 /* The hook. A cancellation is not found here: a script finds it only where it waits, and so between two steps of what it
  * does. */
 static void poll(lua_State *L, lua_Debug *unused) {
     (void)unused;
-    if (gate_task_should_yield())
-        gate_task_yield();
+    struct host *host = gate_task_should_yield() ? host_find(L) : NULL;
+    if (host)
+        yield(host);
     if (atomic_load_explicit(&tasks_ending, memory_order_relaxed))
         look_for_end(L);
 }
@@ -136,7 +144,7 @@ uint64_t task_deadline(lua_State *L, int index) {
     return seconds < longest ? now() + (uint64_t)ceil(seconds * 1e9) : NEVER;
 }
 
-enum outcome task_wait(struct task *self, const char *why, uint64_t then) {
+static enum outcome wait_until(const struct task *self, const char *why, uint64_t then) {
     while (self->wait.chosen == NONE) {
         uint64_t time = then == NEVER ? 0 : now();
         if (self->is_cancelled || self->is_ending)
@@ -149,6 +157,13 @@ enum outcome task_wait(struct task *self, const char *why, uint64_t then) {
             gate_task_park_for(why, then - time);
     }
     return WAIT_DONE;
+}
+
+enum outcome task_wait(struct task *self, const char *why, uint64_t then) {
+    int error_number = *self->host->error_number;
+    enum outcome outcome = wait_until(self, why, then);
+    *self->host->error_number = error_number;
+    return outcome;
 }
 
 /* Making one */
@@ -225,6 +240,7 @@ static void leave(lua_State *L, struct task *self) {
 static void *run(void *data) {
     struct task *self = data;
     lua_State *L = self->coroutine;
+    *self->host->error_number = 0;
     if (lua_pcall(L, lua_gettop(L) - 1, 0, 0))
         self->failed = true;
     leave(L, self);
@@ -244,7 +260,7 @@ static void *run(void *data) {
 /* Pushes a task that runs nothing yet. */
 static struct task *push_task(lua_State *L, const char *name) {
     struct task *task = lua_newuserdatauv(L, sizeof *task, TASK_VALUES);
-    *task = (struct task){.wait.chosen = NONE};
+    *task = (struct task){.host = host_check(L), .wait.chosen = NONE};
     snprintf(task->name, sizeof task->name, "%s", name);
     luaL_setmetatable(L, TASK);
     return task;
@@ -266,11 +282,11 @@ static lua_State *make_coroutine(lua_State *L, struct task *task, int count) {
 }
 
 /* Starts the task on top of the stack. */
-static void spawn(lua_State *L, struct host *host, struct task *task, size_t stack_size) {
+static void spawn(lua_State *L, struct task *task, size_t stack_size) {
     struct gate_task_config config = {.main = run, .argument = task, .name = task->name, .stack_size = stack_size};
     lua_pushvalue(L, -1);
     keep(L, KEPT_TASKS, task);
-    int error = gate_task_spawn(host->runtime, &config, &task->handle);
+    int error = gate_task_spawn(task->host->runtime, &config, &task->handle);
     if (error) {
         lua_pushnil(L);
         keep(L, KEPT_TASKS, task);
@@ -312,7 +328,7 @@ static int task_go(lua_State *L) {
     lua_insert(L, function);
     task->coroutine = make_coroutine(L, task, count);
     set_hook_of_main(L);
-    spawn(L, host, task, stack_size);
+    spawn(L, task, stack_size);
     return 1;
 }
 
@@ -542,7 +558,7 @@ static int module_self(lua_State *L) {
 
 static int module_yield(lua_State *L) {
     struct task *self = task_self(L);
-    gate_task_yield();
+    yield(self->host);
     task_check_cancel(L, self);
     return 0;
 }
@@ -555,7 +571,7 @@ static int module_sleep(lua_State *L) {
     self->wait = (struct wait){.chosen = NONE};
     task_check_cancel(L, self);
     if (lua_tonumber(L, 1) == 0)
-        gate_task_yield();
+        yield(self->host);
     else
         task_wait(self, "sleep", then);
     task_check_cancel(L, self);

@@ -45,6 +45,7 @@ enum { NONE = -1 };
 enum { TASK_COROUTINE = 1, TASK_RESULTS, TASK_TRACEBACK, TASK_REASON, TASK_VALUES = TASK_REASON };
 
 struct task {
+    struct host *host;
     gate_task *handle; /* NULL once it is over */
     lua_State *coroutine;
     uint64_t number;

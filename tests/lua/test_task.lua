@@ -390,6 +390,35 @@ test("each task has its own errno", function()
     for _, t in ipairs(tasks) do t:join() end
 end)
 
+local has_ffi, ffi = pcall(require, "callgate.ffi")
+if has_ffi then
+    test("ffi's errno is each task's own, too, wherever it lets others run", function()
+        local tasks = {}
+        for i, wait in ipairs {task.yield, function() task.sleep(0.001) end, function() usleep(10) end} do
+            tasks[i] = task.go(function()
+                equal(ffi.errno(), 0)
+                for n = 1, 20 do
+                    ffi.errno(100 * i + n)
+                    wait()
+                    if i < 3 then equal(ffi.errno(), 100 * i + n) end
+                end
+            end)
+        end
+        ffi.errno(7)
+        for _, t in ipairs(tasks) do t:join() end
+        equal(ffi.errno(), 7)
+        local over = false
+        local computing = task.go(function()
+            ffi.errno(8)
+            while not over do end
+            return ffi.errno()
+        end)
+        task.sleep(0.001)
+        over = true
+        equal(computing:join(), 8)
+    end)
+end
+
 test("callbacks may yield and block while other tasks run", function()
     local qsort = c:bind("qsort", "void (void *, size_t, size_t, int (*)(const void *, const void *))")
     local compare = callgate.callback("int (const void *, const void *)", function(a, b)
