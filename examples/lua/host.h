@@ -35,6 +35,7 @@ struct host {
     gate_runtime *runtime; /* NULL once the state closes */
     lua_State *service;    /* a coroutine for work on behalf of no Lua code: threads that come and go */
     gate_task *main;       /* the task that started it */
+    unsigned others;       /* how many tasks there are beside main's */
     bool closing;          /* tasks that are left are made to end */
     uint32_t random;       /* the state of a generator: which of several ready channels comes first */
     int *

@@ -96,18 +96,22 @@ static void look_for_end(lua_State *L) {
 }
 
 /* Whoever lets others run, here and in task_wait, finds errno as it was. */
-static void yield(struct host *host) {
+static void yield(const struct host *host) {
     int error_number = *host->error_number;
     gate_task_yield();
     *host->error_number = error_number;
 }
 
-/* The hook. A cancellation is not found here: a script finds it only where it waits, and so between two steps of what it
- * does. */
+/* The hook, which goes when no other task is left. A cancellation is not found here: a script finds it only where it waits, and
+ * so between two steps of what it does. */
 static void poll(lua_State *L, lua_Debug *unused) {
+    const struct host *host = host_find(L);
     (void)unused;
-    struct host *host = gate_task_should_yield() ? host_find(L) : NULL;
-    if (host)
+    if (!host)
+        return;
+    if (!host->others)
+        lua_sethook(L, NULL, 0, 0);
+    if (gate_task_should_yield())
         yield(host);
     if (atomic_load_explicit(&tasks_ending, memory_order_relaxed))
         look_for_end(L);
@@ -250,6 +254,7 @@ static void *run(void *data) {
         gate_task_ready(joiner->handle);
     }
     self->joiners = NULL;
+    self->host->others--;
     if (self->is_ending)
         atomic_fetch_sub(&tasks_ending, 1);
     gate_task_detach(self->handle);
@@ -293,6 +298,7 @@ static void spawn(lua_State *L, struct task *task, size_t stack_size) {
         luaL_error(L, error == -EINVAL ? "the stack is too small" : "no memory for a task's stack");
     }
     task->number = gate_task_number(task->handle);
+    task->host->others++;
 }
 
 static bool is_callable(lua_State *L, int index) {
@@ -358,6 +364,7 @@ lua_State *task_adopt(lua_State *L, gate_task *root) {
     set_hook(task->coroutine);
     lua_setiuservalue(L, -2, TASK_COROUTINE);
     lua_pop(L, 1);
+    task->host->others++;
     return task->coroutine;
 }
 
@@ -369,6 +376,7 @@ void task_drop(lua_State *L, gate_task *root) {
     lua_pushnil(L);
     lua_rawsetp(L, -3, root);
     task->handle = NULL;
+    task->host->others--;
     lua_pushnil(L);
     keep(L, KEPT_TASKS, task);
 }

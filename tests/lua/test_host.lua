@@ -257,6 +257,20 @@ test("the main program gives way as well", function()
     while not over do end
 end)
 
+test("the main program has no hook when it is alone", function()
+    local over, t = false, nil
+    local function hook() return (debug.gethook()) end
+    for _ = 1, 10000 do end
+    equal(hook(), nil)
+    t = task.go(function() while not over do task.yield() end end)
+    for _ = 1, 10000 do end
+    equal(hook(), "external hook")
+    over = true
+    t:join()
+    for _ = 1, 10000 do end
+    equal(hook(), nil)
+end)
+
 test("a script's own hook takes the place of ours, in its coroutine", function()
     local lines = 0
     local hooked = task.go(function()
