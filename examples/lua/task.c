@@ -449,6 +449,7 @@ static int task_cancel(lua_State *L) {
     }
     lua_setiuservalue(L, 1, TASK_REASON);
     task->is_cancelled = task->handle != NULL;
+    task->seen |= task->is_cancelled;
     if (task->handle)
         wake(task);
     lua_pushboolean(L, task->is_cancelled);

@@ -52,7 +52,7 @@ struct task {
     char name[32];
     bool is_root;      /* no function of go's: it can't be joined */
     bool failed;       /* TASK_RESULTS is its error, and not a table of what its function returned */
-    bool seen;         /* somebody has joined it */
+    bool seen;         /* somebody has joined it, or has cancelled it: its failure is no news */
     bool is_cancelled; /* it has yet to find the error TASK_REASON */
     bool is_ending;    /* whatever it waits for, it finds an error: nobody can wake it, or the state closes */
     struct task *joiners, *next_joiner; /* who waits for its end */

@@ -214,6 +214,8 @@ test("an error's traceback is the task's, and a failure that nobody joins is rep
         task.go({name = "failing"}, function() fails_here() end)
         task.go(function() error "not seen" end):wait()
         pcall(function() task.go(function() error "seen" end):join() end)
+        task.go(function() task.sleep(100) end):cancel()
+        task.yield()
         task.yield()
         collectgarbage()
     ' 2>&1]]))
@@ -223,6 +225,7 @@ test("an error's traceback is the task's, and a failure that nobody joins is rep
     assert(output:find("fails_here", 1, true), output)
     assert(output:find("(#3) failed, and nobody joined it: ", 1, true), output)
     assert(not output:find("(#4)", 1, true), output)
+    assert(not output:find("(#5)", 1, true), output)
 end)
 
 test("results and coroutines are freed with the task", function()
