@@ -108,8 +108,12 @@ test("sleep lasts as long as it says, and others go on", function()
         end
     end)
     task.sleep(0.03)
-    over = true
     assert(now() - before >= 30)
+    for _ = 1, 1000 do -- a busy machine may let nobody else run for that long
+        if turns > 10 then break end
+        task.sleep(0.01)
+    end
+    over = true
     assert(turns > 10, turns)
     other:join()
     task.sleep(0)
