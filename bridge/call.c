@@ -111,21 +111,35 @@ static inline void load_pair(const struct gate__plan *plan, void *const argument
 
 /* What follows runs on the stack that C is to have. */
 
+static void run_with_cells(struct gate__value_call *call, uint64_t *cells) {
+    const gate_function *function = call->call.function;
+    struct gate__frame frame = gate__plan_fill(function, call->result, call->arguments, cells);
+    struct gate__returned returned = gate__foreign_run_registers(&frame, 0);
+    gate__plan_store_any(function->signature->plan, returned.word, cells, call->result);
+    call->call.error_number = returned.error_number;
+}
+
+static __attribute__((noinline)) void run_large(struct gate__value_call *call) {
+    size_t count = GATE__STACK + call->call.function->signature->plan->stack_count;
+    run_with_cells(call, __builtin_alloca_with_align(count * sizeof(uint64_t), 128));
+}
+
+static void run_by_ffi(struct gate__value_call *call) {
+    errno = 0;
+    gate__ffi_call(call->call.function->signature, call->call.function->address, call->result, call->arguments);
+    call->call.error_number = errno;
+}
+
 void gate__call_run(void *data) {
     struct gate__value_call *call = data;
-    const gate_function *function = call->call.function;
-    const struct gate__plan *plan = function->signature->plan;
-    if (plan) {
-        _Alignas(16) uint64_t cells[GATE__CELLS];
-        struct gate__frame frame = gate__plan_fill(function, call->result, call->arguments, cells);
-        struct gate__returned returned = gate__foreign_run_registers(&frame, 0);
-        gate__plan_store_any(plan, returned.word, cells, call->result);
-        call->call.error_number = returned.error_number;
-    } else {
-        errno = 0;
-        gate__ffi_call(function->signature, function->address, call->result, call->arguments);
-        call->call.error_number = errno;
-    }
+    const struct gate__plan *plan = call->call.function->signature->plan;
+    _Alignas(16) uint64_t cells[GATE__CELLS];
+    if (!plan)
+        run_by_ffi(call);
+    else if (gate__plan_is_large(plan))
+        run_large(call);
+    else
+        run_with_cells(call, cells);
 }
 
 static void run_frame(void *data) {
@@ -295,7 +309,8 @@ static inline int cross_in_registers(gate_m *m, const gate_function *function, v
 
 /* Whether there is more to do than that. */
 static inline bool is_special(const gate_function *function) {
-    return __builtin_expect(!function->signature->plan, 0) ||
+    const struct gate__plan *plan = function->signature->plan;
+    return __builtin_expect(!plan || gate__plan_is_large(plan), 0) ||
            __builtin_expect(class_and_watches(function) > GATE_CALL_LEAF, 0);
 }
 
@@ -430,7 +445,7 @@ gate__by_value *gate__call_way(const gate_signature *signature) {
         if (first >= 0 && second >= 0 && result >= 0)
             return ways[first][second][result];
     }
-    return plan && plan->by_frame ? call_by_frame : gate__call_values;
+    return plan && plan->by_frame && !gate__plan_is_large(plan) ? call_by_frame : gate__call_values;
 }
 
 int gate__call_frame(gate_frame *frame) {

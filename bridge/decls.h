@@ -75,7 +75,8 @@ struct gate_type {
     size_t alignment;        /* bytes; 0 for void, functions, and structs and unions that are incomplete */
     const gate_type *target; /* GATE_POINTER: what it points to; GATE_ARRAY, GATE_VECTOR: its elements;
                                        GATE_ENUM: the integer that it is (unsigned int while it is not defined) */
-    const gate_signature *function; /* GATE_FUNCTION: its signature */
+    const gate_signature *function; /* GATE_FUNCTION: its result and parameters, to be looked at and extended; to call
+                                       or to be called by, gate_signature_of makes one of it */
     const char *tag;                /* GATE_STRUCT, GATE_UNION, GATE_ENUM: its tag, or NULL */
     size_t count;                   /* of elements, fields, or an enum's constants */
     const gate_field *fields;       /* GATE_STRUCT, GATE_UNION: count of them, in order */
@@ -165,9 +166,20 @@ int gate_decls_signature(gate_decls *decls, const char *text, gate_signature **s
  *
  * Ownership: *signature is the caller's, until gate_signature_free.
  * Errors: -EINVAL for text that is no function type, with line and column, what stands there and what was expected, and
- * for structs and unions by value that are not defined; -ENOTSUP for what can't be passed (vectors of other sizes than 8
- * and 16 bytes, types aligned to more than 16); -ENOMEM. Never blocks. Any thread. */
+ * for structs and unions by value that are not defined; -ENOTSUP for what can't be passed: vectors of other sizes than 8
+ * and 16 bytes, and structs and unions of at most 64 bytes with one in them; what asks for an alignment of more than 16
+ * bytes; arguments that take more than 1 MiB of the stack (the system stack holds them twice during a call); and, under
+ * MemorySanitizer, whose calls libffi makes, 128-bit integers, vectors, and whatever else it lacks. -ENOMEM. Never blocks. Any
+ * thread. */
 int gate_signature_parse(const char *text, gate_signature **signature, gate_error *error);
+
+/* Makes a signature that is prepared for calls, of a type that was declared or is a part of another: a function's, or a
+ * pointer's to one, as a struct's member or a parameter that is a callback has it.
+ *
+ * Ownership: *signature is the caller's, until gate_signature_free; it keeps the scope that the type is of.
+ * Errors: -EINVAL for other types; else as gate_signature_parse. Never blocks. Any thread, while nobody reads text into
+ * that scope. */
+int gate_signature_of(const gate_type *type, gate_signature **signature, gate_error *error);
 
 /* Makes the signature of a call of a variadic function: its parameters, and arguments of count more types, which are
  * promoted as C does (C11 6.5.2.2): the parameters of the result say what the values have to be. A variadic signature
@@ -180,7 +192,8 @@ int gate_signature_parse(const char *text, gate_signature **signature, gate_erro
 int gate_signature_extend(const gate_signature *variadic, const gate_type *const types[], size_t count,
                           gate_signature **signature, gate_error *error);
 
-/* Frees a signature that no function, callback or call uses any more. NULL is fine. */
+/* Frees a signature that no function, callback or call uses any more. NULL is fine; one that a type points to is fatal.
+ * Never blocks. Any thread. */
 void gate_signature_free(gate_signature *signature);
 
 /* The result's type, the number of parameters, the type of one, counted from 0 (NULL beyond the last), and whether

@@ -1,4 +1,5 @@
-/* libffi, behind two things: a call, and a closure that C can call.
+/* libffi, behind two things: a call, and a closure that C can call. It makes those of programs that MemorySanitizer watches,
+ * which would not see what plans do; and the tests have it for a second opinion.
  *
  * libffi returns integers narrower than a register widened to one, in calls and in closures alike:
  * both ends are mended here, so that everyone else sees exactly the type's bytes.
@@ -68,7 +69,7 @@ static ffi_type *ffi_types[GATE_KINDS] = {
 /* Types of libffi's. It wants records made of their members, which matter for small ones alone: others are passed in
  * memory, and are made of words. */
 
-enum { SMALL = 16, MEMBERS_MOST = SMALL };
+enum { SMALL = 16, MEMBERS_MOST = SMALL, LEVELS_MOST = 8 };
 
 /* What makes one record: with room for the end. */
 struct members {
@@ -116,21 +117,21 @@ static bool add_alike(struct members *members, const gate_type *type) {
     return all;
 }
 
-static bool is_plain(const gate_type *type);
+static bool is_plain(const gate_type *type, unsigned levels);
 
-static bool is_strange(const gate_field *field) {
+static bool is_strange(const gate_field *field, unsigned levels) {
     const gate_type *type = field->type;
     bool is_moved = field->is_packed || field->alignment || type->alignment != gate__type_natural_alignment(type);
     while (type->kind == GATE_ARRAY)
         type = type->target;
-    return field->is_bit_field || is_moved || !field->type->size || !is_plain(type);
+    return field->is_bit_field || is_moved || !field->type->size || !is_plain(type, levels);
 }
 
-/* Whether it is made of members that libffi knows, all the way down. */
-static bool is_plain(const gate_type *type) {
-    bool all = type->kind != GATE_UNION;
+/* Whether it is made of members that libffi knows, all the way down, which is not far. */
+static bool is_plain(const gate_type *type, unsigned levels) {
+    bool all = type->kind != GATE_UNION && levels > 0;
     for (size_t i = 0; all && type->kind == GATE_STRUCT && i < type->count; i++)
-        all = !is_strange(&type->fields[i]);
+        all = !is_strange(&type->fields[i], levels - 1);
     return all;
 }
 
@@ -149,7 +150,7 @@ static bool add_type(struct members *members, const gate_type *type) {
 
 static bool add_members(struct members *members, const gate_type *type) {
     bool all = true;
-    if (!is_plain(type))
+    if (!is_plain(type, LEVELS_MOST))
         return add_alike(members, type);
     for (size_t i = 0; all && i < type->count; i++)
         all = add_type(members, type->fields[i].type);
@@ -157,33 +158,44 @@ static bool add_members(struct members *members, const gate_type *type) {
 }
 
 /* Makes a record of these; NULL if libffi lays it out in another way. */
-static ffi_type *make_of(gate_signature *owner, const gate_type *type, ffi_type **list, size_t count, int *failed) {
-    ffi_type *made = gate__signature_allocate(owner, sizeof *made);
-    ffi_type **elements = gate__signature_allocate(owner, (count + 1) * sizeof(ffi_type *));
+static ffi_type *make_of(const struct members *members, const gate_type *type, int *failed) {
+    size_t size = (members->count + 1) * sizeof *members->list;
+    ffi_type *made = gate__signature_allocate(members->owner, sizeof *made);
+    ffi_type **elements = gate__signature_allocate(members->owner, size);
     if (!made || !elements) {
         *failed = -ENOMEM;
         return NULL;
     }
-    for (size_t i = 0; i < count; i++)
-        elements[i] = list ? list[i] : unit_of(type->alignment);
     made->type = FFI_TYPE_STRUCT;
-    made->elements = elements;
+    made->elements = memcpy(elements, members->list, size);
     bool is_same = ffi_get_struct_offsets(FFI_DEFAULT_ABI, made, NULL) == FFI_OK && made->size == type->size &&
                    made->alignment == type->alignment;
     return is_same ? made : NULL;
 }
 
+/* libffi lays out what has no size yet, and looks no further than at the first word of what is larger than registers. */
+static ffi_type *make_large(gate_signature *owner, const gate_type *type, int *failed) {
+    static ffi_type *words[] = {&ffi_type_uint64, NULL};
+    ffi_type *made = gate__signature_allocate(owner, sizeof *made);
+    if (made)
+        *made = (ffi_type){type->size, (unsigned short)type->alignment, FFI_TYPE_STRUCT, words};
+    else
+        *failed = -ENOMEM;
+    return made;
+}
+
 /* NULL where libffi can't have it; or there is no memory, and *failed says so. */
 static ffi_type *make_record(gate_signature *owner, const gate_type *type, int *failed) {
     struct members members = {.owner = owner};
-    if (!type->size)
+    bool is_large = type->size > SMALL;
+    if (!type->size || (is_large && gate__abi_is_empty(type)))
         return NULL;
-    if (type->size > SMALL)
-        return make_of(owner, type, NULL, type->size / unit_of(type->alignment)->size, failed);
+    if (is_large)
+        return make_large(owner, type, failed);
     bool all = add_members(&members, type);
     if (members.failed)
         *failed = members.failed;
-    return all && !*failed ? make_of(owner, type, members.list, members.count, failed) : NULL;
+    return all && !*failed ? make_of(&members, type, failed) : NULL;
 }
 
 static ffi_type *ffi_type_of(gate_signature *owner, const gate_type *type, int *failed) {

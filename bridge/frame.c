@@ -17,6 +17,7 @@ _Static_assert(offsetof(struct gate__plan, stack_count) == GATE__PLAN_STACK_COUN
 
 size_t gate_frame_size(const gate_signature *signature) {
     const struct gate__plan *plan = signature->plan;
+    gate__signature_require(signature, "gate_frame_size");
     if (!plan)
         return 0;
     size_t on_stack = plan->stack_count + plan->stack_count % 2;
@@ -100,6 +101,7 @@ static gate__by_frame *way_of(const gate_function *function) {
 }
 
 int gate_frame_init(gate_frame *frame, const gate_function *function) {
+    gate__signature_require(function->signature, "gate_frame_init");
     if (!function->signature->plan)
         return -ENOTSUP;
     frame->function = function;

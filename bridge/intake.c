@@ -51,7 +51,7 @@ static void put_together(struct gate__intake *intake, const struct gate__part pa
     }
 }
 
-/* False if it has no place: of nothing but padding, and large. */
+/* False if it has no place: of nothing but padding, and large, as a result may be, too. */
 static bool place_argument(struct gate__intake *intake, const gate_type *type, struct gate__abi *abi, int32_t *room) {
     struct gate__part parts[GATE__PARTS_MOST];
     unsigned count = gate__abi_argument(abi, type, parts);
@@ -71,8 +71,8 @@ static bool place_argument(struct gate__intake *intake, const gate_type *type, s
 
 static bool place_all(struct gate__intake *intake, const gate_signature *signature) {
     int32_t room = -GATE__INTAKE_SIZE;
-    bool all = true;
     gate__abi_result(signature->result, &intake->result);
+    bool all = intake->result.in == GATE__IN_MEMORY || signature->result->size <= sizeof(union gate__room);
     struct gate__abi abi = {.words = intake->result.in == GATE__IN_MEMORY};
     for (size_t i = 0; all && i < signature->count; i++)
         all = place_argument(intake, signature->parameters[i], &abi, &room);
@@ -83,7 +83,8 @@ static bool place_all(struct gate__intake *intake, const gate_signature *signatu
 
 int gate__intake_make(const gate_signature *signature, struct gate__intake **result) {
     *result = NULL;
-    if (!gate__plan_covers(signature))
+    gate__signature_require(signature, "gate_callback_make");
+    if (!signature->plan)
         return 0;
     struct gate__intake *intake = calloc(1, sizeof *intake + signature->count * sizeof *intake->places);
     if (!intake)

@@ -32,8 +32,8 @@ enum {
     GATE__ALIGNMENT_MAX = 1 << 28   /* bytes, as GCC has it */
 };
 
-/* A function's type. What a host holds has been prepared, keeps the scope, and owns what was prepared; what types point
- * to is neither. */
+/* A function's type. What a host holds has been prepared, keeps the scope, and owns what was prepared. What a type points
+ * to is the type's: it does none of that, and is good for no call. */
 struct gate_signature {
     int (*call)(const gate_function *function, void *result, void *const arguments[]); /* what gate_call goes to */
     const gate_type *result;
@@ -42,13 +42,13 @@ struct gate_signature {
     bool variadic;
     bool unspecified;               /* "()": any parameters may be meant */
     bool needs_room;                /* C stores the result itself */
-    bool is_kept;                   /* the scope's own: handles of it are references to the scope */
     bool passes_pointers;           /* in an argument, as far as its type tells, or to room for the result */
+    _Atomic unsigned references;    /* the hosts', each of which retains the scope, too, and the scope's */
     size_t fixed;                   /* the parameters before "...", where others have been added: signature.c */
-    void *prepared;                 /* ffi.c's; NULL in the signature of a type, and where libffi has no way to call */
-    struct gate__plan *plan;        /* plan.c's; NULL where libffi makes the calls */
+    void *prepared;                 /* ffi.c's; NULL unless libffi makes the calls */
+    struct gate__plan *plan;        /* plan.c's; NULL where MemorySanitizer is, and libffi makes the calls */
     struct gate__allocation *owned; /* signature.c's: what was prepared */
-    gate_decls *decls;              /* retained: the types are its */
+    gate_decls *decls;              /* the types are its */
 };
 
 /* lex.c: tokens, and errors about them */
@@ -207,7 +207,7 @@ struct gate_decls {
     struct gate__entry **buckets; /* bucket_count of them, a power of two or 0 */
     size_t count, room, bucket_count;
     struct gate__change *changes; /* of the reading, the last one first */
-    struct gate__kept **kept;     /* signature.c's: those made before, by their text; NULL until there is one */
+    struct gate__kept *kept;      /* signature.c's: those made before, by their text; NULL until there is one */
     unsigned version;             /* counts the texts that were read */
     uint64_t secret;              /* that its names are hashed by */
 };
@@ -243,6 +243,13 @@ void gate__scope_conflict(struct gate__reader *r, const struct gate__token *name
 
 /* type.c: with a reader, they return NULL, and it has an error, when there is no memory or the type can't be. [any] */
 
+/* How a struct or union is passed, as far as it counts for those that it is a part of: arch/<name>/abi.c's. */
+struct gate__passing {
+    bool is_empty;       /* nothing is in it, but padding and arrays of none */
+    bool has_odd_vector; /* of another size than calls have registers for */
+    uint8_t classes[16]; /* of one of at most 16 bytes: by where it begins in another */
+};
+
 /* What the types of one struct, union or enum share, qualified and aligned as they may be. */
 struct gate__record {
     struct gate__variant *variants;
@@ -251,6 +258,7 @@ struct gate__record {
     bool defined, being_defined; /* it is complete; its members are being read */
     bool transparent;            /* a union that is passed as its first member */
     bool has_pointers;           /* once it is complete: gate__type_has_pointers */
+    struct gate__passing passing;
     size_t alignment;            /* bytes: its own */
     const gate_decl **constants; /* an enum's */
 };
@@ -401,14 +409,18 @@ int gate__decls_run(gate_decls *decls, const char *text, void (*read)(struct gat
 
 /* Zeroed memory that the signature owns; NULL when there is none. [any] */
 void *gate__signature_allocate(gate_signature *owner, size_t size);
-/* Frees those that the scope has kept. [any] */
+/* The scope has kept some, and does so no longer. [any] */
 void gate__signature_forget(gate_decls *decls);
+/* What gate_call goes to by the signature of a type: it is fatal. [task] */
+gate__by_value gate__signature_unprepared;
+/* Fatal if it is the signature of a type; function is the public one that got it. [any] */
+void gate__signature_require(const gate_signature *signature, const char *function);
 
 /* ffi.c */
 
 enum { GATE__FFI_ROOM = 32 }; /* bytes: results that are larger have to have room, if only to be dropped */
 
-/* Prepares the signature for calls and callbacks, if libffi has a way to make them. -ENOMEM. [any] */
+/* Prepares the signature for calls and callbacks by libffi, if that has a way to make them. -ENOMEM. [any] */
 int gate__ffi_prepare(gate_signature *signature, gate_error *error);
 /* Calls address; result takes exactly the result type's bytes, or is NULL. [system stack] */
 void gate__ffi_call(const gate_signature *signature, void (*address)(void), void *result, void *const arguments[]);
@@ -533,6 +545,10 @@ unsigned gate__abi_argument(struct gate__abi *abi, const gate_type *type, struct
 void gate__abi_result(const gate_type *type, struct gate__result *result);
 /* Whether values of the type can be passed. [any] */
 bool gate__abi_takes(const gate_type *type);
+/* Whether they are not, since nothing is in them. [any] */
+bool gate__abi_is_empty(const gate_type *type);
+/* What is to be noted of a struct or union with these fields, whose own are complete. [any] */
+struct gate__passing gate__abi_note(const gate_type *record);
 
 /* plan.c: calls in registers, without libffi */
 
@@ -551,11 +567,12 @@ enum gate__load {
 /* One part of an argument: how it is loaded, and the cell that it goes to. */
 struct gate__step {
     uint8_t load;
-    uint8_t cell;
     uint8_t argument;
     uint8_t offset; /* bytes, to the part */
-    uint16_t size;
+    uint32_t cell, size;
 };
+
+enum { GATE__ARGUMENTS_MOST = 1 << 20 }; /* bytes of them on the stack: decls.h */
 
 struct gate__plan {
     enum gate__shape shape;
@@ -567,12 +584,13 @@ struct gate__plan {
     struct gate__step steps[];
 };
 
-/* Whether values of the signature's types can be passed as the ABI has it, and nobody has to hear of what goes through
- * registers. [any] */
-bool gate__plan_covers(const gate_signature *signature);
 struct gate__step gate__plan_step(const gate_type *type, const struct gate__part *part, size_t argument);
-/* Finds the signature's plan, if it has one. -ENOMEM. [any] */
+/* Finds the signature's plan: none where MemorySanitizer is. -ENOMEM; -ENOTSUP for too many arguments. [any] */
 int gate__plan_make(gate_signature *signature, gate_error *error);
+/* Whether its cells are more than are to be had on a task's stack. [any] */
+static inline bool gate__plan_is_large(const struct gate__plan *plan) {
+    return plan->stack_count > GATE__CELLS - GATE__STACK;
+}
 /* The next functions for what is less common. */
 void gate__plan_load_other(const struct gate__step *step, const void *part, uint64_t *cell);
 void gate__plan_store_parts(const struct gate__plan *plan, const uint64_t *cells, void *result);

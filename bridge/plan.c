@@ -4,7 +4,7 @@
  * steps, one for each part of an argument: which cell of the frame it goes to, and how it is made a whole one. Narrow
  * integers are extended by their sign, as compilers expect of a caller although the ABI doesn't say so.
  *
- * Signatures with more arguments than a frame has room for have no plan: libffi makes their calls.
+ * Only where MemorySanitizer is there are no plans: libffi makes the calls.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
@@ -41,8 +41,8 @@ static enum gate__load load_of(const gate_type *type, size_t size) {
 }
 
 struct gate__step gate__plan_step(const gate_type *type, const struct gate__part *part, size_t argument) {
-    return (struct gate__step){(uint8_t)load_of(type, part->size), (uint8_t)part->cell, (uint8_t)argument,
-                               (uint8_t)part->offset, (uint16_t)part->size};
+    return (struct gate__step){(uint8_t)load_of(type, part->size), (uint8_t)argument, (uint8_t)part->offset, part->cell,
+                               (uint32_t)part->size};
 }
 
 /* Whether step i is the whole of argument i, for all. */
@@ -78,37 +78,31 @@ static enum gate__shape shape_of(const struct gate__abi *abi, const struct gate_
     return abi->words > 2 || !is_plain(plan) ? GATE__SHAPE_WORDS : GATE__SHAPE_PAIR;
 }
 
-/* The steps of all arguments into plan; false when a frame has no room for them. */
+/* The steps of all arguments into plan; false if they are more than a stack may have to hold. */
 static bool place_arguments(const gate_signature *signature, struct gate__abi *abi, struct gate__plan *plan) {
-    for (size_t i = 0; i < signature->count; i++) {
+    bool fits = true;
+    for (size_t i = 0; fits && i < signature->count; i++) {
         const gate_type *type = signature->parameters[i];
         struct gate__part parts[GATE__PARTS_MOST];
-        unsigned count = gate__abi_argument(abi, type, parts);
-        if (GATE__STACK + abi->stack > GATE__CELLS)
-            return false;
+        unsigned count = type->size <= GATE__ARGUMENTS_MOST ? gate__abi_argument(abi, type, parts) : 0;
         for (unsigned j = 0; j < count; j++)
             plan->steps[plan->count++] = gate__plan_step(type, &parts[j], i);
+        fits = type->size <= GATE__ARGUMENTS_MOST && abi->stack <= GATE__ARGUMENTS_MOST / sizeof(uint64_t);
     }
-    return true;
-}
-
-bool gate__plan_covers(const gate_signature *signature) {
-    bool may = !__msan_unpoison && gate__abi_takes(signature->result);
-    for (size_t i = 0; may && i < signature->count; i++)
-        may = gate__abi_takes(signature->parameters[i]);
-    return may;
+    return fits;
 }
 
 int gate__plan_make(gate_signature *signature, gate_error *error) {
     size_t steps = GATE__PARTS_MOST * signature->count;
-    if (!gate__plan_covers(signature))
-        return 0;
     struct gate__plan *plan = gate__signature_allocate(signature, sizeof *plan + steps * sizeof *plan->steps);
     if (!plan)
         return gate__fail(error, -ENOMEM, "no memory to prepare a signature");
     gate__abi_result(signature->result, &plan->result);
     struct gate__abi abi = {.words = plan->result.in == GATE__IN_MEMORY};
     if (!place_arguments(signature, &abi, plan))
+        return gate__fail(error, -ENOTSUP, "the arguments take more than %d KiB of the stack",
+                          GATE__ARGUMENTS_MOST / 1024);
+    if (__msan_unpoison)
         return 0;
     plan->shape = shape_of(&abi, plan);
     plan->stack_count = abi.stack;

@@ -31,29 +31,53 @@ static void discard(gate_signature *signature) {
     free(signature);
 }
 
-/* Frees a signature that no scope has kept. */
+static void release(gate_signature *signature) {
+    if (atomic_fetch_sub_explicit(&signature->references, 1, memory_order_acq_rel) == 1)
+        discard(signature);
+}
+
 static void drop(gate_signature *signature) {
     gate_decls *decls = signature->decls;
-    discard(signature);
+    release(signature);
     gate__scope_release(decls);
 }
 
 void gate_signature_free(gate_signature *signature) {
     if (!signature)
         return;
-    if (signature->is_kept)
-        gate__scope_release(signature->decls);
-    else
-        drop(signature);
+    gate__signature_require(signature, "gate_signature_free");
+    drop(signature);
 }
 
-/* Values of incomplete types can't be passed. */
+/* The signatures of types are there to be looked at. */
+
+void gate__signature_require(const gate_signature *signature, const char *function) {
+    if (signature->call == gate__signature_unprepared)
+        gate__fatal(function, "the signature is a type's, and not prepared: gate_signature_of makes one that is");
+}
+
+int gate__signature_unprepared(const gate_function *function, void *result, void *const arguments[]) {
+    (void)result, (void)arguments;
+    gate__signature_require(function->signature, "gate_call");
+    return -EINVAL;
+}
+
+/* Values of incomplete types can't be passed, nor are those of arrays. */
 static int check(const gate_type *type, bool may_be_void, const char *what, gate_error *error) {
-    char printed[128];
-    if (gate__type_is_complete(type) || (may_be_void && type->kind == GATE_VOID))
+    char printed[96];
+    bool is_there = gate__type_is_complete(type) || (may_be_void && type->kind == GATE_VOID);
+    bool is_array = type->kind == GATE_ARRAY;
+    if (is_there && !is_array && gate__abi_takes(type))
         return 0;
     gate_type_print(type, printed, sizeof printed);
-    return gate__fail(error, -EINVAL, "%s is of type '%s', which is not defined", what, printed);
+    if (is_array)
+        return gate__fail(error, -EINVAL, "%s is of type '%s': C passes a pointer in place of an array", what, printed);
+    if (!is_there)
+        return gate__fail(error, -EINVAL, "%s is of type '%s', which is not defined", what, printed);
+    return gate__fail(error, -ENOTSUP,
+                      "%s is of type '%s', which is aligned to more than 16 bytes, or has a vector of neither 8 nor "
+                      "16",
+                      what, printed);
 }
 
 static int check_all(const gate_signature *signature, gate_error *error) {
@@ -69,11 +93,11 @@ static int check_all(const gate_signature *signature, gate_error *error) {
 static int prepare(gate_signature *signature, gate_error *error) {
     int failed = check_all(signature, error);
     if (!failed)
-        failed = gate__ffi_prepare(signature, error);
-    if (!failed)
         failed = gate__plan_make(signature, error);
-    if (!failed && !signature->prepared && !signature->plan)
-        failed = gate__fail(error, -ENOTSUP, "a signature of such types can't be called");
+    if (!failed && !signature->plan)
+        failed = gate__ffi_prepare(signature, error);
+    if (!failed && !signature->plan && !signature->prepared)
+        failed = gate__fail(error, -ENOTSUP, "libffi, which makes calls for MemorySanitizer, has no such types");
     signature->call = gate__call_way(signature);
     signature->needs_room =
         signature->result->size > GATE__FFI_ROOM || (signature->plan && signature->plan->result.in == GATE__IN_MEMORY);
@@ -101,7 +125,7 @@ static gate_signature *derive(gate_decls *decls, const gate_signature *model, ga
         return NULL;
     }
     *signature = *model;
-    signature->is_kept = false;
+    signature->references = 1;
     signature->prepared = NULL;
     signature->plan = NULL;
     signature->owned = NULL;
@@ -110,12 +134,18 @@ static gate_signature *derive(gate_decls *decls, const gate_signature *model, ga
     return signature;
 }
 
-static int make(gate_decls *decls, const gate_type *type, gate_signature **result, gate_error *error) {
-    gate_signature *signature = derive(decls, type->function, error);
-    if (!signature)
-        return -ENOMEM;
-    signature->fixed = signature->count;
-    return finish(signature, result, error);
+static int make(const gate_type *type, gate_signature **result, gate_error *error) {
+    gate_signature *signature = derive(type->function->decls, type->function, error);
+    return signature ? finish(signature, result, error) : -ENOMEM;
+}
+
+int gate_signature_of(const gate_type *type, gate_signature **signature, gate_error *error) {
+    char printed[96];
+    const gate_type *function = type->kind == GATE_POINTER ? type->target : type;
+    if (function->kind == GATE_FUNCTION)
+        return make(function, signature, error);
+    gate_type_print(type, printed, sizeof printed);
+    return gate__fail(error, -EINVAL, "'%s' is no type of a function, or of a pointer to one", printed);
 }
 
 /* What an argument's type becomes where no parameter says it (C11 6.5.2.2p6). */
@@ -180,7 +210,7 @@ static void read_function(struct gate__reader *r, void *data) {
 static int read(gate_decls *decls, const char *text, gate_signature **signature, gate_error *error) {
     const gate_type *type = NULL;
     int failed = gate__decls_run(decls, text, read_function, &type, error);
-    return failed ? failed : make(decls, type, signature, error);
+    return failed ? failed : make(type, signature, error);
 }
 
 int gate_signature_parse(const char *text, gate_signature **signature, gate_error *error) {
@@ -192,18 +222,22 @@ int gate_signature_parse(const char *text, gate_signature **signature, gate_erro
     return failed;
 }
 
-/* A scope keeps the signatures that it was asked for, and gives them again: as long as nothing more was read into it,
- * since a text may mean another type then. They live as long as it, and who has one has the scope. */
+/* A scope keeps the signatures that it was asked for, and gives them again: as long as nothing more is read into it, since
+ * a text may mean another type then. */
 
 enum { BUCKETS = 256 };
 
-struct gate__kept {
-    struct gate__kept *next;
+struct kept {
+    struct kept *next;
     gate_signature *signature;
     uint64_t hash;
     size_t length;
-    unsigned version;
     char text[];
+};
+
+struct gate__kept {
+    unsigned version; /* of the scope, when they were made */
+    struct kept *buckets[BUCKETS];
 };
 
 static uint64_t mix(uint64_t hash, const char *at, size_t size) {
@@ -223,39 +257,41 @@ static uint64_t hash_of(const char *text, size_t length) {
     return mix(hash, text + length - sizeof hash, sizeof hash);
 }
 
-static gate_signature *find(const gate_decls *decls, const char *text, size_t length, uint64_t hash) {
-    const struct gate__kept *kept = decls->kept ? decls->kept[hash % BUCKETS] : NULL;
-    while (kept && (kept->hash != hash || kept->version != decls->version || kept->length != length ||
-                    memcmp(kept->text, text, length) != 0))
+void gate__signature_forget(gate_decls *decls) {
+    for (int i = 0; decls->kept && i < BUCKETS; i++) {
+        for (struct kept *kept = decls->kept->buckets[i], *next; kept; kept = next) {
+            next = kept->next;
+            release(kept->signature);
+            free(kept);
+        }
+    }
+    free(decls->kept);
+    decls->kept = NULL;
+}
+
+static gate_signature *find(gate_decls *decls, const char *text, size_t length, uint64_t hash) {
+    if (decls->kept && decls->kept->version != decls->version)
+        gate__signature_forget(decls);
+    const struct kept *kept = decls->kept ? decls->kept->buckets[hash % BUCKETS] : NULL;
+    while (kept && (kept->hash != hash || kept->length != length || memcmp(kept->text, text, length) != 0))
         kept = kept->next;
     return kept ? kept->signature : NULL;
 }
 
 /* Without memory for it, the signature is its asker's alone. */
 static void keep(gate_decls *decls, const char *text, size_t length, uint64_t hash, gate_signature *signature) {
-    struct gate__kept *kept = malloc(sizeof *kept + length);
-    if (!decls->kept)
-        decls->kept = calloc(BUCKETS, sizeof(struct gate__kept *));
+    struct kept *kept = malloc(sizeof *kept + length);
+    if (!decls->kept && (decls->kept = calloc(1, sizeof *decls->kept)))
+        decls->kept->version = decls->version;
     if (!kept || !decls->kept) {
         free(kept);
         return;
     }
-    struct gate__kept **bucket = &decls->kept[hash % BUCKETS];
-    *kept = (struct gate__kept){*bucket, signature, hash, length, decls->version};
+    struct kept **bucket = &decls->kept->buckets[hash % BUCKETS];
+    *kept = (struct kept){*bucket, signature, hash, length};
     memcpy(kept->text, text, length);
     *bucket = kept;
-    signature->is_kept = true;
-}
-
-void gate__signature_forget(gate_decls *decls) {
-    for (int i = 0; decls->kept && i < BUCKETS; i++) {
-        for (struct gate__kept *kept = decls->kept[i], *next; kept; kept = next) {
-            next = kept->next;
-            discard(kept->signature);
-            free(kept);
-        }
-    }
-    free(decls->kept);
+    signature->references++;
 }
 
 int gate_decls_signature(gate_decls *decls, const char *text, gate_signature **signature, gate_error *error) {
@@ -266,6 +302,7 @@ int gate_decls_signature(gate_decls *decls, const char *text, gate_signature **s
     gate_signature *known = find(decls, text, length, hash);
     if (known) {
         gate__scope_retain(decls);
+        known->references++;
         *signature = known;
         return 0;
     }

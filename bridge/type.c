@@ -3,7 +3,8 @@
  * A struct, union or enum is one record, and a type for each set of qualifiers and each alignment that it is used with.
  * When it is completed, all of them are. Types are made of each other without end, in text that is short: so they have
  * a depth and a weight, which bound the recursion and the time of whoever walks them. What has a name ends such a
- * walk, and weighs nothing.
+ * walk, and weighs nothing: names lead through each other as deep as a text is long. What has to be known of what is inside
+ * is noted in the record when it is completed.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
@@ -171,6 +172,9 @@ const gate_type *gate__type_vector(struct gate__reader *r, const gate_type *elem
 
 const gate_type *gate__type_function(struct gate__reader *r, gate_signature *signature) {
     gate_type type = {.kind = GATE_FUNCTION, .function = signature};
+    signature->call = gate__signature_unprepared;
+    signature->fixed = signature->count;
+    signature->decls = r->decls;
     add_part(&type, signature->result);
     for (size_t i = 0; i < signature->count; i++)
         add_part(&type, signature->parameters[i]);
@@ -287,6 +291,8 @@ void gate__type_complete(struct gate__reader *r, const gate_type *type, const ga
     record->defined = true;
     for (size_t i = 0; has_fields && i < definition->count; i++)
         record->has_pointers |= gate__type_has_pointers(definition->fields[i].type);
+    if (has_fields)
+        record->passing = gate__abi_note(definition);
     record->alignment = definition->alignment;
     record->constants = definition->record ? definition->record->constants : NULL;
     for (struct gate__variant *variant = record->variants; variant; variant = variant->next)

@@ -21,7 +21,7 @@
 #define GATE__CALLBACK_RUNTIME 8
 #define GATE__CALLBACK_INTAKE 16 /* and of that: */
 #define GATE__INTAKE_COUNT 0
-#define GATE__INTAKE_PLACES 244
+#define GATE__INTAKE_PLACES 256
 #define GATE__CALLBACK_HANDLER 32
 #define GATE__CALLBACK_HOST 40
 #define GATE__CALLBACK_MOST 14 /* arguments that the code can point to by itself */

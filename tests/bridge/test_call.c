@@ -338,6 +338,147 @@ Test(call, of_class_guarded_with_a_struct_ends_in_a_fault) {
     run_task(fault_with_a_struct, NULL);
 }
 
+/* Structs of any size, one with more alignment than words have: the arguments take more than the task's stack. */
+
+struct long_words {
+    long words[3000];
+};
+
+struct long_reals {
+    long double reals[70000 / sizeof(long double)];
+};
+
+static long weigh_longs(int a, struct long_words b, struct long_reals c, int d) {
+    long sum = a + d + ((uintptr_t)&c % 16 != 0);
+    for (size_t i = 0; i < sizeof b.words / sizeof *b.words; i++)
+        sum += (long)i * b.words[i];
+    return sum + (long)c.reals[0] + (long)c.reals[sizeof c.reals / sizeof *c.reals - 1];
+}
+
+static void *call_with_longs(void *unused) {
+    static struct long_words b;
+    static struct long_reals c;
+    gate_function function = make_function("long (int, struct { long words[3000]; }, struct { long double "
+                                           "reals[70000 / sizeof(long double)]; }, int)",
+                                           address_of(weigh_longs), "weigh_longs");
+    int a = 1, d = 2;
+    void *arguments[] = {&a, &b, &c, &d};
+    long expected = a + d + 1000 + 20000, result;
+    for (long i = 0; i < (long)(sizeof b.words / sizeof *b.words); i++) {
+        b.words[i] = i * i;
+        expected += i * i * i;
+    }
+    c.reals[0] = 1000;
+    c.reals[sizeof c.reals / sizeof *c.reals - 1] = 20000;
+    for (int class = GATE_CALL_DEFAULT; class <= GATE_CALL_GUARDED; class ++) {
+        function.call_class = (enum gate_call_class) class;
+        result = 0;
+        int status = gate_call(&function, &result, arguments);
+        if (class == GATE_CALL_GUARDED && status == -ENOTSUP)
+            continue; /* on a thread without a runtime */
+        cr_assert_eq(status, 0);
+        cr_assert_eq(result, expected, "class %d", class);
+    }
+    free_function(function);
+    return unused;
+}
+
+Test(call, passes_more_by_value_than_a_task_has_stack) {
+    struct gate_runtime_config config = {.slots = 1};
+    run_everywhere(call_with_longs);
+    gate_runtime *runtime = start_with(config);
+    struct gate_task_config small = {.main = call_with_longs, .name = "small", .stack_size = GATE__STACK_LEAST};
+    gate_task *task = NULL;
+    cr_assert_eq(gate_task_spawn(NULL, &small, &task), 0);
+    join(task);
+    stop(runtime);
+}
+
+/* errno behind a call that needs a frame, one of the x87's, and one by libffi. */
+
+static int leave_errno_of_three(int a, int b, int c) {
+    errno = a + b + c;
+    return -1;
+}
+
+static long double leave_errno_of_real(long double number) {
+    errno = (int)number;
+    return number;
+}
+
+static void *call_any_for_errno(void *unused) {
+    gate_function three = make_function("int (int, int, int)", address_of(leave_errno_of_three), "three");
+    gate_function real = make_function("long double (long double)", address_of(leave_errno_of_real), "real");
+    for (int class = GATE_CALL_DEFAULT; class <= GATE_CALL_BLOCKING; class ++) {
+        int a = 1 + class, b = 10, c = 100, result = 0;
+        long double number = 200 + class;
+        void *arguments[] = {&a, &b, &c}, *of_real[] = {&number};
+        three.call_class = real.call_class = (enum gate_call_class) class;
+        cr_assert_eq(gate_call(&three, &result, arguments), 0);
+        cr_assert_eq(result, -1);
+        cr_assert_eq(gate_errno(), 111 + class);
+        cr_assert_eq(gate_call(&real, NULL, of_real), 0);
+        cr_assert_eq(gate_errno(), 200 + class);
+    }
+    free_function(three);
+    free_function(real);
+    return unused;
+}
+
+Test(call, of_any_arguments_captures_errno) {
+    run_everywhere(call_any_for_errno);
+}
+
+static void *call_by_ffi(void *unused) {
+    gate_function function = make_function("int (int, int, int)", address_of(leave_errno_of_three), "three");
+    gate_signature *signature = (gate_signature *)(uintptr_t)function.signature;
+    int a = 1, b = 10, c = 100, result = 0;
+    void *arguments[] = {&a, &b, &c};
+    cr_assert(prepare_for_ffi(signature));
+    signature->plan = NULL;
+    signature->call = gate__call_way(signature);
+    cr_assert_eq(gate_call(&function, &result, arguments), 0);
+    cr_assert_eq(result, -1);
+    cr_assert_eq(gate_errno(), 111);
+    free_function(function);
+    return unused;
+}
+
+Test(call, by_libffi_captures_errno) {
+    run_everywhere(call_by_ffi);
+}
+
+/* C that is in a guarded call may make another, without leaving it. */
+
+static int fault(int unused) {
+    *(volatile int *)NULL = unused;
+    return 0;
+}
+
+static int call_from_c(const gate_function *leaf) {
+    int value = 1;
+    void *arguments[] = {&value};
+    return gate_call(leaf, NULL, arguments);
+}
+
+static void *fault_in_an_inner_leaf(void *unused) {
+    gate_function leaf = make_function("int (int)", address_of(fault), "fault");
+    gate_function outer = make_function("int (void *)", address_of(call_from_c), "call_from_c");
+    const gate_function *address = &leaf;
+    void *arguments[] = {&address};
+    leaf.call_class = GATE_CALL_LEAF;
+    outer.call_class = GATE_CALL_GUARDED;
+    cr_assert_eq(gate_call(&outer, NULL, arguments), -EFAULT);
+    cr_assert_not(atomic_load(&gate_task_current()->in_leaf));
+    free_function(leaf);
+    free_function(outer);
+    return unused;
+}
+
+Test(call, of_class_guarded_that_ends_in_a_leaf_leaves_that_too) {
+    run_task(fault_in_an_inner_leaf, NULL);
+}
+
 static void *call_long_double(void *unused) {
     gate_function root = make_function("long double (long double)", address_of(sqrtl), "sqrtl");
     gate_function conjugate = make_function("long double _Complex (long double _Complex)", address_of(conjl), "conjl");

@@ -130,6 +130,7 @@ Test(ffi, the_callers_pointers_are_left_as_they_are) {
     struct large a = {{40, 0, 0, 0, 1}}, b = {{1, 0, 0, 0, 2}};
     void *arguments[] = {&a, &b};
     struct request request = {signature, arguments, 0};
+    cr_assert(prepare_for_ffi(signature));
     gate__foreign_call(call_add_up, &request);
     cr_assert_eq(request.result, 42);
     cr_assert(arguments[0] == &a && arguments[1] == &b);
@@ -138,7 +139,7 @@ Test(ffi, the_callers_pointers_are_left_as_they_are) {
 
 static bool libffi_has(const char *text) {
     gate_signature *signature = parse(text);
-    bool has = signature->prepared != NULL;
+    bool has = prepare_for_ffi(signature);
     gate_signature_free(signature);
     return has;
 }

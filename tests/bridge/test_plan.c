@@ -113,6 +113,7 @@ static void run_trial(const struct trial *trial) {
     gate_function function = make_function(trial->text, NULL, "f");
     void *arguments[MOST];
     uint64_t values[MOST];
+    cr_assert(prepare_for_ffi(function.signature));
     cr_assert_eq(gate__ffi_closure_make(function.signature, NULL, note, &seen, &closure, &function.address, NULL), 0);
     for (unsigned way = 0; way < 4; way++) {
         unsigned char room[16];
@@ -171,7 +172,7 @@ static bool has_plan(const char *text) {
 }
 
 static bool has_plan_of_integers(unsigned count) {
-    char text[1024] = "void (int";
+    char text[2048] = "void (int";
     while (--count)
         strcat(text, ", int");
     return has_plan(strcat(text, ")"));
@@ -190,7 +191,9 @@ Test(plan, is_there_for_all_that_goes_in_cells) {
     cr_assert(has_plan("struct { int x, y; } (union { long l; double d; }, struct { char c[24]; })"));
     cr_assert(has_plan("int (const char *, ...)"));
     cr_assert(has_plan_of_integers(GATE__WORDS + GATE__CELLS - GATE__STACK));
-    cr_assert(!has_plan_of_integers(GATE__WORDS + GATE__CELLS - GATE__STACK + 1), "a cell more than there are");
+    cr_assert(has_plan_of_integers(GATE__WORDS + GATE__CELLS - GATE__STACK + 1), "a cell more than on a task's stack");
+    cr_assert(has_plan_of_integers(GATE__PARAMETERS_MAX));
+    cr_assert(has_plan("int (struct { char c[1 << 20]; })"));
 }
 
 /* What is in each register and on the stack: more than a callee may look at. */

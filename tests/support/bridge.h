@@ -32,6 +32,13 @@ static inline gate_callback *make_callback(gate_runtime *runtime, const gate_sig
     return callback;
 }
 
+/* Makes libffi a way for the signature, where it isn't the only one; false if it has none. */
+static inline bool prepare_for_ffi(const gate_signature *signature) {
+    if (!signature->prepared)
+        cr_assert_eq(gate__ffi_prepare((gate_signature *)(uintptr_t)signature, NULL), 0);
+    return signature->prepared != NULL;
+}
+
 /* A C function's address as the bridge takes it. */
 #define address_of(function) ((void (*)(void))(function))
 

@@ -9,7 +9,7 @@
 
 enum {
     ARGUMENTS_MOST = 20,
-    LARGEST = 80, /* bytes, of what is passed */
+    LARGEST = 2000, /* bytes, of what is passed */
     RECORDS = 150,
     DEPTH_MOST = 3
 };
@@ -119,7 +119,7 @@ static void write_scalar(struct writing *w, const struct palette *palette, unsig
         type = "half";
     write_text(w, "%s m%u", type, member);
     if (draw(4) == 0 && strcmp(type, "raised_int"))
-        write_text(w, "[%u]", palette->is_tame || draw(4) ? 1 + draw(3) : 0);
+        write_text(w, "[%u]", palette->is_tame || draw(4) ? 1 + draw(draw(5) ? 3 : 40) : 0);
     write_attributes(w, palette, 24);
 }
 

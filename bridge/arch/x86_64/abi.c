@@ -4,6 +4,9 @@
  * on, and goes into a register of that class; if there are not enough left for the whole of it, or it is larger, it
  * lies in memory: as an argument on the stack, as a result where the caller says.
  *
+ * Records have records in them, by name as deep as a text likes, and each may have the one before twice. So nobody walks
+ * through one: what is to be known of it is noted in it when it is completed, which those inside were before.
+ *
  * SPDX-License-Identifier: MIT */
 #include "bridge/internal.h"
 #include "runtime/arch/arch.h"
@@ -19,8 +22,9 @@ enum abi_class {
     MEMORY
 };
 
-/* GCC looks at no more bytes than these, even where an array has no elements. */
-enum { EIGHTS = 2, SMALL = 8 * EIGHTS, STACK_ALIGNMENT = 16, MOST_LOOKED_AT = 64 };
+enum { EIGHTS = 2, SMALL = 8 * EIGHTS, STACK_ALIGNMENT = 16, LARGEST_IN_REGISTERS = 64, NOTED_BITS = 4 };
+
+_Static_assert(sizeof((struct gate__passing *)0)->classes == SMALL, "a record is noted for each place in such a one");
 
 /* The class of an eight that holds members of both (3.2.3, classification, 4). */
 static enum abi_class merge(enum abi_class a, enum abi_class b) {
@@ -121,27 +125,40 @@ static void settle(enum abi_class classes[EIGHTS]) {
         classes[1] = SSE;
 }
 
+static uint8_t noted(const enum abi_class classes[EIGHTS]) {
+    return (uint8_t)(classes[0] | classes[1] << NOTED_BITS);
+}
+
+static void take_noted(uint8_t both, enum abi_class classes[EIGHTS]) {
+    classes[0] = (enum abi_class)(both & ((1 << NOTED_BITS) - 1));
+    classes[1] = (enum abi_class)(both >> NOTED_BITS);
+}
+
 /* A record in a record has its classes first, and then they are merged: what is in memory alone stays there. */
 static void classify_inner(const gate_type *type, size_t offset, enum abi_class classes[EIGHTS]) {
-    enum abi_class inner[EIGHTS] = {NO_CLASS, NO_CLASS};
-    classify_record(type, offset, inner);
-    settle(inner);
+    enum abi_class inner[EIGHTS];
+    take_noted(type->record->passing.classes[offset], inner);
     for (size_t i = 0; i < EIGHTS; i++)
         classes[i] = merge(classes[i], inner[i]);
 }
 
-/* Of an array of none GCC sees the first element, as far as it lies in the eight that the array begins in. */
+/* Of an array of none GCC sees the first element, as far as it lies in the eight that the array begins in. What has parts
+ * and is large, counted from there, is in memory. */
 static void classify_none(const gate_type *element, size_t offset, enum abi_class classes[EIGHTS]) {
     enum abi_class seen[EIGHTS] = {NO_CLASS, NO_CLASS};
-    size_t most = gate__type_is_record(element) ? SMALL - offset % 8 : MOST_LOOKED_AT;
-    classify_into(element, offset, seen);
-    add(classes, offset, element->size > most || seen[0] == MEMORY ? MEMORY : seen[offset / 8]);
+    bool has_parts = gate__type_is_record(element) || element->kind == GATE_ARRAY;
+    bool is_large = has_parts && element->size > SMALL - offset % 8;
+    if (!is_large)
+        classify_into(element, offset, seen);
+    add(classes, offset, is_large || seen[0] == MEMORY ? MEMORY : seen[offset / 8]);
 }
 
+/* Elements of no size all lie in the same place. */
 static void classify_array(const gate_type *type, size_t offset, enum abi_class classes[EIGHTS]) {
+    size_t count = type->count < GATE_COUNT_VARIABLE ? type->count : 0;
     if (type->count == 0)
         classify_none(type->target, offset, classes);
-    for (size_t i = 0; i < type->count && type->count < GATE_COUNT_VARIABLE; i++)
+    for (size_t i = 0; i < count && (i == 0 || type->target->size); i++)
         classify_into(type->target, offset + i * type->target->size, classes);
 }
 
@@ -152,7 +169,7 @@ static bool is_askew(const gate_type *type, size_t offset) {
 }
 
 static void classify_into(const gate_type *type, size_t offset, enum abi_class classes[EIGHTS]) {
-    if (!type->size && offset % 8 == 0)
+    if (offset >= SMALL || (!type->size && offset % 8 == 0))
         return;
     if (gate__type_is_record(type))
         classify_inner(type, offset, classes);
@@ -171,22 +188,48 @@ static void classify(const gate_type *type, enum abi_class classes[EIGHTS]) {
         classes[0] = COMPLEX_X87;
     else if (type->size > SMALL)
         classes[0] = MEMORY;
+    else if (gate__type_is_record(type))
+        take_noted(type->record->passing.classes[0], classes);
     else
         classify_into(type, 0, classes);
     settle(classes);
 }
 
+static const gate_type *innermost(const gate_type *type) {
+    while (type->kind == GATE_ARRAY)
+        type = type->target;
+    return type;
+}
+
 /* Whether nothing can be in it, but bit-fields that only pad, and arrays of none. GCC gives it the registers of its
  * classes, but no room on the stack. */
-static bool is_empty(const gate_type *type) {
-    if (type->kind == GATE_ARRAY)
-        return type->size == 0 || is_empty(type->target);
-    bool empty = gate__type_is_record(type);
-    for (size_t i = 0; empty && i < type->count; i++) {
-        const gate_field *field = &type->fields[i];
-        empty = field->is_bit_field ? !field->name : is_empty(field->type);
+bool gate__abi_is_empty(const gate_type *type) {
+    const gate_type *inner = innermost(type);
+    bool is_none = type->kind == GATE_ARRAY && type->size == 0;
+    return is_none || (gate__type_is_record(inner) && inner->record->passing.is_empty);
+}
+
+static bool has_odd_vector(const gate_type *type) {
+    const gate_type *inner = innermost(type);
+    if (gate__type_is_record(inner))
+        return inner->record->passing.has_odd_vector;
+    return inner->kind == GATE_VECTOR && inner->size != 8 && inner->size != SMALL;
+}
+
+struct gate__passing gate__abi_note(const gate_type *record) {
+    struct gate__passing passing = {.is_empty = true};
+    for (size_t i = 0; i < record->count; i++) {
+        const gate_field *field = &record->fields[i];
+        passing.is_empty &= field->is_bit_field ? !field->name : gate__abi_is_empty(field->type);
+        passing.has_odd_vector |= has_odd_vector(field->type);
     }
-    return empty;
+    for (size_t offset = 0; record->size <= SMALL && offset < SMALL; offset++) {
+        enum abi_class classes[EIGHTS] = {NO_CLASS, NO_CLASS};
+        classify_record(record, offset, classes);
+        settle(classes);
+        passing.classes[offset] = noted(classes);
+    }
+    return passing;
 }
 
 /* How many registers of that class it takes. */
@@ -242,14 +285,14 @@ unsigned gate__abi_argument(struct gate__abi *abi, const gate_type *type, struct
                        abi->vectors + count(classes, SSE) > GATE__VECTORS;
     if (!is_on_stack)
         return take_registers(abi, type, classes, parts);
-    return is_empty(type) ? 0 : take_stack(abi, type, parts);
+    return gate__abi_is_empty(type) ? 0 : take_stack(abi, type, parts);
 }
 
 void gate__abi_result(const gate_type *type, struct gate__result *result) {
     enum abi_class classes[EIGHTS];
     struct gate__abi abi = {0, 0, 0};
     *result = (struct gate__result){.in = GATE__IN_REGISTERS};
-    if (is_empty(type) || type->kind == GATE_VOID)
+    if (gate__abi_is_empty(type) || type->kind == GATE_VOID)
         return;
     classify(type, classes);
     if (classes[0] == MEMORY)
@@ -261,6 +304,6 @@ void gate__abi_result(const gate_type *type, struct gate__result *result) {
 }
 
 bool gate__abi_takes(const gate_type *type) {
-    bool is_odd_vector = type->kind == GATE_VECTOR && type->size != 8 && type->size != 16;
-    return alignment_of(type) <= STACK_ALIGNMENT && !is_odd_vector;
+    bool may_be_in_vector = type->kind == GATE_VECTOR || type->size <= LARGEST_IN_REGISTERS;
+    return alignment_of(type) <= STACK_ALIGNMENT && !(may_be_in_vector && has_odd_vector(type));
 }
