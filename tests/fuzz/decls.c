@@ -1,7 +1,7 @@
 /* Any bytes as declarations: texts that NULs divide, read into one scope.
  *
- * A text is taken as a whole, and every type in it is written and read back to the same; or it is refused with a place,
- * and leaves nothing. Made by clang's libFuzzer: `ninja fuzz`.
+ * A text is taken as a whole, and every type in it is written and read back to the same, and every function can be called,
+ * or is refused with words; or the text is refused with a place, and leaves nothing. Made by clang's libFuzzer: `ninja fuzz`.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
@@ -38,10 +38,36 @@ static void check_type(gate_decls *decls, const gate_type *type) {
     require(type->size == again->size && type->alignment == again->alignment, "of the same size", first);
 }
 
+/* As a call, by libffi as well, and as a callback. */
+static void prepare(gate_signature *signature) {
+    struct gate__intake *intake;
+    if (gate__intake_make(signature, &intake) || gate__ffi_prepare(signature, NULL))
+        abort();
+    free(intake);
+    gate_signature_free(signature);
+}
+
+static void require_refusal(int code, const gate_error *error, const char *text) {
+    require(code == -EINVAL || code == -ENOTSUP, error->message, text);
+    require(error->message[0] != '\0', "it is refused with words", text);
+}
+
+static void sign(gate_decls *decls, const gate_decl *decl) {
+    gate_signature *signature;
+    gate_error error = {0, ""};
+    int code = decl->kind == GATE_DECL_FUNCTION ? gate_decls_signature(decls, decl->name, &signature, &error)
+                                                : gate_signature_of(decl->type, &signature, &error);
+    if (code == 0)
+        prepare(signature);
+    else
+        require_refusal(code, &error, decl->name);
+}
+
 static void check_all(gate_decls *decls) {
     for (const gate_decl *decl = NULL; (decl = gate_decls_next(decls, decl)) != NULL;) {
         require(decl->type != NULL, "a declaration has a type", decl->name);
         check_type(decls, decl->type);
+        sign(decls, decl);
     }
 }
 
@@ -67,7 +93,7 @@ static void read_text(gate_decls *decls, const char *text) {
 static void read_signature(const char *text) {
     gate_signature *signature = NULL;
     if (gate_signature_parse(text, &signature, NULL) == 0)
-        gate_signature_free(signature);
+        prepare(signature);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
