@@ -39,8 +39,8 @@ typedef struct gate_function {
 /* Calls a C function on the system stack.
  *
  * arguments[i] points to the value of parameter i, of its exact type; result to room for the
- * result's type, and may be NULL. Neither is kept. The function starts with errno 0; what it leaves
- * there is gate_errno.
+ * result's type, and may be NULL. Neither is kept. The function starts with errno 0, or what a frame says (below); what it
+ * leaves there is gate_errno.
  *
  * The task gives no slot up for a short call; one that lasts loses the slot to tasks that are ready,
  * and waits for another when it returns: pointers that host code may free or move in between are the
@@ -86,8 +86,8 @@ struct gate_place {
 #define GATE_RESULT SIZE_MAX
 
 /* How large a frame for calls of that signature is, in bytes; it lies at an address that 16 divides, and best at one
- * that 64 divides. 0 if there are none: more arguments than a frame takes, or MemorySanitizer, which is not to miss what
- * they hold; then there is gate_call. Never blocks. Any thread. */
+ * that 64 divides. There is one for every signature, and 0 is with MemorySanitizer alone, which is not to miss what they hold;
+ * then there is gate_call. Never blocks. Any thread. */
 size_t gate_frame_size(const gate_signature *signature);
 
 /* Prepares a frame for calls of a function, as many as the host likes, with no argument in it yet and error_number 0. The

@@ -4,8 +4,8 @@
  * its thread's. C expects a large stack, may block for as long as it likes, and may call back. So:
  *
  *   gate_call, on the task's stack, with a slot, goes to where the function's signature says. That has a plan
- *   (bridge/plan.c: what goes into which register, as bridge/arch/<name>/abi.c has it from the ABI), unless its
- *   arguments are very many. For two words and doubles, or fewer, there is a routine for each type
+ *   (bridge/plan.c: what goes into which register, as bridge/arch/<name>/abi.c has it from the ABI), unless
+ *   MemorySanitizer is there. For two words and doubles, or fewer, there is a routine for each type
  *   (bridge/arch/<name>/by_value.S), which does all of the call. It lists it in the task, so that a callback can find it. It
  *   marks the thread as IN_CALL, by two stores (runtime/foreign.c says why that is enough: from here on the slot may be
  *   taken away, but nobody does so unless the call lasts). It keeps the task's stack pointer in the task and goes on
@@ -34,7 +34,7 @@
  *   which is on its system stack already, there is no switch, only a call.
  *   gate__arch_cross, beside the others in switch.S, goes to the system stack for any function that takes one pointer.
  *   gate__call_run, below, is that function: by the plan, or, where there is none, by libffi (bridge/ffi.c); run_frame
- *   is, for a call by frame.
+ *   is, for a call by frame. Arguments that are very many have their cells there, and not on the task's stack.
  *
  * Meanwhile the slot that was taken runs other tasks on other threads (runtime/sched.c). A function of class blocking
  * gives its slot up before the call, and takes the second way back; one of class leaf keeps it, and is no call to the

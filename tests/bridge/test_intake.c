@@ -41,3 +41,11 @@ Test(intake, what_is_aligned_to_16_bytes_is_copied_from_the_word_registers) {
     if (!__msan_unpoison)
         cr_assert_eq(copied("void (__int128, long, __int128)"), 32);
 }
+
+Test(intake, of_a_result_of_nothing_but_much_padding_there_is_none) {
+    gate_signature *signature = parse("struct { long : 64; long : 64; long : 64; long : 64; long : 64; } (int)");
+    struct gate__intake *intake = NULL;
+    cr_assert_eq(gate__intake_make(signature, &intake), 0);
+    cr_assert_null(intake, "C takes it nowhere, and there is no room to give it in");
+    gate_signature_free(signature);
+}

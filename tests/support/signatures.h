@@ -113,13 +113,20 @@ static void write_bits(struct writing *w, unsigned member) {
         write_text(w, "%s : %u", types[which].type, draw(3) ? width : 0);
 }
 
+static void write_counts(struct writing *w, const struct palette *palette) {
+    bool is_none = !palette->is_tame && draw(4) == 0;
+    write_text(w, "[%u]", is_none ? 0 : 1 + draw(draw(5) ? 3 : 40));
+    if (draw(is_none ? 2 : 8) == 0)
+        write_text(w, "[%u]", 1 + draw(5));
+}
+
 static void write_scalar(struct writing *w, const struct palette *palette, unsigned member) {
     const char *type = draw_scalar(palette);
     if (!strcmp(type, "half_complex"))
         type = "half";
     write_text(w, "%s m%u", type, member);
     if (draw(4) == 0 && strcmp(type, "raised_int"))
-        write_text(w, "[%u]", palette->is_tame || draw(4) ? 1 + draw(draw(5) ? 3 : 40) : 0);
+        write_counts(w, palette);
     write_attributes(w, palette, 24);
 }
 
