@@ -152,8 +152,8 @@ const gate_decl *gate_decls_next(const gate_decls *decls, const gate_decl *previ
 int gate_decls_type(gate_decls *decls, const char *text, const gate_type **type, gate_error *error);
 
 /* Makes a signature that is prepared for calls: of a function that was declared, by its name, or of a function's
- * type in text, as gate_signature_parse takes it. The scope keeps it: asked for the same text again, it gives the same, and
- * each time is to be freed.
+ * type in text, as gate_signature_parse takes it. The scope keeps it while no more is read into it: asked for the same text
+ * again, it gives the same, and each time is to be freed. The types in a text stay the scope's.
  *
  * Ownership: *signature is the caller's, until gate_signature_free, before or after gate_decls_free.
  * Errors: as gate_signature_parse. Never blocks. Any thread. */

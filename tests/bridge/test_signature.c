@@ -143,6 +143,14 @@ Test(signature, an_array_of_none_counts_by_its_first_element) {
     cr_assert_eq(first_step("void (struct { int i; char z[0][13]; })").cell, GATE__STACK);
 }
 
+Test(signature, what_is_empty_is_passed_nowhere) {
+    if (!plans_are_made())
+        return;
+    cr_assert_eq(first_step("void (struct {}, int)").argument, 1);
+    cr_assert_eq(first_step("void (union { long : 0; }, int)").argument, 1);
+    cr_assert_eq(first_step("void (struct { union { long : 0; } none; struct {} a[3]; }, int)").cell, 0);
+}
+
 /* The signatures of types */
 
 static int apply(int (*function)(int), int value) {

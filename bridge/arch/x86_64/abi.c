@@ -188,8 +188,6 @@ static void classify(const gate_type *type, enum abi_class classes[EIGHTS]) {
         classes[0] = COMPLEX_X87;
     else if (type->size > SMALL)
         classes[0] = MEMORY;
-    else if (gate__type_is_record(type))
-        take_noted(type->record->passing.classes[0], classes);
     else
         classify_into(type, 0, classes);
     settle(classes);
