@@ -178,7 +178,7 @@ static ffi_type *make_large(gate_signature *owner, const gate_type *type, int *f
     static ffi_type *words[] = {&ffi_type_uint64, NULL};
     ffi_type *made = gate__signature_allocate(owner, sizeof *made);
     if (made)
-        *made = (ffi_type){type->size, (unsigned short)type->alignment, FFI_TYPE_STRUCT, words};
+        *made = (ffi_type){type->size, (unsigned short)type->record->alignment, FFI_TYPE_STRUCT, words};
     else
         *failed = -ENOMEM;
     return made;

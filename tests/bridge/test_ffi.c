@@ -156,3 +156,12 @@ Test(ffi, what_it_gets_wrong_is_left_to_plans) {
     cr_assert_not(libffi_has("void (double, long, long, long, long, long, struct { long x; double y; })"),
                   "the double would be lost");
 }
+
+Test(ffi, takes_what_is_large_whatever_is_in_it) {
+    cr_assert(libffi_has("void (struct { long double x[30]; })"));
+    cr_assert(libffi_has("struct { __int128 x[3]; } (int, union { float __attribute__((vector_size(16))) v[2]; })"));
+    cr_assert(libffi_has("int (struct { char c[1000 * 1000]; })"));
+    if (__msan_unpoison)
+        return;
+    cr_assert_not(libffi_has("int (struct { long : 64; long : 64; long : 64; })"), "nothing is passed");
+}

@@ -61,10 +61,14 @@ static void *sign(void *data) {
     const char *const functions[] = {"f", "g", "h", "i"};
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         gate_signature *signature = NULL;
-        cr_assert_eq(gate_decls_signature(decls, functions[i], &signature, NULL), 0, "%s", functions[i]);
+        int failed = gate_decls_signature(decls, functions[i], &signature, NULL);
+        if (failed == -ENOTSUP && !plans_are_made()) /* libffi has nothing that is empty */
+            continue;
+        cr_assert_eq(failed, 0, "%s", functions[i]);
         struct gate__intake *intake = NULL;
         cr_assert_eq(gate__intake_make(signature, &intake), 0);
         free(intake);
+        prepare_for_ffi(signature);
         gate_signature_free(signature);
     }
     return NULL;
