@@ -75,8 +75,8 @@ static int check(const gate_type *type, bool may_be_void, const char *what, gate
     if (!is_there)
         return gate__fail(error, -EINVAL, "%s is of type '%s', which is not defined", what, printed);
     return gate__fail(error, -ENOTSUP,
-                      "%s is of type '%s', which is aligned to more than 16 bytes, or has a vector of neither 8 nor "
-                      "16",
+                      "it can't be called: %s is of type '%s', which is aligned to more than 16 bytes, or has a vector "
+                      "of neither 8 nor 16",
                       what, printed);
 }
 
