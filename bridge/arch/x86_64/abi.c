@@ -165,7 +165,8 @@ static void classify_array(const gate_type *type, size_t offset, enum abi_class 
 /* Whether a scalar lies where it is not aligned, whatever its type or a packed struct say: then all is in memory. */
 static bool is_askew(const gate_type *type, size_t offset) {
     bool is_complex = type->kind >= GATE_FLOAT16_COMPLEX && type->kind <= GATE_FLOAT128_COMPLEX;
-    return offset % (is_complex ? type->size / 2 : type->size) != 0;
+    size_t unit = is_complex ? type->size / 2 : type->size;
+    return unit && offset % unit != 0;
 }
 
 static void classify_into(const gate_type *type, size_t offset, enum abi_class classes[EIGHTS]) {
