@@ -169,11 +169,16 @@ static void use_stack(struct gate__signal_stack stack) {
         gate__throw("sigaltstack");
 }
 
-/* A runtime of another language may have given the thread a stack that is just enough for that one's own handler. */
-void gate__trap_enter_thread(gate_m *m) {
+static stack_t current_stack(void) {
     stack_t stack;
     if (sigaltstack(NULL, &stack))
         gate__throw("sigaltstack");
+    return stack;
+}
+
+/* A runtime of another language may have given the thread a stack that is just enough for that one's own handler. */
+void gate__trap_enter_thread(gate_m *m) {
+    stack_t stack = current_stack();
     bool has_own = !(stack.ss_flags & SS_DISABLE);
     if (has_own && stack.ss_sp == m->alternate_stack)
         return; /* another M of the thread has gone, and this one's is in use */
@@ -185,7 +190,8 @@ void gate__trap_enter_thread(gate_m *m) {
     use_stack(m->signal_stack);
 }
 
+/* One that the host has put in its place since is the host's, and stays. */
 void gate__trap_leave_thread(gate_m *m) {
-    if (m->signal_stack.base == m->alternate_stack)
+    if (current_stack().ss_sp == m->alternate_stack)
         use_stack(m->outer_signal_stack);
 }
