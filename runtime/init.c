@@ -78,13 +78,18 @@ void gate__init_retain(gate_runtime *runtime) {
     atomic_fetch_add(&runtime->references, 1);
 }
 
+static void free_roots(gate_task *root) {
+    for (gate_task *next; root; root = next) {
+        next = root->next;
+        gate__task_free_root(root);
+    }
+}
+
 void gate__init_release(gate_runtime *runtime) {
     if (atomic_fetch_sub(&runtime->references, 1) == 1) {
         struct gate_runtime_config config = runtime->config;
-        for (gate_task *root = runtime->dropped_roots, *next; root; root = next) {
-            next = root->next;
-            gate__task_free_root(root);
-        }
+        free_roots(runtime->ended_roots);
+        free_roots(runtime->dropped_roots);
         gate__semaphore_destroy(&runtime->world.stopped);
         gate__semaphore_destroy(&runtime->monitor.wake);
         gate__init_deallocate(&config, runtime->slot_memory, size_of_slots(&config));
@@ -270,17 +275,19 @@ int gate_runtime_start(const struct gate_runtime_config *given, gate_runtime **r
     gate_runtime *runtime = make(&config);
     if (!runtime)
         return gate__fail(error, -ENOMEM, "no memory for a runtime of %u slots", config.slots);
-    int failed = gate__m_make_root(runtime, false, &runtime->starter);
+    gate_m *starter;
+    int failed = gate__m_make_root(runtime, false, &starter);
     if (failed) {
         gate__init_release(runtime);
         return gate__fail(error, failed, "no memory for the starting thread's M");
     }
+    atomic_store(&runtime->starter, starter);
     gate__lock(&runtime->lock);
-    gate__sched_take_idle(runtime->starter);
+    gate__sched_take_idle(starter);
     gate__unlock(&runtime->lock);
     failed = begin_threads(runtime);
     if (failed) {
-        drop_starter(runtime->starter);
+        drop_starter(starter);
         gate__init_release(runtime);
         return gate__fail(error, failed, "the runtime's threads can't be created: %s", strerror(-failed));
     }
@@ -301,7 +308,7 @@ struct leftovers {
 
 /* Every one but the caller, those that have ended and belong to nobody, and threads that are outside. */
 static bool is_left(const gate_runtime *runtime, gate_task *task, enum gate_task_state state) {
-    if (task == runtime->starter->root || state == GATE_TASK_OUTSIDE)
+    if (task == atomic_load(&runtime->starter)->root || state == GATE_TASK_OUTSIDE)
         return false;
     return state != GATE_TASK_ENDED || !gate__task_is_detached(task);
 }
@@ -318,8 +325,8 @@ static void note_leftover(void *argument, gate_task *task, const struct gate_tas
     left->count++;
 }
 
-/* No thread lingers any more: those outside have to come in, which fails once it stops. Their slots, linked by idle_next.
- * The runtime's lock is held. */
+/* No thread lingers any more: those outside have to come in, which fails once it stops. Their slots, linked by
+ * idle_next. The runtime's lock is held. */
 static struct gate__slot *reclaim_all(gate_runtime *runtime) {
     struct gate__slot *slot, *all = NULL;
     while ((slot = gate__foreign_reclaim(runtime)) != NULL) {
@@ -344,18 +351,31 @@ static unsigned close_or_describe(gate_runtime *runtime, gate_error *error) {
     return left.count;
 }
 
-/* Takes the root task from a thread that was adopted; NULL when none has one. It lives as long as that thread's M:
- * the thread may be in a gate_call outside all handlers. */
-static gate_task *take_root(gate_runtime *runtime, bool *announced) {
-    gate_task *root = NULL;
-    gate__lock(&runtime->lock);
-    for (gate_m *m = runtime->roots; m && !root; m = m->all_next) {
-        if (!m->adopted || !m->root)
-            continue;
+/* The root task of a thread that was adopted, off that thread, which goes on or has ended meanwhile; NULL when none has
+ * one. The runtime's lock is held. */
+static gate_task *find_root(gate_runtime *runtime, bool *announced) {
+    gate_task *root = runtime->ended_roots;
+    gate_m *m = runtime->roots;
+    *announced = root != NULL;
+    if (root) {
+        runtime->ended_roots = root->next;
+        return root;
+    }
+    while (m && (!m->adopted || !m->root))
+        m = m->all_next;
+    if (m) {
         root = m->root;
         *announced = m->announced;
         m->root = NULL;
-        m->announced = false;
+    }
+    return root;
+}
+
+/* Takes one of those. It lives as long as the thread's M: the thread may be in a gate_call outside all handlers. */
+static gate_task *take_root(gate_runtime *runtime, bool *announced) {
+    gate__lock(&runtime->lock);
+    gate_task *root = find_root(runtime, announced);
+    if (root) {
         root->next = runtime->dropped_roots;
         runtime->dropped_roots = root;
     }
@@ -376,8 +396,9 @@ static void drop_adopted(gate_runtime *runtime) {
 
 int gate_runtime_stop(gate_runtime *runtime, gate_error *error) {
     gate_m *m = gate__m();
-    if (!m || m != runtime->starter)
-        return gate__fail(error, -EPERM, "a runtime is stopped by the thread that started it");
+    if (!m || m != runtime->starter || m->task != m->root)
+        return gate__fail(error, -EPERM,
+                          "a runtime is stopped by the thread that started it, in that thread's own task");
     if (m->pins || m->task->arrival)
         gate__fatal("gate_runtime_stop", "called from a callback, or with the M held");
     if (atomic_load(&m->status) != GATE__M_RUNNING || atomic_load(&m->task->in_leaf))

@@ -314,9 +314,9 @@ struct gate_task {
     _Atomic(void *) call;        /* the bridge's: its innermost foreign call, a struct gate__listed */
     _Atomic(const char *) where; /* what it is parked for; or what it calls, where call doesn't say that */
     _Atomic uint32_t state;
-    gate_m *bound;   /* the M that alone may run it, or NULL */
-    gate_m *home;    /* the same, when it isn't pinned: it has asked for the main thread, or NULL */
-    gate_task *next; /* in a queue */
+    gate_m *bound;          /* the M that alone may run it, or NULL */
+    _Atomic(gate_m *) home; /* the same, when it isn't pinned: it has asked for the main thread, or NULL */
+    gate_task *next;        /* in a queue */
     gate_runtime *runtime;
     _Atomic(gate_m *) on;          /* the M that runs it, or has it in a call; for whoever lists tasks */
     struct gate__stack stack;      /* base NULL for a root task */
@@ -1145,7 +1145,7 @@ void gate__fork_after_in_child(void);
 /* init.c: runtimes */
 
 struct gate_runtime {
-    struct gate__lock lock; /* slots and their holders, Ms, the list of tasks, ends and joins */
+    struct gate__lock lock; /* slots and their holders, Ms, the world, interrupts */
     struct gate_runtime_config config;
     void *slot_memory; /* in which they lie aligned */
     struct gate__slot *slots;
@@ -1159,8 +1159,9 @@ struct gate_runtime {
     _Atomic uint32_t ready_taken; /* counted, for the monitor */
     struct gate__workers workers;
     gate_m *roots;                /* linked by all_next */
-    gate_task *dropped_roots;     /* of threads that were adopted, when it has stopped; linked by next */
-    gate_m *starter;              /* NULL in the child of another thread's fork */
+    gate_task *ended_roots;       /* of adopted threads that have ended while it stops, of which the host is to hear; */
+    gate_task *dropped_roots;     /* and of all when it has stopped; these two linked by next */
+    _Atomic(gate_m *) starter;    /* NULL when its thread has ended, and in the child of another thread's fork */
     gate_task *main_task;         /* in the child of a stackful task's fork that task, else NULL: fork.c */
     uint64_t signal_mask;         /* of the threads that it creates: that of the starter, at the start */
     gate_m *interrupted;          /* linked by interrupt.next: interrupt.c */

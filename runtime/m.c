@@ -1,6 +1,6 @@
 /* Threads that the runtime knows: the one that started it, workers, and those that came by.
  *
- *   started:  gate_runtime_start -> gate_runtime_stop, on the same thread
+ *   started:  gate_runtime_start -> gate_runtime_stop, on the same thread, or its exit
  *   worker:   gate__worker_start [any] -> gate_runtime_stop joins it (worker.c)
  *   adopted:  the thread's first callback or gate_m_acquire -> its exit
  *
@@ -48,7 +48,8 @@ gate_m *gate__m_of_thread(void) {
 }
 
 /* Ends the process if the thread has ended inside a call, a handler or a task: the frames below are gone, and the rest
- * of the process would wait for them. The thread that started a runtime may leave it for ever, outside all calls. */
+ * of the process would wait for them. The thread that started a runtime may leave it for ever, outside all calls; its
+ * task ends there, and the others go on. */
 static void check_end(gate_m *m) {
     uint32_t status = atomic_load(&m->status);
     gate_task *task = m->task;
@@ -66,7 +67,8 @@ static void check_end(gate_m *m) {
                 "the thread of task '%s' (#%llu) ended in interpreter code", gate_task_name(task), number);
 }
 
-/* Tells the host that an adopted thread ends. */
+/* Tells the host that an adopted thread ends, unless the runtime is being stopped: then the stop does
+ * (gate__m_drop_root). It finds either the thread, or that the host has heard. */
 static void announce_end(gate_m *m) {
     gate_runtime *runtime = m->runtime;
     if (gate__foreign_lingers(m))
@@ -74,20 +76,59 @@ static void announce_end(gate_m *m) {
     if (m->announced && runtime->config.hooks.thread_drop && !gate__foreign_come_in(m, GATE__TIMER_NEVER)) {
         atomic_store(&m->root->call, NULL); /* outside, the thread may have ended in one */
         runtime->config.hooks.thread_drop(runtime->config.host, m->root);
+        m->announced = false;
         gate__foreign_go_out(m, false);
     }
+}
+
+/* A task that is on its way to main, or is to come back to it. */
+struct guest {
+    const gate_m *main;
+    struct gate_task_info info;
+};
+
+static void look_for_guest(void *data, gate_task *task, const struct gate_task_info *info) {
+    struct guest *guest = data;
+    if (atomic_load(&task->home) == guest->main && info->state != GATE_TASK_ENDED)
+        guest->info = *info;
+}
+
+/* A task that comes later finds no main thread: it looks behind a light barrier (gate_task_enter_main). */
+static void refuse_guests(gate_m *m) {
+    struct guest guest = {.main = m};
+    atomic_store(&m->runtime->starter, NULL);
+    gate__foreign_heavy_barrier();
+    gate__lock(&m->runtime->lock);
+    gate__task_visit(m->runtime, look_for_guest, &guest);
+    gate__unlock(&m->runtime->lock);
+    if (guest.info.number)
+        gate__fatal("gate_task_enter_main",
+                    "the thread that started the runtime ended, and task '%s' (#%llu) is to run there", guest.info.name,
+                    (unsigned long long)guest.info.number);
+}
+
+/* The thread that started the runtime ends, and its task with it: the others go on, with its slot. */
+static void hand_on_slot(gate_m *m) {
+    refuse_guests(m);
+    gate__sched_suspend(m);
+    gate__lock(&m->runtime->lock);
+    struct gate__slot *slot = gate__sched_detach(m);
+    gate__unlock(&m->runtime->lock);
+    if (slot)
+        gate__sched_hand_on(slot);
 }
 
 static void thread_ends(void *unused) {
     (void)unused;
     check_end(gate__m());
     for (gate_m *m = of_thread, *next; m; m = next) {
-        if (m->adopted) {
-            set_current(m);
-            announce_end(m);
-        }
-        next = m->thread_next;
+        set_current(m);
         if (m->adopted)
+            announce_end(m);
+        else if (m->root)
+            hand_on_slot(m);
+        next = m->thread_next;
+        if (m->root || m->adopted)
             gate__m_drop_root(m);
     }
 }
@@ -198,6 +239,15 @@ int gate__m_make_root(gate_runtime *runtime, bool adopted, gate_m **result) {
     return 0;
 }
 
+/* The host has not heard of the end of m's thread, and hears of it from whoever stops the runtime, who may not have
+ * come to that yet. The runtime's lock is held. */
+static void leave_root(gate_m *m) {
+    gate_runtime *runtime = m->runtime;
+    m->root->next = runtime->ended_roots;
+    runtime->ended_roots = m->root;
+    m->root = NULL;
+}
+
 void gate__m_drop_root(gate_m *m) {
     gate_runtime *runtime = m->runtime;
     gate__m_leave_thread(m);
@@ -206,17 +256,19 @@ void gate__m_drop_root(gate_m *m) {
     while (*link != m)
         link = &(*link)->all_next;
     *link = m->all_next;
+    if (m->root && m->announced && atomic_load(&runtime->stopping))
+        leave_root(m);
     gate__unlock(&runtime->lock);
     if (m->root)
         gate__task_free_root(m->root);
     gate__m_unmake(m);
 }
 
-/* Drops the thread's Ms of runtimes that have stopped since, but for one that the thread is to go back to. */
+/* Drops the thread's Ms of runtimes that have stopped since, but for one that the thread holds, or is to go back to. */
 static void drop_stopped(void) {
     for (gate_m *m = of_thread, *next; m; m = next) {
         next = m->thread_next;
-        if (m->adopted && m->aside == 0 && atomic_load(&m->runtime->stopping))
+        if (m->adopted && m->aside == 0 && m->pins == 0 && atomic_load(&m->runtime->stopping))
             gate__m_drop_root(m);
     }
 }

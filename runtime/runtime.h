@@ -95,9 +95,10 @@ int gate_runtime_start(const struct gate_runtime_config *config, gate_runtime **
  *
  * Blocks until the runtime's own threads have ended. Fatal in a callback, and in a foreign call of that runtime.
  * Errors: -EBUSY when tasks are left, and the message says how many and where the first ones are;
- * then nothing changes. -EPERM on another thread than the one that started the runtime, also in a child, and in
- * a handler of another runtime.
- * Threads: the one that started it. If that ends without, the runtime can't be stopped any more. */
+ * then nothing changes. -EPERM on another thread than the one that started the runtime, also in a child, in a
+ * handler of another runtime, and in a task that has entered the main thread.
+ * Threads: the one that started it. If that ends without, outside all calls, the other tasks go on, and the runtime
+ * can't be stopped any more; fatal if one of them is to run on that thread (gate_task_enter_main). */
 int gate_runtime_stop(gate_runtime *runtime, gate_error *error);
 
 /* What a task is doing. */
@@ -205,7 +206,8 @@ int gate_task_park_for(const char *why, uint64_t nanoseconds);
 
 /* Moves the calling task to the thread that started its runtime, as GUI libraries need: what it does and
  * calls from here on, it does there, whenever that thread's own task waits: parks, sleeps, joins or yields. It waits for that.
- * Does nothing when it is there already. Fatal for another thread's own task, and when the task is pinned.
+ * Does nothing when it is there already. Fatal for another thread's own task, when the task is pinned, and when that
+ * thread has ended.
  * Threads: only tasks with a slot. */
 void gate_task_enter_main(void);
 

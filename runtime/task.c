@@ -166,7 +166,8 @@ static gate_task detached, ended;
 /* What a task is made of is zero, or left by one that has ended: some of it as it was in the beginning. */
 static inline void set_up(gate_task *task, gate_runtime *runtime, const struct gate_task_config *config) {
     gate__assert(!task->call && !task->where && !task->on && !task->arrival && !task->mishaps && !task->timer_link);
-    task->bound = task->home = NULL;
+    task->bound = NULL;
+    atomic_store_explicit(&task->home, NULL, memory_order_relaxed);
     task->runtime = runtime;
     atomic_store_explicit(&task->short_way, 0, memory_order_relaxed);
     task->call_errno = 0;
@@ -449,35 +450,43 @@ void gate_task_detach(gate_task *task) {
     give_back(task);
 }
 
-/* Whether it is the root task of the thread that started its runtime, which a fork may have left behind. */
-static bool is_mains(const gate_task *task) {
-    const gate_m *main = task->runtime->starter;
-    return main && task == main->root;
+/* Whether the running task is that of the thread that started its runtime. */
+static bool is_mains(const gate_m *m) {
+    return m->task == m->root && !m->adopted;
+}
+
+/* Tells the thread that started the runtime, should it end, of a task that goes there; or hears of that end. */
+static void announce_guest(gate_task *task, gate_m *main) {
+    atomic_store_explicit(&task->home, main, memory_order_relaxed);
+    gate__foreign_light_barrier();
+    if (!main || !atomic_load(&task->runtime->starter))
+        gate__fatal("gate_task_enter_main",
+                    "the thread that started the runtime has ended, or is not in this forked process");
 }
 
 void gate_task_enter_main(void) {
     gate_m *m = gate__task_running("gate_task_enter_main");
-    gate_m *main = m->runtime->starter;
+    gate_m *main = atomic_load(&m->runtime->starter);
     gate_task *task = m->task;
-    if (task->home || is_mains(task))
+    if (task->home || is_mains(m))
         return;
-    if (!main)
-        gate__fatal("gate_task_enter_main", "the thread that started the runtime is not in this forked process");
     if (gate__m_keeps_task(m))
         gate__fatal("gate_task_enter_main",
                     "the task has to stay on its thread: it is pinned, in a callback, or a thread's own");
-    task->bound = task->home = main;
+    announce_guest(task, main);
+    task->bound = main;
     gate__sched_move(m);
 }
 
 void gate_task_leave_main(void) {
     gate_m *m = gate__task_running("gate_task_leave_main");
     gate_task *task = m->task;
-    if (is_mains(task))
+    if (is_mains(m))
         return;
     if (gate__m_keeps_task(m) || !task->home)
         gate__fatal("gate_task_leave_main", "the task is pinned, or has not asked for the main thread");
-    task->bound = task->home = NULL;
+    task->bound = NULL;
+    atomic_store_explicit(&task->home, NULL, memory_order_relaxed);
     gate__sched_move(m);
 }
 

@@ -76,6 +76,19 @@ Test(init, stop_from_another_thread_is_eperm) {
     stop(runtime);
 }
 
+static void *stop_as_guest(void *runtime) {
+    gate_task_enter_main();
+    void *result = stop_from_here(runtime);
+    gate_task_leave_main();
+    return result;
+}
+
+Test(init, stop_by_a_guest_of_the_thread_that_started_it_is_eperm) {
+    gate_runtime *runtime = start(1);
+    cr_assert_eq((intptr_t)join(spawn("guest", stop_as_guest, runtime)), -EPERM);
+    stop(runtime);
+}
+
 static void stop_it(void *runtime) {
     gate_runtime_stop(runtime, NULL);
 }

@@ -1,6 +1,7 @@
 /* Thread handles: acquire and release, pinning, adopting and dropping. */
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 
 #include "tests/support/runtime.h"
 
@@ -244,6 +245,123 @@ Test(m, a_thread_that_a_stopped_runtime_had_adopted_may_start_one) {
     pthread_join(thread, NULL);
 }
 
+/* Threads that end as the runtime stops: of each the host hears once, from the thread or from the stop. */
+
+enum { ENDING = 8 };
+
+static _Atomic unsigned adoptions, drops, arrived;
+static _Atomic bool may_end;
+
+static void count_adoption(void *unused, gate_task *root) {
+    (void)unused, (void)root;
+    atomic_fetch_add(&adoptions, 1);
+}
+
+static void count_drop(void *unused, gate_task *root) {
+    (void)unused;
+    cr_assert_str_eq(gate_task_name(root), "thread");
+    atomic_fetch_add(&drops, 1);
+}
+
+static void *end_during_the_stop(void *turns) {
+    come_in_twice(NULL);
+    atomic_fetch_add(&arrived, 1);
+    while (!atomic_load(&may_end))
+        gate__os_relax();
+    for (volatile uintptr_t i = 0; i < (uintptr_t)turns; i++)
+        ;
+    return NULL;
+}
+
+static void stop_in_the_end(gate_runtime *runtime) {
+    int failed;
+    while ((failed = gate_runtime_stop(runtime, NULL)) == -EBUSY) /* a thread that ends has a slot */
+        gate_task_yield();
+    cr_assert_eq(failed, 0);
+}
+
+static void stop_while_threads_end(unsigned round) {
+    struct gate_runtime_config config = {.hooks = {.thread_adopt = count_adoption, .thread_drop = count_drop}};
+    gate_runtime *runtime;
+    pthread_t threads[ENDING];
+    atomic_store(&adoptions, 0);
+    atomic_store(&drops, 0);
+    atomic_store(&arrived, 0);
+    atomic_store(&may_end, false);
+    cr_assert_eq(gate_runtime_start(&config, &runtime, NULL), 0);
+    for (uintptr_t i = 0; i < ENDING; i++)
+        pthread_create(&threads[i], NULL, end_during_the_stop, (void *)(i * (round % 97) * 40));
+    while (atomic_load(&arrived) < ENDING)
+        gate_task_sleep(100 * 1000);
+    atomic_store(&may_end, true);
+    stop_in_the_end(runtime);
+    for (int i = 0; i < ENDING; i++)
+        pthread_join(threads[i], NULL);
+    cr_assert_eq(atomic_load(&adoptions), ENDING);
+    cr_assert_eq(atomic_load(&drops), ENDING);
+}
+
+Test(m, the_host_hears_once_of_each_thread_that_ends_as_the_runtime_stops) {
+    for (unsigned round = 0; round < 100; round++)
+        stop_while_threads_end(round);
+}
+
+static void *hold_over_a_stop(void *unused) {
+    gate_m *m = gate_m_acquire();
+    cr_assert_not_null(m);
+    atomic_store(&step, 1);
+    wait_until(atomic_load(&step) == 2);
+    cr_assert_eq(gate_m_acquire(), m);
+    gate_m_release(m);
+    gate_m_release(m);
+    cr_assert_null(gate_m_acquire(), "the runtime is gone, and nobody holds its M any more");
+    return unused;
+}
+
+Test(m, one_that_is_held_while_its_runtime_stops_is_held_until_its_release) {
+    pthread_t thread;
+    atomic_store(&step, 0);
+    gate_runtime *runtime = start(1);
+    pthread_create(&thread, NULL, hold_over_a_stop, NULL);
+    wait_until(atomic_load(&step) == 1);
+    stop(runtime);
+    atomic_store(&step, 2);
+    pthread_join(thread, NULL);
+}
+
+/* A thread that finds no slot idle when it comes for the first time: what it waits for ends with a resume. */
+
+static bool hears_of_strangers;
+
+static void hear_of_resume(void *unused, gate_task *task) {
+    (void)unused;
+    hears_of_strangers |= !gate_task_host(task) && strcmp(gate_task_name(task), "thread") == 0;
+}
+
+static void make_known(void *host, gate_task *root) {
+    gate_task_set_host(root, host);
+}
+
+static bool thread_waits(gate_runtime *runtime) {
+    return atomic_load(&runtime->ready.count) == 1;
+}
+
+Test(m, the_hosts_first_resume_of_a_thread_comes_after_its_adoption) {
+    gate_runtime *runtime;
+    struct gate_runtime_config config = {.hooks = {.thread_adopt = make_known, .task_resume = hear_of_resume},
+                                         .host = &runtime};
+    pthread_t thread;
+    hears_of_strangers = false;
+    cr_assert_eq(gate_runtime_start(&config, &runtime, NULL), 0);
+    pthread_create(&thread, NULL, come_in_twice, NULL);
+    wait_until(thread_waits(runtime)); /* this thread keeps the slot */
+    while (count_roots(runtime) > 1)
+        gate_task_sleep(1000 * 1000);
+    pthread_join(thread, NULL);
+    cr_assert_not(hears_of_strangers);
+    stop(runtime);
+}
+
 /* Threads that end where they should not */
 
 static void *end_thread(void *unused) {
@@ -287,18 +405,95 @@ Test(m, a_thread_that_a_task_ends_is_reported) {
                         unless_on_a_fibre("gate_call: the thread of task 'x' (#2) ended in a call of 'a function'"));
 }
 
-static void *leave_a_runtime(void *unused) {
-    start(1);
+/* The thread that started a runtime ends */
+
+struct leaving {
+    gate_task_main main; /* of a task that it leaves behind, once that is parked */
+    gate_task *task;
+    gate_runtime *runtime;
+    _Atomic int suspended; /* how often its own was, less how often it was resumed */
+    _Atomic bool went_on;
+};
+
+static void hear_of_main(void *data, gate_task *task, int change) {
+    if (strcmp(gate_task_name(task), "main") == 0)
+        atomic_fetch_add(&((struct leaving *)data)->suspended, change);
+}
+
+static void hear_of_mains_suspend(void *leaving, gate_task *task) {
+    hear_of_main(leaving, task, 1);
+}
+
+static void hear_of_mains_resume(void *leaving, gate_task *task) {
+    hear_of_main(leaving, task, -1);
+}
+
+static void *leave_a_runtime(void *data) {
+    struct leaving *leaving = data;
+    struct gate_runtime_hooks hooks = {.task_suspend = hear_of_mains_suspend, .task_resume = hear_of_mains_resume};
+    leaving->runtime = start_with((struct gate_runtime_config){.slots = 1, .hooks = hooks, .host = leaving});
+    leaving->task = spawn("left", leaving->main, leaving);
+    while ((atomic_load(&leaving->task->state) & GATE__STATES) != GATE__PARKED)
+        gate_task_sleep(1000 * 1000); /* guests come in */
+    return NULL;
+}
+
+static void leave_for_ever(void *data) {
+    struct leaving *leaving = data;
+    pthread_t thread;
+    pthread_create(&thread, NULL, leave_a_runtime, leaving);
+    pthread_join(thread, NULL);
+    cr_assert_eq(count_roots(leaving->runtime), 0);
+    cr_assert_eq(atomic_load(&leaving->suspended), 1);
+    gate_task_ready(leaving->task);
+    wait_until(atomic_load(&leaving->went_on));
+    cr_assert_eq(gate_runtime_stop(leaving->runtime, NULL), -EPERM);
+}
+
+static void *do_nothing(void *unused) {
     return unused;
 }
 
-static void leave_a_runtime_for_ever(void *unused) {
-    pthread_t thread;
-    pthread_create(&thread, NULL, leave_a_runtime, unused);
-    pthread_join(thread, NULL);
+static void *end_on_main(void *unused) {
+    gate_task_enter_main();
+    return unused;
 }
 
-Test(m, the_thread_that_started_a_runtime_may_end_outside_calls) {
+/* A guest is left behind that has ended. */
+static void *go_on(void *leaving) {
+    gate_task *guest = spawn("guest", end_on_main, NULL);
+    while ((atomic_load(&guest->state) & GATE__STATES) != GATE__DONE)
+        gate_task_sleep(1000 * 1000);
+    gate_task_park("the other thread's end");
+    join(guest);
+    join(spawn("another", do_nothing, NULL));
+    gate_world_stop();
+    gate_world_start();
+    atomic_store(&((struct leaving *)leaving)->went_on, true);
+    return NULL;
+}
+
+Test(m, the_thread_that_started_a_runtime_may_end_outside_calls_and_the_tasks_go_on) {
     char output[1024];
-    cr_assert_eq(dies(leave_a_runtime_for_ever, NULL, output, sizeof output), 0, "%s", output);
+    struct leaving leaving = {.main = go_on};
+    cr_assert_eq(dies(leave_for_ever, &leaving, output, sizeof output), 0, "%s", output);
+}
+
+static void *enter_main_late(void *unused) {
+    gate_task_park("the other thread's end");
+    gate_task_enter_main();
+    return unused;
+}
+
+static void *park_on_main(void *unused) {
+    gate_task_enter_main();
+    gate_task_park("a word that does not come");
+    return unused;
+}
+
+Test(m, a_task_that_is_to_run_on_a_main_thread_that_has_ended_is_fatal) {
+    struct leaving late = {.main = enter_main_late}, there = {.main = park_on_main};
+    cr_assert_dies_with(leave_for_ever, &late, "gate_task_enter_main: the thread that started the runtime has ended");
+    cr_assert_dies_with(leave_for_ever, &there,
+                        "gate_task_enter_main: the thread that started the runtime ended, and task 'left' (#2) is to");
 }
