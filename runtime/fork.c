@@ -11,8 +11,8 @@
  * the stack pools, which are not waited for: there are too many of them for ThreadSanitizer, which knows 64 that a
  * thread holds.
  *
- *   slots       all idle, but the forking thread's: it keeps one if it has it. One in a call that has lost its slot finds
- *               an idle one when it returns.
+ *   slots       all idle, but the forking thread's: it keeps one if it has it. One in a call that has lost its slot
+ *               finds an idle one when it returns.
  *   queues      empty: the other tasks are gone. Their stacks read as zero, so that each is a FREE task to whoever
  *               looks: a handle that the host still has is one of a task that isn't there (-ESRCH), not one of another
  *               task. So the addresses are not used again before the runtime is stopped.
@@ -92,7 +92,6 @@ static void reset_slots(gate_runtime *runtime, gate_m *m) {
 
 /* What m itself has of other tasks. */
 static void reset_m(gate_m *m) {
-    gate__semaphore_init(&m->wake);
     m->thread_id = gate__os_thread_id();
     m->interrupt.active = false;
     m->later = (struct gate__queue){NULL, NULL, 0};

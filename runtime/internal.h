@@ -1042,6 +1042,12 @@ enum gate__monitor_state { GATE__MONITOR_AWAKE, GATE__MONITOR_NAPPING, GATE__MON
 
 struct gate__monitor {
     pthread_t thread;
+/* Where its thread is. A fork leaves that behind, and whoever makes the monitor AWAKE then starts another, unless it is
+ * to stop: that is decided under the runtime's lock.
+ *
+ *   PRESENT --fork [in the child]--> ABSENT --a wake [any]--> COMING --the thread is created [the same]--> PRESENT */
+enum gate__presence { GATE__PRESENT, GATE__ABSENT, GATE__COMING };
+
     struct gate__semaphore wake;
     _Atomic uint32_t state; /* of enum gate__monitor_state; whoever makes it AWAKE posts wake */
     _Atomic uint64_t until; /* when its sleep ends by itself */
@@ -1051,7 +1057,7 @@ struct gate__monitor {
     uint64_t still_since;   /* that queue has had tasks, and lost none */
     _Atomic bool stop;
     uint64_t started, next_trace;
-    bool is_absent; /* a fork has left its thread behind; whoever makes it AWAKE starts one */
+    _Atomic uint32_t presence; /* of enum gate__presence */
 };
 
 int gate__monitor_start(gate_runtime *runtime);

@@ -210,26 +210,47 @@ int gate__monitor_start(gate_runtime *runtime) {
     return -creation.failed;
 }
 
+/* Ends it: none comes back from now on. Whether it has a thread, which may be on its way. */
+static bool end(gate_runtime *runtime) {
+    struct gate__monitor *monitor = &runtime->monitor;
+    gate__lock(&runtime->lock);
+    atomic_store(&monitor->stop, true);
+    while (atomic_load(&monitor->presence) == GATE__COMING) { /* by somebody outside, whose task has ended since */
+        gate__unlock(&runtime->lock);
+        gate__os_relax();
+        gate__lock(&runtime->lock);
+    }
+    bool has_thread = atomic_load(&monitor->presence) == GATE__PRESENT;
+    gate__unlock(&runtime->lock);
+    return has_thread;
+}
+
 void gate__monitor_stop(gate_runtime *runtime) {
-    if (runtime->monitor.is_absent)
+    if (!end(runtime))
         return;
-    atomic_store(&runtime->monitor.stop, true);
     gate__semaphore_post(&runtime->monitor.wake);
     pthread_join(runtime->monitor.thread, NULL);
 }
 
 /* Without a thread, as a fork has left it, the monitor counts as parked. */
 static __attribute__((noinline)) void come_back(gate_runtime *runtime) {
-    runtime->monitor.is_absent = false;
+    gate__lock(&runtime->lock);
+    bool may = !atomic_load(&runtime->monitor.stop);
+    if (may)
+        atomic_store(&runtime->monitor.presence, GATE__COMING);
+    gate__unlock(&runtime->lock);
+    if (!may)
+        return;
     if (gate__monitor_start(runtime))
         gate__throw("a forked process can't create its runtime's threads");
+    atomic_store(&runtime->monitor.presence, GATE__PRESENT);
 }
 
 static void wake(gate_runtime *runtime, uint32_t state) {
     struct gate__monitor *monitor = &runtime->monitor;
     if (state == GATE__MONITOR_AWAKE || !atomic_compare_exchange_strong(&monitor->state, &state, GATE__MONITOR_AWAKE))
         return;
-    if (monitor->is_absent)
+    if (atomic_load_explicit(&monitor->presence, memory_order_relaxed) == GATE__ABSENT)
         come_back(runtime);
     else
         gate__semaphore_post(&monitor->wake);
@@ -256,7 +277,7 @@ void gate__monitor_expect(gate_runtime *runtime, uint64_t deadline) {
 void gate__monitor_forget(gate_runtime *runtime) {
     struct gate__monitor *monitor = &runtime->monitor;
     gate__semaphore_init(&monitor->wake);
-    monitor->is_absent = true;
+    atomic_store(&monitor->presence, GATE__ABSENT);
     atomic_store(&monitor->state, GATE__MONITOR_PARKED);
     atomic_store(&monitor->until, GATE__TIMER_NEVER);
 }

@@ -4,7 +4,7 @@
  * self-adjusting heap", 1986): each task comes before its children, who are a list. It needs no memory but four words
  * in the task, so that a sleep can't fail. The monitor gives the wakes.
  *
- *   a task's time_link points to the pointer that points to it: the heap's, its parent's or its elder sibling's
+ *   a task's timer_link points to the pointer that points to it: the heap's, its parent's or its elder sibling's
  *
  * SPDX-License-Identifier: MIT */
 #include "runtime/internal.h"

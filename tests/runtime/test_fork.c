@@ -226,6 +226,7 @@ static void *fork_as_guest(void *root) {
     pid_t child = by_call();
     if (child == 0) {
         cr_assert_eq(gate_task_ready(root), -ESRCH);
+        cr_assert_eq(gate_runtime_stop(gate__m()->runtime, NULL), -EPERM);
         go_on();
         if (MAY_USE_TASKS) /* on another thread, and back */
             gate_task_leave_main(), gate_task_enter_main();
@@ -661,6 +662,81 @@ static void *fork_in_a_runtime_of_its_own(void *data) {
 
 Test(fork, the_runtimes_of_other_threads_are_gone) {
     fork_outside(fork_in_a_runtime_of_its_own, NULL);
+}
+
+/* The monitor comes back by a thread outside, which is slow at that, while the runtime is stopped. */
+
+static _Thread_local bool creates_late;
+static _Atomic bool created_late;
+
+typedef void *thread_main(void *argument);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, thread_main *body, void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, thread_main *body, void *argument);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, thread_main *body, void *argument) {
+    bool late = creates_late;
+    if (late)
+        usleep(100 * 1000);
+    int failed = __real_pthread_create(thread, attributes, body, argument);
+    if (late)
+        atomic_store(&created_late, true);
+    return failed;
+}
+
+static void *spawn_slowly(void *runtime) {
+    struct gate_task_config config = {.main = run};
+    creates_late = true;
+    cr_assert_eq(gate_task_spawn(runtime, &config, NULL), 0);
+    return NULL;
+}
+
+static void stop_while_the_monitor_comes_back(void *data) {
+    gate_runtime *runtime = data;
+    pthread_t thread;
+    int failed;
+    atomic_store(&ran, false);
+    pthread_create(&thread, NULL, spawn_slowly, runtime);
+    while (!atomic_load(&ran))
+        gate_task_yield();
+    cr_assert_not(atomic_load(&created_late));
+    while ((failed = gate_runtime_stop(runtime, NULL)) == -EBUSY)
+        gate_task_yield();
+    cr_assert_eq(failed, 0);
+    cr_assert(atomic_load(&created_late), "the stop waits for a monitor that is on its way");
+    pthread_join(thread, NULL);
+}
+
+Test(fork, a_child_can_stop_the_runtime_while_its_monitor_comes_back) {
+    char output[4096];
+    gate_runtime *runtime = start_quiet(1);
+    int status = MAY_USE_TASKS ? dies(stop_while_the_monitor_comes_back, runtime, output, sizeof output) : 0;
+    cr_assert_eq(status, 0, "status %#x: %s", status, output);
+    stop(runtime);
+}
+
+/* What other threads were about, as it is for moments. */
+
+static void be_about(gate_runtime *runtime, int change) {
+    atomic_fetch_add(&runtime->searching, (uint32_t)change);
+    atomic_fetch_add(&runtime->returning, (uint32_t)change);
+}
+
+static void fork_while_others_are_about(void *child) {
+    gate_runtime *runtime = gate__m()->runtime;
+    be_about(runtime, 1);
+    *(pid_t *)child = fork_guarded();
+    if (*(pid_t *)child)
+        be_about(runtime, -1);
+}
+
+Test(fork, nobody_searches_or_gives_a_stack_back_in_the_child_who_did_so_before) {
+    gate_runtime *runtime = start_quiet(2);
+    pid_t child = -1;
+    gate__foreign_call(fork_while_others_are_about, &child);
+    if (child == 0)
+        go_on_and_stop(runtime);
+    assert_well(child);
+    stop(runtime);
 }
 
 /* Locks */
