@@ -21,19 +21,20 @@
  * Enter and leave stand in two places: in internal.h, and, for what is in assembly, in each arch/<name>/crossing.h.
  *
  * An M that enters a call looks whether something is asked of its slot (the slot's poll word; its own word asked, which
- * is set with it, saves the way there), behind a barrier of the same kind: whoever asks, and then passes a heavy barrier,
- * knows that an M which he does not find in a call will see the question when it enters one. At each look, the monitor
- * asks to be told of the next call: one that it sees is the same as before if none has told. It asks to be woken by
- * a call that begins while it sleeps for long; and a task that has run for long while others wait, or for which the world
- * is to stop, gives its slot up when it calls.
+ * is set with it, saves the way there), behind a barrier of the same kind: whoever asks, and then passes a heavy
+ * barrier, knows that an M which he does not find in a call will see the question when it enters one. At each look, the
+ * monitor asks to be told of the next call: one that it sees is the same as before if none has told. It asks to be
+ * woken by a call that begins while it sleeps for long; and a task that has run for long while others wait, or for
+ * which the world is to stop, gives its slot up when it calls.
  *
- * An adopted thread that is called back into often *lingers* in between: it keeps its slot, as if C had been called by it,
- * and so the way back in is a return from a call. Whoever has work and finds no idle slot takes that of one that lingers,
- * and has one that runs give it up behind its handler; then the thread lingers only after twice as many callbacks.
+ * An adopted thread that is called back into often *lingers* in between: it keeps its slot, as if C had been called by
+ * it, and so the way back in is a return from a call. Whoever has work and finds no idle slot takes that of one that
+ * lingers, and has one that runs give it up behind its handler; then the thread lingers only after twice as many
+ * callbacks.
  *
  * A call that the monitor had to take a slot from is remembered with that slot, by its function. While tasks wait, the
- * next call of it gives the slot up at once, as one of class blocking does: the monitor's two looks are paid once, and not
- * for each of a thousand calls. One that is back too soon ends that; so do some calls of other functions, which
+ * next call of it gives the slot up at once, as one of class blocking does: the monitor's two looks are paid once, and
+ * not for each of a thousand calls. One that is back too soon ends that; so do some calls of other functions, which
  * are on the slow way meanwhile.
  *
  * SPDX-License-Identifier: MIT */
@@ -55,8 +56,8 @@ bool gate__foreign_is_plain(void) {
     return !gate__foreign_exchange && !gate__switch_notices.anybody && !gate__foreign_is_watched();
 }
 
-/* Where the crossings for calls in registers do not do, no stack pointer is above a task's floor. Of the two that set one
- * when a watch begins or ends, the later one sees what the earlier has done: see close_or_open. */
+/* Where the crossings for calls in registers do not do, no stack pointer is above a task's floor. Of the two that set
+ * one when a watch begins or ends, the later one sees what the earlier has done: see close_or_open. */
 void gate__foreign_set_floor(gate_task *task) {
     bool plain;
     do {
@@ -67,7 +68,7 @@ void gate__foreign_set_floor(gate_task *task) {
     } while (gate__foreign_is_plain() != plain);
 }
 
-static void settle(void *unused, gate_task *task, const struct gate_task_info *info) {
+static void settle_ways(void *unused, gate_task *task, const struct gate_task_info *info) {
     (void)unused;
     (void)info;
     gate__foreign_set_floor(task);
@@ -80,7 +81,7 @@ static void settle(void *unused, gate_task *task, const struct gate_task_info *i
  * change, or its floor is older than the one from here. */
 static void close_or_open(void) {
     gate__foreign_heavy_barrier();
-    gate__init_visit_tasks(settle, NULL);
+    gate__init_visit_tasks(settle_ways, NULL);
 }
 
 void gate__foreign_watch(enum gate__watch reason, bool begins) {
@@ -96,13 +97,13 @@ void gate__foreign_init(void) {
     close_or_open();
 }
 
-/* m's call has lost its slot. The runtime's lock is held. */
-static void note_loss(gate_m *m) {
+/* m's call, of the function where, has lost its slot. The runtime's lock is held. */
+static void note_loss(gate_m *m, const char *where) {
     uint32_t lost = atomic_load_explicit(&m->lost, memory_order_relaxed);
     if (gate__foreign_is_watched())
         atomic_store_explicit(&m->lost_at, gate__os_now(), memory_order_relaxed);
     atomic_store_explicit(&m->lost, lost + 1, memory_order_release);
-    gate__os_probe_handoff(gate__task_where(m->task), gate_task_number(m->task), m->number);
+    gate__os_probe_handoff(where, gate_task_number(m->task), m->number);
 }
 
 void gate__foreign_give_up(gate_m *m) {
@@ -111,7 +112,7 @@ void gate__foreign_give_up(gate_m *m) {
     bool mine = slot && !(atomic_load(&slot->poll) & GATE__POLL_STOPPER);
     if (mine) {
         atomic_fetch_or(&m->claim, GATE__CLAIM_TAKEN);
-        note_loss(m);
+        note_loss(m, gate__task_where(m->task));
         gate__sched_detach(m);
     }
     gate__unlock(&m->runtime->lock);
@@ -266,7 +267,7 @@ struct gate__slot *gate__foreign_claim(gate_m *m) {
     }
     atomic_fetch_xor(&m->claim, GATE__CLAIM_ASKED | GATE__CLAIM_TAKEN);
     gate__switch_acquire(m);
-    note_loss(m);
+    note_loss(m, gate__task_look_where(m->task)); /* one that lingers makes calls that don't wait for this */
     return gate__sched_detach(m);
 }
 
@@ -379,11 +380,13 @@ int gate__foreign_come_in(gate_m *m, uint64_t deadline) {
     return 0;
 }
 
-/* Whether m, which was called back into once more, has come often enough, and nobody waits. */
+/* Whether m, which was called back into once more, has come often enough, and nobody waits, nor wants to hear of each
+ * time that it goes. */
 static bool is_to_linger(gate_m *m) {
     uint32_t visits = atomic_load_explicit(&m->visits, memory_order_relaxed) + 1;
     atomic_store_explicit(&m->visits, visits, memory_order_relaxed);
-    return visits > atomic_load_explicit(&m->lingers_at, memory_order_relaxed) && !gate__queue_any_waits(m->runtime);
+    return visits > atomic_load_explicit(&m->lingers_at, memory_order_relaxed) &&
+           !m->runtime->config.hooks.task_suspend && !gate__queue_any_waits(m->runtime);
 }
 
 void gate__foreign_go_out(gate_m *m, bool may_linger) {

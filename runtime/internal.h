@@ -1003,15 +1003,16 @@ static inline struct gate__returned gate__foreign_call_pair(gate_m *m, void (*fu
     return (keeps_slot ? gate__arch_keep_pair : gate__arch_cross_pair)(a, b, m, function);
 }
 
-/* A thread outside, which does not linger, starts interpreter code. -ECANCELED when the runtime has stopped, -EBUSY when no slot has become free by
- * deadline. [task, no slot] */
+/* A thread outside, which does not linger, starts interpreter code. -ECANCELED when the runtime has stopped, -EBUSY
+ * when no slot has become free by deadline. [task, no slot] */
 int gate__foreign_come_in(gate_m *m, uint64_t deadline);
 /* It goes back outside, with its slot if it may linger and comes often. [task, slot] */
 void gate__foreign_go_out(gate_m *m, bool may_linger);
 /* Whether a thread outside lingers; and it does so no more. [C's stack] */
 bool gate__foreign_lingers(const gate_m *m);
 void gate__foreign_stop_lingering(gate_m *m);
-/* Takes the slot of a thread that lingers, for the caller to use; NULL if there is none. The runtime's lock is held. [any] */
+/* Takes the slot of a thread that lingers, for the caller to use; NULL if there is none. The runtime's lock is held.
+ * [any] */
 struct gate__slot *gate__foreign_reclaim(gate_runtime *runtime);
 
 /* timer.c: tasks that wait for a time

@@ -55,8 +55,9 @@ struct gate_runtime_hooks {
      * an interpreter keeps in thread-locals, or for its one state, is to be made task's. A thread's first comes
      * after its thread_adopt. NULL: nothing to do. Neither this nor task_suspend may yield, park or call C. */
     void (*task_resume)(void *host, gate_task *task);
-    /* task yields, parks, ends, or leaves for C that is not called by it. A task whose foreign call loses its slot is not
-     * suspended, as it is on its thread still; it is resumed when it goes on. NULL: nothing to do. */
+    /* task yields, parks, ends, or leaves for C that is not called by it. A task whose foreign call loses its slot is
+     * not suspended, as it is on its thread still; it is resumed when it goes on. NULL: nothing to do; and threads of
+     * C's own that call back often keep their slot in between, which they don't where each departure is to be told. */
     void (*task_suspend)(void *host, gate_task *task);
     /* task stops the world, and waits for the others now; it has started the world. NULL: nothing to do. */
     void (*world_stops)(void *host, gate_task *task);

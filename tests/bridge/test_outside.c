@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/support/bridge.h"
 #include "tests/support/fork.h"
@@ -21,11 +22,15 @@ static int handle(void *unused, void *result, void *const arguments[]) {
     return 0;
 }
 
-static void set_up(uint32_t slots) {
-    host = start(slots);
+static void set_up_with(struct gate_runtime_config config) {
+    host = start_with(config);
     int_int = parse("int (int)");
     add_one = make_callback(host, int_int, handle, NULL);
     call_add_one = (int_to_int)gate_callback_address(add_one);
+}
+
+static void set_up(uint32_t slots) {
+    set_up_with((struct gate_runtime_config){.slots = slots});
 }
 
 static void tear_down(void) {
@@ -106,6 +111,53 @@ Test(outside, work_takes_the_slot_of_a_thread_that_lingers) {
     cr_assert_null(visitor.m->slot);
     end_visit(&visitor);
     tear_down();
+}
+
+/* Between two callbacks it makes calls, which don't heed the claim: what its task lists may be gone when that is
+ * read. */
+Test(outside, the_slot_of_a_thread_that_lingers_is_taken_whatever_its_task_lists) {
+    struct visitor visitor = {0};
+    atomic_int counter = 0;
+    set_up(2);
+    begin_visit(&visitor, NULL);
+    atomic_store(&visitor.m->task->call, (void *)(uintptr_t)64);
+    join(spawn("works", count, &counter));
+    atomic_store(&visitor.m->task->call, NULL);
+    cr_assert_null(visitor.m->slot);
+    end_visit(&visitor);
+    tear_down();
+}
+
+/* Hosts that want to hear of each departure. */
+
+static atomic_uint resumes, suspends;
+
+static void hear_of_resume(void *unused, gate_task *task) {
+    (void)unused;
+    atomic_fetch_add(&resumes, strcmp(gate_task_name(task), "thread") == 0);
+}
+
+static void hear_of_suspend(void *unused, gate_task *task) {
+    (void)unused;
+    atomic_fetch_add(&suspends, strcmp(gate_task_name(task), "thread") == 0);
+}
+
+static void hear_of_each_handler(struct gate_runtime_hooks hooks) {
+    struct visitor visitor = {0};
+    atomic_store(&resumes, 0);
+    atomic_store(&suspends, 0);
+    set_up_with((struct gate_runtime_config){.slots = 2, .hooks = hooks});
+    begin_visit(&visitor, NULL);
+    end_visit(&visitor);
+    tear_down();
+}
+
+Test(outside, a_host_that_hears_of_suspends_hears_of_one_for_each_handler_and_one_that_does_not_lets_threads_linger) {
+    hear_of_each_handler((struct gate_runtime_hooks){.task_resume = hear_of_resume, .task_suspend = hear_of_suspend});
+    cr_assert_eq(atomic_load(&resumes), OFTEN);
+    cr_assert_eq(atomic_load(&suspends), OFTEN);
+    hear_of_each_handler((struct gate_runtime_hooks){.task_resume = hear_of_resume});
+    cr_assert_lt(atomic_load(&resumes), OFTEN);
 }
 
 static void call_once_more(struct visitor *unused) {
