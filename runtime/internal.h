@@ -631,7 +631,8 @@ gate_m *gate__m_known(void);
 gate_m *gate__m_of_thread(void);
 /* Makes an M with a root task for the calling thread. -ENOMEM. [any] */
 int gate__m_make_root(gate_runtime *runtime, bool adopted, gate_m **m);
-/* Undoes gate__m_make_root. The thread holds no slot. [system stack] */
+/* Undoes gate__m_make_root; while the runtime is being stopped, a root task of which the host is to hear is left to
+ * whoever stops it. The thread holds no slot. [system stack] */
 void gate__m_drop_root(gate_m *m);
 /* Makes an M without a thread; frees one. Negative errno. [any] */
 int gate__m_make(gate_runtime *runtime, gate_m **m);
@@ -1041,14 +1042,14 @@ uint64_t gate__timer_next(gate_runtime *runtime);
 
 enum gate__monitor_state { GATE__MONITOR_AWAKE, GATE__MONITOR_NAPPING, GATE__MONITOR_DOZING, GATE__MONITOR_PARKED };
 
-struct gate__monitor {
-    pthread_t thread;
 /* Where its thread is. A fork leaves that behind, and whoever makes the monitor AWAKE then starts another, unless it is
  * to stop: that is decided under the runtime's lock.
  *
  *   PRESENT --fork [in the child]--> ABSENT --a wake [any]--> COMING --the thread is created [the same]--> PRESENT */
 enum gate__presence { GATE__PRESENT, GATE__ABSENT, GATE__COMING };
 
+struct gate__monitor {
+    pthread_t thread;
     struct gate__semaphore wake;
     _Atomic uint32_t state; /* of enum gate__monitor_state; whoever makes it AWAKE posts wake */
     _Atomic uint64_t until; /* when its sleep ends by itself */

@@ -47,8 +47,8 @@ void gate__interrupt_begin_anew(void) {
     atomic_store(&begun, atomic_load(&done));
 }
 
-/* Whether task is in a foreign call on m, which then unlists itself as it leaves. As in gate__foreign_claim, an M that is
- * still in a call behind the barrier sees the claim when it leaves. */
+/* Whether task is in a foreign call on m, which then unlists itself as it leaves. As in gate__foreign_claim, an M that
+ * is still in a call behind the barrier sees the claim when it leaves. */
 static bool finds_call(gate_m *m, gate_task *task) {
     if (atomic_load(&m->status) != GATE__M_IN_CALL || gate__m_is_outside(m))
         return false;

@@ -322,6 +322,117 @@ Test(interrupt, ends_a_call_in_a_child_though_another_thread_was_at_its_handler)
     }
 }
 
+/* The end of a call ends its interrupts: the next one on that thread is left alone, but for one that was on its way. */
+
+static unsigned nap_interrupted(void) {
+    unsigned count = 0;
+    for (int i = 0; i < 5; i++)
+        count += nanosleep(&(struct timespec){0, 20 * 1000 * 1000}, NULL) != 0;
+    return count;
+}
+
+static void *wait_and_nap(void *function) {
+    unsigned interrupted = 0;
+    gate_m *m = gate_m_acquire(); /* or the calls might be two threads' */
+    int number = call(read_pipe);
+    cr_assert_eq(gate_call(function, &interrupted, NULL), 0);
+    gate_m_release(m);
+    cr_assert_leq(interrupted, 1u);
+    return (void *)(intptr_t)number;
+}
+
+Test(interrupt, does_not_go_on_in_the_next_call_of_the_thread) {
+    gate_function function = make_function("unsigned (void)", address_of(nap_interrupted), "nap_interrupted");
+    open_pipe();
+    gate_runtime *runtime = start(2); /* or it would wait for a slot between the two, and be seen in no call */
+    gate_task *task = spawn("waits", wait_and_nap, &function);
+    interrupt(task);
+    cr_assert_eq((intptr_t)join(task), EINTR);
+    stop(runtime);
+    free_function(function);
+}
+
+/* A fork in the call that is interrupted: the child, which goes on in it, is interrupted anew. */
+
+static void *interrupt_once(void *task) {
+    while (gate_task_interrupt(task))
+        usleep(200);
+    atomic_store(&sent, true);
+    return NULL;
+}
+
+/* The first signal comes before the sleep. */
+static int sleep_once_interrupted(gate_task *task) {
+    pthread_t thread;
+    atomic_store(&sent, false);
+    pthread_create(&thread, NULL, interrupt_once, task);
+    pthread_join(thread, NULL);
+    return nanosleep(&(struct timespec){10, 0}, NULL);
+}
+
+static int fork_interrupted(void) {
+    gate_task *task = gate__m()->task;
+    if (sleep_once_interrupted(task) == 0)
+        return 1;
+    cr_assert_not_null(gate__m()->runtime->interrupted);
+    pid_t child = fork_guarded();
+    if (child == 0)
+        _exit(sleep_once_interrupted(task) ? WELL : 1);
+    int status;
+    while (waitpid(child, &status, 0) != child)
+        ;
+    return WIFEXITED(status) && WEXITSTATUS(status) == WELL ? 0 : 1;
+}
+
+static void *fork_in_a_call(void *function) {
+    int failed = -1;
+    cr_assert_eq(gate_call(function, &failed, NULL), 0);
+    return (void *)(intptr_t)failed;
+}
+
+Test(interrupt, of_a_call_that_has_forked_is_sent_again_in_the_child_too) {
+    gate_function function = make_function("int (void)", address_of(fork_interrupted), "fork_interrupted");
+    if (!MAY_FORK_BUSY)
+        return;
+    gate_runtime *runtime = start(1);
+    cr_assert_eq((intptr_t)join(spawn("forks", fork_in_a_call, &function)), 0);
+    stop(runtime);
+    free_function(function);
+}
+
+/* A fork beside a call that is interrupted: that thread is gone. */
+
+static _Atomic bool sleeps_on;
+
+static int sleep_on(void) {
+    atomic_store(&sleeps_on, true);
+    while (atomic_load(&sleeps_on))
+        usleep(1000);
+    errno = EINTR;
+    return -1;
+}
+
+static void fork_beside_an_interrupt(void *child) {
+    gate_runtime *runtime = gate__m()->runtime;
+    *(pid_t *)child = fork_guarded();
+    if (*(pid_t *)child == 0)
+        _exit(runtime->interrupted ? 1 : WELL);
+}
+
+Test(interrupt, of_a_task_that_a_fork_has_left_behind_ends_in_the_child) {
+    pid_t child = -1;
+    gate_runtime *runtime = start(1);
+    gate_task *task = spawn("sleeps on", wait_in, (void *)sleep_on);
+    wait_until((block_ms(1), atomic_load(&sleeps_on)));
+    interrupt(task);
+    cr_assert_not_null(runtime->interrupted);
+    gate__foreign_call(fork_beside_an_interrupt, &child);
+    atomic_store(&sleeps_on, false);
+    assert_well(child);
+    cr_assert_eq((intptr_t)join(task), EINTR);
+    stop(runtime);
+}
+
 /* A fork gives the thread another number. */
 
 static void *do_nothing(void *unused) {
