@@ -53,7 +53,7 @@ gate_m *gate__m_of_thread(void) {
 static void check_end(gate_m *m) {
     uint32_t status = atomic_load(&m->status);
     gate_task *task = m->task;
-    bool may_leave = task && task == m->root && !m->adopted && status == GATE__M_RUNNING && !task->call;
+    bool may_leave = task && !m->adopted && task == m->root && status == GATE__M_RUNNING && !task->call;
     if (may_leave || (task && gate__m_is_outside(m)))
         return;
     if (!task)
@@ -128,7 +128,7 @@ static void thread_ends(void *unused) {
         else if (m->root)
             hand_on_slot(m);
         next = m->thread_next;
-        if (m->root || m->adopted)
+        if (m->adopted || m->root) /* an adopted one's may be about to be taken: init.c */
             gate__m_drop_root(m);
     }
 }

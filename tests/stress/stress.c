@@ -1,6 +1,6 @@
-/* Everything at once, at random: tasks that spawn, park, sleep, call, are called back, pin, move, list each other, fork,
- * trace and stop the world, beside threads of C's own and another runtime. What has to hold all the while is asserted here and, at
- * the highest debug level, in the library.
+/* Everything at once, at random: tasks that spawn, park, sleep, call, are called back, pin, move, list each other,
+ * fork, trace and stop the world, beside threads of C's own, another runtime, and some that start and stop. What has to
+ * hold all the while is asserted here and, at the highest debug level, in the library.
  *
  *   stress SECONDS SLOTS [SEED]
  *
@@ -473,6 +473,103 @@ static void *keep_other(void *unused) {
     return unused;
 }
 
+/* Runtimes that start and stop, one after the other, on a thread of their own. Threads that have called back into one
+ * end as it stops, and the host hears of each once. */
+
+static struct {
+    int (*callback)(int);
+    _Atomic unsigned adopted, dropped, done;
+} brief;
+
+static void note_adopted(void *host, gate_task *root) {
+    (void)host, (void)root;
+    atomic_fetch_add(&brief.adopted, 1);
+}
+
+static void note_dropped(void *host, gate_task *root) {
+    (void)host, (void)root;
+    atomic_fetch_add(&brief.dropped, 1);
+}
+
+enum { LAST = 1000 };
+
+static int handle_briefly(void *host, void *result, void *const arguments[]) {
+    int x = *(int *)arguments[0];
+    (void)host;
+    if (x % 8 == 7)
+        gate_task_yield();
+    if (x == LAST)
+        atomic_fetch_add(&brief.done, 1);
+    *(int *)result = x + 1;
+    return 0;
+}
+
+static void *visit_and_end(void *random) {
+    struct life life = {.random = (uintptr_t)random};
+    for (int i = 0, calls = (int)draw(&life, 40); i < calls; i++)
+        require(brief.callback(i) == i + 1);
+    require(brief.callback(LAST) == LAST + 1);
+    for (unsigned i = draw(&life, 300); i > 0; i--)
+        gate__os_relax();
+    return NULL;
+}
+
+static void *sleep_briefly(void *random) {
+    struct life life = {.random = (uintptr_t)random};
+    gate_task_sleep(draw(&life, 100) * 1000);
+    return NULL;
+}
+
+static void start_visitors(struct life *life, pthread_t threads[]) {
+    for (int i = 0; i < THREADS; i++) {
+        void *random = (void *)(uintptr_t)(draw(life, 1u << 30) + 1);
+        require(pthread_create(&threads[i], NULL, visit_and_end, random) == 0);
+    }
+}
+
+/* Stops it as soon as the last callbacks of all threads have begun: those threads come in once more to end, or find
+ * that they can't. */
+static void stop_as_they_end(gate_runtime *started) {
+    int failed;
+    while (atomic_load(&brief.done) < THREADS)
+        gate_task_sleep(20 * 1000);
+    while ((failed = gate_runtime_stop(started, NULL)) == -EBUSY)
+        gate_task_yield();
+    require(failed == 0);
+}
+
+static void run_once(struct life *life, const gate_signature *int_int) {
+    struct gate_callback_config handler = {.signature = int_int, .handler = handle_briefly};
+    struct gate_runtime_config config = {.slots = 1 + draw(life, 3),
+                                         .hooks = {.thread_adopt = note_adopted, .thread_drop = note_dropped}};
+    struct gate_task_config task = {.main = sleep_briefly, .argument = (void *)(uintptr_t)(draw(life, 1000) + 1)};
+    pthread_t threads[THREADS];
+    gate_runtime *started;
+    gate_callback *callback;
+    brief.adopted = brief.dropped = brief.done = 0;
+    require(gate_runtime_start(&config, &started, NULL) == 0);
+    require(gate_callback_make(started, &handler, &callback, NULL) == 0);
+    brief.callback = (int (*)(int))gate_callback_address(callback);
+    start_visitors(life, threads);
+    for (unsigned i = draw(life, 4); i > 0; i--)
+        require(gate_task_spawn(NULL, &task, NULL) == 0);
+    stop_as_they_end(started);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    require(brief.adopted == THREADS && brief.dropped == THREADS);
+    require(gate_callback_free(callback) == 0);
+}
+
+static void *start_and_stop(void *unused) {
+    struct life life = {.random = seed + TASKS};
+    gate_signature *int_int;
+    require(gate_signature_parse("int (int)", &int_int, NULL) == 0);
+    while (!atomic_load(&over))
+        run_once(&life, int_int);
+    gate_signature_free(int_int);
+    return unused;
+}
+
 int main(int count, char **words) {
     if (count < 3) {
         fprintf(stderr, "usage: stress SECONDS SLOTS [SEED]\n");
@@ -480,12 +577,14 @@ int main(int count, char **words) {
     }
     struct gate_runtime_config config = {.slots = (uint32_t)atoi(words[2]), .most_threads = 64};
     seed = count > 3 ? strtoull(words[3], NULL, 10) : gate__os_now();
-    pthread_t keeper;
+    pthread_t keeper, starter;
     require(pthread_create(&keeper, NULL, keep_other, NULL) == 0);
     while (!atomic_load(&other))
         usleep(1000);
     require(gate_runtime_start(&config, &runtime, NULL) == 0);
+    require(pthread_create(&starter, NULL, start_and_stop, NULL) == 0);
     run((uint64_t)atoi(words[1]) * 1000 * 1000 * 1000);
+    pthread_join(starter, NULL);
     finish();
     atomic_store(&other_may_stop, true);
     pthread_join(keeper, NULL);
