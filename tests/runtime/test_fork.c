@@ -714,6 +714,19 @@ Test(fork, a_child_can_stop_the_runtime_while_its_monitor_comes_back) {
     stop(runtime);
 }
 
+static void wake_a_monitor_that_has_ended(void *data) {
+    gate_runtime *runtime = data;
+    gate__monitor_stop(runtime);
+    gate__monitor_ring(runtime);
+    cr_assert_eq(atomic_load(&runtime->monitor.presence), GATE__ABSENT);
+}
+
+Test(fork, a_childs_monitor_does_not_come_back_once_the_runtime_stops) {
+    gate_runtime *runtime = start_quiet(1);
+    in_child(wake_a_monitor_that_has_ended, runtime);
+    stop(runtime);
+}
+
 /* What other threads were about, as it is for moments. */
 
 static void be_about(gate_runtime *runtime, int change) {

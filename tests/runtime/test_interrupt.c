@@ -391,9 +391,9 @@ static void *fork_in_a_call(void *function) {
 }
 
 Test(interrupt, of_a_call_that_has_forked_is_sent_again_in_the_child_too) {
-    gate_function function = make_function("int (void)", address_of(fork_interrupted), "fork_interrupted");
     if (!MAY_FORK_BUSY)
         return;
+    gate_function function = make_function("int (void)", address_of(fork_interrupted), "fork_interrupted");
     gate_runtime *runtime = start(1);
     cr_assert_eq((intptr_t)join(spawn("forks", fork_in_a_call, &function)), 0);
     stop(runtime);

@@ -71,18 +71,6 @@ Test(trap, any_other_fault_kills_where_no_handler_was) {
     cr_assert_null(strstr(output, "overflowed"));
 }
 
-/* The host gives the thread a stack for handlers of its own, behind the start. */
-Test(trap, a_stop_leaves_the_thread_the_stack_that_the_host_has_installed_since) {
-    static char room[256 * 1024];
-    stack_t own = {.ss_sp = room, .ss_size = sizeof room}, found;
-    gate_runtime *runtime = start(1);
-    cr_assert_eq(sigaltstack(&own, NULL), 0);
-    stop(runtime);
-    cr_assert_eq(sigaltstack(NULL, &found), 0);
-    cr_assert_eq(found.ss_sp, own.ss_sp);
-    cr_assert_not(found.ss_flags & SS_DISABLE);
-}
-
 /* A handler that was there may mend what is wrong, and then nobody says a word. */
 
 static int *guarded_page;
@@ -180,6 +168,23 @@ static void ask_for_mask(void *unused) {
 
 Test(trap, an_older_handler_finds_the_mask_that_it_asked_for) {
     assert_silent(ask_for_mask, NULL);
+}
+
+/* The host gives the thread a stack for handlers of its own, behind the start. */
+static void install_stack(void *unused) {
+    static char room[256 * 1024];
+    stack_t own = {.ss_sp = room, .ss_size = sizeof room}, found;
+    (void)unused;
+    gate_runtime *runtime = start(1);
+    cr_assert_eq(sigaltstack(&own, NULL), 0);
+    stop(runtime);
+    cr_assert_eq(sigaltstack(NULL, &found), 0);
+    cr_assert_eq(found.ss_sp, own.ss_sp);
+    cr_assert_not(found.ss_flags & SS_DISABLE);
+}
+
+Test(trap, a_stop_leaves_the_thread_the_stack_that_the_host_has_installed_since) {
+    assert_silent(install_stack, NULL);
 }
 
 static void say_once(int number) {
