@@ -147,7 +147,7 @@ static void handle_from_outside(gate_m *m, struct handling *h, bool lingers) {
 static void open_short_way(const gate_m *m, gate_task *task) {
     const struct gate__call *call = task->call;
     bool may = gate__foreign_is_plain() && !m->guard && !(call && call->status);
-    uintptr_t whose = may ? (uintptr_t)m->runtime + (task == m->root) : 0;
+    uintptr_t whose = may ? (uintptr_t)m->runtime + !task->stack.base : 0;
     atomic_store_explicit(&task->short_way, whose, memory_order_relaxed);
     gate__foreign_light_barrier();
     if (!gate__foreign_is_plain()) /* a watch may have begun before that, and closed it: gate__foreign_watch */
