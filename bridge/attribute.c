@@ -55,17 +55,41 @@ static void read_vector_size(struct gate__reader *r, struct gate__attributes *at
     gate__lex_require(r, ')');
 }
 
+/* Machine modes, each with the kinds that have it; GATE_KINDS where there is none without a sign. */
+static const struct gate__mode {
+    char name[12];
+    enum gate_kind with_sign, without;
+} modes[] = {
+    {"byte", GATE_SCHAR, GATE_UCHAR},
+    {"word", GATE_LONG, GATE_ULONG},
+    {"unwind_word", GATE_LONG, GATE_ULONG},
+    {"pointer", GATE_LONG, GATE_ULONG},
+    {"QI", GATE_SCHAR, GATE_UCHAR},
+    {"HI", GATE_SHORT, GATE_USHORT},
+    {"SI", GATE_INT, GATE_UINT},
+    {"DI", GATE_LONG, GATE_ULONG},
+    {"TI", GATE_INT128, GATE_UINT128},
+    {"HF", GATE_FLOAT16, GATE_KINDS},
+    {"SF", GATE_FLOAT, GATE_KINDS},
+    {"DF", GATE_DOUBLE, GATE_KINDS},
+    {"XF", GATE_LDOUBLE, GATE_KINDS},
+    {"TF", GATE_FLOAT128, GATE_KINDS},
+    {"HC", GATE_FLOAT16_COMPLEX, GATE_KINDS},
+    {"SC", GATE_FLOAT_COMPLEX, GATE_KINDS},
+    {"DC", GATE_DOUBLE_COMPLEX, GATE_KINDS},
+    {"XC", GATE_LDOUBLE_COMPLEX, GATE_KINDS},
+    {"TC", GATE_FLOAT128_COMPLEX, GATE_KINDS},
+};
+
 static void read_mode(struct gate__reader *r, struct gate__attributes *attributes) {
-    static const char names[][8] = {"byte", "word", "pointer", "QI", "HI", "SI", "DI", "TI", "HF",
-                                    "SF",   "DF",   "XF",      "TF", "HC", "SC", "DC", "XC", "TC"};
     gate__lex_require(r, '(');
     struct gate__token token = r->lexer.token;
-    attributes->mode[0] = '\0';
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (token.kind == GATE__NAME && is_named(&token, names[i]))
-            memcpy(attributes->mode, names[i], sizeof attributes->mode);
+    attributes->mode = NULL;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        if (token.kind == GATE__NAME && is_named(&token, modes[i].name))
+            attributes->mode = &modes[i];
     }
-    if (!attributes->mode[0])
+    if (!attributes->mode)
         gate__lex_fail(r, &token, -ENOTSUP, "but no such machine mode is supported");
     gate__lex_advance(r);
     gate__lex_require(r, ')');
@@ -115,90 +139,96 @@ void gate__attribute_alignas(struct gate__reader *r, struct gate__attributes *at
     size_t bytes;
     gate__lex_require(r, '(');
     if (gate__specifier_begins(r)) {
-        const gate_type *type = gate__decl_type_name(r);
+        const gate_type *type = gate__declarator_type_name(r);
         bytes = type ? type->alignment : 0;
     } else {
         bytes = alignment(r);
     }
     gate__lex_require(r, ')');
-    ask_for(attributes, bytes);
-}
-
-/* The kind of that class, 'I' for integers, 'F' and 'C', which has so many bytes; GATE_KINDS if there is none. */
-static enum gate_kind kind_of_mode(const char *mode, bool is_signed) {
-    static const struct {
-        char name[8];
-        enum gate_kind with_sign, without;
-    } modes[] = {
-        {"byte", GATE_SCHAR, GATE_UCHAR},
-        {"word", GATE_LONG, GATE_ULONG},
-        {"pointer", GATE_LONG, GATE_ULONG},
-        {"QI", GATE_SCHAR, GATE_UCHAR},
-        {"HI", GATE_SHORT, GATE_USHORT},
-        {"SI", GATE_INT, GATE_UINT},
-        {"DI", GATE_LONG, GATE_ULONG},
-        {"TI", GATE_INT128, GATE_UINT128},
-        {"HF", GATE_FLOAT16, GATE_KINDS},
-        {"SF", GATE_FLOAT, GATE_KINDS},
-        {"DF", GATE_DOUBLE, GATE_KINDS},
-        {"XF", GATE_LDOUBLE, GATE_KINDS},
-        {"TF", GATE_FLOAT128, GATE_KINDS},
-        {"HC", GATE_FLOAT16_COMPLEX, GATE_KINDS},
-        {"SC", GATE_FLOAT_COMPLEX, GATE_KINDS},
-        {"DC", GATE_DOUBLE_COMPLEX, GATE_KINDS},
-        {"XC", GATE_LDOUBLE_COMPLEX, GATE_KINDS},
-        {"TC", GATE_FLOAT128_COMPLEX, GATE_KINDS},
-    };
-    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
-        if (strcmp(mode, modes[i].name) == 0)
-            return is_signed || modes[i].without == GATE_KINDS ? modes[i].with_sign : modes[i].without;
-    }
-    return GATE_KINDS;
+    if (bytes) /* of 0, nothing is asked (C11 6.7.5p6) */
+        ask_for(attributes, bytes);
 }
 
 static bool is_in_range(enum gate_kind kind, enum gate_kind first, enum gate_kind last) {
     return kind >= first && kind <= last;
 }
 
-/* A machine mode chooses among the types of one class. */
-static const gate_type *in_mode(struct gate__reader *r, const gate_type *type, const char *mode) {
-    enum gate_kind kind = kind_of_mode(mode, gate__type_is_signed(type));
-    bool same_class = is_in_range(kind, GATE_BOOL, GATE_UINT128) ? gate__type_is_integer(type)
-                      : is_in_range(kind, GATE_FLOAT16, GATE_FLOAT128)
-                          ? is_in_range(type->kind, GATE_FLOAT16, GATE_FLOAT128)
-                          : is_in_range(type->kind, GATE_FLOAT16_COMPLEX, GATE_FLOAT128_COMPLEX);
-    if (type->kind == GATE_POINTER && type->size == gate__type_basic(kind)->size)
-        return type;
-    if (!same_class)
+static bool is_real(enum gate_kind kind) {
+    return is_in_range(kind, GATE_FLOAT16, GATE_FLOAT128);
+}
+
+/* A machine mode chooses among the types of one class. Of pointers there is but one size. */
+static const gate_type *in_mode(struct gate__reader *r, const gate_type *type, const struct gate__mode *mode) {
+    bool has_sign = gate__type_is_signed(type) || mode->without == GATE_KINDS || type->kind == GATE_POINTER;
+    enum gate_kind kind = has_sign ? mode->with_sign : mode->without;
+    bool fits = is_in_range(kind, GATE_BOOL, GATE_UINT128)
+                    ? gate__type_is_integer(type) || (type->kind == GATE_POINTER && kind == GATE_LONG)
+                : is_real(kind) ? is_real(type->kind)
+                                : is_in_range(type->kind, GATE_FLOAT16_COMPLEX, GATE_FLOAT128_COMPLEX);
+    if (!fits)
         gate__lex_fail(r, &r->lexer.token, -EINVAL, "and a machine mode that is none of its type");
+    if (r->failed || type->kind == GATE_POINTER)
+        return r->failed ? NULL : type;
     return gate__type_qualified(r, gate__type_basic(kind), type->qualifiers);
 }
 
+static const gate_type *in_vectors(struct gate__reader *r, const gate_type *type, size_t size);
+
+static const gate_type *returning_vectors(struct gate__reader *r, const gate_signature *model, size_t size) {
+    const gate_type *result = in_vectors(r, model->result, size);
+    gate_signature *signature = result ? gate__scope_allocate(r, sizeof *signature) : NULL;
+    if (!signature)
+        return NULL;
+    *signature = *model;
+    signature->result = result;
+    return gate__type_function(r, signature);
+}
+
 static const gate_type *in_vector(struct gate__reader *r, const gate_type *type, size_t size) {
-    bool numbers = (gate__type_is_integer(type) && type->kind != GATE_BOOL && type->kind != GATE_ENUM) ||
-                   is_in_range(type->kind, GATE_FLOAT16, GATE_FLOAT128);
-    if (!numbers || size % type->size)
+    bool is_number =
+        (gate__type_is_integer(type) && type->kind != GATE_BOOL && type->kind != GATE_ENUM) || is_real(type->kind);
+    if (!is_number || size % type->size)
         gate__lex_fail(r, &r->lexer.token, -EINVAL,
                        "and a vector whose size its elements don't fill, or of no numbers");
     return r->failed ? NULL : gate__type_vector(r, type, size);
 }
 
-const gate_type *gate__attribute_of_base(struct gate__reader *r, const gate_type *type,
+/* The numbers are what pointers, arrays and functions lead to, as GCC has it. */
+static const gate_type *in_vectors(struct gate__reader *r, const gate_type *type, size_t size) {
+    if (type->kind == GATE_FUNCTION)
+        return returning_vectors(r, type->function, size);
+    if (type->kind != GATE_POINTER && type->kind != GATE_ARRAY)
+        return in_vector(r, type, size);
+    const gate_type *target = in_vectors(r, type->target, size);
+    if (!target)
+        return NULL;
+    return type->kind == GATE_POINTER ? gate__type_pointer(r, target, type->qualifiers)
+                                      : gate__type_array(r, target, type->count);
+}
+
+const gate_type *gate__attribute_of_type(struct gate__reader *r, const gate_type *type,
                                          const struct gate__attributes *attributes) {
-    if (type && attributes->mode[0] && type->kind != GATE_POINTER)
+    if (type && attributes->mode)
         type = in_mode(r, type, attributes->mode);
     if (type && attributes->vector)
-        type = in_vector(r, type, attributes->vector);
+        type = in_vectors(r, type, attributes->vector);
     return type;
 }
 
-/* A union that is passed as its first member: a variant that differs from the union in nothing but that. */
-static const gate_type *made_transparent(struct gate__reader *r, const gate_type *type) {
+/* A union that is passed as its first member. */
+void gate__attribute_make_transparent(struct gate__reader *r, const gate_type *type) {
     if (type->kind != GATE_UNION || type->count == 0)
         gate__lex_fail(r, &r->lexer.token, -EINVAL, "and a transparent union that is none, or has no members");
     else if (gate__scope_save(r, type->record, sizeof *type->record))
         type->record->transparent = true;
-    return r->failed ? NULL : type;
+}
+
+/* A typedef's is a union of its own: the one that it is made of is passed as before. */
+static const gate_type *made_transparent(struct gate__reader *r, const gate_type *type) {
+    const gate_type *copy = type->kind == GATE_UNION && !type->record->transparent ? gate__type_copy(r, type) : type;
+    if (copy)
+        gate__attribute_make_transparent(r, copy);
+    return r->failed ? NULL : copy;
 }
 
 const gate_type *gate__attribute_of_declared(struct gate__reader *r, const gate_type *type,

@@ -1,8 +1,8 @@
 /* Expressions, as far as declarations have them: constants, and whatever only its type is asked of.
  *
- * C11 6.5, without assignments, increments and commas. An operand that can't be known (a variable, a call) is no
- * error, but makes the whole unknown: whoever needs a constant says so. What is not evaluated (after a false &&, in
- * the other branch of ?:, in sizeof) may divide by zero.
+ * C11 6.5, from the unary ones on; operand.c has those before. An operand that can't be known (a variable, a call) is
+ * no error, but makes the whole unknown: whoever needs a constant says so. So do assignments and commas, as GCC has it.
+ * What is not evaluated (after a false &&, in the other branch of ?:, in sizeof) may divide by zero.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
@@ -25,233 +25,56 @@ static struct gate__value nothing(void) {
     return integer(GATE_INT, 0);
 }
 
-/* Primary expressions */
-
-static struct gate__value named(struct gate__reader *r) {
-    const struct gate__token *token = &r->lexer.token;
-    const struct gate__entry *entry = gate__scope_find(r->decls, GATE__ORDINARY, token->at, token->length);
-    struct gate__value value = nothing();
-    if (entry && entry->decl.kind == GATE_DECL_CONSTANT) {
-        value.type = entry->decl.type;
-        value.bits = gate__type_is_signed(value.type) ? (unsigned __int128)(__int128)(int64_t)entry->decl.value
-                                                      : entry->decl.value;
-    } else if (entry && entry->decl.kind != GATE_DECL_TYPEDEF) {
-        value = unknown(entry->decl.type);
-        value.is_place = entry->decl.kind == GATE_DECL_VARIABLE;
-    } else {
-        gate__lex_fail(r, token, -EINVAL, "expected an expression, and no constant or variable of that name is known");
-    }
-    gate__lex_advance(r);
-    return value;
-}
-
-/* Strings that stand side by side are one. */
-static struct gate__value string(struct gate__reader *r) {
-    enum gate_kind kind = GATE_CHAR;
-    size_t length = 0;
-    for (; r->lexer.token.kind == GATE__STRING; gate__lex_advance(r))
-        gate__value_string(r, &r->lexer.token, &kind, &length, NULL);
-    const gate_type *type = gate__type_array(r, gate__type_basic(kind), length + 1);
-    return type ? (struct gate__value){.type = type, .is_place = true} : nothing();
-}
-
-static struct gate__value parenthesized(struct gate__reader *r) {
-    struct gate__value value = nothing();
-    gate__lex_advance(r);
-    if (gate__lex_sees(r, '{'))
-        gate__lex_fail(r, &r->lexer.token, -ENOTSUP, "but statements in expressions are not supported");
-    if (gate__lex_enter(r))
-        value = conditional(r);
-    gate__lex_leave(r);
-    gate__lex_require(r, ')');
-    return value;
-}
-
-/* What a generic selection selects by: its operand's type as a value (C11 6.5.1.1; defect report 481). */
-static const gate_type *selector(struct gate__reader *r) {
-    r->unevaluated++;
-    struct gate__value value = conditional(r);
-    r->unevaluated--;
-    value = r->failed ? nothing() : gate__value_decayed(r, value);
-    return r->failed ? NULL : gate__type_unqualified(r, value.type);
-}
-
-/* The type of an association, or NULL, which is the default. */
-static const gate_type *associated(struct gate__reader *r) {
-    const struct gate__token *token = &r->lexer.token;
-    const gate_type *type = NULL;
-    if (gate__lex_sees_name(r) && token->length == 7 && memcmp(token->at, "default", 7) == 0)
-        gate__lex_advance(r);
-    else
-        type = gate__decl_type_name(r);
-    gate__lex_require(r, ':');
-    return type;
-}
-
-/* _Generic, whose word has been read. */
-static struct gate__value selection(struct gate__reader *r, const struct gate__token *token) {
-    struct gate__value chosen = nothing();
-    bool is_chosen = false, has_default = false;
-    gate__lex_require(r, '(');
-    const gate_type *type = selector(r);
-    while (!r->failed && gate__lex_accept(r, ',')) {
-        struct gate__token place = r->lexer.token;
-        const gate_type *other = associated(r);
-        bool fits = other && !r->failed && gate__type_compatible(type, other);
-        if (fits ? is_chosen : !other && has_default)
-            gate__lex_fail(r, &place, -EINVAL, "and another association is for the same type");
-        bool counts = fits || (!other && !is_chosen);
-        r->unevaluated += !counts;
-        struct gate__value value = conditional(r);
-        r->unevaluated -= !counts;
-        chosen = counts ? value : chosen;
-        is_chosen |= fits;
-        has_default |= !other;
-    }
-    gate__lex_require(r, ')');
-    if (!r->failed && !is_chosen && !has_default)
-        gate__lex_fail(r, token, -EINVAL, "but no association is for the type of its operand");
-    return r->failed ? nothing() : chosen;
-}
-
-static struct gate__value primary(struct gate__reader *r) {
-    struct gate__token token = r->lexer.token;
-    struct gate__value value;
-    switch (token.kind) {
-    case GATE__NUMBER:
-        value = gate__value_number(r, &token);
-        break;
-    case GATE__CHARACTER:
-        value = gate__value_character(r, &token);
-        break;
-    case GATE__STRING:
-        return string(r);
-    default:
-        if (gate__lex_sees_name(r))
-            return named(r);
-        if (token.word == '(')
-            return parenthesized(r);
-        if (gate__lex_accept(r, GATE__GENERIC))
-            return selection(r, &token);
-        if (token.word == GATE__UNSUPPORTED)
-            gate__lex_fail(r, &token, -ENOTSUP, "which is not supported");
-        gate__lex_expected(r, "an expression");
-        return nothing();
-    }
-    gate__lex_advance(r);
-    return value;
-}
-
-/* Members */
-
-static struct gate__value member(struct gate__reader *r, struct gate__value value) {
-    struct gate__token token = r->lexer.token;
-    gate_field field;
-    if (!gate__lex_sees_name(r)) {
-        gate__lex_expected(r, "a member's name");
-        return value;
-    }
-    char *name = gate__scope_scratch(r, token.length + 1);
-    if (!name)
-        return value;
-    memcpy(name, token.at, token.length);
-    if (gate_type_field(value.type, name, &field)) {
-        gate__lex_fail(r, &token, -EINVAL, "but what stands before it has no member of that name");
-        return value;
-    }
-    gate__lex_advance(r);
-    value.type = gate__type_qualified(r, field.type, value.type->qualifiers);
-    value.bits += field.offset;
-    return value.type ? value : nothing();
-}
-
-/* What a pointer points to. */
-static struct gate__value target(struct gate__reader *r, struct gate__value value, const struct gate__token *token) {
-    bool is_pointer = value.type->kind == GATE_POINTER, is_array = value.type->kind == GATE_ARRAY;
-    if (!is_pointer && !is_array && value.type->kind != GATE_FUNCTION) {
-        gate__lex_fail(r, token, -EINVAL, "but it is applied to no pointer");
-        return value;
-    }
-    if (value.type->kind == GATE_FUNCTION)
-        return value;
-    value.is_known = value.is_known && (is_array || !value.is_place);
-    value.is_place = true;
-    value.type = value.type->target;
-    return value;
-}
-
-/* "[...]", whose bracket has been read. */
-static struct gate__value element(struct gate__reader *r, struct gate__value value, const struct gate__token *token) {
-    struct gate__value index = nothing();
-    if (gate__lex_enter(r))
-        index = conditional(r);
-    gate__lex_leave(r);
-    gate__lex_require(r, ']');
-    value = target(r, value, token);
-    value.is_known = value.is_known && index.is_known && !index.is_place;
-    value.bits += index.bits * value.type->size;
-    return value;
-}
-
-static struct gate__value call(struct gate__reader *r, struct gate__value value, const struct gate__token *token) {
-    const gate_type *type = value.type->kind == GATE_POINTER ? value.type->target : value.type;
-    gate__lex_skip_nested(r, '(', ')');
-    if (type->kind == GATE_FUNCTION)
-        return unknown(type->function->result);
-    gate__lex_fail(r, token, -EINVAL, "but what stands before it is no function");
-    return nothing();
-}
-
-static struct gate__value postfix(struct gate__reader *r, struct gate__value value) {
-    for (;;) {
-        struct gate__token token = r->lexer.token;
-        if (gate__lex_accept(r, '['))
-            value = element(r, value, &token);
-        else if (gate__lex_accept(r, '('))
-            value = call(r, value, &token);
-        else if (gate__lex_accept(r, '.'))
-            value = member(r, value);
-        else if (gate__lex_accept(r, GATE__ARROW))
-            value = member(r, target(r, value, &token));
-        else
-            return value;
-        if (r->failed)
-            return value;
-    }
-}
-
 /* Unary expressions */
 
 /* What is only asked for its type. */
-static const gate_type *type_of(struct gate__reader *r, struct gate__value (*read)(struct gate__reader *r)) {
+static struct gate__value unevaluated(struct gate__reader *r, struct gate__value (*read)(struct gate__reader *r)) {
     r->unevaluated++;
     struct gate__value value = read(r);
     r->unevaluated--;
-    return r->failed ? NULL : value.type;
+    return r->failed ? nothing() : value;
+}
+
+struct gate__value gate__constant_unevaluated(struct gate__reader *r) {
+    return unevaluated(r, gate__constant_read);
+}
+
+/* sizeof, _Alignof and typeof tell nothing of what may begin within a byte. */
+static void refuse_bit_field(struct gate__reader *r, const struct gate__value *value, const struct gate__token *token) {
+    if (value->bit_width)
+        gate__lex_fail(r, token, -EINVAL, "but it is applied to a bit-field");
 }
 
 const gate_type *gate__constant_type_of(struct gate__reader *r) {
+    struct gate__token token = r->lexer.token;
     const gate_type *type = NULL;
     gate__lex_require(r, '(');
-    if (gate__lex_enter(r))
-        type = gate__specifier_begins(r) ? gate__decl_type_name(r) : type_of(r, conditional);
+    if (gate__lex_enter(r) && gate__specifier_begins(r)) {
+        type = gate__declarator_type_name(r);
+    } else if (!r->failed) {
+        struct gate__value value = unevaluated(r, gate__constant_expression);
+        refuse_bit_field(r, &value, &token);
+        type = value.type;
+    }
     gate__lex_leave(r);
     gate__lex_require(r, ')');
     return r->failed ? NULL : type;
 }
 
-/* A type's name in parentheses, or a unary expression. */
-static const gate_type *type_or_expression(struct gate__reader *r) {
+/* A type's name in parentheses, of which only the type counts, or a unary expression. */
+static struct gate__value type_or_expression(struct gate__reader *r) {
     struct gate__lexer before = r->lexer;
     if (gate__lex_accept(r, '(') && gate__specifier_begins(r)) {
-        const gate_type *type = gate__decl_type_name(r);
+        const gate_type *type = gate__declarator_type_name(r);
         gate__lex_require(r, ')');
-        return type;
+        if (!r->failed && gate__lex_sees(r, '{'))
+            return gate__operand_suffixes(r, gate__operand_compound(r, type));
+        return r->failed ? nothing() : unknown(type);
     }
     if (r->failed)
-        return NULL;
+        return nothing();
     r->lexer = before;
-    return type_of(r, cast);
+    return unevaluated(r, cast);
 }
 
 static bool has_variable_size(const gate_type *type) {
@@ -262,46 +85,35 @@ static bool has_variable_size(const gate_type *type) {
 
 /* sizeof or _Alignof, which has been read: void and functions have a size of 1, as GCC has it. */
 static struct gate__value size(struct gate__reader *r, const struct gate__token *token) {
-    const gate_type *type = type_or_expression(r);
+    struct gate__value value = type_or_expression(r);
+    const gate_type *type = value.type;
+    refuse_bit_field(r, &value, token);
     if (r->failed)
         return nothing();
     bool sizeless = type->kind == GATE_VOID || type->kind == GATE_FUNCTION;
     if (!sizeless && !gate__type_is_complete(type) && !(token->word == GATE__ALIGNOF && type->alignment))
         gate__lex_fail(r, token, -EINVAL, "but it is of a type that is incomplete");
     if (token->word == GATE__ALIGNOF)
-        return integer(GATE_ULONG, sizeless ? 1 : type->alignment);
+        return integer(GATE_ULONG, value.alignment ? value.alignment : sizeless ? 1 : type->alignment);
     if (has_variable_size(type))
         return unknown(gate__type_basic(GATE_ULONG));
     return integer(GATE_ULONG, sizeless ? 1 : type->size);
 }
 
-/* __builtin_offsetof(type, member.member[index]...), whose word has been read */
-static struct gate__value offset(struct gate__reader *r) {
-    gate__lex_require(r, '(');
-    const gate_type *type = gate__decl_type_name(r);
-    gate__lex_require(r, ',');
-    if (r->failed)
-        return nothing();
-    struct gate__value value = {.type = type, .is_known = true, .is_place = true};
-    value = member(r, value);
-    while (!r->failed && !gate__lex_sees(r, ')')) {
-        struct gate__token token = r->lexer.token;
-        if (gate__lex_accept(r, '['))
-            value = element(r, value, &token);
-        else if (gate__lex_accept(r, '.'))
-            value = member(r, value);
-        else
-            gate__lex_expected(r, "'.', '[' or ')'");
-    }
-    gate__lex_require(r, ')');
-    return value.is_known ? integer(GATE_ULONG, (size_t)value.bits) : unknown(gate__type_basic(GATE_ULONG));
-}
-
 /* "&", which has been read. */
-static struct gate__value address(struct gate__reader *r) {
+static struct gate__value address(struct gate__reader *r, const struct gate__token *token) {
     struct gate__value value = cast(r);
+    refuse_bit_field(r, &value, token);
     const gate_type *type = r->failed ? NULL : gate__type_pointer(r, value.type, 0);
-    return type ? (struct gate__value){type, value.is_known && value.is_place, false, value.bits, 0} : nothing();
+    if (!type)
+        return nothing();
+    struct gate__value pointer = unknown(type);
+    if (value.is_place) {
+        pointer.is_known = value.is_known;
+        pointer.base = value.base;
+        pointer.bits = value.bits;
+    }
+    return pointer;
 }
 
 static struct gate__value unary_operator(struct gate__reader *r) {
@@ -309,16 +121,19 @@ static struct gate__value unary_operator(struct gate__reader *r) {
     gate__lex_advance(r);
     switch (token.word) {
     case '&':
-        return address(r);
+        return address(r, &token);
     case '*':
-        return target(r, cast(r), &token);
+        return gate__operand_target(r, cast(r), &token);
     case GATE__EXTENSION:
         return cast(r);
     case GATE__OFFSETOF:
-        return postfix(r, offset(r));
+        return gate__operand_suffixes(r, gate__operand_offset(r));
     case GATE__SIZEOF:
     case GATE__ALIGNOF:
         return size(r, &token);
+    case GATE__INCREMENT:
+    case GATE__DECREMENT:
+        return gate__value_assigned(r, cast(r), &token);
     default:
         return gate__value_unary(r, token.word, cast(r), &token);
     }
@@ -326,18 +141,16 @@ static struct gate__value unary_operator(struct gate__reader *r) {
 
 static bool is_unary(int word) {
     return word == '+' || word == '-' || word == '~' || word == '!' || word == '*' || word == '&' ||
+           word == GATE__INCREMENT || word == GATE__DECREMENT || word == GATE__REAL || word == GATE__IMAGINARY ||
            word == GATE__SIZEOF || word == GATE__ALIGNOF || word == GATE__OFFSETOF || word == GATE__EXTENSION;
 }
 
 /* A "(" that has been read begins a cast: its type, and what is converted. */
 static struct gate__value convert(struct gate__reader *r) {
-    const gate_type *type = gate__decl_type_name(r);
+    const gate_type *type = gate__declarator_type_name(r);
     gate__lex_require(r, ')');
-    if (gate__lex_sees(r, '{')) {
-        gate__lex_advance(r);
-        gate__lex_skip_nested(r, '{', '}');
-        return r->failed ? nothing() : postfix(r, (struct gate__value){.type = type, .is_place = true});
-    }
+    if (!r->failed && gate__lex_sees(r, '{'))
+        return gate__operand_suffixes(r, gate__operand_compound(r, type));
     struct gate__token token = r->lexer.token;
     struct gate__value value = cast(r);
     if (r->failed)
@@ -355,7 +168,7 @@ static struct gate__value cast(struct gate__reader *r) {
             value = convert(r);
         } else if (!r->failed) {
             r->lexer = before;
-            value = postfix(r, primary(r));
+            value = gate__operand_read(r);
         }
     }
     gate__lex_leave(r);
@@ -415,9 +228,11 @@ static struct gate__value logical(struct gate__reader *r, struct gate__value lef
     struct gate__value right = binary(r, precedence_of(token->word) + 1);
     int second = r->failed ? 0 : truth_of(r, right, token);
     r->unevaluated -= first == decides;
-    if (first == decides)
-        return integer(GATE_INT, decides);
-    return first < 0 || second < 0 ? unknown(gate__type_basic(GATE_INT)) : integer(GATE_INT, (size_t)second);
+    if (first != decides && (first < 0 || second < 0))
+        return unknown(gate__type_basic(GATE_INT));
+    struct gate__value value = integer(GATE_INT, first == decides ? decides : (size_t)second);
+    value.is_strict = left.is_strict && (first == decides || right.is_strict);
+    return value;
 }
 
 static struct gate__value binary(struct gate__reader *r, unsigned least) {
@@ -437,21 +252,24 @@ static struct gate__value binary(struct gate__reader *r, unsigned least) {
     }
 }
 
-/* The value of the branch that is chosen, in the type that both come to (C11 6.5.15). */
-static struct gate__value chosen(struct gate__reader *r, int choice, struct gate__value yes, struct gate__value no,
+/* "?" and what follows, which has been read. */
+static struct gate__value choice(struct gate__reader *r, struct gate__value condition,
                                  const struct gate__token *token) {
-    bool numbers = yes.type->kind < GATE_POINTER && no.type->kind < GATE_POINTER;
-    numbers |= gate__type_is_integer(yes.type) && gate__type_is_integer(no.type);
-    numbers &= yes.type->kind != GATE_VOID && no.type->kind != GATE_VOID;
-    const struct gate__value *value = choice ? &yes : &no;
-    if (!numbers) {
-        struct gate__value pointer = yes.type->kind == GATE_POINTER ? yes : no;
-        pointer.is_known = choice >= 0 && value->is_known;
-        pointer.bits = value->bits;
-        return pointer;
-    }
-    const gate_type *type = gate__value_common_type(yes.type, no.type);
-    return choice < 0 ? unknown(type) : gate__value_convert(r, *value, type, token);
+    int chosen = truth_of(r, condition, token);
+    struct gate__value yes = condition, no = condition;
+    r->unevaluated += chosen == 0;
+    if (!gate__lex_sees(r, ':'))
+        yes = gate__constant_expression(r);
+    r->unevaluated -= chosen == 0;
+    gate__lex_require(r, ':');
+    r->unevaluated += chosen == 1;
+    no = conditional(r);
+    r->unevaluated -= chosen == 1;
+    if (r->failed)
+        return nothing();
+    struct gate__value value = gate__value_chosen(r, chosen, yes, no, token);
+    value.is_strict &= condition.is_strict && value.type->kind != GATE_POINTER;
+    return value;
 }
 
 static struct gate__value conditional(struct gate__reader *r) {
@@ -459,26 +277,46 @@ static struct gate__value conditional(struct gate__reader *r) {
     struct gate__token token = r->lexer.token;
     if (r->failed || !gate__lex_accept(r, '?'))
         return condition;
-    int choice = truth_of(r, condition, &token);
-    struct gate__value yes = condition, no = condition;
+    struct gate__value value = nothing();
+    if (gate__lex_enter(r))
+        value = choice(r, condition, &token);
+    gate__lex_leave(r);
+    return r->failed ? nothing() : value;
+}
+
+/* Assignments and commas */
+
+static struct gate__value assignment(struct gate__reader *r) {
+    struct gate__value value = conditional(r);
+    struct gate__token token = r->lexer.token;
+    if (r->failed || !(gate__lex_accept(r, '=') || gate__lex_accept(r, GATE__ASSIGN_BY)))
+        return value;
+    value = gate__value_assigned(r, value, &token);
     if (gate__lex_enter(r)) {
-        r->unevaluated += choice == 0;
-        if (!gate__lex_sees(r, ':'))
-            yes = conditional(r);
-        r->unevaluated -= choice == 0;
-        gate__lex_require(r, ':');
-        r->unevaluated += choice == 1;
-        no = conditional(r);
-        r->unevaluated -= choice == 1;
+        struct gate__value right = assignment(r);
+        if (!r->failed)
+            gate__value_convert(r, right, value.type, &token);
     }
     gate__lex_leave(r);
-    return r->failed ? nothing() : chosen(r, choice, yes, no, &token);
+    return r->failed ? nothing() : value;
+}
+
+struct gate__value gate__constant_expression(struct gate__reader *r) {
+    struct gate__value value = assignment(r);
+    while (!r->failed && gate__lex_accept(r, ',')) {
+        value = assignment(r);
+        if (!r->failed)
+            value = gate__value_decayed(r, value);
+        value.is_known = value.is_strict = false;
+        value.base = NULL;
+    }
+    return r->failed ? nothing() : value;
 }
 
 struct gate__value gate__constant_read(struct gate__reader *r) {
     struct gate__value value = nothing();
     if (gate__lex_enter(r))
-        value = conditional(r);
+        value = assignment(r);
     gate__lex_leave(r);
     return value;
 }

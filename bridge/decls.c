@@ -54,7 +54,7 @@ int gate_decls_read(gate_decls *decls, const char *text, gate_error *error) {
 }
 
 static void read_type(struct gate__reader *r, void *data) {
-    const gate_type **type = data, *made = gate__decl_type_name(r);
+    const gate_type **type = data, *made = gate__declarator_type_name(r);
     if (r->lexer.token.kind != GATE__END)
         gate__lex_expected(r, "the end");
     if (!r->failed)

@@ -1,10 +1,11 @@
 /* The bridge's own map: what each of its files offers the others.
  *
- * Data goes one way. lex.c makes tokens of text; decl.c, specifier.c, attribute.c and constant.c read them, each one
- * part of C's grammar, into the types of type.c, which layout.c lays out, and the names of scope.c; decls.c and
- * signature.c are what a host sees of that. ffi.c and plan.c prepare signatures, intake.c callbacks; call.c and
- * callback.c use what was prepared; trace.c watches them, and tally.c and timeline.c keep what it sees. Only ffi.c
- * knows libffi; only thunk.c makes code.
+ * Data goes one way. lex.c makes tokens of text, and directive.c heeds what a preprocessor left of its own. decl.c,
+ * declarator.c, specifier.c, record.c, attribute.c, initializer.c and, for expressions, constant.c, operand.c and
+ * builtin.c read them, each one part of C's grammar, into the types of type.c, which layout.c lays out, and the names of
+ * scope.c; what expressions are worth is literal.c's and value.c's. decls.c and signature.c are what a host sees of that.
+ * ffi.c and plan.c prepare signatures, intake.c callbacks; call.c and callback.c use what was prepared; trace.c watches
+ * them, and tally.c and timeline.c keep what it sees. Only ffi.c knows libffi; only thunk.c makes code.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_BRIDGE_INTERNAL_H
@@ -27,10 +28,15 @@ struct gate__plan;
 
 enum {
     GATE__PARAMETERS_MAX = 127,     /* what C11 5.2.4.1 asks of a compiler */
-    GATE__DEPTH_MAX = 64,           /* levels of whatever nests, in text and in types; it asks for 63 */
     GATE__WEIGHT_MAX = 1000 * 1000, /* parts that a type without a name may have, repetitions included */
     GATE__ALIGNMENT_MAX = 1 << 28   /* bytes, as GCC has it */
 };
+
+/* Levels of whatever nests, in text and in types: C11 5.2.4.1 asks for 63. And the same in a message. */
+#define GATE__DEPTH_MAX 64
+#define GATE__DEPTH_MAX_TEXT GATE__TEXT_OF(GATE__DEPTH_MAX)
+#define GATE__TEXT_OF(macro) GATE__TEXT_OF_(macro)
+#define GATE__TEXT_OF_(text) #text
 
 /* A function's type. What a host holds has been prepared, keeps the scope, and owns what was prepared. What a type points
  * to is the type's: it does none of that, and is good for no call. */
@@ -67,6 +73,9 @@ enum gate__word {
     GATE__AND,
     GATE__OR,
     GATE__ELLIPSIS,
+    GATE__INCREMENT,
+    GATE__DECREMENT,
+    GATE__ASSIGN_BY, /* "+=" and its like */
 
     GATE__VOID, /* specifier.c combines these, up to and with GATE__FLOAT128 */
     GATE__BOOL,
@@ -115,6 +124,8 @@ enum gate__word {
     GATE__SIZEOF,
     GATE__OFFSETOF,
     GATE__GENERIC,
+    GATE__REAL,
+    GATE__IMAGINARY,
     GATE__UNSUPPORTED /* what compilers have, and this has not */
 };
 
@@ -142,6 +153,13 @@ struct gate__lexer {
     const struct gate__pack *packs; /* those that were pushed */
 };
 
+/* A name that a list of parameters declares, up to its end. */
+struct gate__parameter {
+    struct gate__token name;
+    const gate_type *type;
+    const struct gate__parameter *outer;
+};
+
 /* A text that is being read. The first error counts, and makes every later step do nothing: no token is left then. */
 struct gate__reader {
     struct gate__lexer lexer;
@@ -149,10 +167,25 @@ struct gate__reader {
     gate_error *error;
     int failed; /* 0, or the code of the first error */
     unsigned depth;
-    unsigned unevaluated;     /* operands of sizeof, or of what is decided otherwise, that are being read */
-    bool in_parameters;       /* where an array's count may be anything */
-    const char *unknown_type; /* what to say of a name that is no type */
+    unsigned unevaluated; /* operands of sizeof, or of what is decided otherwise, that are being read */
+    bool in_parameters;   /* where an array's count may be anything */
+    const struct gate__parameter *parameters; /* that are in scope, the last one first */
+    const char *unknown_type;                 /* what to say of a name that is no type */
 };
+
+static inline bool gate__lex_is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+static inline bool gate__lex_begins_name(char c) {
+    unsigned char byte = (unsigned char)c; /* perhaps of a character in UTF-8 */
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' || (byte >= 0x80 && byte <= 0xf4);
+}
+static inline bool gate__lex_is_name_part(char c) {
+    return gate__lex_begins_name(c) || gate__lex_is_digit(c);
+}
+static inline const char *gate__lex_end_of_line(const char *at) {
+    return at + strcspn(at, "\n");
+}
 
 /* Takes the first token. [any] */
 void gate__lex_begin(struct gate__reader *r, const char *text);
@@ -181,6 +214,11 @@ static inline bool gate__lex_sees_name(const struct gate__reader *r) {
     return r->lexer.token.kind == GATE__NAME && r->lexer.token.word == 0;
 }
 
+/* directive.c */
+
+/* Reads the line that begins with a "#" at that place. [any] */
+void gate__directive_read(struct gate__reader *r, const char *at);
+
 /* scope.c: memory, names, and what a failed reading takes back */
 
 enum gate__space { GATE__ORDINARY, GATE__TAGS, GATE__FILES };
@@ -188,7 +226,9 @@ enum gate__space { GATE__ORDINARY, GATE__TAGS, GATE__FILES };
 struct gate__entry {
     gate_decl decl; /* first: hosts hold it */
     enum gate__space space;
-    bool defined; /* a constant's value was given */
+    bool defined;     /* a constant's value was given */
+    size_t alignment; /* bytes: that a variable's or function's own declarations ask for, or 0 */
+    const char *tag;  /* of the enum that a constant is of; NULL without */
     uint32_t hash;
     size_t index;             /* in the order of declaration */
     struct gate__entry *next; /* in its bucket */
@@ -243,6 +283,12 @@ void gate__scope_conflict(struct gate__reader *r, const struct gate__token *name
 
 /* type.c: with a reader, they return NULL, and it has an error, when there is no memory or the type can't be. [any] */
 
+/* A member that a record can be asked for by its name, perhaps one of an anonymous record in it. */
+struct gate__named {
+    const gate_field *field;
+    size_t offset; /* bytes: from the record's beginning to that of the one that has it as a field */
+};
+
 /* How a struct or union is passed, as far as it counts for those that it is a part of: arch/<name>/abi.c's. */
 struct gate__passing {
     bool is_empty;       /* nothing is in it, but padding and arrays of none */
@@ -259,8 +305,10 @@ struct gate__record {
     bool transparent;            /* a union that is passed as its first member */
     bool has_pointers;           /* once it is complete: gate__type_has_pointers */
     struct gate__passing passing;
-    size_t alignment;            /* bytes: its own */
-    const gate_decl **constants; /* an enum's */
+    size_t alignment;                /* bytes: its own */
+    const gate_decl **constants;     /* an enum's */
+    const struct gate__named *named; /* of a struct or union: named_count of them, in the order of strcmp */
+    size_t named_count;
 };
 
 /* The shared constant for a kind that is complete by itself; NULL for the others. [any] */
@@ -270,6 +318,8 @@ const gate_type *gate__type_array(struct gate__reader *r, const gate_type *eleme
 const gate_type *gate__type_vector(struct gate__reader *r, const gate_type *element, size_t size);
 const gate_type *gate__type_function(struct gate__reader *r, gate_signature *signature);
 const gate_type *gate__type_record(struct gate__reader *r, enum gate_kind kind, const char *tag);
+/* Another struct or union, without a tag, with the same members. [any] */
+const gate_type *gate__type_copy(struct gate__reader *r, const gate_type *record);
 /* The type without qualifiers. [any] */
 const gate_type *gate__type_unqualified(struct gate__reader *r, const gate_type *type);
 /* The type with more qualifiers, or with an alignment of its own. [any] */
@@ -306,19 +356,23 @@ bool gate__layout_record(gate_type *definition, gate_field *fields, size_t align
 struct gate__value {
     const gate_type *type;
     bool is_known;
-    bool is_place;          /* an object: known, its address is in bits */
+    bool is_place;          /* an object: its address is in bits, if it is known or has a base */
+    bool is_strict;         /* known, and C itself has it as a constant: no static const variable is in it */
+    unsigned bit_width;     /* of a bit-field, or 0 */
+    size_t alignment;       /* bytes: that an object's own declaration gives it; 0 if only its type does */
+    const void *base;       /* stands for the object that bits count from, if that is not at a known address */
     unsigned __int128 bits; /* of integers and pointers, extended by the sign that the type has */
     long double real;       /* of floating types */
 };
 
-/* With a reader, they fail at the token. [any] */
 struct gate__value gate__value_integer(enum gate_kind kind, unsigned __int128 bits);
-struct gate__value gate__value_number(struct gate__reader *r, const struct gate__token *token);
-struct gate__value gate__value_character(struct gate__reader *r, const struct gate__token *token);
-/* Adds how many characters a string has to *length, and makes *kind the type of one. A buffer, unless it is NULL, gets
- * the bytes of a narrow string. */
-void gate__value_string(struct gate__reader *r, const struct gate__token *token, enum gate_kind *kind, size_t *length,
-                        char *buffer);
+/* Rounded to the type; not known of those that the library has no arithmetic for. [any] */
+struct gate__value gate__value_real(enum gate_kind kind, long double real);
+/* A number of the type with those low bits, extended by its sign. [any] */
+unsigned __int128 gate__value_narrowed(const gate_type *type, unsigned __int128 bits);
+/* Whether it is a null pointer constant (C11 6.3.2.3p3). [any] */
+bool gate__value_is_null(const struct gate__value *value);
+/* With a reader, they fail at the token. [any] */
 /* What it is where a value is wanted: of an array or a function, a pointer. */
 struct gate__value gate__value_decayed(struct gate__reader *r, struct gate__value value);
 struct gate__value gate__value_convert(struct gate__reader *r, struct gate__value value, const gate_type *type,
@@ -327,25 +381,74 @@ struct gate__value gate__value_unary(struct gate__reader *r, int word, struct ga
                                      const struct gate__token *token);
 struct gate__value gate__value_binary(struct gate__reader *r, int word, struct gate__value left,
                                       struct gate__value right, const struct gate__token *token);
-/* Whether it is not zero; and the type that both come to (C11 6.3.1.8). */
+/* What an assignment or an increment of an object is worth. [any] */
+struct gate__value gate__value_assigned(struct gate__reader *r, struct gate__value value,
+                                        const struct gate__token *token);
+/* yes or no, as choice is 1 or 0, in the type that both come to (C11 6.5.15); not known, if it is -1. */
+struct gate__value gate__value_chosen(struct gate__reader *r, int choice, struct gate__value yes, struct gate__value no,
+                                      const struct gate__token *token);
+/* Whether it is not zero. [any] */
 bool gate__value_is_true(const struct gate__value *value);
-const gate_type *gate__value_common_type(const gate_type *a, const gate_type *b);
+
+/* literal.c */
+
+/* They fail at the token. [any] */
+struct gate__value gate__literal_number(struct gate__reader *r, const struct gate__token *token);
+struct gate__value gate__literal_character(struct gate__reader *r, const struct gate__token *token);
+/* Adds how many characters a string has to *length, and makes *kind the type of one. A buffer, unless it is NULL, gets
+ * the bytes of a narrow string. */
+void gate__literal_string(struct gate__reader *r, const struct gate__token *token, enum gate_kind *kind, size_t *length,
+                          char *buffer);
+/* Reads the digits of a universal character name into at most 4 bytes of UTF-8; returns how many, 0 for what C has
+ * not. [any] */
+size_t gate__literal_universal(const char *at, const char *end, size_t digits, char *utf8);
 
 /* constant.c: expressions */
 
-/* Any expression but one with commas; what is not constant is not known. [any] */
+/* Any expression without a comma of its own; what is not constant is not known. [any] */
 struct gate__value gate__constant_read(struct gate__reader *r);
+/* The same, of what is not evaluated. [any] */
+struct gate__value gate__constant_unevaluated(struct gate__reader *r);
+/* Any expression. [any] */
+struct gate__value gate__constant_expression(struct gate__reader *r);
 /* One that has to be an integer constant. [any] */
 struct gate__value gate__constant_integer(struct gate__reader *r);
 /* A type's name or an expression in parentheses, as of typeof: its type. [any] */
 const gate_type *gate__constant_type_of(struct gate__reader *r);
 
+/* operand.c: what expressions begin with */
+
+/* Reads an operand, with what stands behind it. [any] */
+struct gate__value gate__operand_read(struct gate__reader *r);
+/* Reads what may stand behind an operand: "[...]", ".member", and so on. [any] */
+struct gate__value gate__operand_suffixes(struct gate__reader *r, struct gate__value value);
+/* Reads a compound literal, whose type has been read. [any] */
+struct gate__value gate__operand_compound(struct gate__reader *r, const gate_type *type);
+/* What a pointer points to. [any] */
+struct gate__value gate__operand_target(struct gate__reader *r, struct gate__value value,
+                                        const struct gate__token *token);
+/* Reads the type and the members of __builtin_offsetof, whose word has been read. [any] */
+struct gate__value gate__operand_offset(struct gate__reader *r);
+
+/* builtin.c: what compilers have as functions, and know without calling */
+
+/* Whether a name is the compiler's own. [any] */
+bool gate__builtin_is(const struct gate__token *token);
+/* Reads a call of one. [any] */
+struct gate__value gate__builtin_call(struct gate__reader *r);
+
+/* initializer.c */
+
+/* Skips an initializer, up to a "," or ";" of its declaration or behind its "}". Returns the type of what it
+ * initializes: an array without a count gets the one that it gives it, if that can be told. [any] */
+const gate_type *gate__initializer_complete(struct gate__reader *r, const gate_type *type);
+
 /* attribute.c */
 
 struct gate__attributes {
-    size_t largest, last; /* bytes: of the alignments asked for, what counts for objects, and for types */
-    size_t vector;        /* bytes, or 0 */
-    char mode[8];         /* "QI", "SF", ...; or empty */
+    size_t largest, last;          /* bytes: of the alignments asked for, what counts for objects, and for types */
+    size_t vector;                 /* bytes, or 0 */
+    const struct gate__mode *mode; /* a machine mode, or NULL */
     bool is_packed, is_transparent;
 };
 
@@ -353,11 +456,15 @@ struct gate__attributes {
 void gate__attribute_read(struct gate__reader *r, struct gate__attributes *attributes);
 /* Reads _Alignas(...), whose word has been read. [any] */
 void gate__attribute_alignas(struct gate__reader *r, struct gate__attributes *attributes);
-/* The type that attributes make of a base, to which a declarator is to be applied, and of what is declared. [any] */
-const gate_type *gate__attribute_of_base(struct gate__reader *r, const gate_type *type,
+/* The type that attributes make of what a declarator says: a mode's, or vectors; and what, of a type that is named by
+ * it, is not the object's but the type's. [any] */
+const gate_type *gate__attribute_of_type(struct gate__reader *r, const gate_type *type,
                                          const struct gate__attributes *attributes);
 const gate_type *gate__attribute_of_declared(struct gate__reader *r, const gate_type *type,
                                              const struct gate__attributes *attributes);
+
+/* Has a union passed as its first member. [any] */
+void gate__attribute_make_transparent(struct gate__reader *r, const gate_type *type);
 
 /* specifier.c: what stands before a declarator */
 
@@ -375,7 +482,12 @@ struct gate__specifiers gate__specifier_read(struct gate__reader *r);
 /* Reads qualifiers, as many as there are. [any] */
 unsigned gate__specifier_qualifiers(struct gate__reader *r);
 
-/* decl.c: declarators and declarations */
+/* record.c */
+
+/* Reads "struct", "union" or "enum", and what belongs to it. [any] */
+const gate_type *gate__record_read(struct gate__reader *r, struct gate__specifiers *s);
+
+/* declarator.c */
 
 /* Whether a declarator has to name something. */
 enum gate__naming { GATE__NAMED, GATE__MAY_BE_NAMED, GATE__UNNAMED };
@@ -383,15 +495,20 @@ enum gate__naming { GATE__NAMED, GATE__MAY_BE_NAMED, GATE__UNNAMED };
 struct gate__declared {
     struct gate__token name; /* or, of length 0, the place */
     const gate_type *type;
+    unsigned in_brackets;               /* the qualifiers in an outermost "[...]": of what a parameter becomes */
     const char *label;                  /* an asm label's, or NULL */
     struct gate__attributes attributes; /* the specifiers', too */
 };
 
 /* Reads a declarator and the attributes that belong to it. [any] */
-struct gate__declared gate__decl_declarator(struct gate__reader *r, const struct gate__specifiers *specifiers,
+struct gate__declared gate__declarator_read(struct gate__reader *r, const struct gate__specifiers *specifiers,
                                             enum gate__naming naming);
+/* The parameter of that name that is in scope; NULL if there is none. [any] */
+const struct gate__parameter *gate__declarator_parameter(const struct gate__reader *r, const struct gate__token *name);
 /* Reads a type's name. [any] */
-const gate_type *gate__decl_type_name(struct gate__reader *r);
+const gate_type *gate__declarator_type_name(struct gate__reader *r);
+/* decl.c: declarations */
+
 /* Reads a function's type, with names as a declaration may have them, up to the end of the text. [any] */
 const gate_type *gate__decl_function(struct gate__reader *r);
 /* Reads declarations up to the end of the text. [any] */

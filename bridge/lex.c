@@ -7,26 +7,6 @@
 
 #include "bridge/internal.h"
 
-struct gate__pack {
-    unsigned bytes;
-    const char *name; /* that it was pushed under, of that length, or 0 */
-    size_t length;
-    const struct gate__pack *outer;
-};
-
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
-static bool begins_name(char c) {
-    unsigned char byte = (unsigned char)c; /* perhaps of a character in UTF-8 */
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' || (byte >= 0x80 && byte <= 0xf4);
-}
-
-static bool is_name_part(char c) {
-    return begins_name(c) || is_digit(c);
-}
-
 /* Errors */
 
 void gate__lex_print_place(const struct gate__place *place, char *buffer, size_t size) {
@@ -69,7 +49,8 @@ void gate__lex_expected(struct gate__reader *r, const char *what) {
 
 bool gate__lex_enter(struct gate__reader *r) {
     if (++r->depth > GATE__DEPTH_MAX)
-        gate__lex_fail(r, &r->lexer.token, -EINVAL, "which is nested too deeply: 64 levels are the most");
+        gate__lex_fail(r, &r->lexer.token, -EINVAL,
+                       "which is nested too deeply: " GATE__DEPTH_MAX_TEXT " levels are the most");
     return !r->failed;
 }
 
@@ -118,9 +99,13 @@ static const struct keyword {
     {"__extension__", GATE__EXTENSION},
     {"__float128", GATE__FLOAT128},
     {"__float80", GATE__FLOAT64X},
+    {"__imag", GATE__IMAGINARY},
+    {"__imag__", GATE__IMAGINARY},
     {"__inline", GATE__INLINE},
     {"__inline__", GATE__INLINE},
     {"__int128", GATE__INT128},
+    {"__real", GATE__REAL},
+    {"__real__", GATE__REAL},
     {"__restrict", GATE__RESTRICT},
     {"__restrict__", GATE__RESTRICT},
     {"__signed", GATE__SIGNED},
@@ -169,133 +154,6 @@ static int word_of(const struct gate__token *token) {
     return found ? (int)found->word : 0;
 }
 
-/* Directives: what a preprocessor leaves of them */
-
-/* One line's end is the end of a directive. */
-static const char *end_of_line(const char *at) {
-    return at + strcspn(at, "\n");
-}
-
-static const char *skip_blanks(const char *at) {
-    return at + strspn(at, " \t\r\v\f");
-}
-
-static bool accept_name(const char **at, const char *name) {
-    size_t length = strlen(name);
-    if (strncmp(*at, name, length) != 0 || is_name_part((*at)[length]))
-        return false;
-    *at = skip_blanks(*at + length);
-    return true;
-}
-
-static bool accept_character(const char **at, char c) {
-    if (**at != c)
-        return false;
-    *at = skip_blanks(*at + 1);
-    return true;
-}
-
-/* An error at a place in a directive. */
-static void fail_in_line(struct gate__reader *r, const char *at, const char *what) {
-    struct gate__lexer *lexer = &r->lexer;
-    struct gate__token token = {.kind = *at == '\n' || !*at ? GATE__END : GATE__PUNCTUATOR, .at = at, .length = 1};
-    while (token.kind != GATE__END && is_name_part(at[0]) && is_name_part(at[token.length]))
-        token.length++;
-    token.place = (struct gate__place){lexer->file, lexer->line, (unsigned)(at - lexer->line_start) + 1};
-    gate__lex_fail(r, &token, -EINVAL, what);
-}
-
-/* Reads up to four digits more than any line or alignment needs; the rest can't be meant. */
-static unsigned read_count(const char **at) {
-    unsigned count = 0;
-    for (; is_digit(**at); ++*at)
-        count = count > 100 * 1000 * 1000 ? count : count * 10 + (unsigned)(**at - '0');
-    *at = skip_blanks(*at);
-    return count;
-}
-
-/* # 12 "file.h" 3 4: the next line is line 12 of that file. */
-static void read_marker(struct gate__reader *r, const char *at) {
-    struct gate__token name = {.kind = GATE__STRING};
-    unsigned line = read_count(&at);
-    if (accept_character(&at, '"')) {
-        name.at = at;
-        name.length = strcspn(at, "\"\n");
-        if (at[name.length] != '"') {
-            fail_in_line(r, at, "expected a file's name, as in '# 12 \"file.h\"'");
-            return;
-        }
-        struct gate__entry *file = gate__scope_find(r->decls, GATE__FILES, name.at, name.length);
-        if (!file)
-            file = gate__scope_add(r, GATE__FILES, &name);
-        r->lexer.file = file ? file->decl.name : NULL;
-    }
-    r->lexer.line = line - 1;
-}
-
-static void push_pack(struct gate__reader *r, const char *name, size_t length) {
-    struct gate__pack *pack = gate__scope_scratch(r, sizeof *pack);
-    if (!pack)
-        return;
-    *pack = (struct gate__pack){r->lexer.pack, name, length, r->lexer.packs};
-    r->lexer.packs = pack;
-}
-
-/* The innermost one, or the innermost of that name; nothing, where there is none, as compilers have it. */
-static void pop_pack(struct gate__reader *r, const char *name, size_t length) {
-    const struct gate__pack *pack = r->lexer.packs;
-    while (pack && length && (pack->length != length || memcmp(pack->name, name, length) != 0))
-        pack = pack->outer;
-    if (!pack)
-        return;
-    r->lexer.pack = pack->bytes;
-    r->lexer.packs = pack->outer;
-}
-
-/* pack(), pack(4), pack(push), pack(push, name, 4), pack(pop, name), ... behind the word pack */
-static void read_pack(struct gate__reader *r, const char *at) {
-    static const char *const form = "expected '#pragma pack(' with push, pop, a name or 1, 2, 4, 8 or 16, and ')'";
-    bool opened = accept_character(&at, '(');
-    bool push = opened && accept_name(&at, "push"), pop = opened && !push && accept_name(&at, "pop");
-    const char *name = "";
-    size_t length = 0;
-    if ((push || pop) && accept_character(&at, ',') && begins_name(*at)) {
-        for (name = at; is_name_part(*at); at++)
-            length++;
-        at = skip_blanks(at);
-        accept_character(&at, ',');
-    }
-    const char *number = at;
-    bool counts = is_digit(*at);
-    unsigned bytes = read_count(&at);
-    if (!opened || !accept_character(&at, ')') || (*at && *at != '\n')) {
-        fail_in_line(r, opened ? at : number, form);
-    } else if (bytes > 16 || (bytes & (bytes - 1))) {
-        fail_in_line(r, number, form);
-    } else {
-        if (push)
-            push_pack(r, name, length);
-        if (pop)
-            pop_pack(r, name, length);
-        if (counts || (!push && !pop))
-            r->lexer.pack = bytes;
-    }
-}
-
-/* The line that begins with a "#" at that place. */
-static void read_directive(struct gate__reader *r, const char *at) {
-    at = skip_blanks(at + 1);
-    r->lexer.at = end_of_line(at);
-    if (is_digit(*at) || accept_name(&at, "line")) {
-        read_marker(r, at);
-    } else if (accept_name(&at, "pragma")) {
-        if (accept_name(&at, "pack"))
-            read_pack(r, at);
-    } else if (!accept_name(&at, "ident") && *at && *at != '\n') {
-        fail_in_line(r, at, "which is a directive: the text has to be preprocessed first");
-    }
-}
-
 /* Tokens */
 
 static void next_line(struct gate__lexer *lexer) {
@@ -308,7 +166,7 @@ static void skip_comment(struct gate__reader *r) {
     struct gate__lexer *lexer = &r->lexer;
     const char *begin = lexer->at;
     if (begin[1] == '/') {
-        lexer->at = end_of_line(begin);
+        lexer->at = gate__lex_end_of_line(begin);
         return;
     }
     for (lexer->at += 2; strncmp(lexer->at, "*/", 2) != 0;) {
@@ -342,7 +200,7 @@ static void skip_space(struct gate__reader *r, bool fresh) {
         } else if (*at == '/' && (at[1] == '*' || at[1] == '/')) {
             skip_comment(r);
         } else if (*at == '#' && fresh) {
-            read_directive(r, at);
+            gate__directive_read(r, at);
         } else {
             return;
         }
@@ -377,56 +235,118 @@ static bool is_prefix(const struct gate__token *name) {
 /* C's preprocessing numbers (C11 6.4.8): value.c says what they mean. */
 static size_t number_length(const char *at) {
     size_t length = 1;
-    while (is_name_part(at[length]) || at[length] == '.' ||
+    while (gate__lex_is_name_part(at[length]) || at[length] == '.' ||
            ((at[length] == '+' || at[length] == '-') && strchr("eEpP", at[length - 1])))
         length++;
     return length;
 }
 
-/* The punctuator that two characters make; 0 if they make none that matters here. */
-static int pair_of(char first, char second) {
-    switch (first) {
-    case '-':
-        return second == '>' ? GATE__ARROW : 0;
-    case '<':
-        return second == '<' ? GATE__LEFT_SHIFT : second == '=' ? GATE__LESS_EQUAL : 0;
-    case '>':
-        return second == '>' ? GATE__RIGHT_SHIFT : second == '=' ? GATE__GREATER_EQUAL : 0;
-    case '=':
-        return second == '=' ? GATE__EQUAL : 0;
-    case '!':
-        return second == '=' ? GATE__UNEQUAL : 0;
-    case '&':
-        return second == '&' ? GATE__AND : 0;
-    case '|':
-        return second == '|' ? GATE__OR : 0;
-    default:
-        return 0;
+/* Punctuators of more than one character, the longest first. Digraphs are what they stand for (C11 6.4.6p3). */
+static const struct punctuator {
+    char text[4];
+    int word;
+} punctuators[] = {
+    {"...", GATE__ELLIPSIS},
+    {"<<=", GATE__ASSIGN_BY},
+    {">>=", GATE__ASSIGN_BY},
+    {"->", GATE__ARROW},
+    {"<<", GATE__LEFT_SHIFT},
+    {">>", GATE__RIGHT_SHIFT},
+    {"<=", GATE__LESS_EQUAL},
+    {">=", GATE__GREATER_EQUAL},
+    {"==", GATE__EQUAL},
+    {"!=", GATE__UNEQUAL},
+    {"&&", GATE__AND},
+    {"||", GATE__OR},
+    {"++", GATE__INCREMENT},
+    {"--", GATE__DECREMENT},
+    {"+=", GATE__ASSIGN_BY},
+    {"-=", GATE__ASSIGN_BY},
+    {"*=", GATE__ASSIGN_BY},
+    {"/=", GATE__ASSIGN_BY},
+    {"%=", GATE__ASSIGN_BY},
+    {"&=", GATE__ASSIGN_BY},
+    {"|=", GATE__ASSIGN_BY},
+    {"^=", GATE__ASSIGN_BY},
+    {"<:", '['},
+    {":>", ']'},
+    {"<%", '{'},
+    {"%>", '}'},
+};
+
+static void read_punctuator(struct gate__token *token) {
+    token->kind = GATE__PUNCTUATOR;
+    for (size_t i = 0; i < sizeof punctuators / sizeof *punctuators; i++) {
+        size_t length = strlen(punctuators[i].text);
+        if (strncmp(token->at, punctuators[i].text, length) == 0) {
+            token->word = punctuators[i].word;
+            token->length = length;
+            return;
+        }
+    }
+    token->word = (unsigned char)*token->at;
+    token->length = 1;
+}
+
+/* How many digits a universal character name has; 0 if it is none (C11 6.4.3). */
+static size_t count_universal_digits(const char *at) {
+    return at[0] != '\\' ? 0 : at[1] == 'u' ? 4 : at[1] == 'U' ? 8 : 0;
+}
+
+/* Behind a name that begins at that place. */
+static const char *end_of_name(const char *at) {
+    for (;;) {
+        size_t digits = count_universal_digits(at);
+        if (!digits && !gate__lex_is_name_part(*at))
+            return at;
+        at += digits ? 2 + strspn(at + 2, "0123456789abcdefABCDEF") : 1;
     }
 }
 
-static void read_punctuator(struct gate__token *token) {
-    const char *at = token->at;
-    int pair = pair_of(at[0], at[1]);
-    bool is_ellipsis = at[0] == '.' && at[1] == '.' && at[2] == '.';
-    token->kind = GATE__PUNCTUATOR;
-    token->word = is_ellipsis ? GATE__ELLIPSIS : pair ? pair : (unsigned char)at[0];
-    token->length = is_ellipsis ? 3 : pair ? 2 : 1;
+/* A name with universal character names is the same as with the characters in UTF-8. */
+static void spell_out(struct gate__reader *r, struct gate__token *token) {
+    const char *at = token->at, *end = at + token->length;
+    char *spelled = gate__scope_scratch(r, token->length + 1), *to = spelled;
+    while (spelled && at < end) {
+        size_t digits = count_universal_digits(at), size = 0;
+        if (digits)
+            size = gate__literal_universal(at + 2, end, digits, to);
+        if (digits && size < 2) {
+            gate__lex_fail(r, token, -EINVAL, "which has no character that names may have behind '\\'");
+            return;
+        }
+        if (!digits)
+            *to = *at;
+        at += digits ? 2 + digits : 1;
+        to += digits ? size : 1;
+    }
+    if (!spelled)
+        return;
+    token->at = spelled;
+    token->length = (size_t)(to - spelled);
 }
 
-static void read_token(struct gate__reader *r, struct gate__token *token) {
+static void read_name(struct gate__reader *r, struct gate__token *token) {
+    const char *at = token->at, *end = end_of_name(at);
+    token->kind = GATE__NAME;
+    token->length = (size_t)(end - at);
+    if ((*end == '"' || *end == '\'') && is_prefix(token))
+        read_quoted(r, token);
+    else if (memchr(at, '\\', token->length))
+        spell_out(r, token);
+    else
+        token->word = word_of(token);
+}
+
+/* Returns the end of the token in the text. */
+static const char *read_token(struct gate__reader *r, struct gate__token *token) {
     const char *at = token->at;
     if (!*at) {
         token->kind = GATE__END;
-    } else if (begins_name(*at)) {
-        token->kind = GATE__NAME;
-        while (is_name_part(at[token->length]))
-            token->length++;
-        if ((at[token->length] == '"' || at[token->length] == '\'') && is_prefix(token))
-            read_quoted(r, token);
-        else
-            token->word = word_of(token);
-    } else if (is_digit(*at) || (*at == '.' && is_digit(at[1]))) {
+    } else if (gate__lex_begins_name(*at) || count_universal_digits(at)) {
+        read_name(r, token);
+        return token->kind == GATE__NAME ? end_of_name(at) : at + token->length;
+    } else if (gate__lex_is_digit(*at) || (*at == '.' && gate__lex_is_digit(at[1]))) {
         token->kind = GATE__NUMBER;
         token->length = number_length(at);
     } else if (*at == '"' || *at == '\'') {
@@ -434,6 +354,7 @@ static void read_token(struct gate__reader *r, struct gate__token *token) {
     } else {
         read_punctuator(token);
     }
+    return at + token->length;
 }
 
 static void advance(struct gate__reader *r, bool fresh) {
@@ -441,12 +362,11 @@ static void advance(struct gate__reader *r, bool fresh) {
     skip_space(r, fresh);
     struct gate__token token = {.at = lexer->at};
     token.place = (struct gate__place){lexer->file, lexer->line, (unsigned)(lexer->at - lexer->line_start) + 1};
-    if (!r->failed)
-        read_token(r, &token);
+    const char *end = r->failed ? NULL : read_token(r, &token);
     if (r->failed)
         return;
     lexer->token = token;
-    lexer->at = token.at + token.length;
+    lexer->at = end;
 }
 
 void gate__lex_advance(struct gate__reader *r) {

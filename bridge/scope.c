@@ -312,10 +312,11 @@ static const gate_type *merged_type(const gate_type *old, const gate_type *new) 
 }
 
 /* A static const integer is a variable until its value is told. */
-static bool same_kinds(const gate_decl *old, const gate_decl *new) {
-    bool told = (old->kind == GATE_DECL_VARIABLE && new->kind == GATE_DECL_CONSTANT) ||
-                (old->kind == GATE_DECL_CONSTANT && new->kind == GATE_DECL_VARIABLE);
-    return old->kind == new->kind || (told && old->type->qualifiers & new->type->qualifiers &GATE_CONST);
+static bool same_kinds(const gate_decl *old, const gate_decl *decl) {
+    bool told = (old->kind == GATE_DECL_VARIABLE && decl->kind == GATE_DECL_CONSTANT) ||
+                (old->kind == GATE_DECL_CONSTANT && decl->kind == GATE_DECL_VARIABLE);
+    bool are_const = (old->type->qualifiers & GATE_CONST) && (decl->type->qualifiers & GATE_CONST);
+    return old->kind == decl->kind || (told && are_const);
 }
 
 static void merge(struct gate__reader *r, const struct gate__token *name, struct gate__entry *old, gate_decl decl,
@@ -343,13 +344,16 @@ static void merge(struct gate__reader *r, const struct gate__token *name, struct
     }
 }
 
-/* A name that scopes know may become a declared one, of the same type; bool, which many define, of any. */
+/* A name that scopes know may become any that C has: but a typedef of it, bool aside, which many define, has to be
+ * represented as the one that is known. One that is not was meant for another platform. */
 static void check_known(struct gate__reader *r, const struct gate__token *name, const gate_decl *decl) {
     const gate_type *type = gate__scope_known(name->at, name->length);
     char what[96], printed[40];
-    if (!type || type->kind == GATE_BOOL)
+    if (!type || type->kind == GATE_BOOL || decl->kind != GATE_DECL_TYPEDEF)
         return;
-    if (decl->kind == GATE_DECL_TYPEDEF && gate__type_compatible(type, decl->type))
+    bool are_alike = gate__type_is_integer(decl->type) && decl->type->size == type->size &&
+                     gate__type_is_signed(decl->type) == gate__type_is_signed(type);
+    if (are_alike)
         return;
     gate_type_print(type, printed, sizeof printed);
     snprintf(what, sizeof what, "which is known to be a typedef of '%s'", printed);

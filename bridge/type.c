@@ -133,7 +133,8 @@ static void add_part(gate_type *type, const gate_type *part) {
 /* Bounds what was made; NULL if it is too much. */
 static const gate_type *bounded(struct gate__reader *r, const gate_type *type) {
     if (type->depth > GATE__DEPTH_MAX)
-        gate__lex_fail(r, &r->lexer.token, -EINVAL, "and a type that is nested too deeply: 64 levels are the most");
+        gate__lex_fail(r, &r->lexer.token, -EINVAL,
+                       "and a type that is nested too deeply: " GATE__DEPTH_MAX_TEXT " levels are the most");
     if (type->weight > GATE__WEIGHT_MAX)
         gate__lex_fail(r, &r->lexer.token, -EINVAL, "and a type without a name that has more than a million parts");
     return r->failed ? NULL : type;
@@ -240,7 +241,7 @@ static const gate_type *with_qualifiers(struct gate__reader *r, const gate_type 
 }
 
 const gate_type *gate__type_unqualified(struct gate__reader *r, const gate_type *type) {
-    return with_qualifiers(r, type, 0);
+    return type->qualifiers ? with_qualifiers(r, type, 0) : type;
 }
 
 const gate_type *gate__type_qualified(struct gate__reader *r, const gate_type *type, unsigned qualifiers) {
@@ -294,9 +295,21 @@ void gate__type_complete(struct gate__reader *r, const gate_type *type, const ga
     if (has_fields)
         record->passing = gate__abi_note(definition);
     record->alignment = definition->alignment;
-    record->constants = definition->record ? definition->record->constants : NULL;
+    record->constants = definition->record->constants;
+    record->named = definition->record->named;
+    record->named_count = definition->record->named_count;
     for (struct gate__variant *variant = record->variants; variant; variant = variant->next)
         complete_variant(r, variant, &complete);
+}
+
+const gate_type *gate__type_copy(struct gate__reader *r, const gate_type *type) {
+    const gate_type *copy = gate__type_record(r, type->kind, NULL);
+    gate_type definition = *type;
+    definition.depth = definition.weight = 0;
+    definition.alignment = type->record->alignment;
+    if (copy && type->record->defined)
+        gate__type_complete(r, copy, &definition);
+    return r->failed ? NULL : gate__type_qualified(r, copy, type->qualifiers);
 }
 
 void gate__type_name(struct gate__reader *r, const gate_type *type, const char *name) {
@@ -316,11 +329,21 @@ void gate__type_name(struct gate__reader *r, const gate_type *type, const char *
 
 static bool are_compatible(const gate_type *a, const gate_type *b, unsigned ignored);
 
+/* Whether a call that knows no parameters passes them right (C11 6.7.6.3p15). */
+static bool takes_promoted(const gate_signature *signature) {
+    for (size_t i = 0; i < signature->count; i++) {
+        const gate_type *type = gate__type_plain(signature->parameters[i]);
+        if (type->kind == GATE_FLOAT || (gate__type_is_integer(type) && type->size < sizeof(int)))
+            return false;
+    }
+    return !signature->variadic;
+}
+
 static bool same_signatures(const gate_signature *a, const gate_signature *b) {
     if (!are_compatible(a->result, b->result, ~0u))
         return false;
     if (a->unspecified || b->unspecified)
-        return true;
+        return takes_promoted(a) && takes_promoted(b);
     if (a->count != b->count || a->variadic != b->variadic)
         return false;
     for (size_t i = 0; i < a->count; i++) {
@@ -403,22 +426,23 @@ bool gate__type_compatible(const gate_type *a, const gate_type *b) {
 
 /* What hosts ask */
 
+static int compare_named(const void *name, const void *element) {
+    const struct gate__named *named = element;
+    return strcmp(name, named->field->name);
+}
+
 int gate_type_field(const gate_type *type, const char *name, gate_field *field) {
     if (!gate__type_is_record(type) || !type->record->defined)
         return -EINVAL;
-    for (size_t i = 0; i < type->count; i++) {
-        const gate_field *candidate = &type->fields[i];
-        bool anonymous = !candidate->name && !candidate->is_bit_field;
-        if (candidate->name && strcmp(candidate->name, name) == 0) {
-            *field = *candidate;
-            return 0;
-        }
-        if (anonymous && gate_type_field(candidate->type, name, field) == 0) {
-            field->offset += candidate->offset;
-            return 0;
-        }
-    }
-    return -ENOENT;
+    const struct gate__record *record = type->record;
+    if (!record->named_count)
+        return -ENOENT;
+    const struct gate__named *named = bsearch(name, record->named, record->named_count, sizeof *named, compare_named);
+    if (!named)
+        return -ENOENT;
+    *field = *named->field;
+    field->offset += named->offset;
+    return 0;
 }
 
 const gate_decl *gate_type_constant(const gate_type *type, size_t index) {

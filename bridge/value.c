@@ -1,12 +1,8 @@
-/* Values of constant expressions: what literals are worth, and what operators make of values, as C has it on this
- * platform.
+/* Values of constant expressions: what operators and conversions make of them, as C has it on this platform.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <float.h>
-#include <locale.h>
 #include <stdint.h>
-#include <stdlib.h>
 
 #include "bridge/internal.h"
 
@@ -19,8 +15,7 @@ static unsigned width_of(const gate_type *type) {
     return type->kind == GATE_BOOL ? 1 : 8 * (unsigned)type->size;
 }
 
-/* The value that the type's bits have, extended to all bits. */
-static wide narrowed(const gate_type *type, wide bits) {
+wide gate__value_narrowed(const gate_type *type, wide bits) {
     unsigned unused = 128 - width_of(type);
     if (gate__type_is_signed(type))
         return (wide)((signed_wide)(bits << unused) >> unused);
@@ -29,7 +24,8 @@ static wide narrowed(const gate_type *type, wide bits) {
 
 struct gate__value gate__value_integer(enum gate_kind kind, wide bits) {
     const gate_type *type = gate__type_basic(kind);
-    return (struct gate__value){.type = type, .is_known = true, .bits = narrowed(type, bits)};
+    bits = gate__value_narrowed(type, bits);
+    return (struct gate__value){.type = type, .is_known = true, .is_strict = true, .bits = bits};
 }
 
 static bool is_real(const gate_type *type) {
@@ -48,6 +44,10 @@ static struct gate__value unknown(const gate_type *type) {
     return (struct gate__value){.type = type};
 }
 
+static struct gate__value known(const gate_type *type, wide bits) {
+    return (struct gate__value){.type = type, .is_known = true, .bits = bits};
+}
+
 /* An error, unless what can't be computed is not to be. */
 static struct gate__value refuse(struct gate__reader *r, const struct gate__token *token, const gate_type *type,
                                  const char *what) {
@@ -61,259 +61,19 @@ static struct gate__value mistaken(struct gate__reader *r, const struct gate__to
     return gate__value_integer(GATE_INT, 0);
 }
 
-bool gate__value_is_true(const struct gate__value *value) {
-    return is_real(value->type) ? value->real != 0 : value->bits != 0;
-}
-
-/* Numbers */
-
-/* What u, l and ll in any order and case say; false if there is anything else. */
-static bool read_suffix(const char *at, const char *end, bool *is_unsigned, unsigned *longs) {
-    while (at < end) {
-        if ((*at == 'u' || *at == 'U') && !*is_unsigned) {
-            *is_unsigned = true;
-            at++;
-        } else if ((*at == 'l' || *at == 'L') && *longs == 0) {
-            *longs = at + 1 < end && at[1] == at[0] ? 2 : 1;
-            at += *longs;
-        } else {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* The first type that the value fits, of those that its base and suffix allow (C11 6.4.4.1p5). */
-static enum gate_kind kind_of_number(uint64_t value, bool decimal, bool is_unsigned, unsigned longs) {
-    static const enum gate_kind kinds[] = {GATE_INT, GATE_UINT, GATE_LONG, GATE_ULONG, GATE_LLONG, GATE_ULLONG};
-    for (unsigned i = 2 * longs; i < 6; i++) {
-        bool has_sign = i % 2 == 0, is_meant = has_sign ? !is_unsigned : is_unsigned || !decimal;
-        unsigned bits = width_of(gate__type_basic(kinds[i])) - has_sign;
-        if (is_meant && (bits >= 64 || value >> bits == 0))
-            return kinds[i];
-    }
-    return GATE_KINDS;
-}
-
-static unsigned digit_of(char c) {
-    return c >= '0' && c <= '9'   ? (unsigned)(c - '0')
-           : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
-           : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A' + 10)
-                                  : 99;
-}
-
-static struct gate__value read_integer(struct gate__reader *r, const struct gate__token *token) {
-    const char *at = token->at, *end = at + token->length;
-    unsigned base = *at != '0' || token->length < 2 ? 10
-                    : at[1] == 'x' || at[1] == 'X'  ? 16
-                    : at[1] == 'b' || at[1] == 'B'  ? 2
-                                                    : 8;
-    const char *digits = at + (base == 16 || base == 2 ? 2 : 0);
-    bool is_unsigned = false, overflows = false;
-    unsigned longs = 0;
-    uint64_t value = 0;
-    for (at = digits; at < end && digit_of(*at) < base; at++) {
-        overflows |= __builtin_mul_overflow(value, base, &value);
-        overflows |= __builtin_add_overflow(value, digit_of(*at), &value);
-    }
-    if (at == digits || !read_suffix(at, end, &is_unsigned, &longs))
-        return mistaken(r, token, "expected a number as C writes it");
-    enum gate_kind kind = kind_of_number(value, base == 10, is_unsigned, longs);
-    if (overflows || kind == GATE_KINDS)
-        return mistaken(r, token, "which is too large for any integer type");
-    return gate__value_integer(kind, value);
-}
-
 static long double round_to(enum gate_kind kind, long double real) {
     return kind == GATE_FLOAT ? (long double)(float)real : kind == GATE_DOUBLE ? (long double)(double)real : real;
 }
 
-static struct gate__value known_real(enum gate_kind kind, long double real) {
+struct gate__value gate__value_real(enum gate_kind kind, long double real) {
     bool is_known = kind == GATE_FLOAT || kind == GATE_DOUBLE || kind == GATE_LDOUBLE;
-    return (struct gate__value){.type = gate__type_basic(kind), .is_known = is_known, .real = round_to(kind, real)};
+    const gate_type *type = gate__type_basic(kind);
+    return (struct gate__value){
+        .type = type, .is_known = is_known, .is_strict = is_known, .real = round_to(kind, real)};
 }
 
-/* The host's locale may write numbers otherwise. */
-static long double scan_real(const char *at, enum gate_kind kind, char **end) {
-    locale_t locale = newlocale(LC_ALL_MASK, "C", NULL), before = locale ? uselocale(locale) : NULL;
-    long double real = kind == GATE_FLOAT    ? (long double)strtof(at, end)
-                       : kind == GATE_DOUBLE ? (long double)strtod(at, end)
-                                             : strtold(at, end);
-    if (locale) {
-        uselocale(before);
-        freelocale(locale);
-    }
-    return real;
-}
-
-static struct gate__value read_real(struct gate__reader *r, const struct gate__token *token) {
-    static const struct {
-        const char *suffix;
-        enum gate_kind kind;
-    } suffixes[] = {
-        {"", GATE_DOUBLE},       {"f", GATE_FLOAT},      {"F", GATE_FLOAT},      {"l", GATE_LDOUBLE},
-        {"L", GATE_LDOUBLE},     {"f16", GATE_FLOAT16},  {"F16", GATE_FLOAT16},  {"f32", GATE_FLOAT},
-        {"F32", GATE_FLOAT},     {"f64", GATE_DOUBLE},   {"F64", GATE_DOUBLE},   {"f32x", GATE_DOUBLE},
-        {"F32x", GATE_DOUBLE},   {"f64x", GATE_LDOUBLE}, {"F64x", GATE_LDOUBLE}, {"f128", GATE_FLOAT128},
-        {"F128", GATE_FLOAT128}, {"q", GATE_FLOAT128},   {"Q", GATE_FLOAT128},   {"w", GATE_LDOUBLE},
-        {"W", GATE_LDOUBLE},
-    };
-    char *end;
-    scan_real(token->at, GATE_DOUBLE, &end);
-    size_t left = end > token->at + token->length ? 0 : (size_t)(token->at + token->length - end);
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        if (strlen(suffixes[i].suffix) == left && memcmp(end, suffixes[i].suffix, left) == 0)
-            return known_real(suffixes[i].kind, scan_real(token->at, suffixes[i].kind, &end));
-    }
-    return mistaken(r, token, "expected a number as C writes it");
-}
-
-struct gate__value gate__value_number(struct gate__reader *r, const struct gate__token *token) {
-    bool is_hexadecimal = token->length > 1 && (token->at[1] == 'x' || token->at[1] == 'X');
-    const char *marks = is_hexadecimal ? ".pP" : ".eE";
-    for (size_t i = 0; i < token->length; i++) {
-        if (strchr(marks, token->at[i]))
-            return read_real(r, token);
-    }
-    return read_integer(r, token);
-}
-
-/* Characters */
-
-/* One of a string's or a character's: its code point, or the very unit that it is. */
-struct unit {
-    uint32_t code;
-    bool is_raw;
-};
-
-static struct unit read_digits(const char **at, const char *end, unsigned base, unsigned most, bool is_raw,
-                               bool *valid) {
-    uint64_t code = 0;
-    unsigned count = 0;
-    for (; *at < end && digit_of(**at) < base && count < most; ++*at, count++) {
-        code = code * base + digit_of(**at);
-        if (code > UINT32_MAX)
-            *valid = false;
-    }
-    *valid &= count > 0 && (is_raw || count == most);
-    return (struct unit){(uint32_t)code, is_raw};
-}
-
-/* What follows a backslash. */
-static struct unit read_escape(const char **at, const char *end, bool *valid) {
-    static const char letters[] = "abefnrtv\\\"'?", codes[] = "\a\b\033\f\n\r\t\v\\\"'?";
-    char c = **at;
-    const char *letter = c ? strchr(letters, c) : NULL;
-    if (c >= '0' && c <= '7')
-        return read_digits(at, end, 8, 3, true, valid);
-    ++*at;
-    if (c == 'x')
-        return read_digits(at, end, 16, 1000, true, valid);
-    if (c == 'u' || c == 'U') {
-        struct unit unit = read_digits(at, end, 16, c == 'u' ? 4 : 8, false, valid);
-        *valid &= unit.code <= 0x10ffff;
-        return unit;
-    }
-    *valid &= letter != NULL;
-    return (struct unit){letter ? (unsigned char)codes[letter - letters] : 0, true};
-}
-
-/* A code point in UTF-8; what is none is taken byte by byte. */
-static struct unit read_utf8(const char **at, const char *end) {
-    unsigned char first = (unsigned char)**at;
-    unsigned more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : first >= 0xc2 ? 1 : 0;
-    uint32_t code = first & (0x3fu >> more);
-    ++*at;
-    if (first < 0x80 || more == 0 || (size_t)(end - *at) < more)
-        return (struct unit){first, true};
-    for (unsigned i = 0; i < more; i++) {
-        if (((unsigned char)(*at)[i] & 0xc0) != 0x80)
-            return (struct unit){first, true};
-        code = code << 6 | ((unsigned char)(*at)[i] & 0x3f);
-    }
-    *at += more;
-    return (struct unit){code, false};
-}
-
-/* Quoted text, without its prefix and quotes. */
-struct quoted {
-    const char *at, *end;
-    enum gate_kind kind; /* of one character */
-};
-
-static struct quoted open_quoted(const struct gate__token *token) {
-    int quote = token->kind == GATE__STRING ? '"' : '\'';
-    size_t prefix = 0;
-    while (prefix < token->length && token->at[prefix] != quote)
-        prefix++;
-    int first = prefix == 1 ? token->at[0] : '\0';
-    enum gate_kind kind = first == 'L' ? GATE_INT : first == 'u' ? GATE_USHORT : first == 'U' ? GATE_UINT : GATE_CHAR;
-    return (struct quoted){token->at + prefix + 1, token->at + token->length - 1, kind};
-}
-
-static struct unit next_unit(struct gate__reader *r, const struct gate__token *token, struct quoted *quoted) {
-    bool valid = true;
-    struct unit unit;
-    if (*quoted->at == '\\') {
-        quoted->at++;
-        unit = read_escape(&quoted->at, quoted->end, &valid);
-    } else if (quoted->kind == GATE_CHAR) {
-        unit = (struct unit){(unsigned char)*quoted->at++, true};
-    } else {
-        unit = read_utf8(&quoted->at, quoted->end);
-    }
-    unsigned width = 8 * (unsigned)gate__type_basic(quoted->kind)->size;
-    if (!valid || (unit.is_raw && (uint64_t)unit.code >> width))
-        gate__lex_fail(r, token, -EINVAL, "which has an escape that C does not have, or one too large for a character");
-    return unit;
-}
-
-/* The bytes of a code point, or a unit, in a narrow string. */
-static size_t put_narrow(struct unit unit, unsigned char bytes[4]) {
-    static const unsigned char marks[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    uint32_t code = unit.code;
-    size_t count = unit.is_raw || code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    for (size_t i = count; i-- > 1; code >>= 6)
-        bytes[i] = (unsigned char)(0x80 | (code & 0x3f));
-    bytes[0] = (unsigned char)(marks[count] | code);
-    return count;
-}
-
-struct gate__value gate__value_character(struct gate__reader *r, const struct gate__token *token) {
-    struct quoted quoted = open_quoted(token);
-    uint32_t value = 0;
-    size_t count = 0;
-    unsigned char bytes[4];
-    if (quoted.at >= quoted.end)
-        return mistaken(r, token, "expected a character between the quotes");
-    while (quoted.at < quoted.end && !r->failed) {
-        struct unit unit = next_unit(r, token, &quoted);
-        size_t length = quoted.kind == GATE_CHAR ? put_narrow(unit, bytes) : 0;
-        if (!length)
-            value = unit.code;
-        for (size_t i = 0; i < length; i++)
-            value = value << 8 | bytes[i];
-        count += length;
-    }
-    if (quoted.kind == GATE_CHAR)
-        return gate__value_integer(GATE_INT, (wide)(signed_wide)(count == 1 ? (int32_t)(char)value : (int32_t)value));
-    return gate__value_integer(quoted.kind, (wide)(signed_wide)(int32_t)value);
-}
-
-void gate__value_string(struct gate__reader *r, const struct gate__token *token, enum gate_kind *kind, size_t *length,
-                        char *buffer) {
-    struct quoted quoted = open_quoted(token);
-    unsigned char bytes[4];
-    if (quoted.kind != GATE_CHAR)
-        *kind = quoted.kind;
-    while (quoted.at < quoted.end && !r->failed) {
-        struct unit unit = next_unit(r, token, &quoted);
-        bool is_narrow = quoted.kind == GATE_CHAR, is_pair = quoted.kind == GATE_USHORT && unit.code > 0xffff;
-        size_t count = is_narrow ? put_narrow(unit, bytes) : is_pair ? 2 : 1;
-        if (buffer && is_narrow)
-            memcpy(buffer + *length, bytes, count);
-        *length += count;
-    }
+bool gate__value_is_true(const struct gate__value *value) {
+    return is_real(value->type) ? value->real != 0 : value->bits != 0;
 }
 
 /* Conversions */
@@ -325,11 +85,11 @@ static struct gate__value real_to_integer(struct gate__reader *r, long double re
     for (unsigned i = has_sign; i < width_of(type); i++)
         limit *= 2;
     if (type->kind == GATE_BOOL)
-        return (struct gate__value){.type = type, .is_known = true, .bits = real != 0};
+        return known(type, real != 0);
     if (!(real < limit) || !(has_sign ? real >= -limit : real > -1))
         return refuse(r, token, type, "whose value does not fit the type that it is converted to");
     wide bits = real < 0 ? -(wide)-real : (wide)real;
-    return (struct gate__value){.type = type, .is_known = true, .bits = bits};
+    return known(type, bits);
 }
 
 static struct gate__value integer_to_real(const struct gate__value *value, const gate_type *type) {
@@ -339,55 +99,82 @@ static struct gate__value integer_to_real(const struct gate__value *value, const
                        : type->kind == GATE_DOUBLE ? has_sign ? (double)(signed_wide)value->bits : (double)value->bits
                        : has_sign                  ? (long double)(signed_wide)value->bits
                                                    : (long double)value->bits;
-    return known_real(type->kind, real);
+    return gate__value_real(type->kind, real);
 }
 
-struct gate__value gate__value_convert(struct gate__reader *r, struct gate__value value, const gate_type *type,
-                                       const struct gate__token *token) {
-    bool from_array = value.type->kind == GATE_ARRAY || value.type->kind == GATE_FUNCTION;
-    struct gate__value result = unknown(type);
-    if (type->kind == GATE_VOID || type->kind == GATE_VECTOR || value.type->kind == GATE_VECTOR)
-        return result;
-    if (!is_scalar(type) || !(is_scalar(value.type) || from_array))
-        return mistaken(r, token, "which can't be converted to that type, or from the one it has");
-    if ((is_real(type) && value.type->kind == GATE_POINTER) || (type->kind == GATE_POINTER && is_real(value.type)))
-        return mistaken(r, token, "but floating types and pointers don't convert");
-    if (!value.is_known || value.is_place ||
-        !(is_real(type) || gate__type_is_integer(type) || type->kind == GATE_POINTER))
-        return result;
-    if (is_real(value.type) && is_real(type))
-        result = known_real(type->kind, value.real);
-    else if (is_real(value.type))
-        return real_to_integer(r, value.real, type, token);
+/* Of a pointer, what it counts from goes with it. */
+static struct gate__value pointer_to_pointer(const struct gate__value *value, const gate_type *type) {
+    struct gate__value result = *value;
+    result.type = type;
+    result.is_strict = false;
+    return result;
+}
+
+/* Both types are scalars, and the value is known. */
+static struct gate__value converted(struct gate__reader *r, const struct gate__value *value, const gate_type *type,
+                                    const struct gate__token *token) {
+    struct gate__value result;
+    if (is_real(value->type) && is_real(type))
+        result = gate__value_real(type->kind, value->real);
+    else if (is_real(value->type))
+        result = real_to_integer(r, value->real, type, token);
     else if (is_real(type))
-        result = integer_to_real(&value, type);
-    else {
-        result.is_known = true;
-        result.bits = type->kind == GATE_BOOL ? value.bits != 0 : narrowed(type, value.bits);
-    }
+        result = integer_to_real(value, type);
+    else
+        result = known(type, type->kind == GATE_BOOL ? value->bits != 0 : gate__value_narrowed(type, value->bits));
+    bool stays = type->kind == GATE_POINTER ? type->target->kind == GATE_VOID && !type->target->qualifiers : true;
+    result.is_strict = result.is_known && value->is_strict && stays;
     result.type = type;
     return result;
 }
 
+struct gate__value gate__value_convert(struct gate__reader *r, struct gate__value value, const gate_type *type,
+                                       const struct gate__token *token) {
+    struct gate__value result = unknown(type);
+    if (type->kind == GATE_VOID)
+        return result;
+    value = gate__value_decayed(r, value);
+    if (r->failed || type->kind == GATE_VECTOR || value.type->kind == GATE_VECTOR)
+        return result;
+    bool to_pointer = type->kind == GATE_POINTER, from_pointer = value.type->kind == GATE_POINTER;
+    if (!is_scalar(type) || !is_scalar(value.type))
+        return mistaken(r, token, "which can't be converted to that type, or from the one it has");
+    if ((is_real(type) && from_pointer) || (to_pointer && is_real(value.type)))
+        return mistaken(r, token, "but floating types and pointers don't convert");
+    if (to_pointer && from_pointer)
+        return pointer_to_pointer(&value, type);
+    if (!value.is_known || !(is_real(type) || gate__type_is_integer(type) || to_pointer))
+        return result;
+    return converted(r, &value, type, token);
+}
+
 /* Operators */
 
-static const gate_type *promoted(const gate_type *type) {
-    type = gate__type_plain(type);
+/* An integer, or a bit-field, that int has room for becomes one (C11 6.3.1.1p2). */
+static const gate_type *promoted(const struct gate__value *value) {
+    const gate_type *type = gate__type_plain(value->type);
+    unsigned width = value->bit_width, most = width_of(gate__type_basic(GATE_INT));
     if (!gate__type_is_integer(type))
         return gate__type_basic(type->kind);
+    if (width && width < most + gate__type_is_signed(type))
+        return gate__type_basic(GATE_INT);
+    if (width == most)
+        return gate__type_basic(GATE_UINT);
     return gate__type_basic(type->kind < GATE_INT ? GATE_INT : type->kind);
 }
 
-const gate_type *gate__value_common_type(const gate_type *a, const gate_type *b) {
-    a = promoted(a);
-    b = promoted(b);
+/* The type of a real kind, or of the complex one that goes with it. */
+static enum gate_kind real_part(enum gate_kind kind) {
+    return kind >= GATE_FLOAT16_COMPLEX ? kind - (GATE_FLOAT16_COMPLEX - GATE_FLOAT16) : kind;
+}
+
+/* The type that two numbers come to (C11 6.3.1.8). */
+static const gate_type *common_type(const struct gate__value *left, const struct gate__value *right) {
+    const gate_type *a = promoted(left), *b = promoted(right);
     if (a->kind >= GATE_FLOAT16 || b->kind >= GATE_FLOAT16) {
         bool is_complex = a->kind >= GATE_FLOAT16_COMPLEX || b->kind >= GATE_FLOAT16_COMPLEX;
-        enum gate_kind complex = GATE_FLOAT16_COMPLEX - GATE_FLOAT16;
-        enum gate_kind x = a->kind >= GATE_FLOAT16_COMPLEX ? a->kind - complex : a->kind;
-        enum gate_kind y = b->kind >= GATE_FLOAT16_COMPLEX ? b->kind - complex : b->kind;
-        enum gate_kind larger = x > y ? x : y;
-        return gate__type_basic(is_complex ? larger + complex : larger);
+        enum gate_kind x = real_part(a->kind), y = real_part(b->kind), larger = x > y ? x : y;
+        return gate__type_basic(is_complex ? larger + (GATE_FLOAT16_COMPLEX - GATE_FLOAT16) : larger);
     }
     if (a->kind < b->kind) {
         const gate_type *smaller = a;
@@ -402,9 +189,9 @@ const gate_type *gate__value_common_type(const gate_type *a, const gate_type *b)
 /* A signed result that has been computed exactly, if overflows doesn't say that it can't be. */
 static struct gate__value checked(struct gate__reader *r, const gate_type *type, signed_wide result, bool overflows,
                                   const struct gate__token *token) {
-    if (overflows || narrowed(type, (wide)result) != (wide)result)
+    if (overflows || gate__value_narrowed(type, (wide)result) != (wide)result)
         return refuse(r, token, type, "which overflows");
-    return (struct gate__value){.type = type, .is_known = true, .bits = (wide)result};
+    return known(type, (wide)result);
 }
 
 static struct gate__value integer_sum(struct gate__reader *r, int word, const gate_type *type, wide a, wide b,
@@ -413,7 +200,7 @@ static struct gate__value integer_sum(struct gate__reader *r, int word, const ga
     bool overflows;
     if (!gate__type_is_signed(type)) {
         wide sum = word == '+' ? a + b : word == '-' ? a - b : a * b;
-        return (struct gate__value){.type = type, .is_known = true, .bits = narrowed(type, sum)};
+        return known(type, gate__value_narrowed(type, sum));
     }
     if (word == '+')
         overflows = __builtin_add_overflow((signed_wide)a, (signed_wide)b, &result);
@@ -429,7 +216,7 @@ static struct gate__value integer_quotient(struct gate__reader *r, int word, con
     if (b == 0)
         return refuse(r, token, type, "which divides by zero");
     if (!gate__type_is_signed(type))
-        return (struct gate__value){.type = type, .is_known = true, .bits = word == '/' ? a / b : a % b};
+        return known(type, word == '/' ? a / b : a % b);
     if ((signed_wide)b == -1) { /* where the quotient overflows, there is no remainder either (C11 6.5.5p6) */
         struct gate__value quotient = integer_sum(r, '-', type, 0, a, token);
         if (word == '%')
@@ -450,7 +237,7 @@ static struct gate__value shift(struct gate__reader *r, int word, const struct g
     wide bits = word == GATE__LEFT_SHIFT ? left->bits << count : (wide)((signed_wide)left->bits >> count);
     if (word == GATE__RIGHT_SHIFT && !gate__type_is_signed(type))
         bits = left->bits >> count;
-    return (struct gate__value){.type = type, .is_known = true, .bits = narrowed(type, bits)};
+    return known(type, gate__value_narrowed(type, bits));
 }
 
 static struct gate__value integer_binary(struct gate__reader *r, int word, const struct gate__value *left,
@@ -469,7 +256,7 @@ static struct gate__value integer_binary(struct gate__reader *r, int word, const
         break;
     }
     wide bits = word == '&' ? a & b : word == '|' ? a | b : a ^ b;
-    return (struct gate__value){.type = type, .is_known = true, .bits = bits};
+    return known(type, bits);
 }
 
 static struct gate__value real_binary(struct gate__reader *r, int word, const struct gate__value *left,
@@ -479,7 +266,7 @@ static struct gate__value real_binary(struct gate__reader *r, int word, const st
         return mistaken(r, token, "but the operands are floating");
     if (word == '/' && b == 0)
         return refuse(r, token, left->type, "which divides by zero");
-    return known_real(left->type->kind, word == '+' ? a + b : word == '-' ? a - b : word == '*' ? a * b : a / b);
+    return gate__value_real(left->type->kind, word == '+' ? a + b : word == '-' ? a - b : word == '*' ? a * b : a / b);
 }
 
 static bool is_comparison(int word) {
@@ -515,19 +302,21 @@ static struct gate__value pointer_binary(struct gate__reader *r, int word, struc
         left = right;
         right = other;
     }
-    bool both = left.type->kind == GATE_POINTER && right.type->kind == GATE_POINTER,
-         known = left.is_known && right.is_known;
+    bool both = left.type->kind == GATE_POINTER && right.type->kind == GATE_POINTER;
+    bool is_known = (left.is_known && right.is_known) || (both && left.base && left.base == right.base);
     if (is_comparison(word))
-        return known ? compare(word, &left, &right) : unknown(gate__type_basic(GATE_INT));
+        return is_known ? compare(word, &left, &right) : unknown(gate__type_basic(GATE_INT));
     if (left.type->kind != GATE_POINTER || is_real(right.type) || (word != '-' && (word != '+' || both)))
         return mistaken(r, token, "but an operand is a pointer");
     size_t size = left.type->target->size ? left.type->target->size : 1;
     signed_wide difference = (signed_wide)(left.bits - right.bits) / (signed_wide)size;
     struct gate__value result = both ? gate__value_integer(GATE_LONG, (wide)difference) : left;
-    if (!both)
-        result.bits = narrowed(gate__type_basic(GATE_ULONG),
-                               word == '+' ? left.bits + right.bits * size : left.bits - right.bits * size);
-    result.is_known = known;
+    if (!both) {
+        wide bits = word == '+' ? left.bits + right.bits * size : left.bits - right.bits * size;
+        result.bits = gate__value_narrowed(gate__type_basic(GATE_ULONG), bits);
+        result.base = right.is_known ? left.base : NULL;
+    }
+    result.is_known = is_known;
     return result;
 }
 
@@ -535,11 +324,60 @@ static struct gate__value pointer_binary(struct gate__reader *r, int word, struc
 struct gate__value gate__value_decayed(struct gate__reader *r, struct gate__value value) {
     const gate_type *type = value.type;
     bool is_array = type->kind == GATE_ARRAY;
-    if (is_array || type->kind == GATE_FUNCTION) {
-        const gate_type *pointer = gate__type_pointer(r, is_array ? type->target : type, 0);
-        return (struct gate__value){pointer ? pointer : type, value.is_known && value.is_place, false, value.bits, 0};
+    struct gate__value result = {.type = type, .bit_width = value.bit_width};
+    if (!is_array && type->kind != GATE_FUNCTION)
+        return value.is_place ? result : value;
+    const gate_type *pointer = gate__type_pointer(r, is_array ? type->target : type, 0);
+    if (pointer)
+        result.type = pointer;
+    if (value.is_place) {
+        result.is_known = value.is_known;
+        result.base = value.base;
+        result.bits = value.bits;
     }
-    return value.is_place ? unknown(type) : value;
+    return result;
+}
+
+/* The vector of integers that a comparison of vectors makes, of which each is as wide as their elements. */
+static const gate_type *compared_vectors(struct gate__reader *r, const gate_type *vector) {
+    static const enum gate_kind kinds[] = {GATE_SCHAR, GATE_SHORT, GATE_INT, GATE_LONG, GATE_INT128};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const gate_type *element = gate__type_basic(kinds[i]);
+        if (element->size == vector->target->size)
+            return gate__type_vector(r, element, vector->size);
+    }
+    return vector;
+}
+
+/* A vector with a number or with another of its size. */
+static struct gate__value vector_binary(struct gate__reader *r, int word, const gate_type *left, const gate_type *right,
+                                        const struct gate__token *token) {
+    const gate_type *type = left->kind == GATE_VECTOR ? left : right, *other = type == left ? right : left;
+    bool is_other =
+        other->kind == GATE_VECTOR ? other->size == type->size && other->count == type->count : is_arithmetic(other);
+    if (!is_other)
+        return mistaken(r, token, "but the operands are a vector and what does not go with it");
+    type = is_comparison(word) ? compared_vectors(r, type) : type;
+    return type ? unknown(type) : gate__value_integer(GATE_INT, 0);
+}
+
+static struct gate__value number_binary(struct gate__reader *r, int word, struct gate__value left,
+                                        struct gate__value right, const struct gate__token *token) {
+    bool shifts = word == GATE__LEFT_SHIFT || word == GATE__RIGHT_SHIFT;
+    bool is_strict = left.is_strict && right.is_strict;
+    if (shifts && !(gate__type_is_integer(left.type) && gate__type_is_integer(right.type)))
+        return mistaken(r, token, "but an operand is no integer");
+    const gate_type *type = shifts ? promoted(&left) : common_type(&left, &right);
+    right = gate__value_convert(r, right, shifts ? promoted(&right) : type, token);
+    left = gate__value_convert(r, left, type, token);
+    if (!left.is_known || !right.is_known)
+        return unknown(is_comparison(word) ? gate__type_basic(GATE_INT) : type);
+    struct gate__value result = is_comparison(word) ? compare(word, &left, &right)
+                                : shifts            ? shift(r, word, &left, &right, token)
+                                : is_real(type)     ? real_binary(r, word, &left, &right, token)
+                                                    : integer_binary(r, word, &left, &right, token);
+    result.is_strict = is_strict && result.is_known;
+    return result;
 }
 
 struct gate__value gate__value_binary(struct gate__reader *r, int word, struct gate__value left,
@@ -548,24 +386,37 @@ struct gate__value gate__value_binary(struct gate__reader *r, int word, struct g
     right = gate__value_decayed(r, right);
     if (r->failed)
         return left;
-    if (!is_scalar(left.type) || !is_scalar(right.type)) {
-        bool vectors = left.type->kind == GATE_VECTOR || right.type->kind == GATE_VECTOR;
-        return vectors ? unknown(left.type) : mistaken(r, token, "but an operand is no number");
-    }
+    if (left.type->kind == GATE_VECTOR || right.type->kind == GATE_VECTOR)
+        return vector_binary(r, word, left.type, right.type, token);
+    if (!is_scalar(left.type) || !is_scalar(right.type))
+        return mistaken(r, token, "but an operand is no number");
     if (left.type->kind == GATE_POINTER || right.type->kind == GATE_POINTER)
         return pointer_binary(r, word, left, right, token);
-    bool shifts = word == GATE__LEFT_SHIFT || word == GATE__RIGHT_SHIFT;
-    if (shifts && !(gate__type_is_integer(left.type) && gate__type_is_integer(right.type)))
-        return mistaken(r, token, "but an operand is no integer");
-    const gate_type *type = shifts ? promoted(left.type) : gate__value_common_type(left.type, right.type);
-    left = gate__value_convert(r, left, type, token);
-    right = gate__value_convert(r, right, shifts ? promoted(right.type) : type, token);
-    if (!left.is_known || !right.is_known)
-        return unknown(is_comparison(word) ? gate__type_basic(GATE_INT) : type);
-    return is_comparison(word) ? compare(word, &left, &right)
-           : shifts            ? shift(r, word, &left, &right, token)
-           : is_real(type)     ? real_binary(r, word, &left, &right, token)
-                               : integer_binary(r, word, &left, &right, token);
+    return number_binary(r, word, left, right, token);
+}
+
+/* What "~" and "__real__" and their like take besides numbers with a value here. */
+static struct gate__value part_of(struct gate__reader *r, int word, const gate_type *type,
+                                  const struct gate__token *token) {
+    bool is_complex = type->kind >= GATE_FLOAT16_COMPLEX && type->kind <= GATE_FLOAT128_COMPLEX;
+    if (is_complex && word != '!')
+        return unknown(gate__type_basic(word == '~' ? type->kind : real_part(type->kind)));
+    if (type->kind == GATE_VECTOR && (word == '~' || word == '+' || word == '-'))
+        return unknown(type);
+    return mistaken(r, token, "but what follows is nothing that it applies to");
+}
+
+static struct gate__value negated(struct gate__reader *r, int word, struct gate__value value,
+                                  const struct gate__token *token) {
+    bool is_strict = value.is_strict;
+    if (is_real(value.type))
+        value = gate__value_real(value.type->kind, -value.real);
+    else if (word == '-')
+        value = integer_sum(r, '-', value.type, 0, value.bits, token);
+    else
+        value.bits = gate__value_narrowed(value.type, ~value.bits);
+    value.is_strict = is_strict && value.is_known;
+    return value;
 }
 
 struct gate__value gate__value_unary(struct gate__reader *r, int word, struct gate__value value,
@@ -573,21 +424,85 @@ struct gate__value gate__value_unary(struct gate__reader *r, int word, struct ga
     value = gate__value_decayed(r, value);
     if (r->failed)
         return value;
-    bool takes = word == '!'   ? is_scalar(value.type)
-                 : word == '~' ? gate__type_is_integer(value.type)
-                               : is_arithmetic(value.type);
+    bool takes = word == '!'                  ? is_scalar(value.type)
+                 : word == '~'                ? gate__type_is_integer(value.type)
+                 : word == '+' || word == '-' ? is_arithmetic(value.type)
+                                              : is_arithmetic(value.type) && value.type->kind <= GATE_FLOAT128;
     if (!takes)
-        return mistaken(r, token, "but what follows is nothing that it applies to");
-    if (word == '!')
-        return value.is_known ? gate__value_integer(GATE_INT, !gate__value_is_true(&value))
-                              : unknown(gate__type_basic(GATE_INT));
-    value = gate__value_convert(r, value, promoted(value.type), token);
-    if (!value.is_known || word == '+')
+        return part_of(r, word, value.type, token);
+    if (word == '!') {
+        struct gate__value result = gate__value_integer(GATE_INT, value.is_known && !gate__value_is_true(&value));
+        result.is_known = value.is_known;
+        result.is_strict = value.is_strict;
+        return result;
+    }
+    if (word == GATE__REAL)
         return value;
-    if (is_real(value.type))
-        return known_real(value.type->kind, -value.real);
-    if (word == '-')
-        return integer_sum(r, '-', value.type, 0, value.bits, token);
-    value.bits = narrowed(value.type, ~value.bits);
-    return value;
+    if (word == GATE__IMAGINARY)
+        return gate__value_convert(r, gate__value_integer(GATE_INT, 0), value.type, token);
+    value = gate__value_convert(r, value, promoted(&value), token);
+    return value.is_known && word != '+' ? negated(r, word, value, token) : value;
+}
+
+struct gate__value gate__value_assigned(struct gate__reader *r, struct gate__value value,
+                                        const struct gate__token *token) {
+    bool is_assignable = value.is_place && value.type->kind != GATE_ARRAY;
+    if (!r->failed && !is_assignable)
+        gate__lex_fail(r, token, -EINVAL, "but what it assigns to is no object that can be");
+    const gate_type *type = r->failed ? NULL : gate__type_unqualified(r, value.type);
+    struct gate__value result = {.type = type, .bit_width = value.bit_width};
+    return type ? result : gate__value_integer(GATE_INT, 0);
+}
+
+/* Choices */
+
+bool gate__value_is_null(const struct gate__value *value) {
+    const gate_type *type = value->type;
+    bool may_be = gate__type_is_integer(type) || (type->kind == GATE_POINTER && type->target->kind == GATE_VOID);
+    return may_be && value->is_strict && !value->is_place && value->bits == 0;
+}
+
+/* The pointer that two come to. GCC makes one to void of those to types that have nothing to do with each other. */
+static const gate_type *common_pointer(struct gate__reader *r, const struct gate__value *yes,
+                                       const struct gate__value *no) {
+    if (gate__value_is_null(yes) || yes->type->kind != GATE_POINTER)
+        return no->type;
+    if (gate__value_is_null(no) || no->type->kind != GATE_POINTER)
+        return yes->type;
+    const gate_type *a = yes->type->target, *b = no->type->target;
+    const gate_type *plain = gate__type_unqualified(r, a), *other = gate__type_unqualified(r, b);
+    if (!plain || !other)
+        return NULL;
+    bool says_less = plain->kind == GATE_ARRAY && plain->count == GATE_COUNT_UNKNOWN;
+    const gate_type *target = !gate__type_compatible(plain, other) ? gate__type_basic(GATE_VOID)
+                              : says_less                          ? other
+                                                                   : plain;
+    target = gate__type_qualified(r, target, a->qualifiers | b->qualifiers);
+    return target ? gate__type_pointer(r, target, 0) : NULL;
+}
+
+static const gate_type *chosen_type(struct gate__reader *r, const struct gate__value *yes, const struct gate__value *no,
+                                    const struct gate__token *token) {
+    if (is_arithmetic(yes->type) && is_arithmetic(no->type))
+        return common_type(yes, no);
+    if (is_scalar(yes->type) && is_scalar(no->type))
+        return common_pointer(r, yes, no);
+    if (yes->type->kind == GATE_VOID || no->type->kind == GATE_VOID)
+        return gate__type_basic(GATE_VOID);
+    const gate_type *type = gate__type_unqualified(r, yes->type), *other = gate__type_unqualified(r, no->type);
+    if (type && other && !gate__type_compatible(type, other))
+        gate__lex_fail(r, token, -EINVAL, "but its two results are of types that don't go together");
+    return type;
+}
+
+struct gate__value gate__value_chosen(struct gate__reader *r, int choice, struct gate__value yes, struct gate__value no,
+                                      const struct gate__token *token) {
+    yes = gate__value_decayed(r, yes);
+    no = gate__value_decayed(r, no);
+    const gate_type *type = r->failed ? NULL : chosen_type(r, &yes, &no, token);
+    if (r->failed || !type)
+        return gate__value_integer(GATE_INT, 0);
+    if (choice < 0 || !is_scalar(type))
+        return unknown(type);
+    return gate__value_convert(r, choice ? yes : no, type, token);
 }

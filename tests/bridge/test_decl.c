@@ -53,7 +53,7 @@ Test(decl, prototypes_with_names_are_taken_as_headers_have_them) {
 Test(decl, parameters_are_adjusted_as_c_does) {
     check("int (int [])", "int (int *)");
     check("int (char *argv[], int a[static 4], int b[N], const char c[restrict 10])",
-          "int (char **, int *, int *, const char *)");
+          "int (char **, int *, int *, const char *restrict)");
     check("int (int (int), int callback(char))", "int (int (*)(int), int (*)(char))");
     check("int (void (*[])(void))", "int (void (**)(void))");
     check("int (int [2][3], char (*rows)[80], int (*)[])", "int (int (*)[3], char (*)[80], int (*)[])");
@@ -229,7 +229,7 @@ static const struct {
     {"", "union {", "int x;", "};", ""},
     {"int x[", "(", "1", ")", "];"},
     {"int x[", "1+(", "1", ")", "];"},
-    {"int x[", "-", "1", "", "];"},
+    {"int x[", "- ", "1", "", "];"},
     {"int x[", "!", "1", "", "];"},
     {"int x[", "~ + -", "1", "", "];"},
     {"int x[", "*&", "1", "", "];"},
@@ -402,14 +402,14 @@ Test(decl, declarators_of_any_form_declare_their_names) {
         {"typedef int f(int); f *h, i;", "i", "int (int)"},
         {"void (*signal(int, void (*)(int)))(int);", "signal", "void (*(int, void (*)(int)))(int)"},
         {"int f(int (x), int (*y)[2], int z[static const 3], int (size_t), int (int));", "f",
-         "int (int, int (*)[2], int *, int (*)(unsigned long), int (*)(int))"},
+         "int (int, int (*)[2], int *const, int (*)(unsigned long), int (*)(int))"},
         {"int f(int time_t, struct s { int x; } *p);", "f", "int (int, struct s *)"},
         {"int f(int n, int a[n], int b[n * 2][n], int c[*], int (*d)[*]);", "f",
          "int (int, int *, int (*)[*], int *, int (*)[*])"},
         {"int x[], y[0], z[2][3];", "z", "int[2][3]"},
         {"void f(char n, int *p, int a[*p], int b[2][p[n] + g(n)], int c[1][sizeof(long)]);", "f",
          "void (char, int *, int *, int (*)[*], int (*)[8])"},
-        {"const struct { int y; } x = { .y = 1 }, z[] = { [0] = { 1, (2, 3) } };", "z", "const struct { int y; }[]"},
+        {"const struct { int y; } x = { .y = 1 }, z[] = { [0] = { 1, (2, 3) } };", "z", "const struct { int y; }[1]"},
         {"int f(void) { if (1) { return '{'; } \"}\"; }; int x;", "x", "int"},
         {"int x = sizeof(int) + f(1, 2), y = ({ 1, 2; });", "y", "int"},
         {"__asm__(\".globl x; y:\"); asm volatile (\"\"); ;; int x;", "x", "int"},
@@ -455,7 +455,8 @@ Test(decl, what_is_no_declaration_is_refused_at_its_place) {
     refuse_text("int x y;", -EINVAL, "column 7: found 'y'");
     refuse_text("int f(void) { int x;", -EINVAL, "found the end, expected '}'");
     refuse_text("void x;", -EINVAL, "column 6: found 'x', but a variable can't be void");
-    refuse_text("int f(a, b) int a, b; { }", -EINVAL, "column 7: found 'a', no type of that name");
+    refuse_text("int f(a, b);", -EINVAL, "column 7: found 'a', no type of that name");
+    refuse_text("int f(a, b) { }", -EINVAL, "column 7: found 'a', no type of that name");
     refuse_text("struct s x[3];", -EINVAL, "no arrays of what is incomplete");
     refuse_text("int x[-1];", -EINVAL, "column 7: found '-', but an array has no fewer than 0 elements");
     refuse_text("int x[n];", -EINVAL, "no constant or variable of that name");

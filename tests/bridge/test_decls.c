@@ -53,7 +53,7 @@ Test(decls, a_text_with_an_error_leaves_the_scope_as_it_was) {
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         gate_error error;
         snprintf(text, sizeof text,
-                 "# 1 \"new.h\"\nstruct s { int x; }; extern int a[7]; int f(char); typedef int t; union u { t t; };"
+                 "# 1 \"new.h\"\nstruct s { int x; }; extern int a[7]; int f(int); typedef int t; union u { t t; };"
                  "typedef const struct s cs; enum { OLD = 3, NEW }; struct { t x[100]; } big[3]; %s",
                  ends[i]);
         cr_assert_eq(gate_decls_read(decls, text, &error), -EINVAL, "%s", text);
@@ -65,7 +65,7 @@ Test(decls, a_text_with_an_error_leaves_the_scope_as_it_was) {
         cr_assert_str_eq(printed(find(decls, "f")->type), "int (void)");
         cr_assert_null(gate_decls_next(decls, find(decls, "OLD")), "nothing was added");
     }
-    snprintf(text, sizeof text, "struct s { long x, y; }; extern int a[9]; int f(char); typedef int t;");
+    snprintf(text, sizeof text, "struct s { long x, y; }; extern int a[9]; int f(int); typedef int t;");
     read_more(decls, text);
     cr_assert_eq(find(decls, "p")->type->target->size, 16);
     gate_decls_free(decls);
@@ -226,7 +226,9 @@ Test(decls, contradictions_name_both_places) {
         {"extern int n(void) __asm__(\"k\");", "two.h:1:12",
          "whose asm label is not that of its declaration at one.h:8:71"},
         {"typedef int size_t;", "two.h:1:13", "which is known to be a typedef of 'unsigned long'"},
-        {"int size_t;", "two.h:1:5", "which is known to be a typedef of 'unsigned long'"},
+        {"typedef unsigned ssize_t;", "two.h:1:18", "which is known to be a typedef of 'long'"},
+        {"enum other { B };", "two.h:1:14", "which is a constant of another enum at one.h:8:31"},
+        {"enum { c = 3 };", "two.h:1:8", "was declared as a variable at one.h:8:53"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[256];

@@ -207,7 +207,7 @@ static const char added[] =
     "#pragma pack(push, 1)\n"
     "struct packed { char c; long l; };\n"
     "#pragma pack(pop)\n"
-    "extern int a[7]; int f(char); enum { OLD = 3, NEW = OLD * 2 }; static const int later = sizeof(struct s);\n"
+    "extern int a[7]; int f(int); enum { OLD = 3, NEW = OLD * 2 }; static const int later = sizeof(struct s);\n"
     "enum named { ONE = 1, TWO } __attribute__((packed)); typedef enum named const *names[2][3];\n"
     "typedef const volatile struct s cs; typedef struct { number x[100]; } big, *bigger; extern big *b;\n"
     "int (*signal(int number, void (*handler)(int)))(int), g(void) __asm__(\"real\" \"_name\");\n"
