@@ -258,7 +258,8 @@ static struct gate__value choice(struct gate__reader *r, struct gate__value cond
     int chosen = truth_of(r, condition, token);
     struct gate__value yes = condition, no = condition;
     r->unevaluated += chosen == 0;
-    if (!gate__lex_sees(r, ':'))
+    bool is_given = !gate__lex_sees(r, ':');
+    if (is_given)
         yes = gate__constant_expression(r);
     r->unevaluated -= chosen == 0;
     gate__lex_require(r, ':');
@@ -268,7 +269,7 @@ static struct gate__value choice(struct gate__reader *r, struct gate__value cond
     if (r->failed)
         return nothing();
     struct gate__value value = gate__value_chosen(r, chosen, yes, no, token);
-    value.is_strict &= condition.is_strict && value.type->kind != GATE_POINTER;
+    value.is_strict &= is_given && condition.is_strict && value.type->kind != GATE_POINTER;
     return value;
 }
 

@@ -473,10 +473,10 @@ static const gate_type *common_pointer(struct gate__reader *r, const struct gate
     const gate_type *plain = gate__type_unqualified(r, a), *other = gate__type_unqualified(r, b);
     if (!plain || !other)
         return NULL;
+    if (!gate__type_compatible(plain, other) && plain->kind != GATE_VOID && other->kind != GATE_VOID)
+        return gate__type_pointer(r, gate__type_basic(GATE_VOID), 0);
     bool says_less = plain->kind == GATE_ARRAY && plain->count == GATE_COUNT_UNKNOWN;
-    const gate_type *target = !gate__type_compatible(plain, other) ? gate__type_basic(GATE_VOID)
-                              : says_less                          ? other
-                                                                   : plain;
+    const gate_type *target = says_less || other->kind == GATE_VOID ? other : plain;
     target = gate__type_qualified(r, target, a->qualifiers | b->qualifiers);
     return target ? gate__type_pointer(r, target, 0) : NULL;
 }
