@@ -1,4 +1,4 @@
-/* Tokens: what a preprocessor leaves of lines, files and pragmas, and where errors are said to be. */
+/* Tokens, and where errors are said to be. */
 #include "tests/support/decls.h"
 
 Test(lex, errors_name_the_file_and_line_that_a_marker_gives) {
@@ -39,46 +39,44 @@ Test(lex, names_may_have_dollars_and_other_alphabets) {
     gate_decls_free(decls);
 }
 
-Test(lex, what_only_a_preprocessor_understands_is_refused) {
-    refuse_text("#include <stdio.h>\nint x;", -EINVAL, "line 1, column 2: found 'include', which is a directive");
-    refuse_text("int x;\n#define A 1\n", -EINVAL, "line 2, column 2: found 'define', which is a directive");
+Test(lex, names_may_spell_characters_by_their_numbers) {
+    gate_decls *decls =
+        read_text("int \\u00e9t\\u00E9, caf\\U000000e9_\\u4e2d; enum { A = sizeof(été), B = sizeof(caf\\u00e9_中) };");
+    cr_assert_eq(find(decls, "été")->column, 5);
+    find(decls, "café_中");
+    read_more(decls, "extern int été; struct \\u00e9 { int x; };");
+    cr_assert_not_null(gate_decls_find_tag(decls, "é"));
+    gate_decls_free(decls);
+    refuse_text("int a\\u00e9 \\u00e9b;", -EINVAL, "column 13: found 'éb', expected ',' or ';'");
+    refuse_text("int a\\u0041;", -EINVAL, "column 5: found 'a\\u0041', which has no character that names may have");
+    refuse_text("int \\u00e;", -EINVAL, "which has no character");
+    refuse_text("int \\ud800;", -EINVAL, "which has no character");
+    refuse_text("int \\U00110000;", -EINVAL, "which has no character");
+    refuse_text("int \\U0000;", -EINVAL, "which has no character");
+    refuse_text("int \\x;", -EINVAL, "column 5: found '\\', expected a name");
+}
+
+Test(lex, digraphs_are_the_brackets_they_stand_for) {
+    gate_decls *decls = read_text("int x<:3:>; struct s <% int y; %>; int f(int a<::>) <% return a<:0:>; %> int z;");
+    cr_assert_eq(find(decls, "x")->type->count, 3);
+    cr_assert_eq(type_of(decls, "struct s")->size, 4);
+    find(decls, "z");
+    gate_decls_free(decls);
+}
+
+Test(lex, comments_and_strings_have_an_end) {
     refuse_text("/* no end", -EINVAL, "expected '*/'");
     refuse_text("_Static_assert(1, \"no end);\n", -EINVAL, "no quote that ends it");
 }
 
-static size_t size_with(const char *pragmas) {
-    char text[512];
-    snprintf(text, sizeof text, "%s\nstruct s { char c; long l; };", pragmas);
-    gate_decls *decls = read_text(text);
-    size_t size = type_of(decls, "struct s")->size;
-    gate_decls_free(decls);
-    return size;
-}
-
-Test(lex, pragma_pack_is_heeded_in_all_its_forms) {
-    cr_assert_eq(size_with(""), 16);
-    cr_assert_eq(size_with("#pragma pack(1)"), 9);
-    cr_assert_eq(size_with("  #  pragma   pack ( 2 ) "), 10);
-    cr_assert_eq(size_with("#pragma pack(1)\n#pragma pack()"), 16);
-    cr_assert_eq(size_with("#pragma pack(push, 4)"), 12);
-    cr_assert_eq(size_with("#pragma pack(push, 4)\n#pragma pack(push)\n#pragma pack(1)\n#pragma pack(pop)"), 12);
-    cr_assert_eq(size_with("#pragma pack(push, 4)\n#pragma pack(pop)"), 16);
-    cr_assert_eq(size_with("#pragma pack(2)\n#pragma pack(push, a, 4)\n#pragma pack(push, b, 1)\n#pragma pack(pop, a)"),
-                 10);
-    cr_assert_eq(size_with("#pragma pack(2)\n#pragma pack(pop)"), 10, "there is nothing to pop");
-    cr_assert_eq(size_with("#pragma pack(push, 1)\n#pragma pack(pop, 2)"), 10);
-    cr_assert_eq(size_with("#pragma pack(16)"), 16);
-    refuse_text("#pragma pack(3)\nint x;", -EINVAL, "line 1, column 14: found '3', expected '#pragma pack('");
-    refuse_text("#pragma pack(push, 32)\n", -EINVAL, "line 1, column 20: found '32'");
-    refuse_text("#pragma pack(what)\n", -EINVAL, "found 'what'");
-    refuse_text("#pragma pack 1\n", -EINVAL, "found '1'");
-    refuse_text("#pragma pack(1\n", -EINVAL, "found the end");
-}
-
-Test(lex, pragma_pack_ends_with_its_text) {
-    gate_decls *decls = read_text("#pragma pack(1)\nstruct a { char c; int i; };");
-    read_more(decls, "struct b { char c; int i; };");
-    cr_assert_eq(type_of(decls, "struct a")->size, 5);
-    cr_assert_eq(type_of(decls, "struct b")->size, 8);
+Test(lex, the_longest_punctuator_counts) {
+    gate_decls *decls =
+        read_text("char c; int i; enum { A = sizeof(++c), B = sizeof(+ +c), C = sizeof(c - --i), D = sizeof(c<<=1),"
+                  "E = sizeof(c>>=1), F = 1<<2>1, G = 8>>2>=2, H = 1<=2, I = sizeof(c+++c) };");
+    static const unsigned sizes[] = {1, 4, 4, 1, 1, 1, 1, 1, 4};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        char name[2] = {(char)('A' + i), '\0'};
+        cr_assert_eq(find(decls, name)->value, sizes[i], "%s", name);
+    }
     gate_decls_free(decls);
 }
