@@ -2,7 +2,7 @@
  *
  * C11 6.5, from the unary ones on; operand.c has those before. An operand that can't be known (a variable, a call) is
  * no error, but makes the whole unknown: whoever needs a constant says so. So do assignments and commas, as GCC has it.
- * What is not evaluated (after a false &&, in the other branch of ?:, in sizeof) may divide by zero.
+ * All that nests comes by cast, ?: and =, which count its levels. What is not evaluated (after a false &&, in the other branch of ?:, in sizeof) may divide by zero.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
@@ -315,11 +315,7 @@ struct gate__value gate__constant_expression(struct gate__reader *r) {
 }
 
 struct gate__value gate__constant_read(struct gate__reader *r) {
-    struct gate__value value = nothing();
-    if (gate__lex_enter(r))
-        value = assignment(r);
-    gate__lex_leave(r);
-    return value;
+    return assignment(r);
 }
 
 struct gate__value gate__constant_integer(struct gate__reader *r) {

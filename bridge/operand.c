@@ -74,13 +74,10 @@ struct gate__value gate__operand_compound(struct gate__reader *r, const gate_typ
 /* Parentheses */
 
 static struct gate__value parenthesized(struct gate__reader *r) {
-    struct gate__value value = nothing();
     gate__lex_advance(r);
     if (gate__lex_sees(r, '{'))
         gate__lex_fail(r, &r->lexer.token, -ENOTSUP, "but statements in expressions are not supported");
-    if (gate__lex_enter(r))
-        value = gate__constant_expression(r);
-    gate__lex_leave(r);
+    struct gate__value value = gate__constant_expression(r);
     gate__lex_require(r, ')');
     return value;
 }
@@ -205,10 +202,7 @@ static struct gate__value vector_element(struct gate__reader *r, const struct ga
 
 /* "[...]", whose bracket has been read. Either operand may be the pointer (C11 6.5.2.1). */
 static struct gate__value element(struct gate__reader *r, struct gate__value value, const struct gate__token *token) {
-    struct gate__value index = nothing();
-    if (gate__lex_enter(r))
-        index = gate__constant_expression(r);
-    gate__lex_leave(r);
+    struct gate__value index = gate__constant_expression(r);
     gate__lex_require(r, ']');
     bool is_vector = value.type->kind == GATE_VECTOR;
     index = r->failed ? nothing() : gate__value_decayed(r, index);

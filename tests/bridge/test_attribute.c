@@ -78,6 +78,63 @@ Test(attribute, modes_and_vectors_choose_other_types) {
     refuse_text("struct s { int x; } v __attribute__((vector_size(16)));", -EINVAL, "of no numbers");
 }
 
+Test(attribute, vectors_are_of_what_a_pointer_array_or_function_leads_to) {
+    gate_decls *decls = read_text(
+        "float *__attribute__((vector_size(16))) p; float *__attribute__((vector_size(16))) *q;"
+        "typedef float *fp; fp __attribute__((vector_size(16))) r; int f(int) __attribute__((vector_size(8)));"
+        "short a[3] __attribute__((vector_size(4))); int *const __attribute__((vector_size(8))) *s;");
+    cr_assert_str_eq(printed(find(decls, "p")->type), "float __attribute__((vector_size(16))) *");
+    cr_assert_str_eq(printed(find(decls, "q")->type), "float __attribute__((vector_size(16))) **");
+    cr_assert_str_eq(printed(find(decls, "r")->type), "float __attribute__((vector_size(16))) *");
+    cr_assert_str_eq(printed(find(decls, "f")->type), "int __attribute__((vector_size(8))) (int)");
+    cr_assert_str_eq(printed(find(decls, "a")->type), "short __attribute__((vector_size(4)))[3]");
+    cr_assert_str_eq(printed(find(decls, "s")->type), "int __attribute__((vector_size(8))) *const *");
+    cr_assert_str_eq(printed(find(decls, "fp")->type), "float *");
+    gate_decls_free(decls);
+    refuse_text("void *__attribute__((vector_size(16))) p;", -EINVAL, "of no numbers");
+}
+
+Test(attribute, a_mode_is_of_the_whole_declarator) {
+    gate_decls *decls =
+        read_text("typedef int *p __attribute__((mode(pointer))); typedef int __attribute__((mode(DI))) x, *y;"
+                  "typedef unsigned u __attribute__((__mode__(__unwind_word__)));");
+    cr_assert_str_eq(printed(find(decls, "p")->type), "int *");
+    cr_assert_str_eq(printed(find(decls, "x")->type), "long");
+    cr_assert_str_eq(printed(find(decls, "y")->type), "int *");
+    cr_assert_str_eq(printed(find(decls, "u")->type), "unsigned long");
+    gate_decls_free(decls);
+    refuse_text("int *p __attribute__((mode(QI)));", -EINVAL, "a machine mode that is none of its type");
+    refuse_text("int f(void) __attribute__((mode(DI)));", -EINVAL, "a machine mode that is none of its type");
+}
+
+Test(attribute, an_alignment_of_zero_asks_for_nothing) {
+    gate_decls *decls = read_text("struct s { char c; _Alignas(8) _Alignas(0) char d; };"
+                                  "struct t { char c; struct { _Alignas(16) _Alignas(0) char d; } in; };");
+    cr_assert_eq(type_of(decls, "struct s")->size, 16);
+    cr_assert_eq(type_of(decls, "struct t")->size, 32);
+    read_more(decls, "typedef struct { char c; } __attribute__((aligned(8))) _Alignas(0) u;");
+    cr_assert_eq(type_of(decls, "u")->size, 8);
+    cr_assert_eq(type_of(decls, "int __attribute__((aligned(16))) _Alignas(0)")->alignment, 16);
+    gate_decls_free(decls);
+}
+
+Test(attribute, a_transparent_typedef_leaves_its_union_as_it_was) {
+    static const char text[] =
+        "union w { int *i; long l; }; typedef union w T __attribute__((transparent_union)); typedef T U;"
+        "void f(union w); void g(T, const U, T *); typedef union w V;"
+        "typedef union { char *c; } const W __attribute__((transparent_union)); void h(V, W);";
+    gate_decls *decls = read_text(text);
+    cr_assert_str_eq(printed(find(decls, "f")->type), "void (union w)");
+    cr_assert_str_eq(printed(find(decls, "g")->type), "void (int *, int *, T *)");
+    cr_assert_str_eq(printed(find(decls, "h")->type), "void (union w, char *)");
+    cr_assert_eq(type_of(decls, "T")->size, 8);
+    gate_field field;
+    cr_assert_eq(gate_type_field(type_of(decls, "T"), "l", &field), 0);
+    cr_assert_not(gate__type_compatible(type_of(decls, "T"), type_of(decls, "union w")));
+    read_more(decls, text);
+    gate_decls_free(decls);
+}
+
 Test(attribute, a_transparent_union_is_passed_as_its_first_member) {
     gate_decls *decls =
         read_text("typedef union { int *i; const char *c; } u __attribute__((__transparent_union__)); int f(u, int);\n"

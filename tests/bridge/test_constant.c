@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <limits.h>
 
-#include "tests/support/bridge.h"
 #include "tests/support/compiler.h"
+#include "tests/support/decls.h"
 
 /* What an expression is worth, how large it is, and whether its type is unsigned, by us and by a compiler. */
 struct comparison {
@@ -15,11 +15,11 @@ struct comparison {
 static const char objects[] =
     "struct bits { unsigned a : 3, b : 32; int c : 5; _Bool d : 1; long e; char f[7]; };\n"
     "typedef float vf __attribute__((vector_size(16))); typedef unsigned vu __attribute__((vector_size(16)));\n"
-    "extern struct bits x, *px; extern char c; extern short h; extern unsigned short uh; extern int i, arr[3], *ip;\n"
-    "extern unsigned u; extern long l; extern float f; extern double d; extern _Complex double z; extern const char "
+    "struct bits x, *px; char c; short h; unsigned short uh; int i, arr[3], *ip;\n"
+    "unsigned u; long l; float f; double d; _Complex double z; const char "
     "*cs, str[5];\n"
-    "extern void *vp; extern const volatile int *cvp; extern vf v; extern vu w; int call(int); char *text(void);\n"
-    "extern int (*fp)(int), rows[2][4]; enum e { E0, E1 }; extern enum e en;\n";
+    "void *vp; const volatile int *cvp; vf v; vu w; int call(int); char *text(void);\n"
+    "int (*fp)(int), rows[2][4]; enum e { E0, E1 }; enum e en;\n";
 
 /* Adds an expression. Returns what reading it does. */
 static int add_expression(struct comparison *c, const char *expression, gate_error *error) {
@@ -115,6 +115,40 @@ Test(constant, generic_selections_go_by_the_type_of_their_operands_value) {
 Test(constant, floating_numbers_convert_to_integers) {
     CHECK("(int)1.5", "(int)-1.5f", "(int)(2.5 * 4)", "(long)1e10", "(int)0x1.8p3", "(int)(0.1f * 10 == 1.0)",
           "(int)(0.1 + 0.2 == 0.3)", "(unsigned)3.9L", "(int)(float)16777217", "(_Bool)0.5", "1.0 < 2.0", "!0.5");
+}
+
+Test(constant, a_conditional_has_the_type_of_both_its_results) {
+    CHECK("sizeof(1 ? \"ab\" : \"abcd\")", "sizeof(1 ? arr : arr)", "sizeof(*(1 ? (void *)0 : (int *)8))",
+          "_Generic(1 ? (void *)0 : (int *)0, int *: 1, void *: 2)", "_Generic(1 ? vp : ip, int *: 1, void *: 2)",
+          "_Generic(1 ? cs : 0, const char *: 1, int: 2)", "sizeof(*(1 ? (void *)((long)i * 0l) : (int *)8))",
+          "sizeof(*(1 ? (void *)(0 * 5l) : (int *)8))", "sizeof(*(1 ? (void *)(char *)0 : (int *)8))",
+          "sizeof(*(1 ? (void *)(0, 0) : (int *)8))", "_Generic(1 ? (const int *)0 : ip, const int *: 1, int *: 2)",
+          "sizeof(1 ? v : v)", "sizeof(1 ? x : x)", "_Generic(i ? x.a : x.a, int: 1, unsigned: 2)");
+}
+
+Test(constant, what_is_no_constant_has_a_type_all_the_same) {
+    CHECK("sizeof(0, c)", "sizeof(c++)", "sizeof(--c)", "sizeof(c = 1)", "sizeof(c <<= 1)", "sizeof(++c)",
+          "sizeof(v[0])", "sizeof(-v)", "sizeof(v + 1)", "sizeof(__real__ z)", "sizeof(__imag__ 1)", "sizeof(~z)",
+          "sizeof(2[arr])", "sizeof(\"abc\"[1])", "&arr[3] - &arr[1]", "&rows[1] - rows",
+          "_Generic(+x.a, int: 1, unsigned: 2)", "_Generic(+x.b, int: 1, unsigned: 2)", "_Generic(x.a + x.a, int: 1)",
+          "_Generic(~x.c, int: 1)", "__alignof__(x.f)", "(long)__imag__ 7");
+}
+
+Test(constant, alignments_are_of_the_object_where_it_has_its_own) {
+    gate_decls *decls = read_text(
+        "int x __attribute__((aligned(16))), y __attribute__((aligned(2))), arr[2] __attribute__((aligned(32)));"
+        "extern int again; extern int again __attribute__((aligned(64)));"
+        "struct s { char c; int m __attribute__((aligned(32))), p __attribute__((packed)), a[2]; } s, *ps;\n"
+        "#pragma pack(2)\nstruct t { char c; int m; } t;\n"
+        "enum { A = __alignof__(x), B = __alignof__(y), C = __alignof__(arr), D = __alignof__(arr[0]),"
+        "E = __alignof__(s.m), F = __alignof__(ps->p), G = _Alignof(s.c), H = __alignof__(t.m), I = __alignof__(+x),"
+        "J = __alignof__((x)), K = __alignof__(again), L = __alignof__(ps->a), M = __alignof__(*&x) };");
+    static const unsigned values[] = {16, 2, 32, 4, 32, 1, 1, 2, 4, 16, 64, 4, 4};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        char name[2] = {(char)('A' + i), '\0'};
+        cr_assert_eq(find(decls, name)->value, values[i], "%s", name);
+    }
+    gate_decls_free(decls);
 }
 
 struct sample {
@@ -239,6 +273,18 @@ Test(constant, what_is_no_constant_is_an_error_at_its_place) {
     refuse("sizeof(struct nobody)", "incomplete");
     refuse("sizeof(((struct { int x; } *)0)->y)", "no member of that name");
     refuse("__builtin_offsetof(int, x)", "no member of that name");
+    refuse("__builtin_offsetof(struct { int x : 3; }, x)", "a bit-field has no offset in bytes");
+    refuse("sizeof(((struct { int x : 3; } *)0)->x)", "found 'sizeof', but it is applied to a bit-field");
+    refuse("sizeof(__typeof__(((struct { int x : 3; } *)0)->x))", "applied to a bit-field");
+    refuse("sizeof(&((struct { int x : 3; } *)0)->x)", "applied to a bit-field");
+    refuse("sizeof(\"abc\"[1.5])", "found '[', but what it encloses is no integer");
+    refuse("sizeof(1[2])", "no pointer");
+    refuse("++3", "column 12: found '++', but what it assigns to is no object that can be");
+    refuse("sizeof(\"abc\" = 0)", "column 25: found '=', but what it assigns to");
+    refuse("sizeof(3++)", "column 20: found '++', but what it assigns to");
+    refuse("(1, 2)", "no integer constant");
+    refuse("1 ? (struct { int x; }){1} : (struct { char x; }){1}", "types that don't go together");
+    refuse("\"abc\"[1]", "no integer constant");
 }
 
 /* Expressions at random */

@@ -61,6 +61,11 @@ Test(decl, parameters_are_adjusted_as_c_does) {
     check("int (*f(int))[4]", "int (*(int))[4]");
 }
 
+Test(decl, qualifiers_in_brackets_are_the_pointers) {
+    check("int (int [const 3], char [static restrict volatile 2][3], int (*)[2], const int [restrict])",
+          "int (int *const, char (*volatile restrict)[3], int (*)[2], const int *restrict)");
+}
+
 Test(decl, tags_are_kept_and_enums_pass_by_value) {
     check("struct tm *(const struct tm *, enum color, union sigval *)",
           "struct tm *(const struct tm *, enum color, union sigval *)");
@@ -170,6 +175,13 @@ Test(decl, void_is_a_parameter_only_alone_and_only_in_parentheses) {
     refuse("int (int, void)", -EINVAL, "line 1, column 11: found 'void'", "can't be void");
     refuse("int (void, int)", -EINVAL, "line 1, column 6: found 'void'", "can't be void");
     refuse("int (void x)", -EINVAL, "line 1, column 6: found 'void'", "can't be void");
+    refuse("int (const void)", -EINVAL, "line 1, column 6: found 'const'", "can't be void");
+    gate_decls *decls = read_text("typedef void V; int f(V); V g(V *, int (*)(V));");
+    cr_assert_str_eq(printed(find(decls, "f")->type), "int (void)");
+    cr_assert_eq(find(decls, "f")->type->function->unspecified, false);
+    cr_assert_str_eq(printed(find(decls, "g")->type), "void (void *, int (*)(void))");
+    refuse_more(decls, "int h(V x);", -EINVAL, "can't be void");
+    gate_decls_free(decls);
 }
 
 Test(decl, what_has_no_place_in_a_call_is_enotsup) {
@@ -306,6 +318,22 @@ Test(decl, what_nests_too_deeply_says_so) {
     }
 }
 
+/* 64 levels are taken, with those of the innermost and of a declarator around, and not one more: the message is true. */
+Test(decl, just_64_levels_may_nest) {
+    static const struct {
+        size_t nest;
+        unsigned levels;
+    } cases[] = {{0, 63}, {1, 64}, {9, 63}, {12, 62}, {15, 62}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *text = nest(cases[i].nest, cases[i].levels);
+        gate_decls_free(read_text(text));
+        free(text);
+        text = nest(cases[i].nest, cases[i].levels + 1);
+        refuse_text(text, -EINVAL, "nested too deeply: 64 levels are the most");
+        free(text);
+    }
+}
+
 Test(decl, what_typedefs_make_of_each_other_is_bounded_too) {
     char text[64 * 1024];
     size_t length = (size_t)sprintf(text, "typedef int t0;");
@@ -425,6 +453,39 @@ Test(decl, declarators_of_any_form_declare_their_names) {
     }
 }
 
+Test(decl, a_parameter_hides_what_else_has_its_name) {
+    gate_decls *decls = read_text(
+        "char *index(const char *, int); enum { count = 3 }; typedef int T; typedef char name;"
+        "void f(int index, double a[index], char (*b)[index + 1]); void g(int count, char (*a)[count], char (*)[4]);"
+        "void h(int T, char (*a)[T], int (*)(int T, char (*)[T])); void i(name name, char (*a)[sizeof name + "
+        "sizeof(T)]);"
+        "void j(int size_t, char (*a)[size_t]); void k(T n, size_t m, char (*a)[count]);"
+        "void (*l(int count))(char (*)[count]); void m(int a[later], int later);");
+    cr_assert_str_eq(printed(find(decls, "f")->type), "void (int, double *, char (*)[*])");
+    cr_assert_str_eq(printed(find(decls, "g")->type), "void (int, char (*)[*], char (*)[4])");
+    cr_assert_str_eq(printed(find(decls, "h")->type), "void (int, char (*)[*], int (*)(int, char (*)[*]))");
+    cr_assert_str_eq(printed(find(decls, "i")->type), "void (char, char (*)[5])");
+    cr_assert_str_eq(printed(find(decls, "j")->type), "void (int, char (*)[*])");
+    cr_assert_str_eq(printed(find(decls, "k")->type), "void (int, unsigned long, char (*)[3])");
+    cr_assert_str_eq(printed(find(decls, "l")->type), "void (*(int))(char (*)[3])");
+    gate_decls_free(decls);
+}
+
+Test(decl, definitions_as_before_c89_are_taken) {
+    gate_decls *decls = read_text(
+        "int f(a, b) int a; register char *b, c[2]; { return a; } int x;"
+        "static int *g(s) struct s { int y; } s; { { } } int p(char); int p(c) char c; { return c; } extern int y;");
+    cr_assert_str_eq(printed(find(decls, "g")->type), "int *(void)");
+    cr_assert(find(decls, "f")->type->function->unspecified);
+    cr_assert_str_eq(printed(find(decls, "p")->type), "int (char)");
+    find(decls, "x");
+    find(decls, "y");
+    gate_decls_free(decls);
+    refuse_text("int f(a) int a;", -EINVAL, "found the end, expected '{'");
+    refuse_text("int f(a) int a; int b", -EINVAL, "found the end, expected ';'");
+    refuse_text("int f(a) nobody a; { }", -EINVAL, "column 7: found 'a', no type of that name");
+}
+
 Test(decl, a_static_const_is_a_constant_if_its_initializer_is_one) {
     gate_decls *decls = read_text(
         "int twice(int); static const int a = 3, b = a * 2; static const char c = 300; static const _Bool d = 5;"
@@ -444,6 +505,25 @@ Test(decl, a_static_const_is_a_constant_if_its_initializer_is_one) {
     }
     gate_decls_free(decls);
     refuse_text("static const int a = 1 / 0;", -EINVAL, "divides by zero");
+    refuse_text("static const int a = nobody;", -EINVAL, "no constant or variable of that name");
+    refuse_text("static const int a = 3 4;", -EINVAL, "column 24: found '4', expected ',' or ';'");
+}
+
+Test(decl, a_static_const_that_cannot_be_evaluated_is_a_variable) {
+    gate_decls *decls = read_text(
+        "extern int i; static const int a = (1, 2), b = __builtin_nobody_knows(1, (2)), c = (int)(_Decimal32)1, d = 4;"
+        "static const double e = 1.5; static const __int128 f = 3; static const int g = i ? 1 : 2, h = \"abc\"[1];");
+    for (const char *name = "abcefgh"; *name; name++) {
+        char text[2] = {*name, '\0'};
+        cr_assert_eq(find(decls, text)->kind, GATE_DECL_VARIABLE, "%s", text);
+    }
+    cr_assert_eq(find(decls, "d")->value, 4);
+    gate_decls_free(decls);
+    gate_error error = {7, "as it was"};
+    gate_decls_make(&decls);
+    cr_assert_eq(gate_decls_read(decls, "static const int a = __builtin_nobody_knows();", &error), 0);
+    cr_assert_eq(error.code, 7, "what is taken back was no error");
+    gate_decls_free(decls);
 }
 
 Test(decl, what_is_no_declaration_is_refused_at_its_place) {

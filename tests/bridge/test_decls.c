@@ -186,6 +186,32 @@ Test(decls, compatible_declarations_are_one) {
     gate_decls_free(decls);
 }
 
+/* They are only known as long as a text doesn't say otherwise. */
+Test(decls, known_names_may_be_declared_as_anything_that_is_no_other_type) {
+    gate_decls *decls = read_text(
+        "extern int size_t; struct s { int time_t; long long int64_t; }; void f(int off_t); enum { pid_t = 3 };"
+        "typedef long long int64_t; typedef unsigned long long uint64_t; int64_t x; char ssize_t(int id_t);");
+    cr_assert_eq(find(decls, "size_t")->kind, GATE_DECL_VARIABLE);
+    cr_assert_eq(find(decls, "x")->type->kind, GATE_LLONG);
+    cr_assert_eq(find(decls, "ssize_t")->kind, GATE_DECL_FUNCTION);
+    refuse_more(decls, "size_t y;", -EINVAL, "no type of that name is known");
+    refuse_more(decls, "typedef unsigned ptrdiff_t;", -EINVAL, "which is known to be a typedef of 'long'");
+    refuse_more(decls, "typedef unsigned long ptrdiff_t;", -EINVAL, "which is known to be a typedef of 'long'");
+    refuse_more(decls, "typedef double time_t;", -EINVAL, "which is known to be a typedef of 'long'");
+    refuse_more(decls, "typedef long *time_t;", -EINVAL, "which is known to be a typedef of 'long'");
+    gate_decls_free(decls);
+}
+
+/* A call that knows no parameters promotes its arguments. */
+Test(decls, a_function_without_parameters_told_takes_what_promotions_make) {
+    gate_decls *decls = read_text("int f(); int f(int, double, char *); int g(long); int g();");
+    gate_decls_free(decls);
+    refuse_text("int f(); int f(char);", -EINVAL, "whose type is not that of its declaration");
+    refuse_text("int f(float); int f();", -EINVAL, "whose type is not that of its declaration");
+    refuse_text("int f(); int f(int, ...);", -EINVAL, "whose type is not that of its declaration");
+    refuse_text("int f(_Bool); int (*p)() = 0; extern int (*p)(short);", -EINVAL, "whose type is not that");
+}
+
 Test(decls, a_text_may_be_read_again) {
     static const char text[] =
         "typedef struct { int x; struct { char c; } in; } point; struct s { point p; struct s *next; };"
