@@ -101,7 +101,7 @@ enum gate_decl_kind {
     GATE_DECL_FUNCTION,
     GATE_DECL_VARIABLE,
     GATE_DECL_TYPEDEF,
-    GATE_DECL_CONSTANT, /* of an enum, or a static const integer with an initializer */
+    GATE_DECL_CONSTANT, /* of an enum, or a static const integer whose initializer is known: gate_decls_read */
     GATE_DECL_TAG       /* a struct, union or enum */
 };
 
@@ -116,8 +116,9 @@ struct gate_decl {
     unsigned line, column; /* from 1; columns count bytes */
 };
 
-/* Makes an empty scope. It knows the names of <stddef.h>, <stdint.h> and <sys/types.h>, and bool; a text may declare
- * them again as what they are.
+/* Makes an empty scope. It knows the names of <stddef.h>, <stdint.h> and <sys/types.h>, and bool, until a text declares
+ * them: as anything that C allows, but a typedef has to be of an integer with the same size and sign (bool's may be of any
+ * type), or the text was meant for another platform.
  *
  * Ownership: *decls is the caller's until gate_decls_free; signatures made from it keep what they need of it longer.
  * Errors: -ENOMEM. Never blocks. Any thread; a scope is read into, and looked into, by one thread at a time. Its
@@ -132,12 +133,19 @@ void gate_decls_free(gate_decls *decls);
  *
  * The text is C as compilers take it, with GNU's extensions, after preprocessing. Line markers name files for errors;
  * #pragma pack is heeded, other pragmas are not; attributes that change no type or layout are skipped, and so are
- * the bodies of functions and the initializers of variables. Struct tags that a parameter list declares belong to the
- * whole scope. Declarations may come again if they say the same, definitions too: many texts include one header.
+ * the bodies of functions. Struct tags that a parameter list declares belong to the whole scope. Declarations may come
+ * again if they say the same, definitions too: many texts include one header. A definition as before C89, as in
+ * "int f(a) int a; {...}", declares what "int f()" does.
+ *
+ * Initializers are skipped, but for two things. They give arrays without a count theirs. And a static const integer of up
+ * to 64 bits is a constant, which constant expressions may use, if its initializer is an integer constant expression, of
+ * such constants and of numbers, floating ones too, or a builtin that is known (__builtin_popcount, clz, ctz, ffs,
+ * parity, clrsb, bswap, abs, expect, constant_p, types_compatible_p, choose_expr). With any other initializer that C has, it is a
+ * variable; so is what is wider or floating, whatever its initializer.
  *
  * Errors: -EINVAL for text that is no C, with file, line and column, what was found and what was expected, and for
- * what contradicts an earlier declaration, with both places; -ENOTSUP for what compilers have and this has not;
- * -ENOMEM. Never blocks. Any thread. */
+ * what contradicts an earlier declaration, with both places; -ENOTSUP for what compilers have and this has not, as complex
+ * integers, or other builtins where a constant has to be; -ENOMEM. Never blocks. Any thread. */
 int gate_decls_read(gate_decls *decls, const char *text, gate_error *error);
 
 /* What a name was declared as, or a tag, or the declaration behind previous (NULL: the first), in the order in

@@ -6,6 +6,7 @@
  * compound literals. Nothing here is an error: whoever needs a count that can't be told says so.
  *
  * SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdint.h>
 
 #include "bridge/internal.h"
@@ -80,26 +81,20 @@ static void go_to_element(struct walk *w) {
         level->next = (size_t)index.bits;
 }
 
-static bool is_field(const gate_field *field, const struct gate__token *name) {
-    return field->name && strlen(field->name) == name->length && !memcmp(field->name, name->at, name->length);
-}
-
 /* The member of that name. Those of anonymous records are left alone: they are rare here. */
 static void go_to_member(struct walk *w) {
     struct level *level = &w->levels[w->depth - 1];
-    const gate_type *type = level->type;
     struct gate__token name = w->r->lexer.token;
+    const struct gate__named *named = gate__type_find(level->type, name.at, name.length);
+    ptrdiff_t index = named ? named->field - level->type->fields : -1;
     gate__lex_advance(w->r);
-    for (size_t i = 0; gate__type_is_record(type) && i < type->count; i++) {
-        if (is_field(&type->fields[i], &name)) {
-            level->next = i;
-            return;
-        }
-    }
-    give_up(w);
+    if (index >= 0 && (size_t)index < level->type->count)
+        level->next = (size_t)index;
+    else
+        give_up(w);
 }
 
-/* Designators go from the braces inwards; false if there are none. */
+/* Designators go from the braces inwards. */
 static void designate(struct walk *w) {
     bool is_first = true;
     while (!w->r->failed && (gate__lex_sees(w->r, '[') || gate__lex_sees(w->r, '.'))) {
@@ -123,20 +118,27 @@ static void designate(struct walk *w) {
 
 /* What stands between commas */
 
+/* What a look ahead found is not forgiven, if that is no memory. */
+static void without_memory(struct gate__reader *r) {
+    gate__lex_fail(r, &r->lexer.token, -ENOMEM, "and no memory was left to read it");
+}
+
 static bool is_text(const gate_type *type) {
     return type->kind == GATE_ARRAY && gate__type_is_integer(type->target);
 }
 
 /* Whether a compound literal of that very record begins here. */
-static bool is_whole_record(const struct walk *w, const gate_type *type) {
+static bool is_whole_record(struct walk *w, const gate_type *type) {
     struct gate__reader ahead = *w->r;
     if (!gate__type_is_record(type) || !gate__lex_accept(&ahead, '(') || !gate__specifier_begins(&ahead))
         return false;
     const gate_type *literal = gate__declarator_type_name(&ahead);
+    if (ahead.failed == -ENOMEM)
+        without_memory(w->r);
     return literal && gate__type_is_record(literal) && literal->record == type->record;
 }
 
-static bool is_whole(const struct walk *w, const gate_type *type) {
+static bool is_whole(struct walk *w, const gate_type *type) {
     return !is_aggregate(type) || gate__lex_sees(w->r, '{') ||
            (w->r->lexer.token.kind == GATE__STRING && is_text(type)) || is_whole_record(w, type);
 }
@@ -190,6 +192,8 @@ const gate_type *gate__initializer_complete(struct gate__reader *r, const gate_t
         size_t count = gate__lex_accept(&ahead, '{') ? count_elements(&ahead, type)
                        : is_text(type)               ? count_characters(&ahead)
                                                      : GATE_COUNT_UNKNOWN;
+        if (ahead.failed == -ENOMEM)
+            without_memory(r);
         if (!ahead.failed && count < PTRDIFF_MAX / (type->target->size | 1))
             type = gate__type_array(r, type->target, count);
     }

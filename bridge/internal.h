@@ -340,6 +340,8 @@ bool gate__type_has_pointers(const gate_type *type);
 const gate_type *gate__type_plain(const gate_type *type);
 /* The alignment that the type has without asking for another. [any] */
 size_t gate__type_natural_alignment(const gate_type *type);
+/* The member of that name of a struct or union, or of an anonymous one in it; NULL if there is none. [any] */
+const struct gate__named *gate__type_find(const gate_type *type, const char *name, size_t length);
 /* Whether two declarations with these types are of one thing (C11 6.2.7); and whether two definitions are. [any] */
 bool gate__type_compatible(const gate_type *a, const gate_type *b);
 bool gate__type_same_members(const gate_type *a, const gate_type *b);

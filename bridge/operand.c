@@ -156,24 +156,21 @@ static size_t member_alignment(const gate_field *field) {
 
 static struct gate__value member(struct gate__reader *r, struct gate__value value) {
     struct gate__token token = r->lexer.token;
-    gate_field field;
     if (!gate__lex_sees_name(r)) {
         gate__lex_expected(r, "a member's name");
         return value;
     }
-    char *name = gate__scope_scratch(r, token.length + 1);
-    if (!name)
-        return value;
-    memcpy(name, token.at, token.length);
-    if (gate_type_field(value.type, name, &field)) {
+    const struct gate__named *named = gate__type_find(value.type, token.at, token.length);
+    if (!named) {
         gate__lex_fail(r, &token, -EINVAL, "but what stands before it has no member of that name");
         return value;
     }
     gate__lex_advance(r);
-    value.type = gate__type_qualified(r, field.type, value.type->qualifiers);
-    value.bits += field.offset;
-    value.bit_width = field.is_bit_field ? field.bit_width : 0;
-    value.alignment = member_alignment(&field);
+    const gate_field *field = named->field;
+    value.type = gate__type_qualified(r, field->type, value.type->qualifiers);
+    value.bits += named->offset + field->offset;
+    value.bit_width = field->is_bit_field ? field->bit_width : 0;
+    value.alignment = member_alignment(field);
     return value.type ? value : nothing();
 }
 

@@ -426,18 +426,30 @@ bool gate__type_compatible(const gate_type *a, const gate_type *b) {
 
 /* What hosts ask */
 
-static int compare_named(const void *name, const void *element) {
+struct name {
+    const char *at;
+    size_t length;
+};
+
+static int compare_named(const void *key, const void *element) {
+    const struct name *name = key;
     const struct gate__named *named = element;
-    return strcmp(name, named->field->name);
+    int order = strncmp(name->at, named->field->name, name->length);
+    return order ? order : -(named->field->name[name->length] != '\0');
+}
+
+const struct gate__named *gate__type_find(const gate_type *type, const char *name, size_t length) {
+    struct name key = {name, length};
+    const struct gate__record *record = gate__type_is_record(type) ? type->record : NULL;
+    if (!record || !record->named_count)
+        return NULL;
+    return bsearch(&key, record->named, record->named_count, sizeof *record->named, compare_named);
 }
 
 int gate_type_field(const gate_type *type, const char *name, gate_field *field) {
     if (!gate__type_is_record(type) || !type->record->defined)
         return -EINVAL;
-    const struct gate__record *record = type->record;
-    if (!record->named_count)
-        return -ENOENT;
-    const struct gate__named *named = bsearch(name, record->named, record->named_count, sizeof *named, compare_named);
+    const struct gate__named *named = gate__type_find(type, name, strlen(name));
     if (!named)
         return -ENOENT;
     *field = *named->field;
