@@ -231,7 +231,7 @@ static struct gate__value logical(struct gate__reader *r, struct gate__value lef
     if (first != decides && (first < 0 || second < 0))
         return unknown(gate__type_basic(GATE_INT));
     struct gate__value value = integer(GATE_INT, first == decides ? decides : (size_t)second);
-    value.is_strict = left.is_strict && (first == decides || right.is_strict);
+    value.is_strict = left.is_strict && right.is_strict;
     return value;
 }
 
@@ -258,8 +258,7 @@ static struct gate__value choice(struct gate__reader *r, struct gate__value cond
     int chosen = truth_of(r, condition, token);
     struct gate__value yes = condition, no = condition;
     r->unevaluated += chosen == 0;
-    bool is_given = !gate__lex_sees(r, ':');
-    if (is_given)
+    if (!gate__lex_sees(r, ':'))
         yes = gate__constant_expression(r);
     r->unevaluated -= chosen == 0;
     gate__lex_require(r, ':');
@@ -269,7 +268,8 @@ static struct gate__value choice(struct gate__reader *r, struct gate__value cond
     if (r->failed)
         return nothing();
     struct gate__value value = gate__value_chosen(r, chosen, yes, no, token);
-    value.is_strict &= is_given && condition.is_strict && value.type->kind != GATE_POINTER;
+    value.is_strict =
+        value.is_known && condition.is_strict && yes.is_strict && no.is_strict && value.type->kind != GATE_POINTER;
     return value;
 }
 

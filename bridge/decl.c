@@ -68,7 +68,7 @@ static void declare_variable(struct gate__reader *r, const struct gate__specifie
                              const struct gate__declared *declared, gate_decl *decl) {
     if (decl->type->kind == GATE_VOID && specifiers->storage != GATE__EXTERN)
         gate__lex_fail(r, &declared->name, -EINVAL, "but a variable can't be void");
-    else if (gate__lex_accept(r, '='))
+    else if (gate__lex_accept(r, '=') && !r->failed)
         read_initializer(r, specifiers, decl);
 }
 

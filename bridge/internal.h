@@ -359,7 +359,7 @@ struct gate__value {
     const gate_type *type;
     bool is_known;
     bool is_place;          /* an object: its address is in bits, if it is known or has a base */
-    bool is_strict;         /* known, and C itself has it as a constant: no static const variable is in it */
+    bool is_strict;         /* known, and all its operands are constants to C itself: static const variables aren't */
     unsigned bit_width;     /* of a bit-field, or 0 */
     size_t alignment;       /* bytes: that an object's own declaration gives it; 0 if only its type does */
     const void *base;       /* stands for the object that bits count from, if that is not at a known address */

@@ -121,7 +121,10 @@ Test(constant, a_conditional_has_the_type_of_both_its_results) {
     CHECK("sizeof(1 ? \"ab\" : \"abcd\")", "sizeof(1 ? arr : arr)", "sizeof(*(1 ? (void *)0 : (int *)8))",
           "_Generic(1 ? (void *)0 : (int *)0, int *: 1, void *: 2)", "_Generic(1 ? vp : ip, int *: 1, void *: 2)",
           "_Generic(1 ? cs : 0, const char *: 1, int: 2)", "sizeof(*(1 ? (void *)((long)i * 0l) : (int *)8))",
-          "sizeof(*(1 ? (void *)(0 * 5l) : (int *)8))", "sizeof(*(1 ? (void *)(char *)0 : (int *)8))",
+          "sizeof(*(1 ? (void *)(0 * 5l) : (int *)8))", "sizeof(*(1 ? (void *)(0 ?: 0l) : (int *)8))",
+          "sizeof(*(1 ? (void *)((1 ?: 2) * 0l) : (int *)8))", "sizeof(*(1 ? (void *)(1 ? 0 : i) : (int *)8))",
+          "sizeof(*(1 ? (void *)(0 && i) : (int *)8))", "sizeof(*(1 ? (void *)(0 && 1) : (int *)8))",
+          "sizeof(*(1 ? (void *)(1 ? 0l : 2) : (int *)8))", "sizeof(*(1 ? (void *)(char *)0 : (int *)8))",
           "sizeof(*(1 ? (void *)(0, 0) : (int *)8))", "_Generic(1 ? (const int *)0 : ip, const int *: 1, int *: 2)",
           "sizeof(1 ? v : v)", "sizeof(1 ? x : x)", "_Generic(i ? x.a : x.a, int: 1, unsigned: 2)");
 }

@@ -318,6 +318,28 @@ static int make_type(gate_decls *decls, gate_error *error) {
     return gate_decls_type(decls, name, &type, error);
 }
 
+/* What a look ahead reads needs a new chunk, too: an array's designators, or the type of a literal. */
+static int make_sized(gate_decls *decls, const char *begin, const char *end, gate_error *error) {
+    static int number;
+    char member[2500], text[sizeof member + 200];
+    memset(member, 'm', sizeof member);
+    snprintf(text, sizeof text, "struct v%d { int x, y; } sized%d[] = { %s struct new_%d { int %.2400s; } %s };",
+             number, number, begin, number, member, end);
+    int status = gate_decls_read(decls, text, error);
+    snprintf(text, sizeof text, "sized%d", number++);
+    if (status == 0)
+        cr_assert_eq(find(decls, text)->type->count, 5u);
+    return status;
+}
+
+static int make_designated(gate_decls *decls, gate_error *error) {
+    return make_sized(decls, "[sizeof(", ")] = { 1 }", error);
+}
+
+static int make_literals(gate_decls *decls, gate_error *error) {
+    return make_sized(decls, "[4] = (", "){ 1 }", error);
+}
+
 static int make_signature(gate_decls *decls, gate_error *error) {
     gate_signature *signature = NULL;
     int status = gate_decls_signature(decls, "nameless (struct s, struct packed *, double, struct new_one *)",
@@ -354,6 +376,11 @@ static int extend_signature(gate_decls *decls, gate_error *error) {
 
 Test(scope, without_memory_a_type_is_enomem) {
     make_failing(make_type, 0);
+}
+
+Test(scope, without_memory_an_initializer_that_tells_a_count_is_enomem) {
+    make_failing(make_designated, 0);
+    make_failing(make_literals, 0);
 }
 
 Test(scope, without_memory_a_signature_is_enomem_or_not_kept) {
