@@ -256,14 +256,14 @@ static struct gate__value binary(struct gate__reader *r, unsigned least) {
 static struct gate__value choice(struct gate__reader *r, struct gate__value condition,
                                  const struct gate__token *token) {
     int chosen = truth_of(r, condition, token);
-    struct gate__value yes = condition, no = condition;
+    struct gate__value yes = condition;
     r->unevaluated += chosen == 0;
     if (!gate__lex_sees(r, ':'))
         yes = gate__constant_expression(r);
     r->unevaluated -= chosen == 0;
     gate__lex_require(r, ':');
     r->unevaluated += chosen == 1;
-    no = conditional(r);
+    struct gate__value no = conditional(r);
     r->unevaluated -= chosen == 1;
     if (r->failed)
         return nothing();
