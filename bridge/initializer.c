@@ -127,30 +127,34 @@ static bool is_text(const gate_type *type) {
     return type->kind == GATE_ARRAY && gate__type_is_integer(type->target);
 }
 
-/* Whether a compound literal of that very record begins here. */
-static bool is_whole_record(struct walk *w, const gate_type *type) {
+/* The type of a compound literal that begins here; NULL if there is none. */
+static const gate_type *literal_type(struct walk *w) {
     struct gate__reader ahead = *w->r;
-    if (!gate__type_is_record(type) || !gate__lex_accept(&ahead, '(') || !gate__specifier_begins(&ahead))
-        return false;
-    const gate_type *literal = gate__declarator_type_name(&ahead);
+    if (!gate__lex_accept(&ahead, '(') || !gate__specifier_begins(&ahead))
+        return NULL;
+    const gate_type *type = gate__declarator_type_name(&ahead);
     if (ahead.failed == -ENOMEM)
         without_memory(w->r);
-    return literal && gate__type_is_record(literal) && literal->record == type->record;
+    return type;
 }
 
-static bool is_whole(struct walk *w, const gate_type *type) {
+static bool is_whole(const struct walk *w, const gate_type *type, const gate_type *literal) {
+    bool is_record = literal && gate__type_is_record(type) && gate__type_is_record(literal);
     return !is_aggregate(type) || gate__lex_sees(w->r, '{') ||
-           (w->r->lexer.token.kind == GATE__STRING && is_text(type)) || is_whole_record(w, type);
+           (w->r->lexer.token.kind == GATE__STRING && is_text(type)) || (is_record && literal->record == type->record);
 }
 
-/* One initializer goes to the next part that it is a whole of. */
+/* One initializer goes to the next part that it is a whole of. A literal's type is read once, however deep that is: or
+ * nesting would make it exponential. */
 static void initialize(struct walk *w) {
     const gate_type *part;
     while (w->depth > 1 && !next_part(w))
         w->depth--;
-    while (!w->r->failed && (part = next_part(w)) != NULL) {
+    part = next_part(w);
+    const gate_type *literal = part && is_aggregate(part) ? literal_type(w) : NULL;
+    for (; !w->r->failed && part; part = next_part(w)) {
         step(w);
-        if (is_whole(w, part))
+        if (is_whole(w, part, literal))
             break;
         enter(w, part);
     }
