@@ -347,7 +347,7 @@ static bool wait_outside(gate_m *m, uint64_t deadline) {
     if (deadline == GATE__TIMER_NEVER)
         gate__sched_wait_for_slot(m);
     else
-        came = gate__sched_wait_for_slot_until(m, deadline);
+        came = gate__bound_wait_for_slot_until(m, deadline);
     if (!came) {
         atomic_store(&m->came_in, false);
         atomic_store(&m->status, GATE__M_OUTSIDE);

@@ -353,7 +353,7 @@ _Static_assert(offsetof(gate_task, short_way) == GATE__TASK_SHORT_WAY, "layout.h
 /* What the runtime knows of a call that the bridge lists: the function, and its name. */
 struct gate__listed {
     const struct gate__listed_function {
-        const void *unknown[2];
+        const void *of_the_bridge[2];
         const char *name; /* NULL is "a function" */
     } * function;
 };
@@ -567,8 +567,9 @@ struct gate_m {
     enum gate__leave leave;
     uint32_t awaits;             /* the wakes that it parks for */
     gate_task *given;            /* comes with a slot: the task to run */
-    gate_task *waits_for;        /* bound to it, and may be given with a slot; a root also lets its guests in */
-    struct gate__queue later;    /* bound to it, and ready while it was busy; these two under the runtime's lock */
+    gate_task *waits_for;        /* bound.c's, as the next two, under the runtime's lock: its task, which waits for a wake */
+    gate_task *queued;           /* or a slot; which of those that are bound to it waits for a slot, in a queue as all do; */
+    struct gate__queue later;    /* and those that are ready, and wait for the thread */
     struct gate__semaphore wake; /* posted with a slot, or to stop */
     _Atomic uint32_t lost;       /* slots that calls of this M have lost, */
     _Atomic uint64_t lost_at;    /* and when it was the last, if calls are watched: gate__os_now */
@@ -715,6 +716,29 @@ void gate__switch_leave_thread(gate_m *m);
 void gate__switch_forget(gate_task *task);
 void gate__switch_drop(uintptr_t lowest, uintptr_t end);
 
+/* bound.c: tasks that a thread is for, and the thread */
+
+/* Has a task that is bound and ready wait for its thread, and for a slot. [any] */
+void gate__bound_ready(gate_task *task);
+/* gate__sched_park, gate__sched_yield and gate__sched_wait_for_slot for the running task, which keeps m; the second also
+ * for a guest. [as these] */
+void gate__bound_park(gate_m *m, uint32_t wakes);
+void gate__bound_yield(gate_m *m);
+void gate__bound_wait_for_slot(gate_m *m);
+/* The last, for the root task of a thread that was outside, until deadline; false if none has come by then.
+ * [task, no slot] */
+bool gate__bound_wait_for_slot_until(gate_m *m, uint64_t deadline);
+/* m is given a slot and a task. Whether others wait for its thread. The runtime's lock is held. [any] */
+bool gate__bound_end_wait(gate_m *m);
+/* Whether tasks that are ready wait for the thread of m. [any] */
+static inline bool gate__bound_others_wait(const gate_m *m) {
+    return atomic_load_explicit(&m->later.count, memory_order_relaxed) > 0;
+}
+/* Whether some wait for a thread that has a slot. [any] */
+bool gate__bound_any_waits(gate_runtime *runtime);
+/* Some do, from now on: the monitor is to look. [any] */
+void gate__bound_notice(gate_runtime *runtime);
+
 /* sched.c: slots and the tasks that are ready for them
  *
  *   A slot:   IDLE  --take, wake-->  HELD by an M  --hand on-->  HELD by another M, or IDLE
@@ -776,8 +800,17 @@ void gate__sched_prepare_queue(struct gate__slot *slot);
 void gate__sched_wake_one(gate_runtime *runtime);
 /* The same for each task that waits, of which several may have been left to the caller. [any] */
 void gate__sched_wake_all(gate_runtime *runtime);
-/* Queues a LIVE task, and finds it a thread if a slot is idle. [any] */
-void gate__sched_ready(gate_task *task);
+/* The same for work that the caller has just queued, if nobody is to look for it; own is its slot, if it has one. [any] */
+void gate__sched_wake(gate_runtime *runtime, struct gate__slot *own);
+/* Queues a LIVE task that is not bound, and finds it a thread if a slot is idle. [any] */
+void gate__sched_ready_anywhere(gate_task *task);
+/* The same for one that may be. [any] */
+static inline void gate__sched_ready(gate_task *task) {
+    if (__builtin_expect(task->bound != NULL, 0))
+        gate__bound_ready(task);
+    else
+        gate__sched_ready_anywhere(task);
+}
 /* The rest of an M's life as a worker. [system stack] */
 void gate__sched_work(gate_m *m);
 /* What a task does first, each time it comes to run on m: sees to the one that left. [task, slot] */
@@ -786,8 +819,20 @@ void gate__sched_arrive(gate_m *m);
 void gate__sched_park(gate_m *m, uint32_t wakes, const char *why);
 /* Queues the running task behind the others. [task, slot] */
 void gate__sched_yield(gate_m *m);
-/* Leaves for the M that the running task is to run on from now on. [task, slot] */
-void gate__sched_move(gate_m *m);
+/* Leaves for the M that the running task is to run on from now on, or has others run on this one; its slot is for next,
+ * unless that is NULL. [task, slot] */
+void gate__sched_move(gate_m *m, gate_task *next);
+/* Takes the task for which one that yields leaves, from a queue; NULL if there is none, or the world stops: whatever was
+ * asked of the slot's holder is settled. [slot] */
+gate_task *gate__sched_pick_for_yield(struct gate__slot *slot);
+/* Whether slot's holder is asked to stop. [slot] */
+static inline bool gate__sched_stops(struct gate__slot *slot) {
+    return atomic_load_explicit(&slot->poll, memory_order_relaxed) & GATE__POLL_STOP;
+}
+/* A task goes from LIVE to PARKED, to wait for one of wakes; or takes one that has come: false then. [its M] */
+bool gate__sched_enter_park(gate_task *task, uint32_t wakes);
+/* Sees to the task that has left m's processor, if one has. [system stack] */
+void gate__sched_see_off(gate_m *m);
 /* Tell the host that the running task goes on, or is about to leave its M. [task, slot] */
 void gate__sched_resume(gate_m *m);
 void gate__sched_suspend(gate_m *m);
@@ -796,17 +841,16 @@ _Noreturn void gate__sched_exit(gate_m *m);
 /* Waits for a slot for the running task, which goes on then, perhaps on another thread.
  * [task, no slot] */
 void gate__sched_wait_for_slot(gate_m *m);
-/* The same for the root task of a thread that was outside, until deadline; false if none has come by then.
- * [task, no slot] */
-bool gate__sched_wait_for_slot_until(gate_m *m, uint64_t deadline);
 /* Takes the slot away from its M, under the runtime's lock. */
 struct gate__slot *gate__sched_detach(gate_m *m);
-/* Takes a slot that is idle, under the runtime's lock; false if none is. */
+/* Takes a slot that is idle, under the runtime's lock; false if none is, or others wait for the thread. */
 bool gate__sched_take_idle(gate_m *m);
 /* Makes a slot idle that nobody has, nor waits for: at the start, and in a fork's child. */
 void gate__sched_add_idle(struct gate__slot *slot);
 /* Lets a slot that no M holds run the next ready task, or makes it idle. [any] */
 void gate__sched_hand_on(struct gate__slot *slot);
+/* The same, where task was picked already, unless that is NULL. [any] */
+void gate__sched_hand_on_for(struct gate__slot *slot, gate_task *task);
 /* The same for each of those that idle_next links. [any] */
 void gate__sched_hand_on_all(struct gate__slot *slot);
 /* Asserts the equations above. The runtime's lock is held. */
@@ -1153,7 +1197,7 @@ void gate__fork_after_in_child(void);
 /* init.c: runtimes */
 
 struct gate_runtime {
-    struct gate__lock lock; /* slots and their holders, Ms, the world, interrupts */
+    struct gate__lock lock; /* slots and their holders, Ms, whom threads wait for, the world, interrupts */
     struct gate_runtime_config config;
     void *slot_memory; /* in which they lie aligned */
     struct gate__slot *slots;

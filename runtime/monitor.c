@@ -10,7 +10,8 @@
  *   AWAKE --nobody calls----> DOZING  --the same, or a call begins [its M]---> AWAKE
  *   AWAKE --no task waits---> PARKED  --the same, or a task waits [any]------> AWAKE
  *
- * An idle runtime, and one whose every task runs or is in a call, costs no wake-ups.
+ * An idle runtime, and one whose every task runs or is in a call, costs no wake-ups. A task waits if it is in a queue for
+ * a slot, and also if it is ready for a thread that has a slot and runs another (bound.c): then that slot alone is looked at.
  *
  * A task whose calls all take less than 20 us is not seen twice in one: it gives way when it has held its slot
  * for 10 ms, as one that makes no calls does. So do all when the runtime's queue has stood still that long.
@@ -80,28 +81,44 @@ static bool queue_stands_still(gate_runtime *runtime, uint64_t now) {
     return now > monitor->still_since + GATE__RUNS_LONG;
 }
 
-/* Hands on the slots of calls that last. Returns the most urgent that it saw. */
+/* Looks at a slot that tasks wait for, or whose thread they do. Returns it if it is to be handed on. The runtime's lock is
+ * held. */
+static struct gate__slot *look_at(struct gate__slot *slot, uint64_t now, bool still, enum sight *most) {
+    struct gate__monitor *monitor = &slot->runtime->monitor;
+    struct gate__slot *claimed = NULL;
+    enum sight seen = sight(slot, now);
+    if (seen == LASTING_CALL)
+        claimed = claim(slot);
+    else if (seen == NEW_CALL && GATE__FIRST_LOOK - age(slot, now) < monitor->look_again)
+        monitor->look_again = GATE__FIRST_LOOK - age(slot, now);
+    else if (still || now > slot->seen.since + GATE__RUNS_LONG)
+        gate__foreign_ask(slot, GATE__POLL_YIELD);
+    *most = seen > *most ? seen : *most;
+    return claimed;
+}
+
+/* Hands on the slots of calls that last, and asks those that have run for long to yield: nobody in a stopped world, whose
+ * stopper must not. Returns the most urgent that it saw. */
 static enum sight look(gate_runtime *runtime) {
     enum sight most = NO_CALL;
     uint64_t now = gate__os_now();
-    bool still = queue_stands_still(runtime, now);
+    bool still = queue_stands_still(runtime, now), any_helps = gate__queue_any_waits(runtime);
     runtime->monitor.look_again = GATE__FIRST_LOOK;
     for (uint32_t i = 0; i < runtime->slot_count; i++) {
         struct gate__slot *slot = &runtime->slots[i], *claimed = NULL;
         gate__lock(&runtime->lock);
-        enum sight seen = runtime->world.stopper ? NO_CALL : sight(slot, now);
-        if (seen == LASTING_CALL)
-            claimed = claim(slot);
-        else if (seen == NEW_CALL && GATE__FIRST_LOOK - age(slot, now) < runtime->monitor.look_again)
-            runtime->monitor.look_again = GATE__FIRST_LOOK - age(slot, now);
-        else if (still || now > slot->seen.since + GATE__RUNS_LONG)
-            gate__foreign_ask(slot, GATE__POLL_YIELD);
+        bool helps = any_helps || (slot->holder && gate__bound_others_wait(slot->holder));
+        if (helps && !runtime->world.stopper)
+            claimed = look_at(slot, now, still, &most);
         gate__unlock(&runtime->lock);
         if (claimed)
             gate__sched_hand_on(claimed);
-        most = seen > most ? seen : most;
     }
     return most;
+}
+
+static bool any_task_waits(gate_runtime *runtime) {
+    return gate__queue_any_waits(runtime) || gate__bound_any_waits(runtime);
 }
 
 /* Has the next call from each slot ring; false if one is in a call already. */
@@ -140,7 +157,7 @@ static void sleep_for(gate_runtime *runtime, enum gate__monitor_state state, uin
         until = now + GATE__FIRST_LOOK;
     if (state == GATE__MONITOR_PARKED) {
         gate__foreign_heavy_barrier();
-        until = gate__queue_any_waits(runtime) ? now : until;
+        until = any_task_waits(runtime) ? now : until;
     }
     uint64_t timer = gate__timer_next(runtime), trace = gate__trace_sched(runtime);
     uint64_t interrupt = gate__interrupt_next(runtime), late = atomic_load(&runtime->workers.late_at);
@@ -170,7 +187,7 @@ static void *run(void *data) {
     while (!atomic_load(&runtime->monitor.stop)) {
         gate__timer_fire(runtime);
         gate__worker_hurry(runtime);
-        bool waits = gate__queue_any_waits(runtime), turns = tasks_took_turns(runtime);
+        bool waits = any_task_waits(runtime), turns = tasks_took_turns(runtime);
         enum sight seen = waits ? look(runtime) : NO_CALL;
         /* A second look at once, but no third: a task whose calls are all short costs two a period. */
         looks_again = seen == NEW_CALL && !looks_again;

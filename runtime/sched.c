@@ -1,17 +1,18 @@
 /* The scheduler: which task runs on which thread, by the rule that interpreter code needs a slot.
  *
- * A slot that becomes free is *handed on*: to the M that the next ready task is bound to, else to an idle worker,
- * else it is idle, and a worker is called if there is a task (worker.c). All ways to lose a slot end in
- * gate__sched_hand_on, and an M gets one in two ways: it is given one with a task, through its semaphore, or it
+ * A slot that becomes free is *handed on*: to the M that the next ready task is bound to (bound.c), else to an idle
+ * worker, else it is idle, and a worker is called if there is a task (worker.c). All ways to lose a slot end in
+ * gate__sched_hand_on_for, and an M gets one in two ways: it is given one with a task, through its semaphore, or it
  * takes an idle one.
  *
  * Who has a slot goes on with the slot's own queue, then the runtime's, then some of another slot's; every 61st time
- * it looks at the runtime's first. So a task that is ready in a slot's queue of n runs after at most n + n/60 others,
- * and one in the runtime's queue, as the k-th, after at most 61 k. If these are long ones, of which each takes its 10 ms, that
- * is too late: whoever is asked to yield looks at the runtime's queue first, and the monitor asks, too, when none was taken
- * from there for 10 ms. So the k-th waits 10 k ms, and what its own slot has is not kept waiting either, as it comes in between.
- * A task that yields could go on itself, and looks at other slots only every 61st time: not at all, and a slot that it has
- * to itself would do nothing for the others.
+ * it looks at the runtime's first. So a task that is ready in a slot's queue of n runs after at most n + n/60 others
+ * that the slot picks, and one in the runtime's queue, as the k-th, after at most 61 k. If these are long ones, of which
+ * each takes its 10 ms, that is too late: whoever is asked to yield looks at the runtime's queue first, and the monitor
+ * asks, too, when none was taken from there for 10 ms. So the k-th waits 10 k ms, and what its own slot has is not kept
+ * waiting either, as it comes in between. A task that yields could go on itself, and looks at other slots only every 61st
+ * time: not at all, and a slot that it has to itself would do nothing for the others. A slot may be left idle with tasks
+ * in its queue, for want of a thread: then others take one of these every 61st time, though they have some of their own.
  *
  * A task that yields or parks goes straight to the next one, stack to stack. What remains to be done with it,
  * once it is off its stack, is done by the next: queueing it, or making it PARKED. Were it done before,
@@ -44,7 +45,7 @@ void gate__sched_prepare_queue(struct gate__slot *slot) {
 }
 
 /* How far the next task is looked for. For one that yields, and could go on itself, one is taken from another slot now
- * and then, and not its last. */
+ * and then, and not its last: unless slots are idle, which may be those where it waits. */
 enum reach { NEAR, MODEST, FAR };
 
 /* How many the next steal may take. A slot that was idle takes one, and twice as many each time that it has run out of
@@ -59,13 +60,18 @@ static uint32_t next_share(struct gate__slot *slot, enum reach reach) {
 
 static inline void wake(gate_runtime *runtime, struct gate__slot *own);
 
+static inline bool any_idle(gate_runtime *runtime) {
+    return atomic_load_explicit(&runtime->idle_slot_count, memory_order_relaxed);
+}
+
 /* Takes some of another slot's tasks: the first, to run, and the rest into the own queue. These were in none for a moment,
  * in which a slot may have become idle. */
 static gate_task *steal(struct gate__slot *slot, struct gate__slot *victim, enum reach reach) {
     struct gate__queue loot = {NULL, NULL, 0};
-    if (gate__queue_count(&victim->ready) < (reach == FAR ? 1 : 2))
+    bool spares_last = reach == MODEST && !any_idle(slot->runtime);
+    if (gate__queue_count(&victim->ready) < (spares_last ? 2 : 1))
         return NULL;
-    gate__queue_steal(&victim->ready, &loot, next_share(slot, reach), reach == MODEST);
+    gate__queue_steal(&victim->ready, &loot, next_share(slot, reach), spares_last);
     gate_task *first = gate__queue_remove_first(&loot);
     bool more = loot.head != NULL;
     for (gate_task *task; (task = gate__queue_remove_first(&loot)) != NULL;)
@@ -115,10 +121,6 @@ static inline bool is_usual_pick(struct gate__slot *slot) {
     return !is_asked(slot) && !is_runtimes_turn(next_pick(slot));
 }
 
-static inline bool stops(struct gate__slot *slot) {
-    return atomic_load_explicit(&slot->poll, memory_order_relaxed) & GATE__POLL_STOP;
-}
-
 /* The next task if it isn't the first of the slot's own queue. */
 static __attribute__((noinline)) gate_task *pick_with_care(struct gate__slot *slot, enum reach reach) {
     gate_task *task = NULL;
@@ -126,8 +128,8 @@ static __attribute__((noinline)) gate_task *pick_with_care(struct gate__slot *sl
     if (asked && answer_poll(slot))
         return NULL;
     if (asked || is_runtimes_turn(atomic_load_explicit(&slot->picks, memory_order_relaxed))) {
-        task = gate__queue_pop_global(slot->runtime);
         reach = reach == NEAR ? MODEST : reach;
+        task = any_idle(slot->runtime) ? pick_elsewhere(slot, reach) : gate__queue_pop_global(slot->runtime);
     }
     if (!task)
         task = gate__queue_pop(&slot->ready);
@@ -220,7 +222,7 @@ static void push_idle(struct gate__slot *slot) {
 }
 
 bool gate__sched_take_idle(gate_m *m) {
-    struct gate__slot *slot = pop_idle(m->runtime);
+    struct gate__slot *slot = gate__bound_others_wait(m) ? NULL : pop_idle(m->runtime);
     if (slot)
         attach(m, slot);
     return slot != NULL;
@@ -228,30 +230,23 @@ bool gate__sched_take_idle(gate_m *m) {
 
 /* Handing on */
 
-/* Whether m, to which task is bound, waits for it. The thread of a root task that waits runs guests meanwhile. */
-static bool waits_for(const gate_m *m, const gate_task *task) {
-    return m->waits_for && (m->waits_for == task || m->waits_for == m->root);
-}
-
-enum given { GIVEN, NO_THREAD, THREAD_BUSY };
-
-/* Gives slot and task to the M that can run it. A task bound to one that is busy is left there until it isn't. */
-static enum given give(struct gate__slot *slot, gate_task *task) {
+/* Gives slot and task to the M that can run it; false if there is none. */
+static bool give(struct gate__slot *slot, gate_task *task) {
     gate_runtime *runtime = slot->runtime;
+    bool others = false;
     gate__lock(&runtime->lock);
     gate_m *m = task->bound ? task->bound : gate__worker_take_idle(runtime);
-    enum given given = !m ? NO_THREAD : !task->bound || waits_for(m, task) ? GIVEN : THREAD_BUSY;
-    if (given == GIVEN) {
+    if (m) {
         attach(m, slot);
         m->given = task;
-        m->waits_for = NULL;
-    } else if (given == THREAD_BUSY) {
-        gate__queue_append(&m->later, task);
+        others = gate__bound_end_wait(m);
     }
     gate__unlock(&runtime->lock);
-    if (given == GIVEN)
+    if (others)
+        gate__bound_notice(runtime);
+    if (m)
         gate__semaphore_post(&m->wake);
-    return given;
+    return m != NULL;
 }
 
 /* Makes slot idle; false when work came meanwhile and the slot is the caller's again. */
@@ -274,8 +269,9 @@ static bool retire(struct gate__slot *slot) {
 
 /* There is a task and no thread for it. Makes slot idle, and calls a worker for it; false when one is idle by now. A call
  * that returns may take the slot and leave the task waiting: the monitor looks from now on. */
-static bool leave_idle(struct gate__slot *slot) {
+static bool leave_idle(struct gate__slot *slot, gate_task *task) {
     gate_runtime *runtime = slot->runtime;
+    gate__queue_put_back(&slot->ready, task);
     gate__lock(&runtime->lock);
     bool idle = !runtime->workers.idle;
     if (idle)
@@ -288,19 +284,13 @@ static bool leave_idle(struct gate__slot *slot) {
     return idle;
 }
 
+void gate__sched_hand_on_for(struct gate__slot *slot, gate_task *task) {
+    while (!(task ? give(slot, task) || leave_idle(slot, task) : retire(slot)))
+        task = pick(slot, FAR);
+}
+
 void gate__sched_hand_on(struct gate__slot *slot) {
-    for (;;) {
-        gate_task *task = pick(slot, FAR);
-        enum given given = task ? give(slot, task) : NO_THREAD;
-        if (given == GIVEN)
-            return;
-        if (given == THREAD_BUSY)
-            continue;
-        if (task)
-            gate__queue_put_back(&slot->ready, task);
-        if (task ? leave_idle(slot) : retire(slot))
-            return;
-    }
+    gate__sched_hand_on_for(slot, pick(slot, FAR));
 }
 
 void gate__sched_hand_on_all(struct gate__slot *slot) {
@@ -368,6 +358,10 @@ static inline void wake(gate_runtime *runtime, struct gate__slot *own) {
         gate__sched_wake_one(runtime);
 }
 
+void gate__sched_wake(gate_runtime *runtime, struct gate__slot *own) {
+    wake(runtime, own);
+}
+
 /* Nothing keeps a runtime from being stopped once its last task runs, perhaps before this has found that a thread. */
 static __attribute__((noinline)) void ready_from_outside(gate_runtime *runtime, gate_task *task) {
     gate__init_retain(runtime);
@@ -376,7 +370,7 @@ static __attribute__((noinline)) void ready_from_outside(gate_runtime *runtime, 
     gate__init_release(runtime);
 }
 
-void gate__sched_ready(gate_task *task) {
+void gate__sched_ready_anywhere(gate_task *task) {
     gate_runtime *runtime = task->runtime;
     struct gate__slot *slot = gate__sched_own_slot(runtime);
     if (slot) {
@@ -394,8 +388,7 @@ static inline uint32_t first_wake(uint32_t word, uint32_t wakes) {
     return word & wakes & -(word & wakes);
 }
 
-/* Goes from LIVE to PARKED, to wait for one of wakes; or takes one that has come, and returns false. */
-static bool enter_park(gate_task *task, uint32_t wakes) {
+bool gate__sched_enter_park(gate_task *task, uint32_t wakes) {
     uint32_t word = atomic_load(&task->state);
     for (;;) {
         uint32_t came = first_wake(word, wakes);
@@ -409,22 +402,37 @@ static bool enter_park(gate_task *task, uint32_t wakes) {
 /* Whether a slot is idle beside a task that has yielded, or the monitor parked: it may have looked while the task was in
  * no queue. */
 static inline bool waits_unseen(gate_runtime *runtime) {
-    return atomic_load_explicit(&runtime->idle_slot_count, memory_order_relaxed) ||
+    return any_idle(runtime) ||
            atomic_load_explicit(&runtime->monitor.state, memory_order_relaxed) == GATE__MONITOR_PARKED;
 }
 
 static __attribute__((noinline)) void settle_park(gate_m *m, gate_task *task) {
-    if (!enter_park(task, m->awaits))
+    if (!gate__sched_enter_park(task, m->awaits))
         gate__sched_ready(task);
 }
 
 static __attribute__((noinline)) void settle_call(gate_m *m, gate_task *task) {
-    gate__queue_push_global(m->runtime, task);
-    wake(m->runtime, NULL);
+    if (task->bound) {
+        gate__bound_ready(task);
+    } else {
+        gate__queue_push_global(m->runtime, task);
+        wake(m->runtime, NULL);
+    }
+}
+
+static inline void settle_yield(gate_m *m, gate_task *task) {
+    if (__builtin_expect(task->bound != NULL, 0)) {
+        gate__bound_ready(task);
+        return;
+    }
+    gate__queue_push(&m->slot->ready, task);
+    gate__foreign_light_barrier();
+    if (waits_unseen(m->runtime))
+        wake(m->runtime, m->slot);
 }
 
 /* Sees to the task that has left, if one has. [slot, or why is CALL] */
-static inline __attribute__((always_inline)) void settle(gate_m *m) {
+static inline __attribute__((always_inline)) void see_off(gate_m *m) {
     gate_task *task = m->left;
     if (!task)
         return;
@@ -432,10 +440,7 @@ static inline __attribute__((always_inline)) void settle(gate_m *m) {
     atomic_store_explicit(&task->on, NULL, memory_order_relaxed);
     switch (m->leave) {
     case GATE__LEAVE_YIELD:
-        gate__queue_push(&m->slot->ready, task);
-        gate__foreign_light_barrier();
-        if (waits_unseen(m->runtime))
-            wake(m->runtime, m->slot);
+        settle_yield(m, task);
         break;
     case GATE__LEAVE_CALL:
         settle_call(m, task);
@@ -447,6 +452,10 @@ static inline __attribute__((always_inline)) void settle(gate_m *m) {
         gate__task_finish(task);
         break;
     }
+}
+
+void gate__sched_see_off(gate_m *m) {
+    see_off(m);
 }
 
 inline void gate__sched_suspend(gate_m *m) {
@@ -465,7 +474,7 @@ inline void gate__sched_resume(gate_m *m) {
 }
 
 void gate__sched_arrive(gate_m *m) {
-    settle(m);
+    see_off(m);
     gate__sched_resume(m);
 }
 
@@ -474,92 +483,22 @@ static inline gate_task *pick_for(gate_m *m) {
     return m->root ? NULL : pick(m->slot, FAR);
 }
 
-/* Leaves the running task's stack: for next, or for the scheduler if that is NULL. Returns when it runs again. */
-static inline void leave(gate_m *m, enum gate__leave why, gate_task *next) {
+static inline void begin_leave(gate_m *m, enum gate__leave why) {
     if (why != GATE__LEAVE_CALL)
         gate__sched_suspend(m);
     m->left = m->task;
     m->leave = why;
+}
+
+/* Leaves the running task's stack: for next, or for the scheduler if that is NULL. Returns when it runs again. */
+static inline void leave(gate_m *m, enum gate__leave why, gate_task *next) {
+    begin_leave(m, why);
     if (__builtin_expect(next && !next->bound, 1)) {
         gate__switch_between(m, next);
     } else {
         m->given = next;
         gate__switch_to_scheduler(m);
     }
-}
-
-/* Tasks that keep their M (gate__m_keeps_task). Their thread waits with them. */
-
-/* The running task's M may be given a slot for it from now on. Returns the one that it has, to be handed on. An M lets go
- * of its slot before anybody can see that its task is parked or ready: whoever readies it, or takes it from a queue,
- * may give the M another slot at once. */
-static struct gate__slot *begin_wait(gate_m *m) {
-    struct gate__queue later;
-    if (m->task->bound != m) /* in a handler; others look at one that is bound already */
-        m->task->bound = m;
-    gate__lock(&m->runtime->lock);
-    struct gate__slot *slot = gate__sched_detach(m);
-    m->waits_for = m->task;
-    later = m->later;
-    m->later = (struct gate__queue){NULL, NULL, 0};
-    gate__unlock(&m->runtime->lock);
-    for (gate_task *task; (task = gate__queue_remove_first(&later)) != NULL;) {
-        gate__queue_push_global(m->runtime, task);
-        wake(m->runtime, NULL);
-    }
-    return slot;
-}
-
-/* Runs a task that is bound to this thread while its root task waits, whose pins are not the guest's. [system stack] */
-static void run_guest(gate_m *m, gate_task *guest) {
-    gate_task *root = m->task;
-    uint32_t pins = m->pins;
-    m->task = NULL;
-    m->pins = 0;
-    gate__switch_to_task(m, guest);
-    settle(m);
-    m->task = root;
-    m->pins = pins;
-    struct gate__slot *slot = begin_wait(m);
-    if (slot)
-        gate__sched_hand_on(slot);
-}
-
-/* Runs what m was given, unless it is its own task: whether it is. */
-static bool take_given(gate_m *m) {
-    gate_task *given = m->given;
-    gate__assert(m->slot && given);
-    m->given = NULL;
-    if (given != m->task)
-        run_guest(m, given);
-    return given == m->task;
-}
-
-static void wait_here(gate_m *m) {
-    atomic_store_explicit(&m->task->on, NULL, memory_order_relaxed);
-    do {
-        gate__semaphore_wait(&m->wake);
-    } while (!take_given(m));
-    gate__m_unbind(m);
-    gate__sched_resume(m);
-}
-
-static void park_here(gate_m *m, uint32_t wakes) {
-    gate__sched_suspend(m);
-    struct gate__slot *slot = begin_wait(m);
-    /* A root task that is woken now may have been given a guest already, and waits for that: the slot is for others. */
-    if (enter_park(m->task, wakes) || give(slot, m->task) != GIVEN)
-        gate__sched_hand_on(slot);
-    wait_here(m);
-}
-
-static void yield_here(gate_m *m) {
-    gate__sched_suspend(m);
-    struct gate__slot *slot = begin_wait(m);
-    gate__queue_push(&slot->ready, m->task);
-    gate__sched_hand_on(slot);
-    gate__monitor_notice(m->runtime, NULL);
-    wait_here(m);
 }
 
 /* Takes one of the wakes if it has come already. */
@@ -573,12 +512,15 @@ static inline bool take_wake(gate_task *task, uint32_t wakes) {
 void gate__sched_park(gate_m *m, uint32_t wakes, const char *why) {
     gate_task *task = m->task;
     gate__assert(m->slot);
-    if (!take_wake(task, wakes)) {
+    if (take_wake(task, wakes)) {
+        if (__builtin_expect(is_asked(m->slot), 0))
+            gate__sched_yield(m);
+    } else {
         const char *outer = atomic_load_explicit(&task->where, memory_order_relaxed);
         atomic_store_explicit(&task->where, why, memory_order_relaxed);
         m->awaits = wakes;
         if (gate__m_keeps_task(m))
-            park_here(m, wakes);
+            gate__bound_park(m, wakes);
         else
             leave(m, GATE__LEAVE_PARK, pick_for(m));
         atomic_store_explicit(&task->where, outer, memory_order_relaxed);
@@ -586,32 +528,19 @@ void gate__sched_park(gate_m *m, uint32_t wakes, const char *why) {
     gate__switch_acquire(task);
 }
 
-/* Whether the running task, which keeps its M, is to give its slot away: for whoever is picked then, which settles what was
- * asked of it. Else that is settled here. */
-static bool gives_way(struct gate__slot *slot) {
-    bool others = gate__queue_count(&slot->ready) || atomic_load(&slot->runtime->ready.count);
-    return others || (is_asked(slot) && answer_poll(slot));
-}
-
-/* A yield of a task that keeps its M, or of a guest. */
-static __attribute__((noinline)) void yield_bound(gate_m *m) {
-    if (!gives_way(m->slot))
-        return;
-    if (gate__m_keeps_task(m))
-        yield_here(m);
-    else
-        gate__sched_move(m);
+gate_task *gate__sched_pick_for_yield(struct gate__slot *slot) {
+    return pick(slot, NEAR);
 }
 
 GATE__COLD_CODE void gate__sched_yield(gate_m *m) {
     struct gate__slot *slot = m->slot;
     gate__assert(slot);
     if (__builtin_expect(gate__m_keeps_task(m) || m->root, 0)) {
-        yield_bound(m);
+        gate__bound_yield(m);
         return;
     }
     gate_task *next = pick(slot, NEAR);
-    if (__builtin_expect(next || stops(slot), 1))
+    if (__builtin_expect(next || gate__sched_stops(slot), 1))
         leave(m, GATE__LEAVE_YIELD, next);
 }
 
@@ -658,8 +587,10 @@ void gate_task_yield(void) {
     gate__arch_turn(&task->sp, next->sp, &queue->in_use);
 }
 
-void gate__sched_move(gate_m *m) {
-    leave(m, GATE__LEAVE_YIELD, NULL);
+void gate__sched_move(gate_m *m, gate_task *next) {
+    begin_leave(m, GATE__LEAVE_YIELD);
+    m->given = next;
+    gate__switch_to_scheduler(m);
 }
 
 /* Leaves for the next without a trace, where that is possible. */
@@ -686,41 +617,10 @@ void gate__sched_exit(gate_m *m) {
 
 void gate__sched_wait_for_slot(gate_m *m) {
     gate__assert(!m->slot && atomic_load(&m->status) == GATE__M_RUNNING);
-    if (gate__m_keeps_task(m)) {
-        begin_wait(m);
-        gate__queue_push_global(m->runtime, m->task);
-        wake(m->runtime, NULL);
-        wait_here(m);
-    } else {
+    if (gate__m_keeps_task(m))
+        gate__bound_wait_for_slot(m);
+    else
         leave(m, GATE__LEAVE_CALL, NULL);
-    }
-}
-
-/* Takes m's task back from the queue; false if somebody has picked it already. The lock also orders what he does for
- * ThreadSanitizer, which doesn't know the semaphore's wait with a deadline. */
-static bool withdraw(gate_m *m) {
-    gate_runtime *runtime = m->runtime;
-    bool withdrawn = gate__queue_withdraw_global(runtime, m->task);
-    gate__lock(&runtime->lock);
-    if (withdrawn)
-        m->waits_for = NULL;
-    gate__unlock(&runtime->lock);
-    return withdrawn;
-}
-
-bool gate__sched_wait_for_slot_until(gate_m *m, uint64_t deadline) {
-    gate__assert(!m->slot && m->task == m->root);
-    begin_wait(m);
-    gate__queue_push_global(m->runtime, m->task);
-    wake(m->runtime, NULL);
-    bool came = gate__semaphore_wait_until(&m->wake, deadline);
-    if (withdraw(m))
-        return false;
-    if (!came)
-        gate__semaphore_wait(&m->wake);
-    take_given(m);
-    gate__sched_resume(m);
-    return true;
 }
 
 /* Workers */
@@ -732,7 +632,7 @@ static gate_task *search(gate_m *m) {
     uint32_t nobody = 0;
     if (!atomic_compare_exchange_strong(&runtime->searching, &nobody, 1))
         return NULL;
-    for (int i = 0; !task && i < GATE__SEARCHES && !stops(m->slot); i++) {
+    for (int i = 0; !task && i < GATE__SEARCHES && !gate__sched_stops(m->slot); i++) {
         if (atomic_load_explicit(&runtime->stopping, memory_order_relaxed))
             break;
         gate__arch_pause();
@@ -775,21 +675,19 @@ static gate_task *next_task(gate_m *m) {
     m->given = NULL;
     if (!task && m->slot)
         task = pick(m->slot, FAR);
-    if (!task && m->slot && !stops(m->slot))
+    if (!task && m->slot && !gate__sched_stops(m->slot))
         task = search(m);
     return task ? task : wait_for_work(m);
 }
 
 void gate__sched_work(gate_m *m) {
     for (gate_task *task = wait_for_work(m); task; task = next_task(m)) {
+        gate__assert(m->slot);
         if (task->bound) {
-            struct gate__slot *slot = detach(m);
-            if (give(slot, task) != GIVEN)
-                gate__sched_hand_on(slot);
+            gate__sched_hand_on_for(detach(m), task);
         } else {
-            gate__assert(m->slot);
             gate__switch_to_task(m, task);
-            settle(m);
+            see_off(m);
         }
     }
 }

@@ -213,7 +213,7 @@ int gate_task_spawn(gate_runtime *runtime, const struct gate_task_config *config
         return failed;
     if (result)
         *result = task;
-    gate__sched_ready(task);
+    gate__sched_ready_anywhere(task);
     return 0;
 }
 
@@ -226,7 +226,7 @@ int gate__task_make(gate_runtime *runtime, const struct gate_task_config *config
 }
 
 void gate__task_start(gate_task *task) {
-    gate__sched_ready(task);
+    gate__sched_ready_anywhere(task);
 }
 
 void gate__task_discard(gate_task *task) {
@@ -475,7 +475,7 @@ void gate_task_enter_main(void) {
                     "the task has to stay on its thread: it is pinned, in a callback, or a thread's own");
     announce_guest(task, main);
     task->bound = main;
-    gate__sched_move(m);
+    gate__sched_move(m, NULL);
 }
 
 void gate_task_leave_main(void) {
@@ -487,7 +487,7 @@ void gate_task_leave_main(void) {
         gate__fatal("gate_task_leave_main", "the task is pinned, or has not asked for the main thread");
     task->bound = NULL;
     atomic_store_explicit(&task->home, NULL, memory_order_relaxed);
-    gate__sched_move(m);
+    gate__sched_move(m, NULL);
 }
 
 int gate_task_should_yield(void) {

@@ -1,8 +1,8 @@
 /* The world stopped: one task runs interpreter code, and no other does until it starts the world again.
  *
  * A world that stops has every other slot idle, and lets no M take one. Who has a slot is asked for it by its poll word,
- * and gives it up when its task yields, parks or ends, enters a call, or polls and yields. Slots that are in
- * calls already are taken here, as the monitor takes them; these calls go on, and wait on their return.
+ * and gives it up when its task yields, parks (though its wake has come) or ends, enters a call, or polls and yields. Slots
+ * that are in calls already are taken here, as the monitor takes them; these calls go on, and wait on their return.
  *
  *   stopper != NULL  =>  no idle slot is taken, and the monitor takes none either
  *   stopped          <=> stopper != NULL, and all slots but the stopper's are idle
@@ -34,8 +34,10 @@ static bool ask(gate_m *m) {
     gate__lock(&runtime->lock);
     bool first = !runtime->world.stopper;
     bool again = runtime->world.stopper == m->task;
-    if (first)
+    if (first) {
         runtime->world.stopper = m->task;
+        atomic_fetch_and(&m->slot->poll, ~(uint32_t)GATE__POLL_YIELD); /* it must not, and is not asked again */
+    }
     for (uint32_t i = 0; first && i < runtime->slot_count; i++) {
         struct gate__slot *slot = &runtime->slots[i];
         gate__foreign_ask(slot, slot == m->slot ? GATE__POLL_STOPPER : GATE__POLL_STOP);
