@@ -565,10 +565,10 @@ struct gate_m {
     gate_task *root; /* NULL for a worker, and once the runtime has stopped */
     gate_task *left; /* sched.c's: the task that has just left this M's processor, and why */
     enum gate__leave leave;
-    uint32_t awaits;             /* the wakes that it parks for */
-    gate_task *given;            /* comes with a slot: the task to run */
-    gate_task *waits_for;        /* bound.c's, as the next two, under the runtime's lock: its task, which waits for a wake */
-    gate_task *queued;           /* or a slot; which of those that are bound to it waits for a slot, in a queue as all do; */
+    uint32_t awaits;      /* the wakes that it parks for */
+    gate_task *given;     /* comes with a slot: the task to run */
+    gate_task *waits_for; /* bound.c's, as the next two, under the runtime's lock: its task, which waits for a wake */
+    gate_task *queued;    /* or a slot; which of those that are bound to it waits for a slot, in a queue as all do; */
     struct gate__queue later;    /* and those that are ready, and wait for the thread */
     struct gate__semaphore wake; /* posted with a slot, or to stop */
     _Atomic uint32_t lost;       /* slots that calls of this M have lost, */

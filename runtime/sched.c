@@ -83,12 +83,17 @@ static gate_task *steal(struct gate__slot *slot, struct gate__slot *victim, enum
     return first;
 }
 
-static gate_task *pick_elsewhere(struct gate__slot *slot, enum reach reach) {
+static inline __attribute__((always_inline)) gate_task *pick_elsewhere(struct gate__slot *slot, enum reach reach) {
     gate_runtime *runtime = slot->runtime;
     gate_task *task = gate__queue_pop_global(runtime);
     for (uint32_t i = 1; !task && reach != NEAR && i < runtime->slot_count; i++)
         task = steal(slot, &runtime->slots[(slot->index + i) % runtime->slot_count], reach);
     return task;
+}
+
+/* When it is the runtime's turn: its queue comes first, and tasks without a thread before the slot's own. */
+static __attribute__((noinline)) gate_task *pick_in_turn(struct gate__slot *slot) {
+    return any_idle(slot->runtime) ? pick_elsewhere(slot, MODEST) : gate__queue_pop_global(slot->runtime);
 }
 
 /* The running task leaves: what was asked of it is settled. Whether no other may come to run. */
@@ -129,7 +134,7 @@ static __attribute__((noinline)) gate_task *pick_with_care(struct gate__slot *sl
         return NULL;
     if (asked || is_runtimes_turn(atomic_load_explicit(&slot->picks, memory_order_relaxed))) {
         reach = reach == NEAR ? MODEST : reach;
-        task = any_idle(slot->runtime) ? pick_elsewhere(slot, reach) : gate__queue_pop_global(slot->runtime);
+        task = pick_in_turn(slot);
     }
     if (!task)
         task = gate__queue_pop(&slot->ready);

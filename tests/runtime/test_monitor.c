@@ -71,6 +71,19 @@ Test(monitor, asks_a_task_that_holds_its_slot_for_long_while_others_wait_to_yiel
     stop(runtime);
 }
 
+/* 10 ms, as the header has it, and what the monitor's looks and a busy machine add: the best of some. */
+Test(monitor, asks_it_when_it_has_held_it_for_10_ms_and_not_much_later) {
+    gate_runtime *runtime = start(1);
+    uint64_t best = UINT64_MAX;
+    for (int i = 0; i < 50 && best > 18 * 1000 * 1000; i++) {
+        uint64_t before = gate__os_now();
+        join(spawn_both(run_until_asked));
+        best = asked_at - before < best ? asked_at - before : best;
+    }
+    cr_assert_leq(best, 18u * 1000 * 1000);
+    stop(runtime);
+}
+
 /* A task that yields is in no queue from then until the next one has begun: here that takes long. */
 static void be_slow(void *unused, gate_task *task) {
     (void)unused;

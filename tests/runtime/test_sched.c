@@ -241,7 +241,7 @@ static void *look_at_searchers(void *runtime) {
         if (searching > atomic_load(&most_searching))
             atomic_store(&most_searching, searching);
     }
-    atomic_store(&r->searching, 0);
+    cr_assert_eq(atomic_exchange(&r->searching, 0), 1, "another began, and ended it");
     gate__foreign_heavy_barrier();
     gate__sched_wake_all(r); /* as whoever searches does: what became ready meanwhile was left to it */
     return NULL;
@@ -288,6 +288,133 @@ Test(sched, of_tasks_that_were_left_to_one_m_none_waits_while_slots_are_idle) {
             join(tasks[i]);
     }
     stop(runtime);
+}
+
+/* A task that becomes ready between the last look of an M for one and its slot's becoming idle is left to the second look
+ * of that M: whoever queued it has found no idle slot. The lock keeps the M between the two. */
+
+static _Atomic bool caught, may_catch;
+
+static void *queue_behind_the_look(void *runtime) {
+    gate_runtime *r = runtime;
+    struct gate_task_config config = {.main = note_last};
+    gate_task *task;
+    cr_assert_eq(gate__task_make(r, &config, NULL, &task), 0);
+    while (!atomic_load(&caught)) {
+        gate__lock(&r->lock);
+        if (atomic_load(&may_catch) && !r->slots[0].holder && !atomic_load(&r->idle_slot_count)) {
+            usleep(2000);
+            gate__queue_push_global(r, task);
+            atomic_store(&caught, true);
+        }
+        gate__unlock(&r->lock);
+    }
+    return NULL;
+}
+
+static void wait_for_last(void *seconds) {
+    uint64_t give_up = gate__os_now() + (uintptr_t)seconds * 1000 * 1000 * 1000;
+    while (atomic_load(&caught) && !atomic_load(&last_ran) && gate__os_now() < give_up)
+        usleep(200);
+}
+
+Test(sched, a_slot_that_becomes_idle_is_taken_back_for_a_task_that_came_behind_the_last_look) {
+    gate_runtime *runtime = start(1);
+    pthread_t thread;
+    uint64_t give_up = gate__os_now() + 30ull * 1000 * 1000 * 1000;
+    atomic_store(&last_ran, false);
+    gate_task_sleep(1000 * 1000); /* the worker has come */
+    pthread_create(&thread, NULL, queue_behind_the_look, runtime);
+    while (!atomic_load(&caught) && gate__os_now() < give_up) {
+        atomic_store(&may_catch, true);
+        gate__foreign_call_blocking(gate__m(), wait_for_last, (void *)5);
+        atomic_store(&may_catch, false);
+    }
+    cr_assert(atomic_load(&caught) && atomic_load(&last_ran));
+    pthread_join(thread, NULL);
+    stop(runtime);
+}
+
+/* One thread may be created, and is in a call: a slot is left idle with a task in its queue. When the call is over, it
+ * goes on with the other slot, and yields there. */
+
+static _Atomic bool in_the_call;
+
+static void wait_for_an_idle_slot_with_a_task(void *runtime) {
+    gate_runtime *r = runtime;
+    atomic_store(&in_the_call, true);
+    wait_until(atomic_load(&r->idle_slot_count) == 2 && gate__queue_any_waits(r));
+}
+
+static void yield_until_last_ran(void) {
+    uint64_t give_up = gate__os_now() + 5000ull * 1000 * 1000;
+    while (!atomic_load(&last_ran) && gate__os_now() < give_up)
+        gate_task_yield();
+    cr_assert(atomic_load(&last_ran), "a task waited for 5 s beside one that yields");
+}
+
+static void *yield_beside(void *unused) {
+    yield_until_last_ran();
+    return unused;
+}
+
+static void *call_and_yield(void *more) {
+    gate__foreign_call_blocking(gate__m(), wait_for_an_idle_slot_with_a_task, gate__m()->runtime);
+    gate_task *other = more ? spawn("another", yield_beside, NULL) : NULL;
+    yield_until_last_ran();
+    if (other)
+        join(other);
+    return NULL;
+}
+
+static void leave_one_without_a_thread(bool more) {
+    gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 2, .most_threads = 1});
+    atomic_store(&last_ran, false);
+    atomic_store(&in_the_call, false);
+    gate_task *task = spawn("calls", call_and_yield, more ? runtime : NULL);
+    wait_until(atomic_load(&in_the_call));
+    gate_task *last = spawn("last", note_last, NULL);
+    join(last);
+    join(task);
+    stop(runtime);
+}
+
+Test(sched, a_task_without_a_thread_runs_beside_those_that_yield) {
+    leave_one_without_a_thread(false);
+    leave_one_without_a_thread(true);
+}
+
+/* Parks whose wake has come */
+
+static void *park_without_waiting(void *unused) {
+    uint64_t give_up = gate__os_now() + 5000ull * 1000 * 1000;
+    while (!atomic_load(&last_ran) && gate__os_now() < give_up) {
+        gate_task_ready(gate_task_current());
+        gate_task_park("nothing");
+    }
+    cr_assert(atomic_load(&last_ran), "a task waited for 5 s beside one that parks");
+    return unused;
+}
+
+static void *stop_the_world(void *unused) {
+    gate_world_stop();
+    atomic_store(&last_ran, true);
+    gate_world_start();
+    return unused;
+}
+
+static void park_beside(uint32_t slots, gate_task_main other) {
+    gate_runtime *runtime = start(slots);
+    atomic_store(&last_ran, false);
+    gate_task *parks = spawn("parks", park_without_waiting, NULL), *waits = spawn("other", other, NULL);
+    join(parks);
+    join(waits);
+    stop(runtime);
+}
+
+Test(sched, a_park_whose_wake_has_come_gives_way_when_that_is_asked) {
+    park_beside(1, note_last);
+    park_beside(2, stop_the_world);
 }
 
 static _Atomic bool came;
@@ -467,64 +594,6 @@ Test(sched, ten_thousand_tasks_block_in_c_and_a_ticking_one_goes_on) {
     stop(runtime);
 }
 
-/* The main thread */
-
-static pthread_t main_thread;
-
-/* Not inlined: pthread_self is declared const, and the thread may change between two calls. */
-static __attribute__((noinline)) bool on_main(void) {
-    return pthread_equal(pthread_self(), main_thread);
-}
-
-static void note_thread(void *noted) {
-    *(bool *)noted = on_main();
-}
-
-static void *visit_main(void *times) {
-    for (intptr_t i = 0; i < (intptr_t)times; i++) {
-        bool called = false;
-        gate_task_enter_main();
-        cr_assert(on_main());
-        gate_task_yield();
-        gate_task_sleep(1000);
-        gate__foreign_call(note_thread, &called);
-        cr_assert(called && on_main());
-        if (i % 8 == 0) {
-            gate_m *m = gate_m_acquire();
-            block_ms(1);
-            gate_task_yield();
-            gate_m_release(m);
-        }
-        block_ms(0);
-        cr_assert(on_main());
-        gate_task_leave_main();
-        cr_assert_not(on_main());
-    }
-    return NULL;
-}
-
-static void wait_with_guests(uint32_t slots) {
-    gate_runtime *runtime = start(slots);
-    gate_task *tasks[4];
-    main_thread = pthread_self();
-    for (int i = 0; i < 4; i++)
-        tasks[i] = spawn("visitor", visit_main, (void *)100);
-    for (int i = 0; i < 300; i++) {
-        gate_task_sleep(10 * 1000);
-        cr_assert(on_main());
-        cr_assert_eq(gate_task_current(), gate__m()->root);
-        gate_task_yield();
-    }
-    for (int i = 0; i < 4; i++)
-        join(tasks[i]);
-    stop(runtime);
-}
-
-Test(sched, a_task_that_enters_the_main_thread_runs_there_until_it_leaves) {
-    wait_with_guests(1);
-    wait_with_guests(3);
-}
-
 /* Tasks that compute, and yield when they are asked to or after some milliseconds, beside one that becomes ready elsewhere. */
 
 static struct {
@@ -588,98 +657,6 @@ Test(sched, one_that_becomes_ready_elsewhere_comes_soon_beside_tasks_that_yield_
     cr_assert_leq(most_yields_before(2, 4), 20);
 }
 
-static _Atomic bool over_there;
-static _Atomic int guests;
-
-static void *come_and_go(void *times) {
-    for (intptr_t i = 0; i < (intptr_t)times; i++) {
-        gate_task_enter_main();
-        gate_task_leave_main();
-    }
-    atomic_fetch_sub(&guests, 1);
-    return NULL;
-}
-
-static void *ready_all_along(void *task) {
-    for (unsigned i = 0; !atomic_load(&over_there); i++) {
-        gate_task_ready(task);
-        for (volatile unsigned spin = 0; spin < i % 64 * 64; spin++)
-            ;
-    }
-    return NULL;
-}
-
-static void park_among_guests(void) {
-    gate_runtime *runtime = start(3);
-    gate_task *tasks[4];
-    pthread_t thread;
-    atomic_store(&over_there, false);
-    atomic_store(&guests, 4);
-    for (int i = 0; i < 4; i++)
-        tasks[i] = spawn("guest", come_and_go, (void *)300);
-    pthread_create(&thread, NULL, ready_all_along, gate_task_current());
-    while (atomic_load(&guests))
-        gate_task_park("guests");
-    atomic_store(&over_there, true);
-    pthread_join(thread, NULL);
-    for (int i = 0; i < 4; i++)
-        join(tasks[i]);
-    wait_until(atomic_load(&runtime->idle_slot_count) == 2);
-    stop(runtime);
-}
-
-/* A wake between its slot's loss and its park, when a guest has come already, finds its thread busy. */
-Test(sched, a_root_task_that_is_woken_as_a_guest_comes_loses_no_slot) {
-    for (int round = 0; round < 10; round++)
-        park_among_guests();
-}
-
-static void *end_on_main(void *unused) {
-    gate_task_enter_main();
-    return unused;
-}
-
-Test(sched, a_task_may_end_on_the_main_thread) {
-    run_task(end_on_main, NULL);
-}
-
-Test(sched, what_the_main_threads_own_task_holds_is_not_held_by_its_guests) {
-    gate_runtime *runtime = start(1);
-    main_thread = pthread_self();
-    gate_m *m = gate_m_acquire();
-    join(spawn("comes, pins and goes", visit_main, (void *)10));
-    join(spawn("ends there", end_on_main, NULL));
-    gate_m_release(m);
-    stop(runtime);
-}
-
-Test(sched, the_main_threads_own_task_enters_and_leaves_it_for_nothing) {
-    gate_runtime *runtime = start(1);
-    gate_task_enter_main();
-    gate_task_leave_main();
-    stop(runtime);
-}
-
-static void *leave_without_entering(void *unused) {
-    gate_task_leave_main();
-    return unused;
-}
-
-static void *enter_pinned(void *unused) {
-    gate_m_acquire();
-    gate_task_enter_main();
-    return unused;
-}
-
-static void run_alone(void *body) {
-    run_task((gate_task_main)body, NULL);
-}
-
-Test(sched, misuse_of_the_main_thread_is_fatal_and_named) {
-    cr_assert_dies_with(run_alone, (void *)leave_without_entering, "gate_task_leave_main");
-    cr_assert_dies_with(run_alone, (void *)enter_pinned, "gate_task_enter_main");
-}
-
 /* The host's hooks: a thread-local that follows the running task. */
 
 static _Thread_local gate_task *resumed __attribute__((tls_model("initial-exec")));
@@ -731,5 +708,40 @@ Test(sched, the_host_hears_of_each_task_that_goes_on_and_each_that_leaves) {
         join(tasks[i]);
     cr_assert_geq(atomic_load(&suspends), 10u * 25u); /* each sleep, at least */
     cr_assert_geq(atomic_load(&resumes), atomic_load(&suspends));
+    stop(runtime);
+}
+
+/* Of each kind of leaving, one. */
+
+static unsigned suspends_since(unsigned before) {
+    return atomic_load(&suspends) - before;
+}
+
+static void *suspend_by_kinds(void *unused) {
+    unsigned before = atomic_load(&suspends);
+    gate_task *other = spawn("ends at once", note_last, NULL);
+    gate_task_yield();
+    cr_assert_eq(suspends_since(before), 2u, "a yield, and the other's end");
+    gate_m *m = gate_m_acquire();
+    gate_task_sleep(10 * 1000 * 1000);
+    cr_assert_eq(suspends_since(before), 3u, "a park of one that is pinned");
+    gate_task *second = spawn("ends at once", note_last, NULL);
+    gate_task_yield();
+    cr_assert_eq(suspends_since(before), 5u, "a yield of one that is, and an end");
+    gate_m_release(m);
+    join(other);
+    join(second);
+    cr_assert_eq(suspends_since(before), 5u, "no park at all");
+    return unused;
+}
+
+Test(sched, the_host_hears_of_each_yield_park_and_end) {
+    gate_runtime *runtime = start_with((struct gate_runtime_config){
+        .slots = 1, .hooks = {.task_resume = note_resume, .task_suspend = note_suspend}, .host = &host_data});
+    note_resume(&host_data, gate_task_current());
+    unsigned before = atomic_load(&suspends);
+    join(spawn("kinds", suspend_by_kinds, NULL));
+    cr_assert_eq(suspends_since(before), 7u, "its own end, and the park of the thread's own task");
+    suspend_by_kinds(NULL);
     stop(runtime);
 }

@@ -203,6 +203,105 @@ Test(world, a_stop_is_told_to_the_poll_and_to_no_one_after_the_start) {
     stop(runtime);
 }
 
+static void do_nothing_for(uint64_t nanoseconds) {
+    for (uint64_t end = gate__os_now() + nanoseconds; gate__os_now() < end;)
+        cr_assert_not(gate_task_should_yield(), "to obey is fatal");
+}
+
+Test(world, its_stopper_is_not_told_to_yield_though_tasks_wait_for_long) {
+    gate_runtime *runtime = start(2);
+    gate_world_stop();
+    gate_task *task = spawn("waits", run_once, NULL);
+    do_nothing_for(50 * 1000 * 1000);
+    gate_world_start();
+    join(task);
+    stop(runtime);
+}
+
+Test(world, its_stopper_is_not_told_what_it_was_told_before) {
+    gate_runtime *runtime = start(1);
+    gate_task *task = spawn("waits", run_once, NULL);
+    wait_until(gate_task_should_yield());
+    gate_world_stop();
+    do_nothing_for(1000 * 1000);
+    gate_world_start();
+    join(task);
+    stop(runtime);
+}
+
+/* Polls, and does nothing else. */
+static void *poll_until_told(void *unused) {
+    atomic_store(&entered, 1);
+    for (uint64_t give_up = gate__os_now() + 5000ull * 1000 * 1000; !gate_task_should_yield();)
+        cr_assert_lt(gate__os_now(), give_up, "the world has been stopping for 5 s");
+    gate_task_yield();
+    return unused;
+}
+
+Test(world, a_task_that_polls_and_yields_when_it_is_told_stops_for_it) {
+    gate_runtime *runtime = start(2);
+    atomic_store(&entered, 0);
+    gate_task *task = spawn("polls", poll_until_told, NULL);
+    wait_until(atomic_load(&entered) == 1);
+    gate_world_stop();
+    gate_world_start();
+    join(task);
+    stop(runtime);
+}
+
+/* An M that searches for a task stops that. What it would find is queued once it is asked to stop, and is for nobody; an M
+ * that went on would pick in vain until it has looked often enough. */
+
+static gate_task *to_find;
+static _Atomic bool is_found;
+static uint32_t picked;
+
+static void note_found(void *unused) {
+    (void)unused;
+    atomic_store(&is_found, true);
+}
+
+static uint32_t picks_of_other(void) {
+    gate_m *m = gate__m();
+    return atomic_load(&m->runtime->slots[1 - m->slot->index].picks);
+}
+
+static void have_it_find(void *host, gate_task *task) {
+    (void)host;
+    (void)task;
+    picked = picks_of_other();
+    gate__queue_push(&gate__m()->slot->ready, to_find);
+}
+
+/* Whether one was searching as it was asked to stop; how often it has picked since. */
+static bool stop_a_search(gate_runtime *runtime, uint32_t *times) {
+    struct gate_task_config config = {.main = run_once};
+    atomic_store(&is_found, false);
+    cr_assert_eq(gate__task_make(runtime, &config, note_found, &to_find), 0);
+    gate_task *ends = spawn("ends", run_once, NULL);
+    for (uint64_t end = gate__os_now() + 1000 * 1000; !atomic_load(&runtime->searching) && gate__os_now() < end;)
+        ;
+    bool searches = atomic_load(&runtime->searching);
+    gate_world_stop();
+    *times = picks_of_other() - picked;
+    gate_world_start();
+    join(ends);
+    wait_until((gate_task_yield(), atomic_load(&is_found)));
+    return searches;
+}
+
+Test(world, an_m_that_searches_for_a_task_does_so_no_more) {
+    gate_runtime *runtime =
+        start_with((struct gate_runtime_config){.slots = 2, .hooks = {.world_stops = have_it_find}});
+    int searches = 0;
+    for (int i = 0; i < 1000 && searches < 50; i++) {
+        uint32_t times;
+        searches += stop_a_search(runtime, &times);
+        cr_assert_leq(times, 4u);
+    }
+    stop(runtime);
+}
+
 /* What the host hears: who stops and starts it, and what the others do then. */
 static gate_task *stops_heard[2], *starts_heard[2];
 static int stops_count, starts_count;
