@@ -17,6 +17,10 @@
  *   waits_for == NULL   <=>  the thread has something to run, or is in C
  *   queued != NULL       =>  waits_for == queued, or waits_for is the root task
  *   later has tasks, and waits_for is the root task  =>  queued != NULL
+ *   workers.wanted ==  Ms with queued != NULL
+ *
+ * One that is queued may come to be behind others that no thread is to be had for, while a slot is idle: then it comes
+ * first (leave_idle, in sched.c). Calls that keep all threads may wait for what it does.
  *
  * A task in later has nobody look at the queues, since no slot helps it. The monitor counts it as one that waits while the
  * thread has a slot: then whoever runs there is asked to yield after 10 ms. When the thread comes back from a call without a
@@ -28,6 +32,13 @@
 /* Whether its thread waits for task, and nobody is queued for that. The runtime's lock is held. */
 static bool is_next(const gate_m *m, const gate_task *task) {
     return !m->queued && m->waits_for && (m->waits_for == task || m->waits_for == m->root);
+}
+
+/* next waits for a slot to run on m, or none does. The runtime's lock is held. */
+static void set_queued(gate_m *m, gate_task *next) {
+    struct gate__workers *workers = &m->runtime->workers;
+    workers->wanted += (next != NULL) - (m->queued != NULL);
+    m->queued = next;
 }
 
 /* Has task wait for a slot, in the queue of one that the caller has for itself, unless that is NULL. */
@@ -45,7 +56,7 @@ static bool line_up(gate_task *task, struct gate__slot *slot) {
     gate__lock(&runtime->lock);
     bool next = is_next(m, task);
     if (next)
-        m->queued = task;
+        set_queued(m, task);
     else
         gate__queue_append(&m->later, task);
     gate__unlock(&runtime->lock);
@@ -92,7 +103,8 @@ void gate__bound_notice(gate_runtime *runtime) {
 }
 
 bool gate__bound_end_wait(gate_m *m) {
-    m->waits_for = m->queued = NULL;
+    m->waits_for = NULL;
+    set_queued(m, NULL);
     return gate__bound_others_wait(m);
 }
 
@@ -114,7 +126,8 @@ static struct gate__slot *begin_wait(gate_m *m, bool is_ready) {
     gate__lock(&m->runtime->lock);
     struct gate__slot *slot = gate__sched_detach(m);
     m->waits_for = m->task;
-    gate_task *next = m->queued = choose(m, is_ready);
+    gate_task *next = choose(m, is_ready);
+    set_queued(m, next);
     gate__unlock(&m->runtime->lock);
     if (next)
         queue(next, slot);

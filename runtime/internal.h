@@ -512,6 +512,8 @@ void gate__queue_push_global(gate_runtime *runtime, gate_task *task); /* [any] *
 gate_task *gate__queue_pop_global(gate_runtime *runtime);             /* [slot] */
 /* Takes task back; false if somebody has picked it already. [any] */
 bool gate__queue_withdraw_global(gate_runtime *runtime, const gate_task *task);
+/* Takes a task that is bound to a thread from wherever it is, by a walk through the queues; NULL if there is none. [any] */
+gate_task *gate__queue_take_bound(gate_runtime *runtime);
 /* How many tasks wait for a slot, in all of a runtime's queues; most if there are more. [any] */
 uint32_t gate__queue_waiting(gate_runtime *runtime, uint32_t most);
 static inline bool gate__queue_any_waits(gate_runtime *runtime) {
@@ -863,6 +865,7 @@ struct gate__workers {
     _Atomic(gate_m *) idle; /* linked by idle_next; written under it, read by all */
     uint32_t count;         /* with those that are being created */
     uint32_t creating;      /* not yet in all */
+    uint32_t wanted;        /* bound.c's: threads, these and others, for which a task that is bound to them is queued */
     _Atomic uint32_t awaited;
     uint32_t wait;     /* counts the waits that were given up */
     uint64_t patience; /* nanoseconds */
@@ -871,8 +874,8 @@ struct gate__workers {
 
 /* Starts one more. -EAGAIN, -ENOMEM. [any] */
 int gate__worker_start(gate_runtime *runtime);
-/* Starts one for an idle slot and a task that waits, unless enough are on their way. [any] */
-void gate__worker_call(gate_runtime *runtime);
+/* Starts one for an idle slot and a task that waits, unless enough are on their way; false if none is to be had. [any] */
+bool gate__worker_call(gate_runtime *runtime);
 /* Sees to the tasks that were left to those on their way, when these are late. [monitor] */
 void gate__worker_hurry(gate_runtime *runtime);
 /* m, a worker without a slot, may be given one; the idle worker that is given one, NULL if none is idle. The runtime's

@@ -43,6 +43,16 @@ static bool take_out(struct gate__queue *queue, const gate_task *task) {
     return true;
 }
 
+/* Takes the first out that is bound to a thread; NULL if none is. */
+static gate_task *take_bound(struct gate__queue *queue) {
+    gate_task *task = queue->head;
+    while (task && !task->bound)
+        task = task->next;
+    if (task)
+        take_out(queue, task);
+    return task;
+}
+
 /* A slot's */
 
 void gate__queue_prepare(struct gate__run_queue *queue, uint32_t care) {
@@ -101,6 +111,15 @@ void gate__queue_steal(struct gate__run_queue *victim, struct gate__queue *loot,
     gate__unlock(&victim->theft);
 }
 
+static gate_task *steal_bound(struct gate__run_queue *victim) {
+    gate__lock(&victim->theft);
+    revoke(victim);
+    gate_task *task = take_bound(&victim->tasks);
+    restore(victim);
+    gate__unlock(&victim->theft);
+    return task;
+}
+
 /* The runtime's */
 
 void gate__queue_push_global(gate_runtime *runtime, gate_task *task) {
@@ -125,6 +144,15 @@ bool gate__queue_withdraw_global(gate_runtime *runtime, const gate_task *task) {
     bool withdrawn = take_out(&runtime->ready, task);
     gate__unlock(&runtime->ready_lock);
     return withdrawn;
+}
+
+gate_task *gate__queue_take_bound(gate_runtime *runtime) {
+    gate__lock(&runtime->ready_lock);
+    gate_task *task = take_bound(&runtime->ready);
+    gate__unlock(&runtime->ready_lock);
+    for (uint32_t i = 0; !task && i < runtime->slot_count; i++)
+        task = steal_bound(&runtime->slots[i].ready);
+    return task;
 }
 
 uint32_t gate__queue_waiting(gate_runtime *runtime, uint32_t most) {

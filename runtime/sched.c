@@ -272,6 +272,27 @@ static bool retire(struct gate__slot *slot) {
     return !found;
 }
 
+/* A slot is idle, and no thread is to be had: those that wait for their own tasks do not want for one, and calls may wait for
+ * them. Such a task comes first then, wherever it is. */
+static __attribute__((noinline)) void serve_waiting_thread(gate_runtime *runtime) {
+    gate__lock(&runtime->lock);
+    bool wanted = runtime->workers.wanted > 0;
+    gate__unlock(&runtime->lock);
+    gate__foreign_heavy_barrier(); /* the slot is seen to be idle by whoever queues one from here on */
+    gate_task *task = wanted ? gate__queue_take_bound(runtime) : NULL;
+    if (!task)
+        return;
+    gate__lock(&runtime->lock);
+    struct gate__slot *slot = pop_idle(runtime);
+    gate__unlock(&runtime->lock);
+    if (slot) {
+        give(slot, task);
+    } else {
+        gate__queue_push_global(runtime, task);
+        wake(runtime, NULL);
+    }
+}
+
 /* There is a task and no thread for it. Makes slot idle, and calls a worker for it; false when one is idle by now. A call
  * that returns may take the slot and leave the task waiting: the monitor looks from now on. */
 static bool leave_idle(struct gate__slot *slot, gate_task *task) {
@@ -283,8 +304,10 @@ static bool leave_idle(struct gate__slot *slot, gate_task *task) {
         push_idle(slot);
     gate__unlock(&runtime->lock);
     if (idle) {
-        gate__worker_call(runtime);
+        bool comes = gate__worker_call(runtime);
         gate__monitor_notice(runtime, NULL);
+        if (!comes)
+            serve_waiting_thread(runtime);
     }
     return idle;
 }

@@ -142,13 +142,15 @@ static void do_without(gate_runtime *runtime) {
 
 /* Being late */
 
-void gate__worker_call(gate_runtime *runtime) {
+bool gate__worker_call(gate_runtime *runtime) {
     if (atomic_load(&runtime->workers.awaited) >= atomic_load(&runtime->idle_slot_count))
-        return;
-    if (gate__worker_start(runtime))
+        return true;
+    int failed = gate__worker_start(runtime);
+    if (failed)
         do_without(runtime);
     else
         expect(runtime);
+    return !failed;
 }
 
 /* Awaits none any more if they are late. Whether they were. */

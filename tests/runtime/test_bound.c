@@ -430,3 +430,60 @@ Test(bound, a_yield_tells_a_monitor_that_has_parked) {
     gate_task_yield();
     stop(runtime);
 }
+
+/* All threads that there may be are in a call, which waits for a thread that has its own task: this is queued behind
+ * others that want for a thread. */
+
+static _Atomic bool in_the_call, went_on;
+
+static void wait_until_main_goes_on(void *unused) {
+    (void)unused;
+    atomic_store(&in_the_call, true);
+    for (int i = 0; i < 5000 && !atomic_load(&went_on); i++)
+        usleep(1000);
+}
+
+static void *call_until_main_goes_on(void *main) {
+    gate_task_ready(main);
+    gate__foreign_call_blocking(gate__m(), wait_until_main_goes_on, NULL);
+    cr_assert(atomic_load(&went_on), "the main thread's own task waited for 5 s beside an idle slot");
+    return NULL;
+}
+
+static void wait_until_in_the_call(void *unused) {
+    (void)unused;
+    wait_until(atomic_load(&in_the_call));
+}
+
+static void be_woken(gate_task *call, _Atomic bool *ran) {
+    (void)call;
+    for (int i = 0; i < 3; i++)
+        gate_task_detach(spawn("wants a thread", note_that_it_ran, ran));
+    gate_task_park("the call");
+}
+
+static void yield_beside(gate_task *call, _Atomic bool *ran) {
+    gate__foreign_call_blocking(gate__m(), wait_until_in_the_call, NULL);
+    be_woken(call, ran);
+    gate_task_yield();
+}
+
+static void go_on_beside(void (*how)(gate_task *call, _Atomic bool *ran)) {
+    gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 1, .most_threads = 1});
+    static _Atomic bool ran;
+    atomic_store(&in_the_call, false);
+    atomic_store(&went_on, false);
+    atomic_store(&ran, false);
+    gate_task *call = spawn("calls", call_until_main_goes_on, gate_task_current());
+    how(call, &ran);
+    cr_assert_not(atomic_load(&ran));
+    atomic_store(&went_on, true);
+    join(call);
+    wait_until((gate_task_yield(), atomic_load(&runtime->ready.count) == 0 && atomic_load(&ran)));
+    stop(runtime);
+}
+
+Test(bound, a_task_that_has_its_thread_does_not_wait_behind_those_without_one) {
+    go_on_beside(be_woken);
+    go_on_beside(yield_beside);
+}

@@ -1,6 +1,10 @@
-/* Everything at once, at random: tasks that spawn, park, sleep, call, are called back, pin, move, list each other,
- * fork, trace and stop the world, beside threads of C's own, another runtime, and some that start and stop. What has to
- * hold all the while is asserted here and, at the highest debug level, in the library.
+/* Everything at once, at random: tasks that spawn, park, sleep, poll, call, are called back, pin, move, list each other,
+ * fork, trace and stop the world, beside threads of C's own, another runtime, and some that start and stop; and the main thread's
+ * own task yields, polls and parks beside its guests. What has to hold all the while is asserted here and, at the highest
+ * debug level, in the library.
+ *
+ * One time of two, threads are few, so that tasks wait for one all the time. Then a pinned task makes none that it would
+ * wait for: such threads could be all that there are.
  *
  *   stress SECONDS SLOTS [SEED]
  *
@@ -28,6 +32,7 @@ static uint64_t seed;
 static gate_runtime *runtime;
 static gate_runtime *_Atomic other; /* which a thread of its own has started */
 static _Atomic bool over;
+static bool few_threads;
 static bool is_child; /* of a fork */
 
 /* ThreadSanitizer takes what threads that are gone did before the fork for a race with the child. AddressSanitizer's
@@ -177,6 +182,14 @@ static void yield(struct life *life) {
     begin_interpreting();
 }
 
+/* Interpreter code that asks whether it is to yield. */
+static void poll(struct life *life) {
+    for (int i = 0; i < 500; i++) {
+        if (gate_task_should_yield())
+            yield(life);
+    }
+}
+
 static void nap_as_task(struct life *life) {
     end_interpreting();
     gate_task_sleep(draw(life, 300) * 1000);
@@ -226,8 +239,11 @@ static void have_threads_call_back(struct life *life) {
 
 static void pin(struct life *life) {
     gate_m *m = gate_m_acquire();
+    int depth = life->depth;
     require(m);
+    life->depth = few_threads ? DEEPEST : depth;
     act(life);
+    life->depth = depth;
     require(gate__m() == m);
     gate_m_release(m);
 }
@@ -334,7 +350,7 @@ static void validate(struct life *life) {
 
 static void act(struct life *life) {
     static void (*const acts[])(struct life *) = {yield, nap_as_task, call_nothing, call_by_class, map,
-                                                  list,  validate,    fail_guarded, interrupt};
+                                                  list,  validate,    fail_guarded, interrupt,     poll};
     static void (*const deep[])(struct life *) = {spawn,      be_called_back, pin,
                                                   visit_main, spawn,          be_called_back_by_other};
     life->depth++;
@@ -421,7 +437,25 @@ static void prepare(void) {
                                &c.of_other, NULL) == 0);
 }
 
+/* The main thread's own task, one time of four by each of its ways to let guests in, or by none. */
+static void live_on_main(struct life *life, uint64_t end) {
+    for (uint64_t now; (now = gate__os_now()) < end;) {
+        unsigned what = draw(life, 4);
+        if (what == 0)
+            gate_task_park_for("guests, and the end", end - now < 1000 * 1000 ? end - now : 1000 * 1000);
+        else if (what == 1)
+            require(gate_call(&c.nap, NULL, (void *[]){&(int){100}}) == 0);
+        begin_interpreting();
+        if (what == 2)
+            poll(life);
+        else if (what == 3)
+            yield(life);
+        end_interpreting();
+    }
+}
+
 static void run(uint64_t nanoseconds) {
+    struct life main_life = {.random = seed + TASKS};
     gate_task *tasks[TASKS];
     prepare();
     for (int i = 0; i < TASKS; i++) {
@@ -429,8 +463,7 @@ static void run(uint64_t nanoseconds) {
         lives[i].random = seed * TASKS + (uint64_t)i + 1;
         require(gate_task_spawn(NULL, &config, &tasks[i]) == 0);
     }
-    for (uint64_t end = gate__os_now() + nanoseconds, now; (now = gate__os_now()) < end;)
-        gate_task_park_for("guests, and the end", end - now);
+    live_on_main(&main_life, gate__os_now() + nanoseconds);
     atomic_store(&over, true);
     for (int i = 0; i < TASKS; i++)
         require(gate_task_join(tasks[i], NULL) == 0);
@@ -575,8 +608,10 @@ int main(int count, char **words) {
         fprintf(stderr, "usage: stress SECONDS SLOTS [SEED]\n");
         return 2;
     }
-    struct gate_runtime_config config = {.slots = (uint32_t)atoi(words[2]), .most_threads = 64};
+    struct gate_runtime_config config = {.slots = (uint32_t)atoi(words[2])};
     seed = count > 3 ? strtoull(words[3], NULL, 10) : gate__os_now();
+    few_threads = seed % 2;
+    config.most_threads = few_threads ? config.slots + 1 : 64;
     pthread_t keeper, starter;
     require(pthread_create(&keeper, NULL, keep_other, NULL) == 0);
     while (!atomic_load(&other))
