@@ -1,6 +1,6 @@
-/* Tasks that a thread is for. A pinned task, one in a callback's handler and a thread's own keep their M, and their thread
- * waits with them (gate__m_keeps_task). A guest has asked for the main thread, on which it takes turns with the others that
- * have, and with that thread's own task.
+/* Tasks that a thread is for. A pinned task, one in a callback's handler and a thread's own keep their M, and their
+ * thread waits with them (gate__m_keeps_task). A guest has asked for the main thread, on which it takes turns with the
+ * others that have, and with that thread's own task.
  *
  * Such a task needs two things, its thread and a slot, and waits for them one after the other:
  *
@@ -11,8 +11,8 @@
  *
  * So a slot is never kept for a thread that is busy, and whoever picks a task finds its thread waiting. A thread's task
  * begins to wait when it yields, parks or comes back from a call without a slot; a guest's turn ends the same way. All
- * of them line up in later behind those that are there: each comes after one turn of every other. A thread waits for its
- * pinned task alone: then the others stay there.
+ * of them line up in later behind those that are there: each comes after one turn of every other. A thread waits for
+ * its pinned task alone: then the others stay there.
  *
  *   waits_for == NULL   <=>  the thread has something to run, or is in C
  *   queued != NULL       =>  waits_for == queued, or waits_for is the root task
@@ -22,9 +22,9 @@
  * One that is queued may come to be behind others that no thread is to be had for, while a slot is idle: then it comes
  * first (leave_idle, in sched.c). Calls that keep all threads may wait for what it does.
  *
- * A task in later has nobody look at the queues, since no slot helps it. The monitor counts it as one that waits while the
- * thread has a slot: then whoever runs there is asked to yield after 10 ms. When the thread comes back from a call without a
- * slot it takes none at once, but goes behind those that wait for it.
+ * A task in later has nobody look at the queues, since no slot helps it. The monitor counts it as one that waits while
+ * the thread has a slot: then whoever runs there is asked to yield after 10 ms. When the thread comes back from a call
+ * without a slot it takes none at once, but goes behind those that wait for it.
  *
  * SPDX-License-Identifier: MIT */
 #include "runtime/internal.h"
@@ -88,13 +88,11 @@ void gate__bound_ready(gate_task *task) {
 /* Those that wait for a thread */
 
 bool gate__bound_any_waits(gate_runtime *runtime) {
-    const gate_m *main = runtime->starter;
-    if (!main || !gate__bound_others_wait(main))
-        return false;
-    gate__lock(&runtime->lock);
-    bool has_slot = main->slot != NULL;
+    gate__lock(&runtime->lock); /* the main thread may end */
+    const gate_m *main = atomic_load(&runtime->starter);
+    bool any = main && main->slot && gate__bound_others_wait(main);
     gate__unlock(&runtime->lock);
-    return has_slot;
+    return any;
 }
 
 void gate__bound_notice(gate_runtime *runtime) {
@@ -118,8 +116,8 @@ static gate_task *choose(gate_m *m, bool is_ready) {
     return gate__queue_remove_first(&m->later);
 }
 
-/* The running task begins to wait. The slot that its M has is the caller's from here on, to be handed on: an M lets go of it
- * before anybody can see that its task is parked or ready, since it may be given another at once. */
+/* The running task begins to wait. The slot that its M has is the caller's from here on, to be handed on: an M lets go
+ * of it before anybody can see that its task is parked or ready, since it may be given another at once. */
 static struct gate__slot *begin_wait(gate_m *m, bool is_ready) {
     if (m->task->bound != m) /* in a handler; others look at one that is bound already */
         m->task->bound = m;

@@ -512,7 +512,8 @@ void gate__queue_push_global(gate_runtime *runtime, gate_task *task); /* [any] *
 gate_task *gate__queue_pop_global(gate_runtime *runtime);             /* [slot] */
 /* Takes task back; false if somebody has picked it already. [any] */
 bool gate__queue_withdraw_global(gate_runtime *runtime, const gate_task *task);
-/* Takes a task that is bound to a thread from wherever it is, by a walk through the queues; NULL if there is none. [any] */
+/* Takes a task that is bound to a thread from wherever it is, by a walk through the queues; NULL if there is none.
+ * [any] */
 gate_task *gate__queue_take_bound(gate_runtime *runtime);
 /* How many tasks wait for a slot, in all of a runtime's queues; most if there are more. [any] */
 uint32_t gate__queue_waiting(gate_runtime *runtime, uint32_t most);
@@ -802,7 +803,8 @@ void gate__sched_prepare_queue(struct gate__slot *slot);
 void gate__sched_wake_one(gate_runtime *runtime);
 /* The same for each task that waits, of which several may have been left to the caller. [any] */
 void gate__sched_wake_all(gate_runtime *runtime);
-/* The same for work that the caller has just queued, if nobody is to look for it; own is its slot, if it has one. [any] */
+/* The same for work that the caller has just queued, if nobody is to look for it; own is its slot, if it has one. [any]
+ * */
 void gate__sched_wake(gate_runtime *runtime, struct gate__slot *own);
 /* Queues a LIVE task that is not bound, and finds it a thread if a slot is idle. [any] */
 void gate__sched_ready_anywhere(gate_task *task);

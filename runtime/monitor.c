@@ -10,8 +10,9 @@
  *   AWAKE --nobody calls----> DOZING  --the same, or a call begins [its M]---> AWAKE
  *   AWAKE --no task waits---> PARKED  --the same, or a task waits [any]------> AWAKE
  *
- * An idle runtime, and one whose every task runs or is in a call, costs no wake-ups. A task waits if it is in a queue for
- * a slot, and also if it is ready for a thread that has a slot and runs another (bound.c): then that slot alone is looked at.
+ * An idle runtime, and one whose every task runs or is in a call, costs no wake-ups. A task waits if it is in a queue
+ * for a slot, and also if it is ready for a thread that has a slot and runs another (bound.c): then that slot alone is
+ * looked at.
  *
  * A task whose calls all take less than 20 us is not seen twice in one: it gives way when it has held its slot
  * for 10 ms, as one that makes no calls does. So do all when the runtime's queue has stood still that long.
@@ -81,8 +82,8 @@ static bool queue_stands_still(gate_runtime *runtime, uint64_t now) {
     return now > monitor->still_since + GATE__RUNS_LONG;
 }
 
-/* Looks at a slot that tasks wait for, or whose thread they do. Returns it if it is to be handed on. The runtime's lock is
- * held. */
+/* Looks at a slot that tasks wait for, or whose thread they do. Returns it if it is to be handed on. The runtime's lock
+ * is held. */
 static struct gate__slot *look_at(struct gate__slot *slot, uint64_t now, bool still, enum sight *most) {
     struct gate__monitor *monitor = &slot->runtime->monitor;
     struct gate__slot *claimed = NULL;
@@ -97,8 +98,8 @@ static struct gate__slot *look_at(struct gate__slot *slot, uint64_t now, bool st
     return claimed;
 }
 
-/* Hands on the slots of calls that last, and asks those that have run for long to yield: nobody in a stopped world, whose
- * stopper must not. Returns the most urgent that it saw. */
+/* Hands on the slots of calls that last, and asks those that have run for long to yield: nobody in a stopped world,
+ * whose stopper must not. Returns the most urgent that it saw. */
 static enum sight look(gate_runtime *runtime) {
     enum sight most = NO_CALL;
     uint64_t now = gate__os_now();
@@ -168,8 +169,8 @@ static void sleep_for(gate_runtime *runtime, enum gate__monitor_state state, uin
     atomic_store(&monitor->state, GATE__MONITOR_AWAKE);
 }
 
-/* Whether many tasks were picked since the last look. Of those that yield to each other one is in no queue now and then:
- * looks that find none so are not to come at their shortest period, each at the cost of a switch. */
+/* Whether many tasks were picked since the last look. Of those that yield to each other one is in no queue now and
+ * then: looks that find none so are not to come at their shortest period, each at the cost of a switch. */
 static bool tasks_took_turns(gate_runtime *runtime) {
     uint32_t picks = 0, before = runtime->monitor.picks;
     for (uint32_t i = 0; i < runtime->slot_count; i++)

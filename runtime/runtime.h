@@ -73,7 +73,8 @@ struct gate_runtime_config {
     uint32_t slots;         /* how many threads may run interpreter code at once; 0 is 1 */
     size_t task_stack_size; /* bytes for each task, rounded up to a power of two; 0 is 64 KiB, the least 16 KiB */
     uint32_t most_threads;  /* that it may create to run tasks; 0 is 10 000. Beyond them, ready tasks wait for a call to
-                                end */
+                                end. A pinned task that waits, and one that waits in a callback's handler, keep theirs:
+                                if all do, no other task runs, though slots are idle */
     int interrupt_signal;   /* which gate_task_interrupt uses; 0 is SIGURG */
     int allow_writable_code; /* not 0: gate_mmap and gate_mprotect may make pages writable and executable */
     struct gate_runtime_hooks hooks;
@@ -134,9 +135,9 @@ struct gate_task_info {
 size_t gate_runtime_list(gate_runtime *runtime, struct gate_task_info *infos, size_t room);
 
 /* Returns the calling thread's handle, and pins the running task to this thread until the matching
- * gate_m_release. Calls nest. A thread that no runtime knows is adopted into the runtime that was
- * started first, without a slot, and dropped when it ends. A thread that several know has a handle in
- * each: in a callback's handler it is that of the callback's runtime.
+ * gate_m_release. Calls nest. A task that parks so keeps its thread, of which there are most_threads, and hands its
+ * slot on. A thread that no runtime knows is adopted into the runtime that was started first, without a slot, and
+ * dropped when it ends. A thread that several know has a handle in each: in a callback's handler it is that of the callback's runtime.
  *
  * Returns NULL when no runtime is started, or there is no memory to adopt the thread. Never blocks.
  * Any thread. */
@@ -187,14 +188,15 @@ void gate_task_detach(gate_task *task);
 void gate_task_yield(void);
 
 /* Suspends the calling task until gate_task_ready is called for it; returns at once if it was called
- * since the last park, so a ready that comes first is not lost. why says what the task waits for, and
- * is the where of gate_runtime_list: a constant string, or one that lives as long as whoever lists tasks may
- * look at it. Threads: only tasks with a slot. */
+ * since the last park, so a ready that comes first is not lost, but for what gate_task_should_yield would ask: then
+ * others run first. why says what the task waits for, and is the where of gate_runtime_list: a constant string, or one
+ * that lives as long as whoever lists tasks may look at it. Threads: only tasks with a slot. */
 void gate_task_park(const char *why);
 
-/* Whether the calling task is to yield: it has held its slot for 10 ms while others wait for one. For
- * an interpreter's loop, which asks at its back edges and calls; a few nanoseconds. A task that does not ask, or
- * does not yield then, gives way in its next foreign call. 0 outside a task. Never blocks. Any thread. */
+/* Whether the calling task is to yield: it has held its slot for 10 ms while others wait for one, or for its thread; or
+ * the world stops for another task. For an interpreter's loop, which asks at its back edges and calls; a few
+ * nanoseconds. A task that does not ask, or does not yield then, gives way in its next foreign call. 0 outside a task.
+ * Never blocks. Any thread. */
 int gate_task_should_yield(void);
 
 /* Suspends the calling task for so many nanoseconds, and no less. 0 returns at once.
@@ -206,7 +208,9 @@ void gate_task_sleep(uint64_t nanoseconds);
 int gate_task_park_for(const char *why, uint64_t nanoseconds);
 
 /* Moves the calling task to the thread that started its runtime, as GUI libraries need: what it does and
- * calls from here on, it does there, whenever that thread's own task waits: parks, sleeps, joins or yields. It waits for that.
+ * calls from here on, it does there, whenever that thread's own task waits: parks, sleeps, joins or yields. It waits
+ * for that, and takes turns with others that have moved there, and with that task. While one of them is pinned there
+ * and waits, the thread is for that one alone.
  * Does nothing when it is there already. Fatal for another thread's own task, when the task is pinned, and when that
  * thread has ended.
  * Threads: only tasks with a slot. */
@@ -218,16 +222,16 @@ void gate_task_leave_main(void);
 /* Wakes a parked task, or lets its next park return at once.
  *
  * The handle must be alive. Errors: -EALREADY when that has been asked for before and the task has
- * not parked since; -ESRCH when it has ended, or a fork has left it behind. Never blocks. Any thread, from inside a foreign call
- * too, but no signal handler. */
+ * not parked since; -ESRCH when it has ended, or a fork has left it behind. Never blocks. Any thread, from inside a
+ * foreign call too, but no signal handler. */
 int gate_task_ready(gate_task *task);
 
 /* Makes a system call that the task's foreign function waits in end with EINTR.
  *
  * The thread that has the task in a call gets a signal whose handler does nothing, installed without SA_RESTART at
  * the first interrupt; a handler that was there before runs as well. The signal is sent again, after 1 ms and up to
- * 100 ms later each time, until that very call has returned, or called back: none is lost between two system calls. A function
- * that goes on after EINTR is not stopped, nor one whose thread blocks the signal; and a call that begins on
+ * 100 ms later each time, until that very call has returned, or called back: none is lost between two system calls. A
+ * function that goes on after EINTR is not stopped, nor one whose thread blocks the signal; and a call that begins on
  * that thread right after may meet one EINTR more.
  * Returns 0; -ESRCH when the task is in no foreign call, or in one of class leaf. The handle must be alive.
  * Never blocks. Any thread, from inside a foreign call too, but no signal handler. */
@@ -238,7 +242,8 @@ int gate_task_interrupt(gate_task *task);
  *
  * How long that takes is up to the tasks that run: each stops when it yields, parks, ends or calls C, or polls
  * gate_task_should_yield and yields then. A task that finds the world being stopped by another waits until it is
- * started, and then stops it. The calling task may call C meanwhile; to yield, park or end is fatal.
+ * started, and then stops it. The calling task may call C meanwhile, and is not told to yield; to yield, park or end is
+ * fatal.
  * Blocks as long as the others take. Threads: only tasks with a slot. */
 void gate_world_stop(void);
 

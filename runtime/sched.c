@@ -64,8 +64,8 @@ static inline bool any_idle(gate_runtime *runtime) {
     return atomic_load_explicit(&runtime->idle_slot_count, memory_order_relaxed);
 }
 
-/* Takes some of another slot's tasks: the first, to run, and the rest into the own queue. These were in none for a moment,
- * in which a slot may have become idle. */
+/* Takes some of another slot's tasks: the first, to run, and the rest into the own queue. These were in none for a
+ * moment, in which a slot may have become idle. */
 static gate_task *steal(struct gate__slot *slot, struct gate__slot *victim, enum reach reach) {
     struct gate__queue loot = {NULL, NULL, 0};
     bool spares_last = reach == MODEST && !any_idle(slot->runtime);
@@ -141,8 +141,8 @@ static __attribute__((noinline)) gate_task *pick_with_care(struct gate__slot *sl
     return task ? task : pick_elsewhere(slot, reach);
 }
 
-/* The next task from the slot's own queue, unless it is the runtime's turn, then from the runtime's, then from the other
- * slots'. NULL if there is none, or the world stops. */
+/* The next task from the slot's own queue, unless it is the runtime's turn, then from the runtime's, then from the
+ * other slots'. NULL if there is none, or the world stops. */
 static inline __attribute__((always_inline)) gate_task *pick(struct gate__slot *slot, enum reach reach) {
     bool is_usual = is_usual_pick(slot);
     count_pick(slot);
@@ -272,8 +272,8 @@ static bool retire(struct gate__slot *slot) {
     return !found;
 }
 
-/* A slot is idle, and no thread is to be had: those that wait for their own tasks do not want for one, and calls may wait for
- * them. Such a task comes first then, wherever it is. */
+/* A slot is idle, and no thread is to be had: those that wait for their own tasks do not want for one, and calls may
+ * wait for them. Such a task comes first then, wherever it is. */
 static __attribute__((noinline)) void serve_waiting_thread(gate_runtime *runtime) {
     gate__lock(&runtime->lock);
     bool wanted = runtime->workers.wanted > 0;
@@ -293,8 +293,8 @@ static __attribute__((noinline)) void serve_waiting_thread(gate_runtime *runtime
     }
 }
 
-/* There is a task and no thread for it. Makes slot idle, and calls a worker for it; false when one is idle by now. A call
- * that returns may take the slot and leave the task waiting: the monitor looks from now on. */
+/* There is a task and no thread for it. Makes slot idle, and calls a worker for it; false when one is idle by now. A
+ * call that returns may take the slot and leave the task waiting: the monitor looks from now on. */
 static bool leave_idle(struct gate__slot *slot, gate_task *task) {
     gate_runtime *runtime = slot->runtime;
     gate__queue_put_back(&slot->ready, task);
@@ -345,7 +345,8 @@ __attribute__((noinline)) void gate__sched_wake_one(gate_runtime *runtime) {
         gate__monitor_notice(runtime, NULL);
 }
 
-/* Whether an M will look at the queues that has not done so yet. One that is idle comes sooner than one that is awaited. */
+/* Whether an M will look at the queues that has not done so yet. One that is idle comes sooner than one that is
+ * awaited. */
 static inline bool looks_soon(gate_runtime *runtime, uint32_t idle) {
     struct gate__workers *workers = &runtime->workers;
     return atomic_load_explicit(&runtime->searching, memory_order_relaxed) ||
@@ -361,7 +362,8 @@ void gate__sched_wake_all(gate_runtime *runtime) {
     }
 }
 
-/* No slot is idle for the work that has just been queued: one of a thread outside will do, or the monitor looks for one. */
+/* No slot is idle for the work that has just been queued: one of a thread outside will do, or the monitor looks for
+ * one. */
 static void want_slot(gate_runtime *runtime, struct gate__slot *own) {
     struct gate__slot *slot = NULL;
     if (__builtin_expect(atomic_load_explicit(&runtime->may_linger, memory_order_relaxed), 0)) {
@@ -427,8 +429,8 @@ bool gate__sched_enter_park(gate_task *task, uint32_t wakes) {
     }
 }
 
-/* Whether a slot is idle beside a task that has yielded, or the monitor parked: it may have looked while the task was in
- * no queue. */
+/* Whether a slot is idle beside a task that has yielded, or the monitor parked: it may have looked while the task was
+ * in no queue. */
 static inline bool waits_unseen(gate_runtime *runtime) {
     return any_idle(runtime) ||
            atomic_load_explicit(&runtime->monitor.state, memory_order_relaxed) == GATE__MONITOR_PARKED;

@@ -126,8 +126,8 @@ int gate__worker_start(gate_runtime *runtime) {
     return failed;
 }
 
-/* None could be created. A runtime has a worker from its start, but for the child of a fork. One that is idle by now has
- * found nothing to do, perhaps before a task was queued that was left to the one which was awaited. */
+/* None could be created. A runtime has a worker from its start, but for the child of a fork. One that is idle by now
+ * has found nothing to do, perhaps before a task was queued that was left to the one which was awaited. */
 static void do_without(gate_runtime *runtime) {
     gate__foreign_heavy_barrier(); /* as in work */
     gate__lock(&runtime->lock);

@@ -1,18 +1,19 @@
 /* The world stopped: one task runs interpreter code, and no other does until it starts the world again.
  *
- * A world that stops has every other slot idle, and lets no M take one. Who has a slot is asked for it by its poll word,
- * and gives it up when its task yields, parks (though its wake has come) or ends, enters a call, or polls and yields. Slots
- * that are in calls already are taken here, as the monitor takes them; these calls go on, and wait on their return.
+ * A world that stops has every other slot idle, and lets no M take one. Who has a slot is asked for it by its poll
+ * word, and gives it up when its task yields, parks (though its wake has come) or ends, enters a call, or polls and
+ * yields. Slots that are in calls already are taken here, as the monitor takes them; these calls go on, and wait on
+ * their return.
  *
  *   stopper != NULL  =>  no idle slot is taken, and the monitor takes none either
  *   stopped          <=> stopper != NULL, and all slots but the stopper's are idle
  *   waits             => stopper != NULL, and one of the others is not idle yet
  *
- * So a slot that becomes idle during a stop stays so. Whether the stopper waits is decided under the runtime's lock, and
- * so is which slot was the last: there is one post for a stop that waits, and none for another.
+ * So a slot that becomes idle during a stop stays so. Whether the stopper waits is decided under the runtime's lock,
+ * and so is which slot was the last: there is one post for a stop that waits, and none for another.
  *
- * An M enters its call before it looks at the poll word, and the stopper sets that before it looks for calls, each behind
- * its half of a barrier: one of the two sees the other.
+ * An M enters its call before it looks at the poll word, and the stopper sets that before it looks for calls, each
+ * behind its half of a barrier: one of the two sees the other.
  *
  * SPDX-License-Identifier: MIT */
 #include "runtime/internal.h"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What Spin says of the hand-off, of wake-ups, of the monitor's alarm, of stealing, of the world's stop and of
-# handles: the models hold, each searched to its end and with no step that is never reached; and each model that
+# What Spin says of the hand-off, of wake-ups, of the monitor's alarm, of stealing, of threads that tasks are bound to,
+# of the world's stop and of handles: the models hold, each searched to its end and with no step that is never reached; and each model that
 # leaves one thing out fails, for the reason that it should.
 #
 # SPDX-License-Identifier: MIT
@@ -18,8 +18,9 @@ fail() {
     exit 1
 }
 
-# verify "cc's flags" TABLE safety|liveness MODEL [-D...]: 100 s, 1.5 GB and a depth of 200,000 at most; a hash table of
-# 2^TABLE places.
+# verify "cc's flags" TABLE safety|liveness MODEL [-D...]: 100 s, 1.5 GB and that depth at most; a hash table of 2^TABLE
+# places.
+depth=200000
 verify() {
     optimize=$1 table=$2 kind=$3 model=$4
     shift 4
@@ -31,7 +32,7 @@ verify() {
     spin -a $defines "$@" "$models/$model" >out 2>&1 &&
         ${CC:-cc} $optimize -w $defines -DCOLLAPSE -DMEMLIM=1500 -o pan pan.c >>out 2>&1 ||
         fail "$model $*: not understood"
-    timeout 100 ./pan -w$table -m200000 $search >out 2>&1 || fail "$model $*: not finished"
+    timeout 100 ./pan -w$table -m$depth $search >out 2>&1 || fail "$model $*: not finished"
     grep -q 'errors:' out || fail "$model $*: not finished"
 }
 
@@ -108,6 +109,18 @@ for part in MEMBARRIER COMPILER_BARRIER RELEASE WAIT OWNERS_LOCK THIEVES_LOCK; d
 done
 fails 'assertion violated (word\[((2+4)+4)\]!=first)' safety steal.pml -DWITHOUT=STACK
 fails 'assertion violated taken\[i\]' safety steal.pml -DWITHOUT=RETREAT
+
+holds safety bound.pml
+depth=2000000
+holds liveness bound.pml
+depth=200000
+reaches_all bound.pml
+for part in QUEUED PIN; do
+    fails 'assertion violated' safety bound.pml -DWITHOUT=$part
+done
+for part in ORDER LATER TURNS RETURN NOTICE GIVE_NOTICE; do
+    fails 'acceptance cycle' liveness bound.pml -DWITHOUT=$part
+done
 
 holds safety world.pml
 holds liveness world.pml

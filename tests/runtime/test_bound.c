@@ -418,7 +418,8 @@ static void *run_until_asked(void *unused) {
     return unused;
 }
 
-/* Nobody is told that the task is queued: a monitor that parks may have missed it on its way from a queue to another. */
+/* Nobody is told that the task is queued: a monitor that parks may have missed it on its way from a queue to another.
+ * */
 Test(bound, a_yield_tells_a_monitor_that_has_parked) {
     gate_runtime *runtime = start(1);
     struct gate_task_config config = {.main = run_until_asked};

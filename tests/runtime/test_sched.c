@@ -112,8 +112,8 @@ Test(sched, an_idle_slot_takes_work_from_a_busy_ones_queue) {
     stop(runtime);
 }
 
-/* Three slots with a task each. The first spawns three more, and the second ends: its slot takes two of these. The first
- * waits then, and the last of the three runs there; and the third ends while one of the two is in no queue. */
+/* Three slots with a task each. The first spawns three more, and the second ends: its slot takes two of these. The
+ * first waits then, and the last of the three runs there; and the third ends while one of the two is in no queue. */
 
 static struct gate__slot *_Atomic slot_of[3];
 static _Atomic bool may_end[3], third_ran;
@@ -265,8 +265,8 @@ Test(sched, an_m_that_finds_no_task_does_not_search_beside_another) {
     stop(runtime);
 }
 
-/* Tasks that become ready while an M searches are left to it, or to one that is on its way: it takes one, and has to find
- * threads for the others. None of them yields. */
+/* Tasks that become ready while an M searches are left to it, or to one that is on its way: it takes one, and has to
+ * find threads for the others. None of them yields. */
 
 enum { AT_ONCE = 4 };
 static _Atomic int arrived;
@@ -290,8 +290,8 @@ Test(sched, of_tasks_that_were_left_to_one_m_none_waits_while_slots_are_idle) {
     stop(runtime);
 }
 
-/* A task that becomes ready between the last look of an M for one and its slot's becoming idle is left to the second look
- * of that M: whoever queued it has found no idle slot. The lock keeps the M between the two. */
+/* A task that becomes ready between the last look of an M for one and its slot's becoming idle is left to the second
+ * look of that M: whoever queued it has found no idle slot. The lock keeps the M between the two. */
 
 static _Atomic bool caught, may_catch;
 

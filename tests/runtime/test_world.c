@@ -249,8 +249,8 @@ Test(world, a_task_that_polls_and_yields_when_it_is_told_stops_for_it) {
     stop(runtime);
 }
 
-/* An M that searches for a task stops that. What it would find is queued once it is asked to stop, and is for nobody; an M
- * that went on would pick in vain until it has looked often enough. */
+/* An M that searches for a task stops that. What it would find is queued once it is asked to stop, and is for nobody;
+ * an M that went on would pick in vain until it has looked often enough. */
 
 static gate_task *to_find;
 static _Atomic bool is_found;

@@ -1,10 +1,10 @@
-/* Everything at once, at random: tasks that spawn, park, sleep, poll, call, are called back, pin, move, list each other,
- * fork, trace and stop the world, beside threads of C's own, another runtime, and some that start and stop; and the main thread's
- * own task yields, polls and parks beside its guests. What has to hold all the while is asserted here and, at the highest
- * debug level, in the library.
+/* Everything at once, at random: tasks that spawn, park, sleep, poll, call, are called back, pin, move, list each
+ * other, fork, trace and stop the world, beside threads of C's own, another runtime, and some that start and stop; and
+ * the main thread's own task yields, polls and parks beside its guests. What has to hold all the while is asserted here
+ * and, at the highest debug level, in the library.
  *
- * One time of two, threads are few, so that tasks wait for one all the time. Then a pinned task makes none that it would
- * wait for: such threads could be all that there are.
+ * One time of two, threads are few, so that tasks wait for one all the time. Then a pinned task makes none that it
+ * would wait for: such threads could be all that there are.
  *
  *   stress SECONDS SLOTS [SEED]
  *
