@@ -717,11 +717,11 @@ void gate__plan_store_parts(const struct gate__plan *plan, const uint64_t *cells
 /* The cell that a part of a value makes, or its cells. [any] */
 static inline void gate__plan_load(const struct gate__step *step, const void *part, uint64_t *cell) {
     int32_t small;
-    if (__builtin_expect(step->load == GATE__LOAD_S32, 1)) {
+    if (__builtin_expect(step->load == GATE__LOAD_64, 1)) {
+        memcpy(cell, part, sizeof *cell);
+    } else if (__builtin_expect(step->load == GATE__LOAD_S32, 1)) {
         memcpy(&small, part, sizeof small);
         *cell = (uint64_t)(int64_t)small;
-    } else if (__builtin_expect(step->load == GATE__LOAD_64, 1)) {
-        memcpy(cell, part, sizeof *cell);
     } else {
         gate__plan_load_other(step, part, cell);
     }
@@ -740,10 +740,9 @@ static inline struct gate__frame gate__plan_frame(const gate_function *function,
 static inline struct gate__frame gate__plan_fill(const gate_function *function, void *result, void *const arguments[],
                                                  uint64_t *cells) {
     const struct gate__plan *plan = function->signature->plan;
-    for (uint32_t i = 0; i < plan->count; i++) {
-        const struct gate__step *step = &plan->steps[i];
+    const struct gate__step *end = plan->steps + plan->count;
+    for (const struct gate__step *step = plan->steps; step != end; step++)
         gate__plan_load(step, (const char *)arguments[step->argument] + step->offset, &cells[step->cell]);
-    }
     return gate__plan_frame(function, result, cells);
 }
 
