@@ -200,6 +200,8 @@ static size_t read_count(struct gate__reader *r) {
         return GATE_COUNT_UNKNOWN;
     if (r->in_parameters && gate__lex_accept(r, '*') && gate__lex_sees(r, ']'))
         return GATE_COUNT_VARIABLE;
+    if (!r->failed && gate__lex_accept(r, '?'))
+        return GATE_COUNT_LATER;
     if (r->failed)
         return 0;
     r->lexer = before;
@@ -224,7 +226,7 @@ static void array(struct gate__reader *r, struct step **steps) {
 }
 
 static const gate_type *make_array(struct gate__reader *r, const gate_type *element, const struct step *step) {
-    bool has_size = step->count < GATE_COUNT_VARIABLE;
+    bool has_size = step->count <= GATE_COUNT_MAX;
     const char *wrong = NULL;
     if (element->kind == GATE_VOID || element->kind == GATE_FUNCTION)
         wrong = "but there are no arrays of void or of functions";

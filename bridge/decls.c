@@ -65,6 +65,23 @@ int gate_decls_type(gate_decls *decls, const char *text, const gate_type **type,
     return gate__decls_run(decls, text, read_type, type, error);
 }
 
+static void read_name(struct gate__reader *r, void *data) {
+    const gate_type *const *type = data;
+    struct gate__token name = r->lexer.token;
+    gate_decl decl = {.kind = GATE_DECL_TYPEDEF, .type = *type};
+    if (!gate__lex_sees_name(r))
+        gate__lex_expected(r, "a name");
+    gate__lex_advance(r);
+    if (r->lexer.token.kind != GATE__END)
+        gate__lex_expected(r, "the end");
+    gate__scope_declare(r, &name, decl, false);
+}
+
+int gate_decls_typedef(gate_decls *decls, const char *name, const gate_type *type, gate_error *error) {
+    decls->version++;
+    return gate__decls_run(decls, name, read_name, &type, error);
+}
+
 /* Looking up */
 
 const gate_decl *gate_decls_find(const gate_decls *decls, const char *name) {

@@ -56,9 +56,12 @@ enum gate_kind {
 
 enum gate_qualifier { GATE_CONST = 1, GATE_VOLATILE = 2, GATE_RESTRICT = 4, GATE_ATOMIC = 8 };
 
-/* Counts of arrays that have none: "[]", and "[*]" or "[n]" in a parameter. */
+/* Counts of arrays that have none: "[]"; "[*]" or "[n]" in a parameter; and "[?]", which is no C, but LuaJIT's: who makes one
+ * says how many there are. It stands where "[]" may. */
 #define GATE_COUNT_UNKNOWN SIZE_MAX
 #define GATE_COUNT_VARIABLE (SIZE_MAX - 1)
+#define GATE_COUNT_LATER (SIZE_MAX - 2)
+#define GATE_COUNT_MAX (SIZE_MAX - 3) /* of those that have one */
 
 typedef struct gate_decl gate_decl;
 typedef struct gate_decls gate_decls;
@@ -81,7 +84,9 @@ struct gate_type {
     size_t count;                   /* of elements, fields, or an enum's constants */
     const gate_field *fields;       /* GATE_STRUCT, GATE_UNION: count of them, in order */
 
-    struct gate__record *record; /* these are the library's own */
+    struct gate__record
+        *record; /* GATE_STRUCT, GATE_UNION, GATE_ENUM: the same pointer for all types of one, however they are
+                                    qualified or aligned; what it leads to, and what follows, is the library's own */
     unsigned depth, weight;
 };
 
@@ -158,6 +163,12 @@ const gate_decl *gate_decls_next(const gate_decls *decls, const gate_decl *previ
  *
  * Ownership: the type is the scope's. Errors: as gate_decls_read. Never blocks. Any thread. */
 int gate_decls_type(gate_decls *decls, const char *text, const gate_type **type, gate_error *error);
+
+/* Declares name as a typedef of type, which is of this scope or of gate_type_basic: a host has types that no text has named,
+ * and texts that are to name them.
+ *
+ * Errors: -EINVAL for what is no name, or a name that is declared as something else; -ENOMEM. Never blocks. Any thread. */
+int gate_decls_typedef(gate_decls *decls, const char *name, const gate_type *type, gate_error *error);
 
 /* Makes a signature that is prepared for calls: of a function that was declared, by its name, or of a function's
  * type in text, as gate_signature_parse takes it. The scope keeps it while no more is read into it: asked for the same text

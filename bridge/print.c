@@ -232,6 +232,8 @@ static void put_count(struct text *text, const gate_type *array) {
         put(text, "[]");
     else if (array->count == GATE_COUNT_VARIABLE)
         put(text, "[*]");
+    else if (array->count == GATE_COUNT_LATER)
+        put(text, "[?]");
     else
         put_number(text, "[", array->count, "]");
 }

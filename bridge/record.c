@@ -54,9 +54,13 @@ static void read_width(struct gate__reader *r, struct member *member) {
     member->field.bit_width = (unsigned)width.bits;
 }
 
+static bool is_without_count(const gate_type *type) {
+    return type->kind == GATE_ARRAY && (type->count == GATE_COUNT_UNKNOWN || type->count == GATE_COUNT_LATER);
+}
+
 static void check_member(struct gate__reader *r, const struct body *body, const struct member *member) {
     const gate_type *type = member->field.type;
-    bool is_flexible = type->kind == GATE_ARRAY && type->count == GATE_COUNT_UNKNOWN;
+    bool is_flexible = is_without_count(type);
     if (type->kind == GATE_FUNCTION)
         gate__lex_fail(r, &member->token, -EINVAL, "but a member can't be a function");
     else if (is_flexible && body->kind == GATE_UNION)
@@ -192,7 +196,7 @@ static gate_field *gather(struct gate__reader *r, const struct body *body) {
     gate_field *fields = gate__scope_allocate(r, body->count * sizeof *fields);
     size_t i = 0;
     for (const struct member *member = body->first; fields && member; member = member->next, i++) {
-        bool is_flexible = member->field.type->kind == GATE_ARRAY && member->field.type->count == GATE_COUNT_UNKNOWN;
+        bool is_flexible = is_without_count(member->field.type);
         fields[i] = member->field;
         if (member->token.length)
             fields[i].name = copied(r, &member->token);

@@ -36,6 +36,7 @@ static const struct {
     {WORD(LONG) | WORD(DOUBLE), GATE_LDOUBLE},
     {WORD(FLOAT64X), GATE_LDOUBLE},
     {WORD(FLOAT128), GATE_FLOAT128},
+    {WORD(COMPLEX), GATE_DOUBLE_COMPLEX}, /* as GNU has it */
     {WORD(FLOAT16) | WORD(COMPLEX), GATE_FLOAT16_COMPLEX},
     {WORD(FLOAT) | WORD(COMPLEX), GATE_FLOAT_COMPLEX},
     {WORD(FLOAT32) | WORD(COMPLEX), GATE_FLOAT_COMPLEX},
@@ -176,10 +177,28 @@ static bool is_float_name(const struct gate__reader *r, const struct seen *seen)
     return word >= GATE__FLOAT16 && word <= GATE__FLOAT128 && (seen->type || seen->words & ~WORD(COMPLEX));
 }
 
+/* <complex.h> has complex as a macro, which texts that were written by hand use: where no name can stand. */
+static bool is_complex_macro(const struct gate__reader *r, const struct seen *seen) {
+    const struct gate__token *token = &r->lexer.token;
+    if (!gate__lex_sees_name(r) || token->length != strlen("complex") ||
+        memcmp(token->at, "complex", token->length) != 0)
+        return false;
+    struct gate__reader ahead = *r;
+    ahead.error = NULL;
+    gate__lex_advance(&ahead);
+    int word = ahead.lexer.token.word;
+    if (!seen->type && !seen->words)
+        return word == GATE__FLOAT || word == GATE__DOUBLE || word == GATE__LONG;
+    return seen->words & (WORD(FLOAT) | WORD(DOUBLE)) &&
+           (gate__lex_sees_name(&ahead) || word == '*' || ahead.lexer.token.kind == GATE__END);
+}
+
 /* Reads one specifier; false when there is none. */
 static bool read_one(struct gate__reader *r, struct gate__specifiers *s, struct seen *seen) {
     if (is_float_name(r, seen))
         r->lexer.token.word = 0;
+    if (is_complex_macro(r, seen))
+        r->lexer.token.word = GATE__COMPLEX;
     int word = r->lexer.token.word;
     bool has_type = seen->type || seen->words;
     if (word >= GATE__VOID && word <= GATE__FLOAT128) {

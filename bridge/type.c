@@ -93,7 +93,7 @@ bool gate__type_is_signed(const gate_type *type) {
 
 bool gate__type_has_pointers(const gate_type *type) {
     for (; type->kind == GATE_ARRAY; type = type->target) {
-        if (type->count == 0 || type->count >= GATE_COUNT_VARIABLE)
+        if (type->count == 0 || type->count > GATE_COUNT_MAX)
             return false;
     }
     return type->kind == GATE_POINTER || (gate__type_is_record(type) && type->record->has_pointers);
@@ -101,7 +101,7 @@ bool gate__type_has_pointers(const gate_type *type) {
 
 bool gate__type_is_complete(const gate_type *type) {
     if (type->kind == GATE_ARRAY)
-        return type->count != GATE_COUNT_UNKNOWN;
+        return type->count != GATE_COUNT_UNKNOWN && type->count != GATE_COUNT_LATER;
     if (gate__type_is_record(type))
         return type->record->defined;
     return type->kind != GATE_VOID && type->kind != GATE_FUNCTION;
@@ -157,7 +157,7 @@ const gate_type *gate__type_pointer(struct gate__reader *r, const gate_type *tar
 
 const gate_type *gate__type_array(struct gate__reader *r, const gate_type *element, size_t count) {
     gate_type type = {.kind = GATE_ARRAY, .target = element, .count = count};
-    type.size = count < GATE_COUNT_VARIABLE ? count * element->size : 0;
+    type.size = count <= GATE_COUNT_MAX ? count * element->size : 0;
     type.alignment = element->alignment;
     add_part(&type, element);
     return make(r, type);
@@ -392,7 +392,7 @@ static bool same_records(const gate_type *a, const gate_type *b) {
 }
 
 static bool same_counts(const gate_type *a, const gate_type *b) {
-    return a->count == b->count || a->count >= GATE_COUNT_VARIABLE || b->count >= GATE_COUNT_VARIABLE;
+    return a->count == b->count || a->count > GATE_COUNT_MAX || b->count > GATE_COUNT_MAX;
 }
 
 static bool are_compatible(const gate_type *a, const gate_type *b, unsigned ignored) {

@@ -441,3 +441,33 @@ Test(decls, a_signature_seen_before_is_made_anew_once_its_text_may_mean_another)
     gate_signature_free(after);
     gate_decls_free(decls);
 }
+
+Test(decls, a_type_without_a_name_is_given_one) {
+    gate_decls *decls = read_text("extern struct { int x; char y; } v;");
+    const gate_type *pointer = NULL;
+    gate_error error;
+    cr_assert_eq(gate_decls_typedef(decls, "named", find(decls, "v")->type, &error), 0, "%s", error.message);
+    cr_assert_eq(gate_decls_type(decls, "named *", &pointer, &error), 0, "%s", error.message);
+    cr_assert_eq(pointer->target->record, find(decls, "v")->type->record, "it is that struct, and no copy");
+    cr_assert_eq(find(decls, "named")->kind, GATE_DECL_TYPEDEF);
+    cr_assert_eq(gate_decls_typedef(decls, "v", pointer, &error), -EINVAL, "a variable's name");
+    cr_assert_eq(gate_decls_typedef(decls, "two names", pointer, &error), -EINVAL);
+    cr_assert_eq(gate_decls_typedef(decls, "5", pointer, &error), -EINVAL);
+    cr_assert_eq(gate_decls_typedef(decls, "named", pointer, &error), -EINVAL, "another type's name");
+    gate_decls_free(decls);
+}
+
+Test(decls, an_array_whose_count_is_told_later_stands_where_one_without_may) {
+    gate_decls *decls = read_text("struct s { int n; short rest[?]; }; typedef int list[?];");
+    const gate_type *s = gate_decls_find_tag(decls, "s")->type, *list = find(decls, "list")->type;
+    cr_assert_eq(s->size, 4);
+    cr_assert_eq(s->fields[1].type->count, GATE_COUNT_LATER);
+    cr_assert_eq(list->count, GATE_COUNT_LATER);
+    cr_assert_str_eq(printed(list), "int[?]");
+    cr_assert_eq(gate_decls_read(decls, "struct t { int first[?]; int n; };", NULL), -EINVAL);
+    cr_assert_eq(gate_decls_read(decls, "union u { int n[?]; };", NULL), -EINVAL);
+    cr_assert_eq(gate_decls_read(decls, "int x[sizeof(list)];", NULL), -EINVAL);
+    cr_assert_eq(gate_decls_read(decls, "int x[2][?];", NULL), -EINVAL);
+    cr_assert_eq(gate_decls_read(decls, "int x[?2];", NULL), -EINVAL);
+    gate_decls_free(decls);
+}

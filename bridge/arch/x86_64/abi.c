@@ -155,7 +155,7 @@ static void classify_none(const gate_type *element, size_t offset, enum abi_clas
 
 /* Elements of no size all lie in the same place. */
 static void classify_array(const gate_type *type, size_t offset, enum abi_class classes[EIGHTS]) {
-    size_t count = type->count < GATE_COUNT_VARIABLE ? type->count : 0;
+    size_t count = type->count <= GATE_COUNT_MAX ? type->count : 0;
     if (type->count == 0)
         classify_none(type->target, offset, classes);
     for (size_t i = 0; i < count && (i == 0 || type->target->size); i++)

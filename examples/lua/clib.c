@@ -1,0 +1,119 @@
+/* Libraries as namespaces: ffi.C, and what ffi.load returns.
+ *
+ * A userdata whose metatable's __index is a table of what was found, so that the second look-up of a function is Lua's
+ * own, and whose __index again is find, below. Variables are never kept there. A library stays open until the state
+ * closes: its functions may be anywhere.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "examples/lua/ffi.h"
+#include "examples/lua/host.h"
+
+static gate_library *library_of(lua_State *L) {
+    return lua_touserdata(L, lua_upvalueindex(2));
+}
+
+static const gate_decl *find_decl(lua_State *L, struct ffi *ffi, int index) {
+    const char *name = luaL_checkstring(L, index);
+    host_check(L);
+    const gate_decl *decl = ffi->decls ? gate_decls_find(ffi->decls, name) : NULL;
+    if (!decl || decl->kind == GATE_DECL_TYPEDEF)
+        luaL_error(L, "missing declaration for symbol '%s'", name);
+    return decl;
+}
+
+static void *find_symbol(lua_State *L, const gate_decl *decl) {
+    gate_error error;
+    void *address;
+    const char *symbol = decl->label ? decl->label : decl->name;
+    int failed = decl->kind == GATE_DECL_FUNCTION
+                     ? gate_library_symbol(library_of(L), symbol, &address, &error)
+                     : gate_library_variable(library_of(L), symbol, decl->type->size, &address, &error);
+    if (failed)
+        luaL_error(L, "%s", error.message);
+    return address;
+}
+
+static bool is_unsigned(const gate_type *type) {
+    enum gate_kind kind = type->kind == GATE_ENUM ? type->target->kind : type->kind;
+    return kind == GATE_UINT || kind == GATE_ULONG || kind == GATE_ULLONG;
+}
+
+/* [__index of the table of what was found] */
+static int find(lua_State *L) {
+    struct ffi *ffi = ffi_of(L);
+    const gate_decl *decl = find_decl(L, ffi, 2);
+    if (decl->kind == GATE_DECL_VARIABLE) {
+        struct ctype *type = ctype_of(L, ffi, decl->type);
+        type->to_lua(L, ffi, type, find_symbol(L, decl));
+        return 1;
+    }
+    if (decl->kind == GATE_DECL_FUNCTION)
+        call_push_function(L, ffi, ctype_of(L, ffi, decl->type), find_symbol(L, decl), decl->name, GATE_CALL_DEFAULT);
+    else
+        convert_push_number(L, (int64_t)decl->value, is_unsigned(decl->type));
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, 1);
+    return 1;
+}
+
+/* [__newindex] */
+static int assign(lua_State *L) {
+    struct ffi *ffi = ffi_of(L);
+    const gate_decl *decl = find_decl(L, ffi, 2);
+    if (decl->kind != GATE_DECL_VARIABLE || decl->type->qualifiers & GATE_CONST)
+        return luaL_error(L, "attempt to write to constant location");
+    struct ctype *type = ctype_of(L, ffi, decl->type);
+    const char *why = type->to_c(L, ffi, 3, type, find_symbol(L, decl));
+    return why ? luaL_error(L, "%s", why) : 0;
+}
+
+static void push_with_library(lua_State *L, struct ffi *ffi, gate_library *library, lua_CFunction function) {
+    lua_pushlightuserdata(L, ffi);
+    lua_pushlightuserdata(L, library);
+    lua_pushcclosure(L, function, 2);
+}
+
+static void push_namespace(lua_State *L, struct ffi *ffi, gate_library *library) {
+    lua_newuserdatauv(L, 1, 0);
+    lua_createtable(L, 0, 3);
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    push_with_library(L, ffi, library, find);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
+    lua_setfield(L, -2, "__index");
+    push_with_library(L, ffi, library, assign);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushliteral(L, "ffi");
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
+}
+
+/* The host closes it. */
+static gate_library *open_library(lua_State *L, const char *name) {
+    gate_error error;
+    gate_library **library = lua_newuserdatauv(L, sizeof *library, 0);
+    *library = NULL;
+    host_check(L);
+    host_push(L, KEPT_LIBRARIES);
+    lua_pushvalue(L, -2);
+    lua_rawsetp(L, -2, library);
+    if (gate_library_open(name, library, &error))
+        luaL_error(L, "%s", error.message);
+    lua_pop(L, 2);
+    return *library;
+}
+
+int clib_load(lua_State *L) {
+    const char *name = luaL_checkstring(L, 1);
+    gate_library *library = open_library(L, name);
+    push_namespace(L, ffi_of(L), library);
+    return 1;
+}
+
+void clib_open(lua_State *L, struct ffi *ffi) {
+    push_namespace(L, ffi, open_library(L, NULL));
+}
