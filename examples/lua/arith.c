@@ -7,7 +7,7 @@
 
 #include "examples/lua/ffi.h"
 
-enum operator{ ADD, SUB, MUL, DIV, MOD, POW, UNM, IDIV, BAND, BOR, BXOR, SHL, SHR, BNOT, EQ, LT, LE };
+enum operation { ADD, SUB, MUL, DIV, MOD, POW, UNM, IDIV, BAND, BOR, BXOR, SHL, SHR, BNOT, EQ, LT, LE };
 
 static const char *const events[] = {"__add", "__sub",  "__mul",  "__div", "__mod",  "__pow",
                                      "__unm", "__idiv", "__band", "__bor", "__bxor", "__shl",
@@ -128,8 +128,8 @@ static uint64_t shift(uint64_t a, int64_t by) {
     return by >= 0 ? a << by : a >> -by;
 }
 
-static uint64_t compute(enum operator operator, uint64_t a, uint64_t b, bool is_unsigned) {
-    switch (operator) {
+static uint64_t compute(enum operation operation, uint64_t a, uint64_t b, bool is_unsigned) {
+    switch (operation) {
     case ADD:
         return a + b;
     case SUB:
@@ -161,9 +161,9 @@ static uint64_t compute(enum operator operator, uint64_t a, uint64_t b, bool is_
     }
 }
 
-static bool compare(enum operator operator, uint64_t a, uint64_t b, bool is_unsigned) {
+static bool compare(enum operation operation, uint64_t a, uint64_t b, bool is_unsigned) {
     int64_t x = (int64_t)a, y = (int64_t)b;
-    switch (operator) {
+    switch (operation) {
     case EQ:
         return a == b;
     case LT:
@@ -183,55 +183,55 @@ static uint64_t as_integer(struct ffi *ffi, const struct operand *o, bool is_uns
                                                  : convert_load(o->type, o->at));
 }
 
-static bool do_integers(lua_State *L, struct ffi *ffi, const struct operand o[2], enum operator operator) {
+static bool do_integers(lua_State *L, struct ffi *ffi, const struct operand o[2], enum operation operation) {
     if (!is_number(o[0].type) || !is_number(o[1].type) || o[0].type->size > 8 || o[1].type->size > 8)
         return false;
     bool is_unsigned = is_uint64(&o[0]) || is_uint64(&o[1]);
     uint64_t a = as_integer(ffi, &o[0], is_unsigned), b = as_integer(ffi, &o[1], is_unsigned);
-    if (operator>= EQ)
-        lua_pushboolean(L, compare(operator, a, b, is_unsigned));
+    if (operation >= EQ)
+        lua_pushboolean(L, compare(operation, a, b, is_unsigned));
     else
-        cdata_push_int64(L, ffi, compute(operator, a, b, is_unsigned), is_unsigned);
+        cdata_push_int64(L, ffi, compute(operation, a, b, is_unsigned), is_unsigned);
     return true;
 }
 
 /* Pointers */
 
-static bool do_two_pointers(lua_State *L, const struct operand o[2], enum operator operator) {
+static bool do_two_pointers(lua_State *L, const struct operand o[2], enum operation operation) {
     uintptr_t a = (uintptr_t)o[0].at, b = (uintptr_t)o[1].at;
     size_t size = o[0].type->target->size;
-    if (operator!= EQ && !convert_is_compatible(o[0].type, o[1].type, COMPATIBLE_BUT_FOR_QUALIFIERS))
+    if (operation != EQ && !convert_is_compatible(o[0].type, o[1].type, COMPATIBLE_BUT_FOR_QUALIFIERS))
         return false;
-    if (operator== SUB && size == 0)
+    if (operation == SUB && size == 0)
         return false;
-    if (operator== SUB)
+    if (operation == SUB)
         lua_pushinteger(L, (lua_Integer)((intptr_t)(a - b) / (intptr_t)size));
     else
-        lua_pushboolean(L, compare(operator, a, b, true));
+        lua_pushboolean(L, compare(operation, a, b, true));
     return true;
 }
 
-static bool do_pointers(lua_State *L, struct ffi *ffi, const struct operand o[2], enum operator operator) {
-    bool is_swapped = operator== ADD && is_number(o[0].type);
+static bool do_pointers(lua_State *L, struct ffi *ffi, const struct operand o[2], enum operation operation) {
+    bool is_swapped = operation == ADD && is_number(o[0].type);
     const struct operand *pointer = &o[is_swapped], *distance = &o[!is_swapped];
     if (!leads_on(pointer->type))
         return false;
-    if ((operator== SUB || operator>= EQ) && leads_on(distance->type))
-        return do_two_pointers(L, o, operator);
+    if ((operation == SUB || operation >= EQ) && leads_on(distance->type))
+        return do_two_pointers(L, o, operation);
     struct ctype *target = pointer->type->target;
-    if ((operator!= ADD && operator!= SUB) || !is_number(distance->type) || !ctype_complete(target))
+    if ((operation != ADD && operation != SUB) || !is_number(distance->type) || !ctype_complete(target))
         return false;
     int64_t count = (int64_t)as_integer(ffi, distance, false), bytes;
     __builtin_mul_overflow(count, (int64_t)target->size, &bytes);
     uintptr_t address = (uintptr_t)pointer->at;
-    address = operator== SUB ? address - (uintptr_t)bytes : address +(uintptr_t) bytes;
+    address = operation == SUB ? address - (uintptr_t)bytes : address + (uintptr_t)bytes;
     cdata_push_pointer(L, ffi, ctype_pointer(L, ffi, target), (const void *)address);
     return true;
 }
 
 /* Ctypes are the same if they are the same type. */
-static bool do_ctypes(lua_State *L, const struct operand o[2], enum operator operator) {
-    if (operator!= EQ || o[0].type->form != FORM_CTYPE || o[1].type->form != FORM_CTYPE)
+static bool do_ctypes(lua_State *L, const struct operand o[2], enum operation operation) {
+    if (operation != EQ || o[0].type->form != FORM_CTYPE || o[1].type->form != FORM_CTYPE)
         return false;
     lua_pushboolean(L, *(void *const *)(const void *)o[0].at == *(void *const *)(const void *)o[1].at);
     return true;
@@ -252,9 +252,11 @@ static bool is_enum(lua_State *L, struct ffi *ffi, int index) {
     return cd && cd->type->form == FORM_ENUM;
 }
 
-/* An enum counts as the integer that it is, and a reference as what it leads to. */
+/* An enum counts as the integer that it is, and so does a ctype; a reference as what it leads to. */
 static const char *name_operand(lua_State *L, struct ffi *ffi, int index) {
     const struct cdata *cd = cdata_test(L, ffi, index);
+    if (cd && cd->type->form == FORM_CTYPE)
+        return lua_pushliteral(L, "int");
     if (cd && cd->type->form == FORM_ENUM)
         return name_push(L, ffi, ffi->basic[cd->type->is_unsigned ? GATE_UINT : GATE_INT], false);
     return cd ? name_push(L, ffi, cd->type, false) : lua_pushstring(L, luaL_typename(L, index));
@@ -290,19 +292,19 @@ int arith_meta(lua_State *L, struct ffi *ffi, const char *event) {
     return 1;
 }
 
-/* [a metamethod] Its second upvalue is the operator. */
+/* [a metamethod] Its second upvalue is the operation. */
 static int operate(lua_State *L) {
     struct ffi *ffi = ffi_of(L);
-    enum operator operator=(enum operator) lua_tointeger(L, lua_upvalueindex(2));
+    enum operation operation = (enum operation)lua_tointeger(L, lua_upvalueindex(2));
     struct operand o[2];
     lua_settop(L, 2);
     bool first = take(L, ffi, 1, &o[0]), second = take(L, ffi, 2, &o[1]);
     if (first && second &&
-        (do_integers(L, ffi, o, operator) || do_pointers(L, ffi, o, operator) || do_ctypes(L, o, operator)))
+        (do_integers(L, ffi, o, operation) || do_pointers(L, ffi, o, operation) || do_ctypes(L, o, operation)))
         return 1;
-    if (operator!= EQ || push_meta(L, ffi, 1, "__eq") || push_meta(L, ffi, 2, "__eq")) {
+    if (operation != EQ || push_meta(L, ffi, 1, "__eq") || push_meta(L, ffi, 2, "__eq")) {
         lua_settop(L, 2);
-        return arith_meta(L, ffi, events[operator]);
+        return arith_meta(L, ffi, events[operation]);
     }
     lua_pushboolean(L, o[0].at == o[1].at); /* equality is never an error */
     return 1;

@@ -368,8 +368,8 @@ int call_guard(lua_State *L) {
 int call_errno(lua_State *L) {
     struct ffi *ffi = ffi_of(L);
     int before = ffi->error_number;
-    if (!lua_isnoneornil(L, 1))
-        ffi->error_number = (int)luaL_checkinteger(L, 1);
+    if (!lua_isnone(L, 1))
+        ffi->error_number = (int)convert_check_integer(L, ffi, 1);
     lua_pushinteger(L, before);
     return 1;
 }

@@ -5,6 +5,7 @@
  * closes: its functions may be anywhere.
  *
  * SPDX-License-Identifier: MIT */
+#include <stdio.h>
 #include <string.h>
 
 #include "examples/lua/ffi.h"
@@ -15,7 +16,9 @@ static gate_library *library_of(lua_State *L) {
 }
 
 static const gate_decl *find_decl(lua_State *L, struct ffi *ffi, int index) {
-    const char *name = luaL_checkstring(L, index);
+    if (lua_type(L, index) != LUA_TSTRING)
+        luaL_argerror(L, index, lua_pushfstring(L, "string expected, got %s", luaL_typename(L, index)));
+    const char *name = lua_tostring(L, index);
     host_check(L);
     const gate_decl *decl = ffi->decls ? gate_decls_find(ffi->decls, name) : NULL;
     if (!decl || decl->kind == GATE_DECL_TYPEDEF)
@@ -70,6 +73,11 @@ static int assign(lua_State *L) {
     return why ? luaL_error(L, "%s", why) : 0;
 }
 
+/* [__pairs] */
+static int refuse_pairs(lua_State *L) {
+    return luaL_error(L, "a library has no members to list");
+}
+
 static void push_with_library(lua_State *L, struct ffi *ffi, gate_library *library, lua_CFunction function) {
     lua_pushlightuserdata(L, ffi);
     lua_pushlightuserdata(L, library);
@@ -78,7 +86,7 @@ static void push_with_library(lua_State *L, struct ffi *ffi, gate_library *libra
 
 static void push_namespace(lua_State *L, struct ffi *ffi, gate_library *library) {
     lua_newuserdatauv(L, 1, 0);
-    lua_createtable(L, 0, 3);
+    lua_createtable(L, 0, 4);
     lua_newtable(L);
     lua_createtable(L, 0, 1);
     push_with_library(L, ffi, library, find);
@@ -87,33 +95,72 @@ static void push_namespace(lua_State *L, struct ffi *ffi, gate_library *library)
     lua_setfield(L, -2, "__index");
     push_with_library(L, ffi, library, assign);
     lua_setfield(L, -2, "__newindex");
+    lua_pushcfunction(L, refuse_pairs);
+    lua_setfield(L, -2, "__pairs");
     lua_pushliteral(L, "ffi");
     lua_setfield(L, -2, "__metatable");
     lua_setmetatable(L, -2);
 }
 
-/* The host closes it. */
-static gate_library *open_library(lua_State *L, const char *name) {
-    gate_error error;
+/* The host closes it. NULL if it can't be opened. */
+static gate_library *open_library(lua_State *L, const char *name, gate_error *error) {
     gate_library **library = lua_newuserdatauv(L, sizeof *library, 0);
     *library = NULL;
     host_check(L);
     host_push(L, KEPT_LIBRARIES);
     lua_pushvalue(L, -2);
     lua_rawsetp(L, -2, library);
-    if (gate_library_open(name, library, &error))
-        luaL_error(L, "%s", error.message);
+    if (gate_library_open(name, library, error))
+        *library = NULL;
     lua_pop(L, 2);
     return *library;
 }
 
+/* Pushes the file's name for a library's: "z" is "libz.so". */
+static const char *push_file_name(lua_State *L, const char *name) {
+    bool is_path = strchr(name, '/') != NULL;
+    const char *before = is_path || strncmp(name, "lib", 3) == 0 ? "" : "lib";
+    return lua_pushfstring(L, "%s%s%s", before, name, is_path || strchr(name, '.') ? "" : ".so");
+}
+
+/* What stands for a library may be a script of the linker's: "GROUP ( /lib/libm.so.6 ... )". Pushes the first library
+ * that it names, or returns NULL. message is the loader's, which begins with the file's path. */
+static const char *push_from_script(lua_State *L, const char *message) {
+    char line[512];
+    const char *path = strchr(message, '/'), *found = NULL;
+    if (!path || !strstr(message, "invalid ELF header"))
+        return NULL;
+    FILE *script = fopen(lua_pushlstring(L, path, strcspn(path, ":")), "r");
+    while (script && !found && fgets(line, sizeof line, script)) {
+        bool names = strncmp(line, "GROUP", 5) == 0 || strncmp(line, "INPUT", 5) == 0;
+        const char *first = names ? strchr(line, '(') : NULL;
+        if (first) {
+            first += 1 + strspn(first + 1, " ");
+            found = lua_pushlstring(L, first, strcspn(first, " )\n"));
+        }
+    }
+    if (script)
+        fclose(script);
+    return found;
+}
+
 int clib_load(lua_State *L) {
-    const char *name = luaL_checkstring(L, 1);
-    gate_library *library = open_library(L, name);
+    gate_error error;
+    const char *name = push_file_name(L, luaL_checkstring(L, 1));
+    gate_library *library = open_library(L, name, &error);
+    const char *named = library ? NULL : push_from_script(L, error.message);
+    if (named)
+        library = open_library(L, named, &error);
+    if (!library)
+        return luaL_error(L, "%s", error.message);
     push_namespace(L, ffi_of(L), library);
     return 1;
 }
 
 void clib_open(lua_State *L, struct ffi *ffi) {
-    push_namespace(L, ffi, open_library(L, NULL));
+    gate_error error;
+    gate_library *process = open_library(L, NULL, &error);
+    if (!process)
+        luaL_error(L, "%s", error.message);
+    push_namespace(L, ffi, process);
 }

@@ -160,8 +160,9 @@ bool convert_is_compatible(const struct ctype *to, const struct ctype *from, enu
     case FORM_POINTER:
         return convert_is_compatible(a, b, COMPATIBLE_SAME);
     case FORM_ARRAY:
-        return a->form == FORM_ARRAY && b->form == FORM_ARRAY ? convert_is_compatible(a, b, COMPATIBLE_SAME)
-                                                              : a->plain == b->plain;
+        return a->form == b->form && (a->form == FORM_ARRAY || ctype_is_vector(a))
+                   ? convert_is_compatible(a, b, COMPATIBLE_SAME)
+                   : a->plain == b->plain;
     case FORM_RECORD:
         return a->plain == b->plain;
     default:
@@ -329,6 +330,16 @@ const char *convert_integer(lua_State *L, struct ffi *ffi, int index, struct cty
 #endif
     *value = convert_from_double(type, lua_tonumber(L, index));
     return NULL;
+}
+
+int64_t convert_check_integer(lua_State *L, struct ffi *ffi, int index) {
+    int64_t value = 0;
+    bool is_number = lua_type(L, index) == LUA_TNUMBER; /* sizes may be beyond an int */
+    luaL_checkany(L, index);
+    const char *why = convert_integer(L, ffi, index, ffi->basic[is_number ? GATE_LONG : GATE_INT], &value);
+    if (why)
+        luaL_argerror(L, index, why);
+    return value;
 }
 
 static const char *integer_to_c(lua_State *L, struct ffi *ffi, int index, struct ctype *type, void *to) {
@@ -511,8 +522,9 @@ void convert_choose(struct ctype *type) {
         [FORM_POINTER] = {pointer_to_c, pointer_to_lua}, [FORM_ARRAY] = {init_array, reference_to_lua},
         [FORM_RECORD] = {init_record, reference_to_lua}, [FORM_FUNCTION] = {no_value, nothing_to_lua},
         [FORM_OPAQUE] = {from_cdata, copy_to_lua},       [FORM_CTYPE] = {no_value, copy_to_lua},
+        [FORM_REFERENCE] = {no_value, nothing_to_lua},
     };
-    type->to_c = ways[type->form].to_c;
+    type->to_c = ctype_is_vector(type) ? init_vector : ways[type->form].to_c;
     type->to_lua = ways[type->form].to_lua;
 }
 

@@ -33,8 +33,9 @@ static size_t hash(const struct ctype *key) {
 }
 
 static bool is_same(const struct ctype *a, const struct ctype *b) {
+    bool is_record = a->form == FORM_RECORD; /* its alignment comes with its definition */
     return a->form == b->form && a->qualifiers == b->qualifiers && a->identity == b->identity &&
-           a->target == b->target && a->count == b->count;
+           a->target == b->target && a->count == b->count && (is_record || a->alignment == b->alignment);
 }
 
 static void grow(lua_State *L, struct ffi *ffi) {
@@ -59,6 +60,8 @@ static struct ctype *intern(lua_State *L, struct ffi *ffi, const struct ctype *k
     struct ctype **bucket = &ffi->buckets[hash(key) & (ffi->bucket_count - 1)], *type = *bucket;
     while (type && !is_same(type, key))
         type = type->next;
+    if (type && !type->type)
+        type->type = key->type;
     if (type)
         return type;
     type = ffi_keep(L, ffi, sizeof *type);
@@ -137,6 +140,13 @@ struct ctype *ctype_pointer(lua_State *L, struct ffi *ffi, struct ctype *target)
     if (!target->pointer)
         target->pointer = of_pointer(L, ffi, target, NULL, 0);
     return target->pointer;
+}
+
+struct ctype *ctype_reference(lua_State *L, struct ffi *ffi, struct ctype *target) {
+    struct ctype key = {.form = FORM_REFERENCE, .target = target};
+    if (!target->reference)
+        target->reference = intern(L, ffi, &key);
+    return target->reference;
 }
 
 static struct ctype *of_array(lua_State *L, struct ffi *ffi, const gate_type *type) {
@@ -229,7 +239,7 @@ bool ctype_variable_size(lua_State *L, struct ffi *ffi, struct ctype *type, lua_
     const gate_type *last = type->type;
     while (last->kind == GATE_STRUCT)
         last = last->fields[last->count - 1].type;
-    size_t element = ctype_of(L, ffi, last->target)->size, limit = PTRDIFF_MAX / 4;
+    size_t element = ctype_of(L, ffi, last->target)->size, limit = INT32_MAX; /* as in LuaJIT */
     if (count < 0 || (element && (size_t)count > (limit - type->size) / element))
         return false;
     size_t alignment = type->alignment ? type->alignment : 1;
@@ -347,12 +357,8 @@ void ctype_open(lua_State *L, struct ffi *ffi) {
         ffi->basic[first[i]] = of_basic(L, ffi, gate_type_basic(first[i]), 0);
     for (int kind = 0; kind < GATE_POINTER; kind++)
         ffi->basic[kind] = of_basic(L, ffi, gate_type_basic((enum gate_kind)kind), 0);
-    gate_type text = *gate_type_basic(GATE_CHAR), anything = *gate_type_basic(GATE_VOID);
-    text.qualifiers = anything.qualifiers = GATE_CONST;
-    ffi->text = ctype_pointer(L, ffi, ctype_of(L, ffi, &text));
-    ffi->const_pointer = ctype_pointer(L, ffi, ctype_of(L, ffi, &anything));
-    ffi->text->target->type = ffi->basic[GATE_CHAR]->type; /* those were no longer-lived ones */
-    ffi->const_pointer->target->type = ffi->basic[GATE_VOID]->type;
+    ffi->text = text_read(L, ffi, "const char *");
+    ffi->const_pointer = text_read(L, ffi, "const void *");
     ffi->void_pointer = ctype_pointer(L, ffi, ffi->basic[GATE_VOID]);
     struct ctype key = {.form = FORM_CTYPE, .size = sizeof(void *), .alignment = _Alignof(void *)};
     key.is_complete = true;

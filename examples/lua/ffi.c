@@ -21,14 +21,12 @@ static void set_type_finalizer(lua_State *L, struct ffi *ffi, int cdata, const s
 int ffi_new(lua_State *L) {
     struct ffi *ffi = ffi_of(L);
     struct ctype *type = text_check_type(L, ffi, 1);
-    size_t size = type->size;
     int first = 2;
     if (!ctype_complete(type) && !type->is_variable)
         return luaL_argerror(L, 1, "size of C type is unknown or too large");
+    size_t size = type->size;
     if (type->is_variable) {
-        if (lua_isnone(L, first))
-            return luaL_argerror(L, 2, "value expected");
-        if (!ctype_variable_size(L, ffi, type, luaL_checkinteger(L, first++), &size))
+        if (!ctype_variable_size(L, ffi, type, convert_check_integer(L, ffi, first++), &size))
             return luaL_argerror(L, 1, "size of C type is unknown or too large");
     }
     struct cdata *cd = cdata_new(L, ffi, type, size);
@@ -71,7 +69,9 @@ static int ffi_cast(lua_State *L) {
 /* ffi.typeof(type, ...) */
 static int ffi_typeof(lua_State *L) {
     struct ffi *ffi = ffi_of(L);
-    cdata_push_ctype(L, ffi, text_check_parameterized(L, ffi, 1, 2));
+    const struct cdata *cd = lua_type(L, 1) == LUA_TUSERDATA ? cdata_test(L, ffi, 1) : NULL;
+    struct ctype *type = text_check_parameterized(L, ffi, 1, 2);
+    cdata_push_ctype(L, ffi, cd && cd->size == REFERENCE ? ctype_reference(L, ffi, type) : type);
     return 1;
 }
 
@@ -95,13 +95,13 @@ static int ffi_sizeof(lua_State *L) {
     struct ffi *ffi = ffi_of(L);
     struct ctype *type = text_check_type(L, ffi, 1);
     const struct cdata *cd = lua_type(L, 1) == LUA_TUSERDATA ? lua_touserdata(L, 1) : NULL;
-    size_t size = type->size;
     bool is_known = ctype_complete(type);
+    size_t size = type->size;
     if (type->is_variable && cd && cd->type == type && cd->size != REFERENCE) {
         size = cd->size;
         is_known = true;
     } else if (type->is_variable) {
-        is_known = ctype_variable_size(L, ffi, type, luaL_checkinteger(L, 2), &size);
+        is_known = ctype_variable_size(L, ffi, type, convert_check_integer(L, ffi, 2), &size);
     }
     if (is_known)
         lua_pushinteger(L, (lua_Integer)size);
@@ -124,10 +124,10 @@ static int ffi_offsetof(lua_State *L) {
     struct ctype *type = text_check_type(L, ffi, 1);
     struct field field;
     luaL_checkstring(L, 2);
-    if (type->form != FORM_RECORD)
-        return luaL_argerror(L, 1, "invalid C type");
-    if (!ctype_complete(type) || !ctype_field(L, ffi, type, 2, &field))
-        return 0;
+    if (type->form != FORM_RECORD || !ctype_complete(type) || !ctype_field(L, ffi, type, 2, &field)) {
+        lua_pushnil(L);
+        return 1;
+    }
     size_t unit = field.bit_width ? field.type->size : 1; /* bits count from the begin of their integer */
     size_t begin = field.offset / unit * unit;
     lua_pushinteger(L, (lua_Integer)begin);
@@ -179,11 +179,7 @@ static void *check_pointer(lua_State *L, struct ffi *ffi, int index, struct ctyp
 }
 
 static size_t check_size(lua_State *L, struct ffi *ffi, int index) {
-    int64_t size;
-    luaL_checkany(L, index);
-    const char *why = convert_integer(L, ffi, index, ffi->basic[GATE_LONG], &size);
-    if (why)
-        luaL_argerror(L, index, why);
+    int64_t size = convert_check_integer(L, ffi, index);
     if (size < 0 || size > PTRDIFF_MAX)
         luaL_argerror(L, index, "a size expected");
     return (size_t)size;
@@ -219,15 +215,10 @@ static int ffi_copy(lua_State *L) {
 /* ffi.fill(to, length [, byte]) */
 static int ffi_fill(lua_State *L) {
     struct ffi *ffi = ffi_of(L);
-    int64_t byte = 0;
     void *to = check_pointer(L, ffi, 1, ffi->void_pointer);
     size_t size = check_size(L, ffi, 2);
-    if (!lua_isnoneornil(L, 3)) {
-        const char *why = convert_integer(L, ffi, 3, ffi->basic[GATE_INT], &byte);
-        if (why)
-            return luaL_argerror(L, 3, why);
-    }
-    memset(to, (int)byte, size);
+    int byte = lua_isnoneornil(L, 3) ? 0 : (int)convert_check_integer(L, ffi, 3);
+    memset(to, byte, size);
     return 0;
 }
 

@@ -39,8 +39,9 @@ enum form {
     FORM_ARRAY,
     FORM_RECORD,
     FORM_FUNCTION,
-    FORM_OPAQUE, /* 128-bit integers, vectors and the like: they are copied, and passed */
-    FORM_CTYPE   /* a ctype as a value */
+    FORM_OPAQUE,   /* 128-bit integers, vectors and the like: they are copied, and passed */
+    FORM_CTYPE,    /* a ctype as a value */
+    FORM_REFERENCE /* what typeof says of a cdata that is one, and of "int &"; it counts as its target */
 };
 
 typedef const char *to_c_function(lua_State *L, struct ffi *ffi, int index, struct ctype *type, void *to);
@@ -72,6 +73,7 @@ struct ctype {
     const gate_type *type;
 
     struct ctype *pointer; /* a pointer to this, once it was asked for */
+    struct ctype *reference;
     struct ctype *next;    /* in its bucket */
     const void *identity;  /* what makes it differ from others, with form, qualifiers, target and count */
     int object;            /* the registry's reference to its cdata, or LUA_NOREF */
@@ -134,6 +136,7 @@ void ctype_open(lua_State *L, struct ffi *ffi);
 /* The ctype of a type of the scope, or of gate_type_basic. */
 struct ctype *ctype_of(lua_State *L, struct ffi *ffi, const gate_type *type);
 struct ctype *ctype_pointer(lua_State *L, struct ffi *ffi, struct ctype *target);
+struct ctype *ctype_reference(lua_State *L, struct ffi *ffi, struct ctype *target);
 /* The type for the bridge. One that no text has named is made. */
 const gate_type *ctype_gate_type(lua_State *L, struct ffi *ffi, struct ctype *type);
 /* Looks again whether a record has been defined. */
@@ -144,6 +147,9 @@ bool ctype_variable_size(lua_State *L, struct ffi *ffi, struct ctype *type, lua_
 bool ctype_field(lua_State *L, struct ffi *ffi, struct ctype *record, int index, struct field *field);
 /* A constant of an enum by its name. */
 bool ctype_constant(const struct ctype *type, const char *name, uint64_t *value);
+static inline bool ctype_is_vector(const struct ctype *type) {
+    return type->form == FORM_OPAQUE && type->target;
+}
 /* Memory that lives as long as the state, zeroed. */
 void *ffi_keep(lua_State *L, struct ffi *ffi, size_t size);
 static inline bool ctype_is_const(const struct ctype *type) {
@@ -159,9 +165,11 @@ const char *name_push_value(lua_State *L, struct ffi *ffi, int index);
 
 /* text.c: declarations and types by their text */
 
+/* Raises an error for what is no type. */
+struct ctype *text_read(lua_State *L, struct ffi *ffi, const char *text);
 /* The ctype that the value at index names: a text, a ctype, or a cdata, which has one. Raises an error for others. */
 struct ctype *text_check_type(lua_State *L, struct ffi *ffi, int index);
-/* The same for a text whose "$" stand for the values from index first to the top. */
+/* The same, but that a reference stays one. A text's "$" stand for the values from index first to the top. */
 struct ctype *text_check_parameterized(lua_State *L, struct ffi *ffi, int index, int first);
 int text_cdef(lua_State *L);
 
@@ -175,7 +183,8 @@ void cdata_push_pointer(lua_State *L, struct ffi *ffi, struct ctype *pointer, co
 void cdata_push_ctype(lua_State *L, struct ffi *ffi, struct ctype *type);
 /* The ctype that a cdata of form FORM_CTYPE is. */
 static inline struct ctype *cdata_ctype(const struct cdata *cd) {
-    return *(struct ctype **)cd->address;
+    struct ctype *type = *(struct ctype **)cd->address;
+    return type->form == FORM_REFERENCE ? type->target : type;
 }
 struct cdata *cdata_check(lua_State *L, const struct ffi *ffi, int index);
 /* Gives a cdata the finalizer at index, or takes it away for nil. */
@@ -187,6 +196,8 @@ int cdata_gc(lua_State *L);
 void convert_choose(struct ctype *type); /* fills in to_c and to_lua */
 /* The 64 bits of the value at index as an integer of that type, and extended by its sign. */
 const char *convert_integer(lua_State *L, struct ffi *ffi, int index, struct ctype *type, int64_t *value);
+/* An argument that is to be an integer; raises an error for what is none. */
+int64_t convert_check_integer(lua_State *L, struct ffi *ffi, int index);
 /* As ffi.cast does it: pointers and integers into each other, and whatever converts. */
 const char *convert_cast(lua_State *L, struct ffi *ffi, int index, struct ctype *type, void *to);
 /* A C value as one of another type. */
@@ -214,6 +225,7 @@ void convert_push_number(lua_State *L, int64_t value, bool is_unsigned);
 const char *init_value(lua_State *L, struct ffi *ffi, struct ctype *type, size_t size, void *to, int first);
 /* An aggregate by a table, a string or a cdata. */
 const char *init_array(lua_State *L, struct ffi *ffi, int index, struct ctype *type, void *to);
+const char *init_vector(lua_State *L, struct ffi *ffi, int index, struct ctype *type, void *to);
 const char *init_record(lua_State *L, struct ffi *ffi, int index, struct ctype *type, void *to);
 
 /* index.c: members and elements */

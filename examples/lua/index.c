@@ -43,7 +43,7 @@ static bool find_member(lua_State *L, struct ffi *ffi, const struct cdata *cd, s
         return false;
     place->field = (struct field){.type = type->target, .offset = is_real ? 0 : type->target->size};
     place->record = type == cd->type ? cd->address : follow(L, ffi, cd);
-    place->is_const = ctype_is_const(type);
+    place->is_const = true;
     return true;
 }
 
@@ -70,7 +70,7 @@ static bool find_element(lua_State *L, struct ffi *ffi, const struct cdata *cd, 
     char *begin = type->form == FORM_POINTER ? follow(L, ffi, cd) : cd->address;
     place->field = (struct field){.type = element};
     place->record = begin + i * (int64_t)element->size;
-    place->is_const = ctype_is_const(element) || (is_vector && ctype_is_const(type));
+    place->is_const = ctype_is_const(element) || type->form == FORM_COMPLEX || (is_vector && ctype_is_const(type));
     return true;
 }
 

@@ -94,9 +94,24 @@ static const char *array_of_list(lua_State *L, struct ffi *ffi, struct ctype *ty
     return NULL;
 }
 
+/* A vector by one number has it everywhere. */
+const char *init_vector(lua_State *L, struct ffi *ffi, int index, struct ctype *type, void *to) {
+    struct ctype *element = type->target;
+    if (lua_type(L, index) == LUA_TTABLE)
+        return from_table(L, ffi, index, type, to, type->size);
+    const struct cdata *cd = cdata_test(L, ffi, index);
+    if (cd && cd->type->plain == type->plain)
+        return convert_value(L, ffi, type, to, cd->type, cd->address, false);
+    const char *why = element->to_c(L, ffi, index, element, to);
+    if (!why)
+        fill_rest(to, element->size, element->size, type->size);
+    return why;
+}
+
 /* Records. Their members are walked in order, with those of anonymous ones; of a union, the first counts. */
 
 struct walk {
+    char *end; /* of the record, with what a variable array at its end has */
     int table; /* its index; or 0 for a list */
     lua_Integer next;
     int last;
@@ -129,11 +144,14 @@ static enum found find_initialiser(lua_State *L, struct walk *walk, const char *
     return NOT_FOUND;
 }
 
-static const char *init_member(lua_State *L, struct ffi *ffi, const gate_field *member, char *to) {
+static const char *init_member(lua_State *L, struct ffi *ffi, const gate_field *member, char *to, char *end) {
     struct field field = {.offset = member->offset, .bit_offset = member->bit_offset};
     field.bit_width = member->is_bit_field ? member->bit_width : 0;
     field.type = ctype_of(L, ffi, member->type);
-    const char *why = convert_set_field(L, ffi, -1, &field, to);
+    char *at = to + field.offset;
+    const char *why = field.type->is_variable && field.type->form == FORM_ARRAY
+                          ? array_of_size(L, ffi, -1, field.type, at, (size_t)(end - at))
+                          : convert_set_field(L, ffi, -1, &field, to);
     if (!why)
         lua_pop(L, 1);
     return why;
@@ -149,29 +167,30 @@ static const char *walk_members(lua_State *L, struct ffi *ffi, const gate_type *
             continue;
         enum found found = find_initialiser(L, walk, member->name);
         if (found == FOUND)
-            why = init_member(L, ffi, member, to);
+            why = init_member(L, ffi, member, to, walk->end);
         if (found == ENDED || (found == FOUND && type->kind == GATE_UNION))
             break;
     }
     return why;
 }
 
-static const char *record_from_table(lua_State *L, struct ffi *ffi, int index, struct ctype *type, void *to) {
-    struct walk walk = {.table = lua_absindex(L, index)};
+static const char *record_from_table(lua_State *L, struct ffi *ffi, int index, struct ctype *type, char *to,
+                                     size_t size) {
+    struct walk walk = {.end = to + size, .table = lua_absindex(L, index)};
     luaL_checkstack(L, LUA_MINSTACK, "initialisers that are nested deeply");
-    memset(to, 0, type->size);
+    memset(to, 0, size);
     return walk_members(L, ffi, type->type, to, &walk);
 }
 
 const char *init_record(lua_State *L, struct ffi *ffi, int index, struct ctype *type, void *to) {
     if (lua_type(L, index) == LUA_TTABLE && type->is_complete)
-        return record_from_table(L, ffi, index, type, to);
+        return record_from_table(L, ffi, index, type, to, type->size);
     const struct cdata *cd = cdata_test(L, ffi, index);
     return cd ? convert_value(L, ffi, type, to, cd->type, cd->address, false) : convert_refuse(L, ffi, index, type);
 }
 
-static const char *record_of_list(lua_State *L, struct ffi *ffi, struct ctype *type, void *to, int first) {
-    struct walk walk = {.next = first, .last = lua_gettop(L)};
+static const char *record_of_list(lua_State *L, struct ffi *ffi, struct ctype *type, size_t size, char *to, int first) {
+    struct walk walk = {.end = to + size, .next = first, .last = lua_gettop(L)};
     const char *why = walk_members(L, ffi, type->type, to, &walk);
     return why ? why : walk.next <= walk.last ? too_many(L, ffi, type) : NULL;
 }
@@ -190,12 +209,14 @@ const char *init_value(lua_State *L, struct ffi *ffi, struct ctype *type, size_t
     int count = lua_gettop(L) - first + 1;
     if (count <= 0)
         return NULL;
+    if (count == 1 && type->form == FORM_RECORD && lua_type(L, first) == LUA_TTABLE)
+        return record_from_table(L, ffi, first, type, to, size);
     if (count == 1 && !is_list(L, ffi, type, first))
         return type->form == FORM_ARRAY ? array_of_size(L, ffi, first, type, to, size)
                                         : type->to_c(L, ffi, first, type, to);
-    if (type->form == FORM_ARRAY || type->form == FORM_COMPLEX)
+    if (type->form == FORM_ARRAY || type->form == FORM_COMPLEX || ctype_is_vector(type))
         return array_of_list(L, ffi, type, size, to, first);
     if (type->form == FORM_RECORD)
-        return record_of_list(L, ffi, type, to, first);
+        return record_of_list(L, ffi, type, size, to, first);
     return too_many(L, ffi, type);
 }

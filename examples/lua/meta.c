@@ -42,7 +42,8 @@ int meta_type(lua_State *L) {
 static int push_address(lua_State *L, struct ffi *ffi, const struct cdata *cd, const void *address) {
     char digits[24];
     uintptr_t number = (uintptr_t)address;
-    snprintf(digits, sizeof digits, number >> 32 ? "0x%012lx" : "0x%08lx", (unsigned long)number);
+    int width = number >> 40 ? 12 : number >> 32 ? 10 : 8; /* whole bytes, four at least */
+    snprintf(digits, sizeof digits, "0x%0*lx", width, (unsigned long)number);
     const char *name = name_push(L, ffi, cd->type, cd->size == REFERENCE);
     lua_pushfstring(L, "cdata<%s>: %s", name, number ? digits : "NULL");
     return 1;
@@ -101,7 +102,7 @@ static int meta_tostring(lua_State *L) {
     struct ctype *type = cd->type;
     switch (type->form) {
     case FORM_CTYPE:
-        lua_pushfstring(L, "ctype<%s>", name_push(L, ffi, cdata_ctype(cd), false));
+        lua_pushfstring(L, "ctype<%s>", name_push(L, ffi, *(struct ctype **)cd->address, false));
         return 1;
     case FORM_COMPLEX:
         return push_complex(L, cd);

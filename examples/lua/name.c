@@ -150,7 +150,10 @@ const char *name_push(lua_State *L, struct ffi *ffi, const struct ctype *type, b
     struct words w = {.begin = ROOM / 2, .end = ROOM / 2};
     if (!ffi->decls)
         return lua_pushliteral(L, "a type of a state that closes");
-    write_type(L, ffi, &w, type, is_reference);
+    if (type->form == FORM_REFERENCE)
+        write_type(L, ffi, &w, type->target, true);
+    else
+        write_type(L, ffi, &w, type, is_reference);
     if (w.is_cut)
         return lua_pushliteral(L, "a type with a long name");
     return lua_pushlstring(L, w.text + w.begin, w.end - w.begin);

@@ -4,19 +4,74 @@
  * that the scope is told of.
  *
  * SPDX-License-Identifier: MIT */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "examples/lua/ffi.h"
 
-static struct ctype *read_type(lua_State *L, struct ffi *ffi, const char *text) {
+/* The length of the word of a name that begins at text. */
+static size_t word_length(const char *text) {
+    size_t length = 0;
+    while (isalnum((unsigned char)text[length]) || text[length] == '_')
+        length++;
+    return length;
+}
+
+static bool is_word(const char *text, size_t length, const char *word) {
+    return strlen(word) == length && memcmp(text, word, length) == 0;
+}
+
+/* A type's text may not bring a tag into being by naming it, as a declaration may: it would be a mistake. */
+static void check_tag(lua_State *L, struct ffi *ffi, const char *text) {
+    size_t length = word_length(text);
+    const char *rest = text + length + strspn(text + length, " \t\n");
+    if (length == 0 || *rest == '{')
+        return;
+    const char *tag = lua_pushlstring(L, text, length);
+    if (!gate_decls_find_tag(ffi->decls, tag))
+        luaL_error(L, "undeclared or implicit tag '%s'", tag);
+    lua_pop(L, 1);
+}
+
+static void check_tags(lua_State *L, struct ffi *ffi, const char *text) {
+    while (*text) {
+        size_t length = word_length(text);
+        bool is_tagged =
+            is_word(text, length, "struct") || is_word(text, length, "union") || is_word(text, length, "enum");
+        text += length ? length : 1;
+        if (is_tagged)
+            check_tag(L, ffi, text + strspn(text, " \t\n"));
+    }
+}
+
+/* C++'s "&", at the end or as "(&)"; without it, the text is pushed. */
+static const char *without_reference(lua_State *L, const char *text, bool *is_reference) {
+    size_t length = strlen(text);
+    const char *inner = strstr(text, "(&)");
+    *is_reference = inner != NULL;
+    if (inner)
+        return lua_pushfstring(L, "%s%s", lua_pushlstring(L, text, (size_t)(inner - text)), inner + 3);
+    while (length && isspace((unsigned char)text[length - 1]))
+        length--;
+    *is_reference = length && text[length - 1] == '&';
+    return *is_reference ? lua_pushlstring(L, text, length - 1) : text;
+}
+
+struct ctype *text_read(lua_State *L, struct ffi *ffi, const char *text) {
     gate_error error;
     const gate_type *type;
+    bool is_reference;
+    int top = lua_gettop(L);
     if (!ffi->decls)
         luaL_error(L, "callgate has stopped: the Lua state closes");
+    text = without_reference(L, text, &is_reference);
+    check_tags(L, ffi, text);
     if (gate_decls_type(ffi->decls, text, &type, &error))
         luaL_error(L, "%s", error.message);
-    return ctype_of(L, ffi, type);
+    lua_settop(L, top);
+    struct ctype *made = ctype_of(L, ffi, type);
+    return is_reference ? ctype_reference(L, ffi, made) : made;
 }
 
 /* A text that defines a type means another one each time; all else is read once. */
@@ -32,7 +87,7 @@ static struct ctype *find_type(lua_State *L, struct ffi *ffi, int index) {
     struct ctype *type = lua_touserdata(L, -1);
     lua_pop(L, 1);
     if (!type) {
-        type = read_type(L, ffi, text);
+        type = text_read(L, ffi, text);
         if (!strchr(text, '{')) {
             lua_pushvalue(L, index);
             lua_pushlightuserdata(L, type);
@@ -43,9 +98,13 @@ static struct ctype *find_type(lua_State *L, struct ffi *ffi, int index) {
     return type;
 }
 
+static struct ctype *target_of(struct ctype *type) {
+    return type->form == FORM_REFERENCE ? type->target : type;
+}
+
 struct ctype *text_check_type(lua_State *L, struct ffi *ffi, int index) {
     if (lua_type(L, index) == LUA_TSTRING)
-        return find_type(L, ffi, index);
+        return target_of(find_type(L, ffi, index));
     const struct cdata *cd = cdata_test(L, ffi, index);
     if (!cd)
         luaL_argerror(
@@ -122,10 +181,15 @@ static void replace_parameters(lua_State *L, struct ffi *ffi, int index, int fir
 }
 
 struct ctype *text_check_parameterized(lua_State *L, struct ffi *ffi, int index, int first) {
-    if (lua_type(L, index) != LUA_TSTRING || (lua_gettop(L) < first && !strchr(lua_tostring(L, index), '$')))
+    const struct cdata *cd = lua_type(L, index) == LUA_TUSERDATA ? cdata_test(L, ffi, index) : NULL;
+    if (cd && cd->type->form == FORM_CTYPE)
+        return *(struct ctype **)cd->address;
+    if (lua_type(L, index) != LUA_TSTRING)
         return text_check_type(L, ffi, index);
+    if (lua_gettop(L) < first && !strchr(lua_tostring(L, index), '$'))
+        return find_type(L, ffi, index);
     replace_parameters(L, ffi, index, first);
-    struct ctype *type = read_type(L, ffi, lua_tostring(L, -1));
+    struct ctype *type = text_read(L, ffi, lua_tostring(L, -1));
     lua_pop(L, 1);
     return type;
 }
