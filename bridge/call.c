@@ -448,10 +448,36 @@ gate__by_value *gate__call_way(const gate_signature *signature) {
     return plan && plan->by_frame && !gate__plan_is_large(plan) ? call_by_frame : gate__call_values;
 }
 
+/* A root task has no stack to leave. So its calls that need nothing special come here, and do in C what assembly does for
+ * others: an interpreter's main thread makes most of its calls so. */
+static inline bool goes_from_root(const gate_m *m, const gate_task *task, const gate_frame *frame) {
+    return task && !task->stack.base && frame->enter != gate__call_frame && gate__foreign_is_plain() &&
+           atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING && !gate__trap_on_signal_stack(m);
+}
+
+static int call_from_root(gate_m *m, gate_task *task, gate_frame *frame) {
+    struct gate__call *call = (struct gate__call *)frame;
+    const gate_function *function = frame->function;
+    bool is_leaf = function->call_class == GATE_CALL_LEAF;
+    const char *outer_name = begin(task, call, function);
+    gate__lock_assert_none();
+    if (!is_leaf)
+        gate__foreign_enter(m);
+    function->signature->plan->by_frame[GATE__BY_FRAME_HERE](frame);
+    if (!is_leaf)
+        gate__foreign_leave(m);
+    int status = end(task, call, outer_name);
+    call->status = 0;
+    call->outer = NULL;
+    return status;
+}
+
 int gate__call_frame(gate_frame *frame) {
     gate_m *m = gate__m();
     gate_task *task = m ? m->task : NULL;
     struct gate__call *call = (struct gate__call *)frame;
+    if (__builtin_expect(goes_from_root(m, task, frame), 1))
+        return call_from_root(m, task, frame);
     if (frame->function->signature->needs_room && !frame->result)
         return -EINVAL;
     int refused = gate__check_frame(frame);

@@ -77,7 +77,7 @@ static enum results results_of(const struct gate__result *result) {
 
 gate__by_frame *const *gate__frame_ways(const gate_signature *signature, const struct gate__plan *plan) {
     static gate__by_frame *const whole[] = {GATE__BY_FRAME(whole_any)};
-    static gate__by_frame *const ways[][3][GATE_CALL_LEAF + 1] = {
+    static gate__by_frame *const ways[][3][GATE__BY_FRAME_WAYS] = {
         [PAIR] = {{GATE__BY_FRAME(pair_word)}, {GATE__BY_FRAME(few_vector)}, {GATE__BY_FRAME(few_both)}},
         [WORDS] = {{GATE__BY_FRAME(words_word)}, {GATE__BY_FRAME(all_vector)}, {GATE__BY_FRAME(all_both)}},
         [STACK] = {{GATE__BY_FRAME(stack_word)}, {GATE__BY_FRAME(all_vector)}, {GATE__BY_FRAME(all_both)}},

@@ -28,7 +28,10 @@
  * vectors. */
 typedef int gate__by_frame(gate_frame *frame);
 
-#define GATE__BY_FRAME(name) gate__arch_frame_##name, gate__arch_leaf_##name
+#define GATE__BY_FRAME(name) gate__arch_frame_##name, gate__arch_leaf_##name, gate__arch_here_##name
+
+/* By a call's class; the last is no way of a call, but nothing beside what it does to registers and errno. */
+enum { GATE__BY_FRAME_HERE = GATE_CALL_LEAF + 1, GATE__BY_FRAME_WAYS };
 
 gate__by_frame GATE__BY_FRAME(pair_word), GATE__BY_FRAME(words_word), GATE__BY_FRAME(stack_word),
     GATE__BY_FRAME(doubles_word), GATE__BY_FRAME(doubles_vector), GATE__BY_FRAME(doubles_both),

@@ -136,7 +136,9 @@
     .endm
 
 /* On a thread without a task, while nobody watches: nothing but errno. In: rdi frame, rcx task. Out: eax. Where a copy of
- * arguments lies on the stack, rbp says where that began. */
+ * arguments lies on the stack, rbp says where that began.
+ *
+ * here is the call alone, for whoever does the rest in C: a root task, which has no stack to leave. */
 
     .set is_alone, 0
     .macro alone arguments, result, copies
@@ -144,6 +146,11 @@
 GATE__ROUTINE(gate__arch_alone_\arguments\()_\result)
     orq gate__os_watch(%rip), %rcx
     jnz gate__call_frame
+    .globl gate__arch_here_\arguments\()_\result
+    .hidden gate__arch_here_\arguments\()_\result
+    .type gate__arch_here_\arguments\()_\result, %function
+gate__arch_here_\arguments\()_\result:
+    endbr64
     .if \copies
     push_frame
     pushq %rdi
