@@ -451,7 +451,8 @@ gate__by_value *gate__call_way(const gate_signature *signature) {
 /* A root task has no stack to leave. So its calls that need nothing special come here, and do in C what assembly does for
  * others: an interpreter's main thread makes most of its calls so. */
 static inline bool goes_from_root(const gate_m *m, const gate_task *task, const gate_frame *frame) {
-    return task && !task->stack.base && frame->enter != gate__call_frame && gate__foreign_is_plain() &&
+    return task && atomic_load_explicit(&task->floor, memory_order_relaxed) == GATE__FLOOR_OF_ROOT &&
+           frame->enter != gate__call_frame &&
            atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING && !gate__trap_on_signal_stack(m);
 }
 

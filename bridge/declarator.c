@@ -116,7 +116,7 @@ static void read_parameters(struct gate__reader *r, gate_signature *signature) {
     if (signature->unspecified)
         return;
     do {
-        if (signature->count && gate__lex_accept(r, GATE__ELLIPSIS)) {
+        if (gate__lex_accept(r, GATE__ELLIPSIS)) { /* alone, too, as C23 has it */
             signature->variadic = true;
             break;
         }

@@ -87,7 +87,8 @@ static void put_parameters(struct text *text, const gate_signature *signature) {
         put(text, i ? ", " : "");
         put_declaration(text, signature->parameters[i], "");
     }
-    put(text, signature->variadic ? ", ...)" : signature->count ? ")" : "void)");
+    const char *more = signature->count ? ", ...)" : "...)";
+    put(text, signature->variadic ? more : signature->count ? ")" : "void)");
 }
 
 /* Members */

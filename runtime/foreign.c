@@ -62,7 +62,7 @@ void gate__foreign_set_floor(gate_task *task) {
     bool plain;
     do {
         plain = gate__foreign_is_plain();
-        void *floor = plain && task->stack.base ? task->stack.base : (void *)UINTPTR_MAX;
+        void *floor = !plain ? (void *)UINTPTR_MAX : task->stack.base ? task->stack.base : GATE__FLOOR_OF_ROOT;
         atomic_store_explicit(&task->floor, floor, memory_order_relaxed);
         gate__foreign_light_barrier();
     } while (gate__foreign_is_plain() != plain);

@@ -1005,6 +1005,9 @@ struct gate__frame {
 /* Whether calls and callbacks may take their ways in assembly, which order nothing but by membarrier, and tell nobody
  * anything. [any] */
 bool gate__foreign_is_plain(void);
+/* The floor of a root task, while the short ways are open: above every stack, as it can't take those; it has one of its own
+ * (bridge/call.c). */
+#define GATE__FLOOR_OF_ROOT ((void *)(UINTPTR_MAX - 1))
 /* Sets a task's floor. [any] */
 void gate__foreign_set_floor(gate_task *task);
 /* The same for one that begins: its floor may be from before the watch, or the watch's end. [task, slot] */

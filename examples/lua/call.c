@@ -19,11 +19,16 @@ enum {
     ARGUMENTS_MAX = 127
 };
 
+/* How an argument gets to its place, or a result from it. */
 enum way {
-    AS_INTEGER, /* extended to a word */
+    AS_INT, /* an int, which is extended to a word; this and the next two are what most are */
+    AS_DOUBLE,
+    AS_TEXT,    /* a pointer that takes strings */
+    AS_INTEGER, /* any other integer: extended to a word */
     AS_BOOL,    /* a word, but for one byte 0 */
-    AS_IS,      /* written to its place */
-    AS_VALUE    /* made elsewhere, and put there in parts */
+    AS_IS,      /* written to its place, or read from there */
+    AS_VALUE,   /* made elsewhere, and put there in parts */
+    AS_NOTHING  /* void */
 };
 
 struct step {
@@ -34,65 +39,78 @@ struct step {
 
 struct binding {
     gate_signature *signature;
-    struct binding *next; /* of a variadic function, for other arguments */
-    size_t count;
+    struct binding *next_variant; /* of a variadic function, for other arguments */
+    struct binding *next;         /* of all */
+    int count;
     size_t frame_size; /* 0 if there are none */
     bool is_variadic;
-    struct ctype *result;
     size_t result_places;
-    uint32_t result_at;
+    struct step result;
     struct step steps[];
 };
 
 /* Bindings */
 
-static enum way way_of(const struct ctype *type, size_t places) {
+static enum way way_of(struct ffi *ffi, const struct ctype *type, size_t places) {
     switch (type->form) {
+    case FORM_VOID:
+        return AS_NOTHING;
     case FORM_INTEGER:
+        return type->size == sizeof(int) && !type->is_unsigned ? AS_INT : AS_INTEGER;
     case FORM_ENUM:
         return AS_INTEGER;
     case FORM_BOOL:
         return AS_BOOL;
     case FORM_REAL:
-        return places == 1 && type->size <= 8 ? AS_IS : AS_VALUE;
+        return places != 1 || type->size > sizeof(double) ? AS_VALUE : type->size == sizeof(double) ? AS_DOUBLE : AS_IS;
     case FORM_POINTER:
-        return AS_IS;
+        return type == ffi->text || convert_is_compatible(type, ffi->text, COMPATIBLE_TO) ? AS_TEXT : AS_IS;
     default:
         return AS_VALUE;
     }
 }
 
+/* A long double lies in its place; so do what else has one. */
+static enum way way_of_result(struct ffi *ffi, const struct ctype *type) {
+    enum way way = way_of(ffi, type, 1);
+    return way == AS_INT || way == AS_DOUBLE || way == AS_NOTHING ? way
+           : way == AS_VALUE && type->form != FORM_REAL           ? AS_VALUE
+                                                                  : AS_IS;
+}
+
 static void fill_binding(lua_State *L, struct ffi *ffi, struct binding *binding) {
     const gate_signature *signature = binding->signature;
     struct gate_place places[2] = {{0, 0, 0}, {0, 0, 0}};
-    for (size_t i = 0; i < binding->count; i++) {
+    for (int i = 0; i < binding->count; i++) {
         struct step *step = &binding->steps[i];
-        step->type = ctype_of(L, ffi, gate_signature_parameter(signature, i));
-        size_t count = gate_frame_places(signature, i, places);
-        step->way = way_of(step->type, count);
+        step->type = ctype_of(L, ffi, gate_signature_parameter(signature, (size_t)i));
+        size_t count = gate_frame_places(signature, (size_t)i, places);
+        step->way = way_of(ffi, step->type, count);
         step->at = places[0].at;
     }
-    binding->result = ctype_of(L, ffi, gate_signature_result(signature));
+    binding->result.type = ctype_of(L, ffi, gate_signature_result(signature));
+    binding->result.way = way_of_result(ffi, binding->result.type);
     binding->result_places = gate_frame_places(signature, GATE_RESULT, places);
-    binding->result_at = places[0].at;
+    binding->result.at = places[0].at;
     binding->frame_size = gate_frame_size(signature);
     binding->is_variadic = gate_signature_variadic(signature);
 }
 
-/* The host frees signatures when the state closes. */
 static struct binding *keep_binding(lua_State *L, struct ffi *ffi, gate_signature *signature) {
-    gate_signature **kept = lua_newuserdatauv(L, sizeof(gate_signature *), 0);
-    *kept = signature;
-    host_push(L, KEPT_SIGNATURES);
-    lua_pushvalue(L, -2);
-    lua_rawsetp(L, -2, kept);
-    lua_pop(L, 2);
     size_t count = gate_signature_count(signature);
     struct binding *binding = ffi_keep(L, ffi, sizeof *binding + count * sizeof *binding->steps);
     binding->signature = signature;
-    binding->count = count;
+    binding->next = ffi->bindings;
+    ffi->bindings = binding;
+    binding->count = (int)count;
     fill_binding(L, ffi, binding);
     return binding;
+}
+
+void call_stop(struct ffi *ffi) {
+    for (struct binding *binding = ffi->bindings; binding; binding = binding->next)
+        gate_signature_free(binding->signature);
+    ffi->bindings = NULL;
 }
 
 static struct binding *bind(lua_State *L, struct ffi *ffi, struct ctype *function) {
@@ -105,19 +123,20 @@ static struct binding *bind(lua_State *L, struct ffi *ffi, struct ctype *functio
     return function->binding = keep_binding(L, ffi, signature);
 }
 
-static inline struct binding *binding_of(lua_State *L, struct ffi *ffi, struct ctype *function) {
-    return function->binding ? function->binding : bind(L, ffi, function);
+static inline struct binding *binding_of(lua_State *L, struct ctype *function) {
+    return function->binding ? function->binding : bind(L, function->ffi, function);
 }
 
 const gate_signature *call_signature(lua_State *L, struct ffi *ffi, struct ctype *function) {
-    return binding_of(L, ffi, function)->signature;
+    (void)ffi;
+    return binding_of(L, function)->signature;
 }
 
 /* Variadic functions */
 
 /* The type that an argument has by itself: numbers are doubles, as in LuaJIT. */
 static struct ctype *type_of_value(lua_State *L, struct ffi *ffi, int index) {
-    const struct cdata *cd = lua_type(L, index) == LUA_TUSERDATA ? cdata_test(L, ffi, index) : NULL;
+    const struct cdata *cd = cdata_test(L, ffi, index);
     if (cd && cd->type->form == FORM_ARRAY)
         return ctype_pointer(L, ffi, cd->type->target);
     if (cd && (cd->type->form == FORM_RECORD || cd->type->form == FORM_FUNCTION || cd->size == REFERENCE))
@@ -141,10 +160,10 @@ static const gate_type *plain_gate_type(lua_State *L, struct ffi *ffi, struct ct
     return ctype_gate_type(L, ffi, type->form == FORM_POINTER ? ffi->void_pointer : type->plain);
 }
 
-static bool serves(struct binding *binding, struct ctype *const types[], size_t fixed, size_t count) {
+static bool serves(const struct binding *binding, struct ctype *const types[], int fixed, int count) {
     if (binding->count != fixed + count)
         return false;
-    for (size_t i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++) {
         if (binding->steps[fixed + i].type != types[i])
             return false;
     }
@@ -152,22 +171,20 @@ static bool serves(struct binding *binding, struct ctype *const types[], size_t 
 }
 
 static struct binding *extend(lua_State *L, struct ffi *ffi, struct binding *variadic, struct ctype *types[],
-                              size_t count) {
+                              int count) {
     gate_error error;
     gate_signature *signature;
     const gate_type *extra[ARGUMENTS_MAX];
-    for (size_t i = 0; i < count; i++)
+    for (int i = 0; i < count; i++)
         extra[i] = plain_gate_type(L, ffi, types[i]);
-    if (gate_signature_extend(variadic->signature, extra, count, &signature, &error))
+    if (gate_signature_extend(variadic->signature, extra, (size_t)count, &signature, &error))
         luaL_error(L, "%s", error.message);
     struct binding *made = keep_binding(L, ffi, signature);
-    for (size_t i = 0; i < count; i++) { /* a pointer's own type, and what was promoted */
-        if (types[i]->form == FORM_POINTER)
-            made->steps[variadic->count + i].type = types[i];
-        types[i] = made->steps[variadic->count + i].type;
-    }
-    made->next = variadic->next;
-    variadic->next = made;
+    for (int i = 0; i < count; i++) /* a pointer's own type */
+        made->steps[variadic->count + i].type = types[i];
+    made->is_variadic = false;
+    made->next_variant = variadic->next_variant;
+    variadic->next_variant = made;
     return made;
 }
 
@@ -179,151 +196,207 @@ static struct ctype *promoted(struct ffi *ffi, struct ctype *type) {
     return is_small ? ffi->basic[GATE_INT] : type->plain;
 }
 
-/* The binding for the arguments from index 2 to the top. */
-static struct binding *find_variadic(lua_State *L, struct ffi *ffi, struct binding *variadic) {
+/* The binding for the arguments from index first to the top. */
+static struct binding *find_variant(lua_State *L, struct ffi *ffi, struct binding *variadic, int first) {
     struct ctype *types[ARGUMENTS_MAX];
-    int given = lua_gettop(L) - 1;
-    size_t fixed = variadic->count, count = given > (int)fixed ? (size_t)given - fixed : 0;
-    if (count == 0)
+    int fixed = variadic->count, given = lua_gettop(L) - first + 1, count = given - fixed;
+    if (count <= 0)
         return variadic;
-    if ((size_t)given > ARGUMENTS_MAX)
+    if (given > ARGUMENTS_MAX)
         luaL_error(L, "too many arguments for a variadic function");
-    for (size_t i = 0; i < count; i++)
-        types[i] = promoted(ffi, type_of_value(L, ffi, 2 + (int)(fixed + i)));
-    struct binding *binding = variadic->next;
+    for (int i = 0; i < count; i++)
+        types[i] = promoted(ffi, type_of_value(L, ffi, first + fixed + i));
+    struct binding *binding = variadic->next_variant;
     while (binding && !serves(binding, types, fixed, count))
-        binding = binding->next;
+        binding = binding->next_variant;
     return binding ? binding : extend(L, ffi, variadic, types, count);
 }
 
 /* Arguments */
 
-static int refuse(lua_State *L, const gate_function *function, size_t i, const char *why) {
-    return luaL_error(L, "bad argument #%d to '%s' (%s)", (int)i + 1, function->name ? function->name : "?", why);
+static const char *name_of(const gate_function *function) {
+    return function->name ? function->name : "a function";
+}
+
+static int refuse(lua_State *L, const gate_function *function, int i, const char *why) {
+    return luaL_error(L, "bad argument #%d to '%s' (%s)", i + 1, name_of(function), why);
 }
 
 /* One that goes into several places, or is large. */
 static const char *put_value(lua_State *L, struct ffi *ffi, int index, const struct binding *binding, gate_frame *frame,
-                             size_t i) {
+                             int i) {
     _Alignas(16) char small[SMALL];
     struct ctype *type = binding->steps[i].type;
     const struct cdata *cd = cdata_test(L, ffi, index);
     void *value = small;
     if (cd && cd->type->plain == type->plain) {
-        gate_frame_put(binding->signature, frame, i, cd->address);
+        gate_frame_put(binding->signature, frame, (size_t)i, cd->address);
         return NULL;
     }
     if (type->size > SMALL)
         value = cdata_new(L, ffi, type, type->size)->address;
     const char *why = type->to_c(L, ffi, index, type, value);
     if (!why)
-        gate_frame_put(binding->signature, frame, i, value);
+        gate_frame_put(binding->signature, frame, (size_t)i, value);
     return why;
 }
 
-static inline const char *put(lua_State *L, struct ffi *ffi, const struct binding *binding, gate_frame *frame,
-                              size_t i) {
+static __attribute__((noinline)) const char *put_other(lua_State *L, struct ffi *ffi, int index,
+                                                       const struct binding *binding, gate_frame *frame, int i) {
     const struct step *step = &binding->steps[i];
     char *at = (char *)frame + step->at;
-    int index = 2 + (int)i;
     switch (step->way) {
+    case AS_INT:
     case AS_INTEGER:
         return convert_integer(L, ffi, index, step->type, (int64_t *)(void *)at);
+    case AS_VALUE:
+        return put_value(L, ffi, index, binding, frame, i);
     case AS_BOOL:
         *(uint64_t *)(void *)at = 0;
         return step->type->to_c(L, ffi, index, step->type, at);
-    case AS_IS:
-        return step->type->to_c(L, ffi, index, step->type, at);
     default:
-        return put_value(L, ffi, index, binding, frame, i);
+        return step->type->to_c(L, ffi, index, step->type, at);
     }
+}
+
+/* Lua's own values of the usual types, with few calls of Lua's; all others by the long way. */
+static inline const char *put(lua_State *L, struct ffi *ffi, int index, const struct binding *binding,
+                              gate_frame *frame, int i) {
+    const struct step *step = &binding->steps[i];
+    void *at = (char *)frame + step->at;
+    int type = lua_type(L, index), is_exact = 0;
+    if (step->way == AS_INT && type == LUA_TNUMBER && LUA_VERSION_NUM >= 503) {
+        lua_Integer value = lua_tointegerx(L, index, &is_exact);
+        if (__builtin_expect(is_exact, 1)) {
+            *(int64_t *)at = (int32_t)value;
+            return NULL;
+        }
+    } else if (step->way == AS_DOUBLE && type == LUA_TNUMBER) {
+        *(double *)at = lua_tonumber(L, index);
+        return NULL;
+    } else if (step->way == AS_TEXT && type == LUA_TSTRING) {
+        *(const char **)at = lua_tostring(L, index);
+        return NULL;
+    } else if (type == LUA_TUSERDATA && (step->way == AS_IS || step->way == AS_TEXT)) {
+        const struct cdata *cd = cdata_test(L, ffi, index);
+        if (cd && cd->type == step->type) {
+            *(uint64_t *)at = *(uint64_t *)cd->address;
+            return NULL;
+        }
+    }
+    return put_other(L, ffi, index, binding, frame, i);
 }
 
 /* The call */
 
 /* On behalf of L: callbacks below it run there. */
 static inline int enter(lua_State *L, struct ffi *ffi, gate_frame *frame) {
-    gate_task *task = gate_task_current();
-    if (!task || !ffi->decls)
-        return luaL_error(L, "'%s' can't be called: %s", frame->function->name,
-                          task ? "the Lua state closes" : "this thread belongs to no runtime of callgate's");
-    void *outer = gate_task_host(task);
+    void *on_behalf = L;
+    if (__builtin_expect(!ffi->host->runtime || gate_task_swap_host(&on_behalf) < 0, 0))
+        return luaL_error(L, "'%s' can't be called: %s", name_of(frame->function),
+                          ffi->host->runtime ? "this thread belongs to no runtime of callgate's"
+                                             : "the Lua state closes");
     frame->error_number = ffi->error_number;
-    gate_task_set_host(task, L);
     int status = gate_call_frame(frame);
-    gate_task_set_host(task, outer);
+    gate_task_swap_host(&on_behalf);
     ffi->error_number = frame->error_number;
     return status;
 }
 
 /* Why a call of class guarded did not come back by itself. */
 static int raise_fault(lua_State *L, const gate_function *function, int status) {
-    struct gate_trap *trap = NULL;
-    (void)trap;
-    return luaL_error(L, "'%s' failed: %s", function->name ? function->name : "a function", strerror(-status));
+    return luaL_error(L, "'%s' failed: %s", name_of(function), strerror(-status));
 }
 
 /* A positive status is a callback's, which has left the error on top. */
-static int fail(lua_State *L, const gate_function *function, int status) {
+static __attribute__((noinline)) int fail(lua_State *L, const gate_function *function, int status) {
     return status > 0 ? lua_error(L) : raise_fault(L, function, status);
 }
 
-static bool is_made_before(const struct ctype *result) {
-    return result->form == FORM_RECORD || result->form == FORM_COMPLEX || result->form == FORM_OPAQUE;
-}
-
-static int call_by_frame(lua_State *L, struct ffi *ffi, const struct binding *binding, const gate_function *function,
-                         gate_frame *frame) {
-    struct cdata *made = NULL;
-    gate_frame_init(frame, function);
-    for (size_t i = 0; i < binding->count; i++) {
-        const char *why = put(L, ffi, binding, frame, i);
-        if (why)
-            return refuse(L, function, i, why);
-    }
-    if (is_made_before(binding->result)) {
-        made = cdata_new(L, ffi, binding->result->plain, binding->result->size);
-        frame->result = made->address;
-    }
+/* A result that is made before the call, because C may write it, or is in several places. */
+static int call_with_room(lua_State *L, struct ffi *ffi, const struct binding *binding, gate_frame *frame) {
+    struct ctype *type = binding->result.type->plain;
+    struct cdata *made = cdata_new(L, ffi, type, type->size);
+    frame->result = made->address;
     int status = enter(L, ffi, frame);
     if (status)
-        return fail(L, function, status);
-    if (made && binding->result_places)
+        return fail(L, frame->function, status);
+    if (binding->result_places)
         gate_frame_get(binding->signature, frame, made->address);
-    if (!made)
-        binding->result->to_lua(L, ffi, binding->result, (char *)frame + binding->result_at);
-    return binding->result->form != FORM_VOID;
+    return 1;
 }
 
-static int call(lua_State *L, struct ffi *ffi, struct binding *binding, gate_function *function) {
-    _Alignas(64) char room[FRAME];
-    int given = lua_gettop(L) - 1;
-    if (binding->is_variadic ? given < (int)binding->count : given != (int)binding->count)
+static inline int call_by_frame(lua_State *L, struct ffi *ffi, const struct binding *binding,
+                                const gate_function *function, int first, gate_frame *frame) {
+    gate_frame_init(frame, function);
+    for (int i = 0; i < binding->count; i++) {
+        const char *why = put(L, ffi, first + i, binding, frame, i);
+        if (__builtin_expect(why != NULL, 0))
+            return refuse(L, function, i, why);
+    }
+    const struct step *result = &binding->result;
+    if (result->way == AS_VALUE)
+        return call_with_room(L, ffi, binding, frame);
+    int status = enter(L, ffi, frame);
+    const void *at = (char *)frame + result->at;
+    if (__builtin_expect(status != 0, 0))
+        return fail(L, function, status);
+    if (result->way == AS_INT)
+        lua_pushinteger(L, *(const int *)at);
+    else if (result->way == AS_DOUBLE)
+        lua_pushnumber(L, *(const double *)at);
+    else if (result->way == AS_IS)
+        result->type->to_lua(L, ffi, result->type, at);
+    return result->way != AS_NOTHING;
+}
+
+/* One whose frame is large, or that takes more arguments than its type says. */
+static __attribute__((noinline)) int call_slowly(lua_State *L, struct ffi *ffi, struct binding *binding,
+                                                 gate_function function, int first) {
+    int given = lua_gettop(L) - first + 1;
+    if (binding->is_variadic ? given < binding->count : given != binding->count)
         return luaL_error(L, "wrong number of arguments for function call");
     if (binding->is_variadic)
-        binding = find_variadic(L, ffi, binding);
-    function->signature = binding->signature;
-    luaL_checkstack(L, LUA_MINSTACK + given, "a call");
-    gate_frame *frame = (gate_frame *)room;
-    if (binding->frame_size > FRAME) {
-        uintptr_t made = (uintptr_t)lua_newuserdatauv(L, binding->frame_size + 64, 0);
-        frame = (gate_frame *)((made + 63) / 64 * 64);
-    }
+        binding = find_variant(L, ffi, binding, first);
+    function.signature = binding->signature;
     if (!binding->frame_size)
-        return luaL_error(L, "a function with so many arguments can't be called");
-    return call_by_frame(L, ffi, binding, function, frame);
+        return luaL_error(L, "'%s' has more arguments than can be passed", name_of(&function));
+    luaL_checkstack(L, LUA_MINSTACK, "a call");
+    uintptr_t room = (uintptr_t)lua_newuserdatauv(L, binding->frame_size + 64, 0);
+    return call_by_frame(L, ffi, binding, &function, first, (gate_frame *)((room + 63) / 64 * 64));
 }
 
-int call_bound(lua_State *L, struct ffi *ffi, const struct cdata *cd) {
+static inline int call(lua_State *L, struct ffi *ffi, struct binding *binding, gate_function *function, int first) {
+    _Alignas(64) char room[FRAME];
+    function->signature = binding->signature;
+    bool is_usual = lua_gettop(L) - first + 1 == binding->count && binding->frame_size <= FRAME && binding->frame_size;
+    if (__builtin_expect(!is_usual || binding->is_variadic, 0))
+        return call_slowly(L, ffi, binding, *function, first);
+    return call_by_frame(L, ffi, binding, function, first, (gate_frame *)room);
+}
+
+/* [a function of Lua's] Its upvalue is the function's cdata. */
+static int call_bound(lua_State *L) {
+    const struct cdata *cd = lua_touserdata(L, lua_upvalueindex(1));
     struct bound *bound = cd->address;
-    return call(L, ffi, binding_of(L, ffi, cd->type), &bound->function);
+    return call(L, bound->ffi, binding_of(L, bound->type), &bound->function, 1);
 }
 
-int call_pointer(lua_State *L, struct ffi *ffi, const struct cdata *cd) {
+int call_pointer(lua_State *L, const struct cdata *cd) {
+    struct ctype *type = cd->type->target;
     gate_function function = {.address = *(void (**)(void))cd->address, .name = "a function pointer"};
     if (!function.address)
-        return luaL_error(L, "attempt to call a NULL pointer of type '%s'", name_push(L, ffi, cd->type, false));
-    return call(L, ffi, binding_of(L, ffi, cd->type->target), &function);
+        return luaL_error(L, "attempt to call a NULL pointer of type '%s'", name_push(L, type->ffi, cd->type, false));
+    return call(L, type->ffi, binding_of(L, type), &function, 2);
+}
+
+struct cdata *call_cdata(lua_State *L, int index) {
+    if (lua_tocfunction(L, index) != call_bound)
+        return NULL;
+    lua_getupvalue(L, index, 1);
+    struct cdata *cd = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return cd;
 }
 
 /* Functions as values */
@@ -334,9 +407,12 @@ void call_push_function(lua_State *L, struct ffi *ffi, struct ctype *type, void 
     struct cdata *cd = cdata_new(L, ffi, type, sizeof(struct bound) + length);
     struct bound *bound = cd->address;
     bound->address = address;
+    bound->ffi = ffi;
+    bound->type = type;
     bound->function.address = (void (*)(void))address;
     bound->function.call_class = call_class;
     bound->function.name = memcpy(bound->name, name, length);
+    lua_pushcclosure(L, call_bound, 1);
 }
 
 static int of_class(lua_State *L, enum gate_call_class call_class) {

@@ -11,15 +11,6 @@
 
 enum { ALIGNED = 8 };
 
-struct cdata *cdata_test(lua_State *L, const struct ffi *ffi, int index) {
-    struct cdata *cd = lua_touserdata(L, index);
-    if (!cd || !lua_getmetatable(L, index))
-        return NULL;
-    const void *metatable = lua_topointer(L, -1);
-    lua_pop(L, 1);
-    return metatable == ffi->metatables[0] || metatable == ffi->metatables[1] ? cd : NULL;
-}
-
 struct cdata *cdata_check(lua_State *L, const struct ffi *ffi, int index) {
     struct cdata *cd = cdata_test(L, ffi, index);
     if (!cd)
@@ -33,6 +24,7 @@ struct cdata *cdata_check(lua_State *L, const struct ffi *ffi, int index) {
 
 static struct cdata *push(lua_State *L, struct ffi *ffi, struct ctype *type, size_t size) {
     struct cdata *cd = lua_newuserdatauv(L, sizeof *cd + size, 0);
+    cd->mark = (uintptr_t)cd ^ ffi->secret;
     cd->type = type;
     lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->metatable_refs[0]);
     lua_setmetatable(L, -2);

@@ -11,6 +11,11 @@
 #include "examples/lua/ffi.h"
 #include "examples/lua/host.h"
 
+struct library {
+    gate_library *library;
+    struct library *next;
+};
+
 static gate_library *library_of(lua_State *L) {
     return lua_touserdata(L, lua_upvalueindex(2));
 }
@@ -102,18 +107,21 @@ static void push_namespace(lua_State *L, struct ffi *ffi, gate_library *library)
     lua_setmetatable(L, -2);
 }
 
-/* The host closes it. NULL if it can't be opened. */
-static gate_library *open_library(lua_State *L, const char *name, gate_error *error) {
-    gate_library **library = lua_newuserdatauv(L, sizeof *library, 0);
-    *library = NULL;
+/* It stays open until the state has closed. NULL if it can't be opened. */
+static gate_library *open_library(lua_State *L, struct ffi *ffi, const char *name, gate_error *error) {
+    struct library *library = ffi_keep(L, ffi, sizeof *library);
     host_check(L);
-    host_push(L, KEPT_LIBRARIES);
-    lua_pushvalue(L, -2);
-    lua_rawsetp(L, -2, library);
-    if (gate_library_open(name, library, error))
-        *library = NULL;
-    lua_pop(L, 2);
-    return *library;
+    if (gate_library_open(name, &library->library, error))
+        return NULL;
+    library->next = ffi->libraries; /* behind the call, in which others may have run */
+    ffi->libraries = library;
+    return library->library;
+}
+
+void clib_stop(struct ffi *ffi) {
+    for (struct library *library = ffi->libraries; library; library = library->next)
+        gate_library_close(library->library, NULL);
+    ffi->libraries = NULL;
 }
 
 /* Pushes the file's name for a library's: "z" is "libz.so". */
@@ -145,21 +153,22 @@ static const char *push_from_script(lua_State *L, const char *message) {
 }
 
 int clib_load(lua_State *L) {
+    struct ffi *ffi = ffi_of(L);
     gate_error error;
     const char *name = push_file_name(L, luaL_checkstring(L, 1));
-    gate_library *library = open_library(L, name, &error);
+    gate_library *library = open_library(L, ffi, name, &error);
     const char *named = library ? NULL : push_from_script(L, error.message);
     if (named)
-        library = open_library(L, named, &error);
+        library = open_library(L, ffi, named, &error);
     if (!library)
         return luaL_error(L, "%s", error.message);
-    push_namespace(L, ffi_of(L), library);
+    push_namespace(L, ffi, library);
     return 1;
 }
 
 void clib_open(lua_State *L, struct ffi *ffi) {
     gate_error error;
-    gate_library *process = open_library(L, NULL, &error);
+    gate_library *process = open_library(L, ffi, NULL, &error);
     if (!process)
         luaL_error(L, "%s", error.message);
     push_namespace(L, ffi, process);

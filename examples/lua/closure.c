@@ -12,7 +12,8 @@
 #include "examples/lua/host.h"
 
 struct closure {
-    gate_callback *callback; /* first: the host frees it by that */
+    gate_callback *callback;
+    struct closure *next;
     struct ffi *ffi;
     struct ctype *type; /* of the function */
     int function;       /* the registry's reference; LUA_NOREF once it is freed */
@@ -85,13 +86,17 @@ static int handle(void *data, void *result, void *const arguments[]) {
     return status;
 }
 
+void closure_stop(struct ffi *ffi) {
+    for (struct closure *closure = ffi->all_closures; closure; closure = closure->next)
+        gate_callback_free(closure->callback);
+    ffi->all_closures = NULL;
+}
+
 /* Making */
 
-static struct closure *push_closure(lua_State *L, struct ffi *ffi, struct ctype *type,
-                                    const gate_signature *signature) {
+static struct closure *new_closure(lua_State *L, struct ffi *ffi, struct ctype *type, const gate_signature *signature) {
     size_t count = gate_signature_count(signature);
-    struct closure *closure = lua_newuserdatauv(L, sizeof *closure + count * sizeof(struct ctype *), 0);
-    memset(closure, 0, sizeof *closure);
+    struct closure *closure = ffi_keep(L, ffi, sizeof *closure + count * sizeof(struct ctype *));
     closure->ffi = ffi;
     closure->type = type;
     closure->count = count;
@@ -102,14 +107,12 @@ static struct closure *push_closure(lua_State *L, struct ffi *ffi, struct ctype 
     return closure;
 }
 
-/* The host keeps and frees it; the script finds it by its address. */
+/* The script finds it by its address. */
 static void register_closure(lua_State *L, struct ffi *ffi, struct closure *closure) {
-    host_push(L, KEPT_CALLBACKS);
-    lua_pushvalue(L, -2);
-    lua_rawsetp(L, -2, closure);
-    lua_pop(L, 1);
+    closure->next = ffi->all_closures;
+    ffi->all_closures = closure;
     lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->closures);
-    lua_pushvalue(L, -2);
+    lua_pushlightuserdata(L, closure);
     lua_rawsetp(L, -2, (void *)(uintptr_t)gate_callback_address(closure->callback));
     lua_pop(L, 1);
 }
@@ -119,7 +122,7 @@ static void *make(lua_State *L, struct ffi *ffi, int index, struct ctype *type) 
     const gate_signature *signature = call_signature(L, ffi, type);
     gate_runtime *runtime = host_check(L)->runtime;
     index = lua_absindex(L, index);
-    struct closure *closure = push_closure(L, ffi, type, signature);
+    struct closure *closure = new_closure(L, ffi, type, signature);
     lua_pushvalue(L, index);
     closure->function = luaL_ref(L, LUA_REGISTRYINDEX);
     struct gate_callback_config config = {.signature = signature, .handler = handle, .host = closure};
@@ -128,7 +131,6 @@ static void *make(lua_State *L, struct ffi *ffi, int index, struct ctype *type) 
         luaL_error(L, "%s", error.message);
     }
     register_closure(L, ffi, closure);
-    lua_pop(L, 1);
     return (void *)(uintptr_t)gate_callback_address(closure->callback);
 }
 
@@ -161,7 +163,8 @@ const char *closure_make(lua_State *L, struct ffi *ffi, int index, struct ctype 
     struct ctype *type = pointer->target;
     if (type->form != FORM_FUNCTION || gate_signature_variadic(type->type->function))
         return convert_refuse(L, ffi, index, pointer);
-    *(void **)to = is_cast ? make(L, ffi, index, type) : make_once(L, ffi, index, type);
+    void *address = is_cast ? make(L, ffi, index, type) : make_once(L, ffi, index, type);
+    memcpy(to, &address, sizeof address);
     return NULL;
 }
 

@@ -23,19 +23,20 @@ static const char *refuse_value(lua_State *L, struct ffi *ffi, struct ctype *to,
 
 /* Numbers in memory */
 
+/* The low bytes, on a little-endian machine. Members that are packed, and what pointers lead to, may lie anywhere. */
 void convert_store(const struct ctype *type, void *to, int64_t value) {
     switch (type->size) {
     case 1:
-        *(int8_t *)to = (int8_t)value;
+        memcpy(to, &value, 1);
         break;
     case 2:
-        *(int16_t *)to = (int16_t)value;
+        memcpy(to, &value, 2);
         break;
     case 4:
-        *(int32_t *)to = (int32_t)value;
+        memcpy(to, &value, 4);
         break;
     default:
-        *(int64_t *)to = value;
+        memcpy(to, &value, sizeof value);
         break;
     }
 }
@@ -57,7 +58,7 @@ int64_t convert_load(const struct ctype *type, const void *from) {
     int64_t value = 0;
     switch (type->size) {
     case 1:
-        value = *(const int8_t *)from;
+        memcpy(&value, from, 1);
         break;
     case 2:
         memcpy(&value, from, 2);
@@ -124,6 +125,7 @@ static int class_of(const struct ctype *type) {
     switch (type->form) {
     case FORM_BOOL:
     case FORM_INTEGER:
+    case FORM_ENUM:
     case FORM_REAL:
         return FORM_INTEGER;
     case FORM_COMPLEX:
@@ -165,6 +167,8 @@ bool convert_is_compatible(const struct ctype *to, const struct ctype *from, enu
                    : a->plain == b->plain;
     case FORM_RECORD:
         return a->plain == b->plain;
+    case FORM_FUNCTION: /* LuaJIT looks no further */
+        return gate_signature_count(a->type->function) == gate_signature_count(b->type->function);
     default:
         return true;
     }
@@ -182,7 +186,14 @@ static bool is_pointer(const struct ctype *type) {
 
 /* A pointer's value; of an array or record, its address. */
 static void *address_of(const struct ctype *type, const void *value) {
-    return is_pointer(type) ? *(void *const *)value : (void *)(uintptr_t)value;
+    void *address = (void *)(uintptr_t)value;
+    if (is_pointer(type))
+        memcpy(&address, value, sizeof address);
+    return address;
+}
+
+static void store_address(void *to, const void *address) {
+    memcpy(to, &address, sizeof address);
 }
 
 static bool to_bool(void *to, const struct ctype *from_type, const void *from) {
@@ -227,6 +238,8 @@ static bool to_real(const struct ctype *to_type, void *to, const struct ctype *f
 static bool to_complex(const struct ctype *to_type, void *to, const struct ctype *from_type, const void *from) {
     const struct ctype *part = to_type->target;
     double imaginary = 0;
+    if (from_type->form == FORM_BOOL)
+        return false;
     if (from_type->form == FORM_COMPLEX)
         imaginary = convert_load_real(from_type->target, (const char *)from + from_type->target->size);
     if (!to_real(part, to, from_type, from))
@@ -238,14 +251,14 @@ static bool to_complex(const struct ctype *to_type, void *to, const struct ctype
 static bool to_pointer(const struct ctype *to_type, void *to, const struct ctype *from_type, const void *from,
                        bool is_cast) {
     if (is_cast && is_integral(from_type)) {
-        *(int64_t *)to = convert_load(from_type, from);
+        convert_store(to_type, to, convert_load(from_type, from));
         return true;
     }
     if (!is_pointer(from_type) && from_type->form != FORM_ARRAY && from_type->form != FORM_RECORD)
         return false;
     if (!is_cast && !convert_is_compatible(to_type, from_type, COMPATIBLE_TO))
         return false;
-    *(void **)to = address_of(from_type, from);
+    store_address(to, address_of(from_type, from));
     return true;
 }
 
@@ -374,7 +387,7 @@ static const char *complex_to_c(lua_State *L, struct ffi *ffi, int index, struct
     struct ctype *part = type->target;
     if (lua_type(L, index) == LUA_TTABLE)
         return init_array(L, ffi, index, type, to);
-    if (lua_type(L, index) != LUA_TNUMBER && lua_type(L, index) != LUA_TBOOLEAN)
+    if (lua_type(L, index) != LUA_TNUMBER)
         return from_cdata(L, ffi, index, type, to);
     convert_store_real(part, (char *)to + part->size, 0);
     return real_to_c(L, ffi, index, part, to);
@@ -389,18 +402,19 @@ static void *userdata_address(lua_State *L, int index) {
 static const char *pointer_from_other(lua_State *L, struct ffi *ffi, int index, struct ctype *type, void *to) {
     switch (lua_type(L, index)) {
     case LUA_TNIL:
-        *(void **)to = NULL;
+        store_address(to, NULL);
         return NULL;
     case LUA_TLIGHTUSERDATA:
-        *(void **)to = lua_touserdata(L, index);
+        store_address(to, lua_touserdata(L, index));
         return NULL;
     case LUA_TUSERDATA:
         if (cdata_test(L, ffi, index))
             return from_cdata(L, ffi, index, type, to);
-        *(void **)to = userdata_address(L, index);
+        store_address(to, userdata_address(L, index));
         return NULL;
     case LUA_TFUNCTION:
-        return closure_make(L, ffi, index, type, false, to);
+        return cdata_test(L, ffi, index) ? from_cdata(L, ffi, index, type, to)
+                                         : closure_make(L, ffi, index, type, false, to);
     default:
         return convert_refuse(L, ffi, index, type);
     }
@@ -411,7 +425,7 @@ static const char *pointer_to_c(lua_State *L, struct ffi *ffi, int index, struct
         return pointer_from_other(L, ffi, index, type, to);
     if (type != ffi->text && !convert_is_compatible(type, ffi->text, COMPATIBLE_TO))
         return convert_refuse(L, ffi, index, type);
-    *(const char **)to = lua_tostring(L, index);
+    store_address(to, lua_tostring(L, index));
     return NULL;
 }
 
@@ -438,12 +452,12 @@ static bool cast_string(lua_State *L, int index, struct ctype *type, void *to) {
 static void cast_number(lua_State *L, struct ffi *ffi, int index, void *to) {
     int64_t value;
     convert_integer(L, ffi, index, ffi->basic[GATE_LONG], &value);
-    *(int64_t *)to = value;
+    memcpy(to, &value, sizeof value);
 }
 
 const char *convert_cast(lua_State *L, struct ffi *ffi, int index, struct ctype *type, void *to) {
     bool is_address = type->form == FORM_POINTER || type->form == FORM_INTEGER || type->form == FORM_ENUM;
-    const struct cdata *cd = lua_type(L, index) == LUA_TUSERDATA ? cdata_test(L, ffi, index) : NULL;
+    const struct cdata *cd = cdata_test(L, ffi, index);
     if (cd)
         return convert_value(L, ffi, type, to, cd->type, cd->address, true);
     if (type->form == FORM_POINTER && lua_type(L, index) == LUA_TNUMBER) {

@@ -66,6 +66,7 @@ static struct ctype *intern(lua_State *L, struct ffi *ffi, const struct ctype *k
         return type;
     type = ffi_keep(L, ffi, sizeof *type);
     *type = *key;
+    type->ffi = ffi;
     type->next = *bucket;
     type->object = type->metatable = LUA_NOREF;
     *bucket = type;
@@ -242,10 +243,7 @@ bool ctype_variable_size(lua_State *L, struct ffi *ffi, struct ctype *type, lua_
     size_t element = ctype_of(L, ffi, last->target)->size, limit = INT32_MAX; /* as in LuaJIT */
     if (count < 0 || (element && (size_t)count > (limit - type->size) / element))
         return false;
-    size_t alignment = type->alignment ? type->alignment : 1;
     *size = type->size + (size_t)count * element;
-    if (type->form == FORM_RECORD)
-        *size = (*size + alignment - 1) / alignment * alignment;
     return true;
 }
 
@@ -300,35 +298,28 @@ static void add_field(lua_State *L, struct ffi *ffi, struct ctype *record, struc
     record->field_used++;
 }
 
+/* A bit-field that has all of its type's bits, and its bytes for itself, is a member like others. */
+unsigned ctype_bit_width(const gate_field *field) {
+    if (!field->is_bit_field)
+        return 0;
+    bool is_whole = field->bit_width == 8 * field->type->size && field->bit_offset == 0;
+    return is_whole && field->offset % field->type->size == 0 ? 0 : field->bit_width;
+}
+
 static bool find_field(lua_State *L, struct ffi *ffi, const struct ctype *record, const char *name,
                        struct field *field) {
     gate_field found;
     if (gate_type_field(record->type, name, &found))
         return false;
     *field = (struct field){.name = name, .offset = found.offset, .bit_offset = found.bit_offset};
-    field->bit_width = found.is_bit_field ? found.bit_width : 0;
+    field->bit_width = ctype_bit_width(&found);
     field->type = ctype_of(L, ffi, found.type);
     return true;
 }
 
-/* The name's address is enough to find it again, because the string is kept. */
-bool ctype_field(lua_State *L, struct ffi *ffi, struct ctype *record, int index, struct field *field) {
-    size_t length;
-    const char *name = lua_tolstring(L, index, &length);
-    struct ctype *plain = record->plain;
-    if (plain->field_count) {
-        const struct field *f = plain->fields[((uintptr_t)name >> 4) & (plain->field_count - 1)];
-        while (f && f->name != name)
-            f = f->next;
-        if (f) {
-            *field = *f;
-            return true;
-        }
-    }
-    if (!ffi->decls || strlen(name) != length || !find_field(L, ffi, record, name, field))
-        return false;
-    if (length > INTERNED)
-        return true;
+/* One that was found for the first time: its name and it are kept. */
+static const struct field *keep_field(lua_State *L, struct ctype *plain, int index, const struct field *field) {
+    struct ffi *ffi = plain->ffi;
     index = lua_absindex(L, index);
     struct field *kept = ffi_keep(L, ffi, sizeof *kept);
     *kept = *field;
@@ -337,7 +328,29 @@ bool ctype_field(lua_State *L, struct ffi *ffi, struct ctype *record, int index,
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
     lua_pop(L, 1);
     add_field(L, ffi, plain, kept);
-    return true;
+    return kept;
+}
+
+static const struct field *learn_field(lua_State *L, struct ctype *record, int index, struct field *room) {
+    size_t length;
+    const char *name = lua_tolstring(L, index, &length);
+    if (!record->ffi->decls || strlen(name) != length || !find_field(L, record->ffi, record, name, room))
+        return NULL;
+    return length > INTERNED ? room : keep_field(L, record->plain, index, room);
+}
+
+/* The name's address is enough to find it again, because the string is kept. */
+const struct field *ctype_field(lua_State *L, struct ctype *record, int index, struct field *room) {
+    const char *name = lua_tostring(L, index);
+    const struct ctype *plain = record->plain;
+    if (plain->field_count) {
+        const struct field *f = plain->fields[((uintptr_t)name >> 4) & (plain->field_count - 1)];
+        while (f && f->name != name)
+            f = f->next;
+        if (f)
+            return f;
+    }
+    return learn_field(L, record, index, room);
 }
 
 bool ctype_constant(const struct ctype *type, const char *name, uint64_t *value) {

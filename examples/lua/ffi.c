@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
+#include <sys/random.h>
 
 #include "examples/lua/ffi.h"
 #include "examples/lua/host.h"
@@ -122,19 +123,19 @@ static int ffi_alignof(lua_State *L) {
 static int ffi_offsetof(lua_State *L) {
     struct ffi *ffi = ffi_of(L);
     struct ctype *type = text_check_type(L, ffi, 1);
-    struct field field;
+    struct field room;
+    const struct field *found = NULL;
     luaL_checkstring(L, 2);
-    if (type->form != FORM_RECORD || !ctype_complete(type) || !ctype_field(L, ffi, type, 2, &field)) {
-        lua_pushnil(L);
-        return 1;
+    if (type->form != FORM_RECORD || !ctype_complete(type) || !(found = ctype_field(L, type, 2, &room))) {
+        return 0;
     }
-    size_t unit = field.bit_width ? field.type->size : 1; /* bits count from the begin of their integer */
-    size_t begin = field.offset / unit * unit;
+    size_t unit = found->bit_width ? found->type->size : 1; /* bits count from the begin of their integer */
+    size_t begin = found->offset / unit * unit;
     lua_pushinteger(L, (lua_Integer)begin);
-    if (!field.bit_width)
+    if (!found->bit_width)
         return 1;
-    lua_pushinteger(L, (lua_Integer)((field.offset - begin) * 8 + field.bit_offset));
-    lua_pushinteger(L, (lua_Integer)field.bit_width);
+    lua_pushinteger(L, (lua_Integer)((found->offset - begin) * 8 + found->bit_offset));
+    lua_pushinteger(L, (lua_Integer)found->bit_width);
     return 3;
 }
 
@@ -173,9 +174,14 @@ static void *check_pointer(lua_State *L, struct ffi *ffi, int index, struct ctyp
     const char *why = type->to_c(L, ffi, index, type, &address);
     if (why)
         luaL_argerror(L, index, why);
+    return address;
+}
+
+/* The pointer that the argument is, unless it is NULL. */
+static void *refuse_null(lua_State *L, const void *address, int index) {
     if (!address)
         luaL_argerror(L, index, "a NULL pointer");
-    return address;
+    return (void *)(uintptr_t)address;
 }
 
 static size_t check_size(lua_State *L, struct ffi *ffi, int index) {
@@ -189,14 +195,14 @@ static size_t check_size(lua_State *L, struct ffi *ffi, int index) {
 static int ffi_string(lua_State *L) {
     struct ffi *ffi = ffi_of(L);
     if (lua_isnoneornil(L, 2)) {
-        const char *text = check_pointer(L, ffi, 1, ffi->text);
+        const char *text = refuse_null(L, check_pointer(L, ffi, 1, ffi->text), 1);
         const struct cdata *cd = cdata_test(L, ffi, 1);
         bool is_array = cd && cd->type->form == FORM_ARRAY && cd->size != REFERENCE;
         lua_pushlstring(L, text, is_array ? strnlen(text, cd->size) : strlen(text));
     } else {
         size_t length = check_size(L, ffi, 2);
-        const char *text = length ? check_pointer(L, ffi, 1, ffi->const_pointer) : "";
-        lua_pushlstring(L, text, length);
+        const char *text = check_pointer(L, ffi, 1, ffi->const_pointer);
+        lua_pushlstring(L, length ? refuse_null(L, text, 1) : "", length);
     }
     return 1;
 }
@@ -204,11 +210,12 @@ static int ffi_string(lua_State *L) {
 /* ffi.copy(to, from, length), ffi.copy(to, string) */
 static int ffi_copy(lua_State *L) {
     struct ffi *ffi = ffi_of(L);
+    bool is_whole = lua_type(L, 2) == LUA_TSTRING && lua_isnoneornil(L, 3);
     void *to = check_pointer(L, ffi, 1, ffi->void_pointer);
     const void *from = check_pointer(L, ffi, 2, ffi->const_pointer);
-    bool is_whole = lua_type(L, 2) == LUA_TSTRING && lua_isnoneornil(L, 3);
     size_t size = is_whole ? (size_t)lua_rawlen(L, 2) + 1 : check_size(L, ffi, 3);
-    memmove(to, from, size);
+    if (size)
+        memmove(refuse_null(L, to, 1), refuse_null(L, from, 2), size);
     return 0;
 }
 
@@ -218,7 +225,8 @@ static int ffi_fill(lua_State *L) {
     void *to = check_pointer(L, ffi, 1, ffi->void_pointer);
     size_t size = check_size(L, ffi, 2);
     int byte = lua_isnoneornil(L, 3) ? 0 : (int)convert_check_integer(L, ffi, 3);
-    memset(to, byte, size);
+    if (size)
+        memset(refuse_null(L, to, 1), byte, size);
     return 0;
 }
 
@@ -305,26 +313,21 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
-/* The scope goes when the state closes. What was made of it and is used later, by finalizers that run after this one, is
- * refused: ffi->decls is NULL. */
-static int scope_gc(lua_State *L) {
-    struct ffi **ffi = lua_touserdata(L, 1);
-    gate_decls_free((*ffi)->decls);
-    (*ffi)->decls = NULL;
-    return 0;
-}
-
 /* What LuaJIT's scripts know besides. */
 static const char known[] = "typedef _Complex complex; typedef __builtin_va_list va_list;";
 
+/* The state has closed. Finalizers that run still, because their objects are older than this module, are refused. */
+static void stop(lua_State *L) {
+    struct ffi *ffi = ffi_get(L);
+    closure_stop(ffi);
+    clib_stop(ffi);
+    call_stop(ffi);
+    gate_decls_free(ffi->decls);
+    ffi->decls = NULL;
+}
+
 static void make_scope(lua_State *L, struct ffi *ffi) {
-    struct ffi **scope = lua_newuserdatauv(L, sizeof *scope, 0);
-    *scope = ffi;
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, scope_gc);
-    lua_setfield(L, -2, "__gc");
-    lua_setmetatable(L, -2);
-    luaL_ref(L, LUA_REGISTRYINDEX);
+    host_at_stop(L, stop);
     if (gate_decls_make(&ffi->decls) || gate_decls_read(ffi->decls, known, NULL))
         luaL_error(L, "no memory for declarations");
 }
@@ -332,7 +335,6 @@ static void make_scope(lua_State *L, struct ffi *ffi) {
 static void make_metatables(lua_State *L, struct ffi *ffi) {
     lua_newtable(L);
     meta_open(L, ffi, lua_gettop(L));
-    ffi->metatables[0] = lua_topointer(L, -1);
     lua_newtable(L);
     for (lua_pushnil(L); lua_next(L, -3);) { /* the very same metamethods: 5.1 compares them */
         lua_pushvalue(L, -2);
@@ -342,7 +344,6 @@ static void make_metatables(lua_State *L, struct ffi *ffi) {
     lua_pushlightuserdata(L, ffi);
     lua_pushcclosure(L, cdata_gc, 1);
     lua_setfield(L, -2, "__gc");
-    ffi->metatables[1] = lua_topointer(L, -1);
     ffi->metatable_refs[1] = luaL_ref(L, LUA_REGISTRYINDEX);
     ffi->metatable_refs[0] = luaL_ref(L, LUA_REGISTRYINDEX);
 }
@@ -356,7 +357,9 @@ static int make_table(lua_State *L) {
 static struct ffi *make(lua_State *L) {
     struct ffi *ffi = lua_newuserdatauv(L, sizeof *ffi, 0);
     memset(ffi, 0, sizeof *ffi);
-    ffi->host = host_check(L);
+    ffi->host = host_start(L);
+    if (getrandom(&ffi->secret, sizeof ffi->secret, GRND_NONBLOCK) < 0)
+        ffi->secret = (uintptr_t)ffi * 0x9E3779B97F4A7C15u;
     lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
     ffi->kept = make_table(L);
     ffi->texts = make_table(L);
@@ -376,12 +379,9 @@ struct ffi *ffi_get(lua_State *L) {
     return ffi ? ffi : make(L);
 }
 
-int luaopen_callgate(lua_State *L);
 int luaopen_callgate_ffi(lua_State *L);
 
 __attribute__((visibility("default"))) int luaopen_callgate_ffi(lua_State *L) {
-    lua_pushcfunction(L, luaopen_callgate); /* it starts the runtime */
-    lua_call(L, 0, 0);
     struct ffi *ffi = ffi_get(L);
     lua_createtable(L, 0, 32);
     lua_pushlightuserdata(L, ffi);

@@ -57,6 +57,7 @@ struct field {
 };
 
 struct ctype {
+    struct ffi *ffi;
     enum form form;
     unsigned qualifiers; /* const and volatile */
     size_t size;         /* bytes; 0 while it is not complete, and without that of a variable array */
@@ -89,6 +90,7 @@ struct ctype {
 
 /* A cdata's head. */
 struct cdata {
+    uintptr_t mark; /* tells it from the userdata of others: its address, and the state's secret */
     struct ctype *type;
     void *address; /* of the value: behind the head, or elsewhere */
     size_t size;   /* bytes behind the head; REFERENCE if the value is elsewhere */
@@ -98,20 +100,23 @@ struct cdata {
 /* One for a Lua state. Each function of this module has it as its first upvalue. */
 struct ffi {
     struct host *host;
-    gate_decls *decls;         /* NULL once the state closes */
-    const void *metatables[2]; /* of cdata, and of those with a finalizer, as lua_topointer tells */
-    int metatable_refs[2];
-    int kept;         /* the registry's reference to a table: what must live as long as the state */
-    int texts;        /* to a table: ctypes by their text */
-    int finalizers;   /* to a table: by the address of their cdata */
-    int closures;     /* to a table: by the address that C has */
-    int passed;       /* to a table: by function, those that were made of functions that were passed, by type */
-    int error_number; /* errno, as the last call left it */
+    uintptr_t secret;
+    gate_decls *decls;     /* NULL once the state has closed */
+    int metatable_refs[2]; /* the registry's references: of cdata, and of those with a finalizer */
+    int kept;              /* the registry's reference to a table: what must live as long as the state */
+    int texts;             /* to a table: ctypes by their text */
+    int finalizers;        /* to a table: by the address of their cdata */
+    int closures;          /* to a table: by the address that C has */
+    int passed;            /* to a table: by function, those that were made of functions that were passed, by type */
+    int error_number;      /* errno, as the last call left it */
     struct ctype *basic[GATE_POINTER];
     struct ctype *ctype, *void_pointer, *text, *const_pointer;
     struct ctype **buckets;
     size_t bucket_count, type_count;
     unsigned numbers;
+    struct binding *bindings; /* what is freed when the state has closed */
+    struct closure *all_closures;
+    struct library *libraries;
 };
 
 static inline struct ffi *ffi_of(lua_State *L) {
@@ -122,13 +127,23 @@ static inline struct ffi *ffi_of(lua_State *L) {
 
 /* The state's ffi, which `callgate.ffi` is loaded for if need be; it lives as long as the state. Pushes nothing. */
 struct ffi *ffi_get(lua_State *L);
-/* Returns the cdata at index, or NULL. */
-struct cdata *cdata_test(lua_State *L, const struct ffi *ffi, int index);
+/* Returns the cdata at index, or NULL. A function of C is one, although Lua has it as a function. */
+static inline struct cdata *cdata_test(lua_State *L, const struct ffi *ffi, int index);
 /* Whether the value at index is a number, or a cdata of a number or an enum; *bits is then its 64 bits, converted as to
  * int64_t, and *is_unsigned whether it was an uint64_t, *is_boxed whether it was a cdata of 64 bits. */
 bool cdata_to_int64(lua_State *L, struct ffi *ffi, int index, uint64_t *bits, bool *is_unsigned, bool *is_boxed);
 /* Pushes a boxed int64_t or uint64_t. */
 void cdata_push_int64(lua_State *L, struct ffi *ffi, uint64_t bits, bool is_unsigned);
+
+struct cdata *call_cdata(lua_State *L, int index);
+
+static inline struct cdata *cdata_test(lua_State *L, const struct ffi *ffi, int index) {
+    struct cdata *cd = lua_touserdata(L, index);
+    if (!cd)
+        return call_cdata(L, index);
+    bool is_one = lua_rawlen(L, index) >= sizeof *cd && cd->mark == ((uintptr_t)cd ^ ffi->secret);
+    return is_one ? cd : NULL;
+}
 
 /* ctype.c: types */
 
@@ -143,8 +158,11 @@ const gate_type *ctype_gate_type(lua_State *L, struct ffi *ffi, struct ctype *ty
 bool ctype_complete(struct ctype *type);
 /* The bytes of one with count variable elements; false if that is too large, or not known at all. */
 bool ctype_variable_size(lua_State *L, struct ffi *ffi, struct ctype *type, lua_Integer count, size_t *size);
-/* A member, also of anonymous ones. False if there is none of that name, the string at index. field is a copy. */
-bool ctype_field(lua_State *L, struct ffi *ffi, struct ctype *record, int index, struct field *field);
+/* A member, also of anonymous ones, by its name, the string at index; NULL if there is none. It lives as long as the state, or
+ * is put into room. */
+const struct field *ctype_field(lua_State *L, struct ctype *record, int index, struct field *room);
+/* The width of a bit-field; 0 for what is like other members. */
+unsigned ctype_bit_width(const gate_field *field);
 /* A constant of an enum by its name. */
 bool ctype_constant(const struct ctype *type, const char *name, uint64_t *value);
 static inline bool ctype_is_vector(const struct ctype *type) {
@@ -251,16 +269,17 @@ void meta_open(lua_State *L, struct ffi *ffi, int metatable);
 /* What a cdata of a function holds. */
 struct bound {
     void *address; /* first: it is the cdata's value */
+    struct ffi *ffi;
+    struct ctype *type;
     gate_function function;
     char name[];
 };
 
-/* Pushes a cdata of the function at address. */
+/* Pushes the function at address: a function of Lua's, whose upvalue is the cdata. */
 void call_push_function(lua_State *L, struct ffi *ffi, struct ctype *type, void *address, const char *name,
                         enum gate_call_class call_class);
-/* Calls what the cdata at index 1 is, with the arguments from index 2 to the top. */
-int call_bound(lua_State *L, struct ffi *ffi, const struct cdata *cd);
-int call_pointer(lua_State *L, struct ffi *ffi, const struct cdata *cd);
+/* Calls what the cdata at index 1 points to, with the arguments from index 2 to the top. */
+int call_pointer(lua_State *L, const struct cdata *cd);
 /* ffi.errno, ffi.leaf, ffi.blocking, ffi.guard */
 int call_errno(lua_State *L);
 int call_leaf(lua_State *L);
@@ -275,7 +294,10 @@ const gate_signature *call_signature(lua_State *L, struct ffi *ffi, struct ctype
 const char *closure_make(lua_State *L, struct ffi *ffi, int index, struct ctype *pointer, bool is_cast, void *to);
 /* Pushes the method of a function pointer: free or set. */
 int closure_method(lua_State *L, struct ffi *ffi, const char *name);
-void closure_open(lua_State *L, struct ffi *ffi);
+/* Frees what was made of signatures, callbacks and libraries, when the state has closed. */
+void closure_stop(struct ffi *ffi);
+void call_stop(struct ffi *ffi);
+void clib_stop(struct ffi *ffi);
 
 /* clib.c: libraries */
 

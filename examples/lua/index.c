@@ -9,9 +9,10 @@
 
 /* A place in C's memory. */
 struct place {
-    struct field field;
+    const struct field *field;
     char *record; /* the field's offset counts from here */
     bool is_const;
+    struct field room; /* for what is no record's own */
 };
 
 static char *follow(lua_State *L, struct ffi *ffi, const struct cdata *cd) {
@@ -31,17 +32,19 @@ static bool find_member(lua_State *L, struct ffi *ffi, const struct cdata *cd, s
     if (type->form == FORM_POINTER)
         type = type->target;
     if (is_record(type)) {
-        if (!ctype_field(L, ffi, type, 2, &place->field))
+        place->field = ctype_field(L, type, 2, &place->room);
+        if (!place->field)
             return false;
         place->record = type == cd->type ? cd->address : follow(L, ffi, cd);
-        place->is_const = ctype_is_const(type) || ctype_is_const(place->field.type);
+        place->is_const = ctype_is_const(type) || ctype_is_const(place->field->type);
         return true;
     }
     const char *name = lua_tostring(L, 2);
     bool is_real = strcmp(name, "re") == 0;
     if (type->form != FORM_COMPLEX || (!is_real && strcmp(name, "im") != 0))
         return false;
-    place->field = (struct field){.type = type->target, .offset = is_real ? 0 : type->target->size};
+    place->field = &place->room;
+    place->room = (struct field){.type = type->target, .offset = is_real ? 0 : type->target->size};
     place->record = type == cd->type ? cd->address : follow(L, ffi, cd);
     place->is_const = true;
     return true;
@@ -67,10 +70,13 @@ static bool find_element(lua_State *L, struct ffi *ffi, const struct cdata *cd, 
         return false;
     if (!element->is_complete && !ctype_complete(element))
         luaL_error(L, "size of C type is unknown or too large");
+    if (type->form == FORM_COMPLEX)
+        i &= 1;
     char *begin = type->form == FORM_POINTER ? follow(L, ffi, cd) : cd->address;
-    place->field = (struct field){.type = element};
+    place->field = &place->room;
+    place->room = (struct field){.type = element};
     place->record = begin + i * (int64_t)element->size;
-    place->is_const = ctype_is_const(element) || type->form == FORM_COMPLEX || (is_vector && ctype_is_const(type));
+    place->is_const = ctype_is_const(element) || is_vector;
     return true;
 }
 
@@ -123,14 +129,32 @@ static int set_by_meta(lua_State *L, struct ffi *ffi, const struct cdata *cd) {
     return 0;
 }
 
-/* [__index] */
-int index_get(lua_State *L) {
-    struct ffi *ffi = ffi_of(L);
-    const struct cdata *cd = lua_touserdata(L, 1);
+static __attribute__((noinline)) int get(lua_State *L, const struct cdata *cd) {
+    struct ffi *ffi = cd->type->ffi;
     struct place place;
     if (!find(L, ffi, cd, &place))
         return get_by_meta(L, ffi, cd);
-    convert_push_field(L, ffi, &place.field, place.record);
+    convert_push_field(L, ffi, place.field, place.record);
+    return 1;
+}
+
+/* [__index] A number in a record is what is most often read: it comes first, with few calls of Lua's. */
+int index_get(lua_State *L) {
+    const struct cdata *cd = lua_touserdata(L, 1);
+    struct ctype *type = cd->type;
+    struct field room;
+    if (type->form != FORM_RECORD || lua_type(L, 2) != LUA_TSTRING)
+        return get(L, cd);
+    const struct field *field = ctype_field(L, type, 2, &room);
+    if (!field)
+        return get(L, cd);
+    if (field->type == type->ffi->basic[GATE_INT] && !field->bit_width) {
+        int value; /* it may be packed */
+        memcpy(&value, (const char *)cd->address + field->offset, sizeof value);
+        lua_pushinteger(L, value);
+        return 1;
+    }
+    convert_push_field(L, type->ffi, field, cd->address);
     return 1;
 }
 
@@ -143,6 +167,6 @@ int index_set(lua_State *L) {
         return set_by_meta(L, ffi, cd);
     if (place.is_const)
         return luaL_error(L, "attempt to write to constant location");
-    const char *why = convert_set_field(L, ffi, 3, &place.field, place.record);
+    const char *why = convert_set_field(L, ffi, 3, place.field, place.record);
     return why ? luaL_error(L, "%s", why) : 0;
 }

@@ -146,7 +146,7 @@ static enum found find_initialiser(lua_State *L, struct walk *walk, const char *
 
 static const char *init_member(lua_State *L, struct ffi *ffi, const gate_field *member, char *to, char *end) {
     struct field field = {.offset = member->offset, .bit_offset = member->bit_offset};
-    field.bit_width = member->is_bit_field ? member->bit_width : 0;
+    field.bit_width = ctype_bit_width(member);
     field.type = ctype_of(L, ffi, member->type);
     char *at = to + field.offset;
     const char *why = field.type->is_variable && field.type->form == FORM_ARRAY

@@ -135,15 +135,13 @@ static int meta_concat(lua_State *L) {
     return arith_meta(L, ffi_of(L), "__concat");
 }
 
-/* [__call] A function is called, a ctype makes a value, and else it is up to a metamethod. */
+/* [__call] What a pointer leads to is called, a ctype makes a value, and else it is up to a metamethod. */
 static int meta_call(lua_State *L) {
     struct ffi *ffi = ffi_of(L);
     const struct cdata *cd = lua_touserdata(L, 1);
     struct ctype *type = cd->type;
-    if (type->form == FORM_FUNCTION)
-        return call_bound(L, ffi, cd);
     if (type->form == FORM_POINTER && type->target->form == FORM_FUNCTION)
-        return call_pointer(L, ffi, cd);
+        return call_pointer(L, cd);
     bool is_constructor = type->form == FORM_CTYPE;
     if (is_constructor)
         type = cdata_ctype(cd);
