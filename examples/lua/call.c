@@ -14,8 +14,9 @@
 #include "examples/lua/host.h"
 
 enum {
-    FRAME = 512, /* bytes: what most frames need at the most */
-    SMALL = 32,  /* bytes of a value that is converted on C's stack */
+    FRAME = 512,  /* bytes: what most frames need at the most */
+    SMALL = 32,   /* bytes of a value that is converted on C's stack */
+    ALIGNED = 64, /* where a frame lies best */
     ARGUMENTS_MAX = 127
 };
 
@@ -259,32 +260,32 @@ static __attribute__((noinline)) const char *put_other(lua_State *L, struct ffi 
     }
 }
 
-/* Lua's own values of the usual types, with few calls of Lua's; all others by the long way. */
-static inline const char *put(lua_State *L, struct ffi *ffi, int index, const struct binding *binding,
-                              gate_frame *frame, int i) {
-    const struct step *step = &binding->steps[i];
-    void *at = (char *)frame + step->at;
-    int type = lua_type(L, index), is_exact = 0;
-    if (step->way == AS_INT && type == LUA_TNUMBER && LUA_VERSION_NUM >= 503) {
+/* Lua's own values of the usual types, with few calls of Lua's; false for all others, which go the long way. */
+static inline __attribute__((always_inline)) bool put(lua_State *L, struct ffi *ffi, int index, const struct step *step,
+                                                      void *at) {
+    int is_exact;
+    const struct cdata *cd;
+    int type = lua_type(L, index);
+    if (step->way == AS_INT) {
         lua_Integer value = lua_tointegerx(L, index, &is_exact);
-        if (__builtin_expect(is_exact, 1)) {
-            *(int64_t *)at = (int32_t)value;
-            return NULL;
-        }
-    } else if (step->way == AS_DOUBLE && type == LUA_TNUMBER) {
-        *(double *)at = lua_tonumber(L, index);
-        return NULL;
-    } else if (step->way == AS_TEXT && type == LUA_TSTRING) {
-        *(const char **)at = lua_tostring(L, index);
-        return NULL;
-    } else if (type == LUA_TUSERDATA && (step->way == AS_IS || step->way == AS_TEXT)) {
-        const struct cdata *cd = cdata_test(L, ffi, index);
-        if (cd && cd->type == step->type) {
-            *(uint64_t *)at = *(uint64_t *)cd->address;
-            return NULL;
-        }
+        *(int64_t *)at = (int32_t)value;
+        return type == LUA_TNUMBER && is_exact && LUA_VERSION_NUM >= 503;
     }
-    return put_other(L, ffi, index, binding, frame, i);
+    if (step->way == AS_DOUBLE) {
+        *(double *)at = lua_tonumber(L, index);
+        return type == LUA_TNUMBER;
+    }
+    if (step->way == AS_TEXT && type == LUA_TSTRING) {
+        *(const char **)at = lua_tostring(L, index);
+        return true;
+    }
+    if (type != LUA_TUSERDATA || (step->way != AS_IS && step->way != AS_TEXT))
+        return false;
+    cd = cdata_test(L, ffi, index);
+    if (!cd || cd->type != step->type)
+        return false;
+    *(uint64_t *)at = *(uint64_t *)cd->address;
+    return true;
 }
 
 /* The call */
@@ -314,45 +315,64 @@ static __attribute__((noinline)) int fail(lua_State *L, const gate_function *fun
 }
 
 /* A result that is made before the call, because C may write it, or is in several places. */
-static int call_with_room(lua_State *L, struct ffi *ffi, const struct binding *binding, gate_frame *frame) {
+static int call_with_room(lua_State *L, struct ffi *ffi, const struct binding *binding, gate_frame *frame,
+                          bool *is_in_use) {
     struct ctype *type = binding->result.type->plain;
     struct cdata *made = cdata_new(L, ffi, type, type->size);
     frame->result = made->address;
     int status = enter(L, ffi, frame);
-    if (status)
-        return fail(L, frame->function, status);
-    if (binding->result_places)
+    if (!status && binding->result_places)
         gate_frame_get(binding->signature, frame, made->address);
-    return 1;
+    *is_in_use = false;
+    return status ? fail(L, frame->function, status) : 1;
 }
 
-static inline int call_by_frame(lua_State *L, struct ffi *ffi, const struct binding *binding,
-                                const gate_function *function, int first, gate_frame *frame) {
-    gate_frame_init(frame, function);
-    for (int i = 0; i < binding->count; i++) {
-        const char *why = put(L, ffi, first + i, binding, frame, i);
-        if (__builtin_expect(why != NULL, 0))
-            return refuse(L, function, i, why);
+/* All of a call by a frame that is prepared. *is_in_use is true from the first argument to the result, since finalizers may
+ * run between; an error of memory leaves it so. */
+static inline __attribute__((always_inline)) int call_by_frame(lua_State *L, struct ffi *ffi,
+                                                               const struct binding *binding, int first,
+                                                               gate_frame *frame, bool *is_in_use) {
+    *is_in_use = true;
+    const struct step *step = binding->steps, *end = step + binding->count;
+    for (int index = first; step < end; step++, index++) {
+        if (__builtin_expect(put(L, ffi, index, step, (char *)frame + step->at), 1))
+            continue;
+        const char *why = put_other(L, ffi, index, binding, frame, index - first);
+        if (why) {
+            *is_in_use = false;
+            return refuse(L, frame->function, index - first, why);
+        }
     }
     const struct step *result = &binding->result;
     if (result->way == AS_VALUE)
-        return call_with_room(L, ffi, binding, frame);
+        return call_with_room(L, ffi, binding, frame, is_in_use);
     int status = enter(L, ffi, frame);
     const void *at = (char *)frame + result->at;
-    if (__builtin_expect(status != 0, 0))
-        return fail(L, function, status);
+    if (__builtin_expect(status != 0, 0)) {
+        *is_in_use = false;
+        return fail(L, frame->function, status);
+    }
     if (result->way == AS_INT)
         lua_pushinteger(L, *(const int *)at);
     else if (result->way == AS_DOUBLE)
         lua_pushnumber(L, *(const double *)at);
     else if (result->way == AS_IS)
         result->type->to_lua(L, ffi, result->type, at);
+    *is_in_use = false;
     return result->way != AS_NOTHING;
 }
 
-/* One whose frame is large, or that takes more arguments than its type says. */
+static gate_frame *aligned_frame(void *room) {
+    return (gate_frame *)(((uintptr_t)room + ALIGNED - 1) / ALIGNED * ALIGNED);
+}
+
+/* By a frame of its own: the function's is in use, or it has none, because its type says less than there are arguments. */
 static __attribute__((noinline)) int call_slowly(lua_State *L, struct ffi *ffi, struct binding *binding,
-                                                 gate_function function, int first) {
+                                                 const gate_function *model, int first) {
+    _Alignas(ALIGNED) char room[FRAME];
+    gate_function function = *model;
+    gate_frame *frame = (gate_frame *)room;
+    bool is_in_use;
     int given = lua_gettop(L) - first + 1;
     if (binding->is_variadic ? given < binding->count : given != binding->count)
         return luaL_error(L, "wrong number of arguments for function call");
@@ -362,24 +382,32 @@ static __attribute__((noinline)) int call_slowly(lua_State *L, struct ffi *ffi, 
     if (!binding->frame_size)
         return luaL_error(L, "'%s' has more arguments than can be passed", name_of(&function));
     luaL_checkstack(L, LUA_MINSTACK, "a call");
-    uintptr_t room = (uintptr_t)lua_newuserdatauv(L, binding->frame_size + 64, 0);
-    return call_by_frame(L, ffi, binding, &function, first, (gate_frame *)((room + 63) / 64 * 64));
+    if (binding->frame_size > FRAME)
+        frame = aligned_frame(lua_newuserdatauv(L, binding->frame_size + ALIGNED, 0));
+    gate_frame_init(frame, &function);
+    return call_by_frame(L, ffi, binding, first, frame, &is_in_use);
 }
 
-static inline int call(lua_State *L, struct ffi *ffi, struct binding *binding, gate_function *function, int first) {
-    _Alignas(64) char room[FRAME];
-    function->signature = binding->signature;
-    bool is_usual = lua_gettop(L) - first + 1 == binding->count && binding->frame_size <= FRAME && binding->frame_size;
-    if (__builtin_expect(!is_usual || binding->is_variadic, 0))
-        return call_slowly(L, ffi, binding, *function, first);
-    return call_by_frame(L, ffi, binding, function, first, (gate_frame *)room);
+/* A function has a frame, which is prepared at its first call, and serves one call at a time. */
+static bool has_frame(lua_State *L, struct bound *bound) {
+    const struct binding *binding = binding_of(L, bound->type);
+    if (binding->is_variadic || !binding->frame_size)
+        return false;
+    bound->frame = aligned_frame(ffi_keep(L, bound->ffi, binding->frame_size + ALIGNED));
+    bound->binding = binding;
+    bound->function.signature = binding->signature;
+    gate_frame_init(bound->frame, &bound->function);
+    return true;
 }
 
 /* [a function of Lua's] Its upvalue is the function's cdata. */
 static int call_bound(lua_State *L) {
     const struct cdata *cd = lua_touserdata(L, lua_upvalueindex(1));
     struct bound *bound = cd->address;
-    return call(L, bound->ffi, binding_of(L, bound->type), &bound->function, 1);
+    bool is_ready = __builtin_expect(bound->frame != NULL, 1) || has_frame(L, bound);
+    if (__builtin_expect(!is_ready || bound->is_in_use || lua_gettop(L) != bound->binding->count, 0))
+        return call_slowly(L, bound->ffi, binding_of(L, bound->type), &bound->function, 1);
+    return call_by_frame(L, bound->ffi, bound->binding, 1, bound->frame, &bound->is_in_use);
 }
 
 int call_pointer(lua_State *L, const struct cdata *cd) {
@@ -387,7 +415,7 @@ int call_pointer(lua_State *L, const struct cdata *cd) {
     gate_function function = {.address = *(void (**)(void))cd->address, .name = "a function pointer"};
     if (!function.address)
         return luaL_error(L, "attempt to call a NULL pointer of type '%s'", name_push(L, type->ffi, cd->type, false));
-    return call(L, type->ffi, binding_of(L, type), &function, 2);
+    return call_slowly(L, type->ffi, binding_of(L, type), &function, 2);
 }
 
 struct cdata *call_cdata(lua_State *L, int index) {

@@ -272,6 +272,9 @@ struct bound {
     struct ffi *ffi;
     struct ctype *type;
     gate_function function;
+    const struct binding *binding; /* once it was called: that, and a frame, which serves one call at a time */
+    gate_frame *frame;
+    bool is_in_use;
     char name[];
 };
 
