@@ -306,7 +306,12 @@ static inline int enter(lua_State *L, struct ffi *ffi, gate_frame *frame) {
 
 /* Why a call of class guarded did not come back by itself. */
 static int raise_fault(lua_State *L, const gate_function *function, int status) {
-    return luaL_error(L, "'%s' failed: %s", name_of(function), strerror(-status));
+    char words[2048];
+    const gate_trap *trap = status == -EFAULT ? gate_trap_last() : NULL;
+    if (!trap)
+        return luaL_error(L, "'%s' failed: %s", name_of(function), strerror(-status));
+    gate_trap_print(trap, words, sizeof words);
+    return luaL_error(L, "'%s' crashed: %s", name_of(function), words);
 }
 
 /* A positive status is a callback's, which has left the error on top. */
@@ -427,6 +432,52 @@ struct cdata *call_cdata(lua_State *L, int index) {
     return cd;
 }
 
+/* By values */
+
+/* The function, or what a pointer leads to. */
+static struct ctype *check_function(lua_State *L, struct ffi *ffi, gate_function *function) {
+    const struct cdata *cd = cdata_check(L, ffi, 1);
+    struct ctype *type = cd->type;
+    if (type->form == FORM_FUNCTION) {
+        *function = ((const struct bound *)cd->address)->function;
+        return type;
+    }
+    if (type->form != FORM_POINTER || type->target->form != FORM_FUNCTION)
+        luaL_argerror(L, 1, "a function expected");
+    *function = (gate_function){.address = *(void (**)(void))cd->address, .name = "a function pointer"};
+    if (!function->address)
+        luaL_argerror(L, 1, "a NULL pointer");
+    return type->target;
+}
+
+static size_t room_of(const struct ctype *type) {
+    return (type->size + 15) / 16 * 16; /* no argument is aligned to more */
+}
+
+void **call_values(lua_State *L, struct ffi *ffi, gate_function *function) {
+    struct binding *binding = binding_of(L, check_function(L, ffi, function));
+    int given = lua_gettop(L) - 1;
+    if (binding->is_variadic ? given < binding->count : given != binding->count)
+        luaL_error(L, "wrong number of arguments for function call");
+    if (binding->is_variadic)
+        binding = find_variant(L, ffi, binding, 2);
+    function->signature = binding->signature;
+    size_t size = (size_t)binding->count * sizeof(void *) + 16;
+    for (int i = 0; i < binding->count; i++)
+        size += room_of(binding->steps[i].type);
+    void **arguments = lua_newuserdatauv(L, size, 0);
+    uintptr_t at = ((uintptr_t)(arguments + binding->count) + 15) / 16 * 16;
+    for (int i = 0; i < binding->count; i++) {
+        struct ctype *type = binding->steps[i].type;
+        arguments[i] = memset((void *)at, 0, type->size);
+        const char *why = type->to_c(L, ffi, 2 + i, type, arguments[i]);
+        if (why)
+            refuse(L, function, i, why);
+        at += room_of(type);
+    }
+    return arguments;
+}
+
 /* Functions as values */
 
 void call_push_function(lua_State *L, struct ffi *ffi, struct ctype *type, void *address, const char *name,
@@ -443,16 +494,12 @@ void call_push_function(lua_State *L, struct ffi *ffi, struct ctype *type, void 
     lua_pushcclosure(L, call_bound, 1);
 }
 
+/* The same function, of another class. */
 static int of_class(lua_State *L, enum gate_call_class call_class) {
     struct ffi *ffi = ffi_of(L);
-    const struct cdata *cd = cdata_check(L, ffi, 1);
-    struct ctype *type = cd->type;
-    bool is_pointer = type->form == FORM_POINTER && type->target->form == FORM_FUNCTION;
-    if (type->form != FORM_FUNCTION && !is_pointer)
-        return luaL_argerror(L, 1, "a function expected");
-    const struct bound *bound = cd->address;
-    call_push_function(L, ffi, is_pointer ? type->target : type, bound->address,
-                       is_pointer ? "a function pointer" : bound->name, call_class);
+    gate_function function;
+    struct ctype *type = check_function(L, ffi, &function);
+    call_push_function(L, ffi, type, (void *)(uintptr_t)function.address, name_of(&function), call_class);
     return 1;
 }
 

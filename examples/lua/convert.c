@@ -250,7 +250,7 @@ static bool to_complex(const struct ctype *to_type, void *to, const struct ctype
 
 static bool to_pointer(const struct ctype *to_type, void *to, const struct ctype *from_type, const void *from,
                        bool is_cast) {
-    if (is_cast && is_integral(from_type)) {
+    if (is_cast && is_integral(from_type) && from_type->form != FORM_BOOL) {
         convert_store(to_type, to, convert_load(from_type, from));
         return true;
     }

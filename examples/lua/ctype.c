@@ -53,6 +53,11 @@ static void grow(lua_State *L, struct ffi *ffi) {
     ffi->bucket_count = count;
 }
 
+/* A record's plain type may have been seen qualified alone, so far. */
+static bool is_as_qualified(const struct ctype *type, const gate_type *seen) {
+    return (seen->qualifiers & (GATE_CONST | GATE_VOLATILE)) == type->qualifiers;
+}
+
 /* The ctype that is like key, if there is one; else a copy of key. */
 static struct ctype *intern(lua_State *L, struct ffi *ffi, const struct ctype *key) {
     if (ffi->type_count >= ffi->bucket_count)
@@ -60,7 +65,7 @@ static struct ctype *intern(lua_State *L, struct ffi *ffi, const struct ctype *k
     struct ctype **bucket = &ffi->buckets[hash(key) & (ffi->bucket_count - 1)], *type = *bucket;
     while (type && !is_same(type, key))
         type = type->next;
-    if (type && !type->type)
+    if (type && key->type && !*type->typedef_name && (!type->type || !is_as_qualified(type, type->type)))
         type->type = key->type;
     if (type)
         return type;
@@ -176,6 +181,8 @@ static struct ctype *of_record(lua_State *L, struct ffi *ffi, const gate_type *t
     struct ctype key = {.form = FORM_RECORD, .qualifiers = qualifiers, .identity = type->record, .type = type};
     struct ctype plain = key;
     plain.qualifiers = 0;
+    if (type->tag && qualifiers) /* the tag is that of the plain type */
+        plain.type = gate_decls_find_tag(ffi->decls, type->tag)->type;
     key.plain = qualifiers ? intern(L, ffi, &plain) : NULL;
     struct ctype *made = intern(L, ffi, &key);
     if (!made->number && !type->tag)

@@ -148,6 +148,7 @@ static bool is_like(const struct ctype *type, const struct ctype *given) {
         return false;
     switch (type->form) {
     case FORM_POINTER:
+    case FORM_ARRAY: /* LuaJIT compares these as pointers */
         return convert_is_compatible(type, given, COMPATIBLE_BUT_FOR_QUALIFIERS);
     case FORM_INTEGER:
         return type->is_unsigned == given->is_unsigned;
@@ -291,6 +292,7 @@ static int ffi_type(lua_State *L) {
 static const luaL_Reg functions[] = {
     {"abi", ffi_abi},
     {"alignof", ffi_alignof},
+    {"async", async_start},
     {"blocking", call_blocking},
     {"cast", ffi_cast},
     {"cdef", text_cdef},
@@ -369,6 +371,7 @@ static struct ffi *make(lua_State *L) {
     make_scope(L, ffi);
     ctype_open(L, ffi);
     make_metatables(L, ffi);
+    async_open(L);
     return ffi;
 }
 

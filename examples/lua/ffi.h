@@ -291,6 +291,15 @@ int call_guard(lua_State *L);
 /* The signature of calls by that type; it lives until the state closes. */
 const gate_signature *call_signature(lua_State *L, struct ffi *ffi, struct ctype *function);
 
+/* For a call by values of the function at index 1: converts the arguments from index 2 to the top, pushes what they lie in, and
+ * fills function in. */
+void **call_values(lua_State *L, struct ffi *ffi, gate_function *function);
+
+/* async.c: calls that nobody waits for */
+
+int async_start(lua_State *L);
+void async_open(lua_State *L);
+
 /* closure.c: functions of Lua's that C calls */
 
 /* Makes one of the function at index, as a pointer of that type, and stores it. It lives until it is freed. */
