@@ -237,7 +237,8 @@ size_t gate_type_print(const gate_type *type, char *buffer, size_t size);
  * Errors: -EINVAL when type is no struct or union that is complete; -ENOENT. Never blocks. Any thread. */
 int gate_type_field(const gate_type *type, const char *name, gate_field *field);
 
-/* The constant of an enum, counted from 0; NULL beyond the last. It lives as long as the type. Never blocks. Any
+/* The constant of an enum, counted from 0, or of a struct or union that has some, by "static const int NAME = 1;" between its
+ * members, as in C++; NULL beyond the last. It lives as long as the type. Never blocks. Any
  * thread. */
 const gate_decl *gate_type_constant(const gate_type *type, size_t index);
 

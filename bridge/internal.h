@@ -306,7 +306,8 @@ struct gate__record {
     bool has_pointers;           /* once it is complete: gate__type_has_pointers */
     struct gate__passing passing;
     size_t alignment;                /* bytes: its own */
-    const gate_decl **constants;     /* an enum's */
+    const gate_decl **constants;     /* an enum's, or those that a struct or union has */
+    size_t constant_count;           /* of the latter */
     const struct gate__named *named; /* of a struct or union: named_count of them, in the order of strcmp */
     size_t named_count;
 };

@@ -18,10 +18,17 @@ struct member {
     struct member *next;
 };
 
+struct constant {
+    gate_decl *decl;
+    struct constant *next;
+};
+
 struct body {
     enum gate_kind kind;
     struct member *first, **last;
     size_t count;
+    struct constant *constants; /* the last one first */
+    size_t constant_count;
 };
 
 static struct member *add_member(struct gate__reader *r, struct body *body, const struct gate__declared *declared) {
@@ -106,6 +113,34 @@ static void add_anonymous(struct gate__reader *r, struct body *body, const struc
         gate__lex_expected(r, "a member's name");
 }
 
+static const char *copied(struct gate__reader *r, const struct gate__token *token) {
+    char *copy = gate__scope_allocate(r, token->length + 1);
+    return copy ? memcpy(copy, token->at, token->length) : NULL;
+}
+
+/* C++'s "static const int NAME = 1;", which LuaJIT's declarations may have: a constant that is the record's, and no member. */
+static void read_record_constant(struct gate__reader *r, struct body *body, const struct gate__specifiers *specifiers,
+                                 const struct gate__token *first) {
+    struct gate__declared declared = gate__decl_declarator(r, specifiers, GATE__NAMED);
+    const gate_type *type = declared.type;
+    struct constant *constant = gate__scope_scratch(r, sizeof *constant);
+    gate_decl *decl = gate__scope_allocate(r, sizeof *decl);
+    if (type && !(gate__type_is_integer(type) && type->qualifiers & GATE_CONST && type->size <= sizeof(uint64_t)))
+        gate__lex_fail(r, first, -EINVAL, "but members have no storage class");
+    gate__lex_require(r, '=');
+    struct gate__token given = r->lexer.token;
+    struct gate__value value = gate__constant_integer(r);
+    if (r->failed)
+        return;
+    value = gate__value_convert(r, value, type, &given);
+    *decl = (gate_decl){.kind = GATE_DECL_CONSTANT, .type = type, .value = (uint64_t)value.bits};
+    decl->name = copied(r, &declared.name);
+    constant->decl = decl;
+    constant->next = body->constants;
+    body->constants = constant;
+    body->constant_count++;
+}
+
 static void read_members(struct gate__reader *r, struct body *body) {
     while (!r->failed && !gate__lex_sees(r, '}')) {
         if (gate__lex_accept(r, ';'))
@@ -116,9 +151,13 @@ static void read_members(struct gate__reader *r, struct body *body) {
         }
         struct gate__token first = r->lexer.token;
         struct gate__specifiers specifiers = gate__specifier_read(r);
-        if (specifiers.storage)
+        if (specifiers.storage && specifiers.storage != GATE__STATIC)
             gate__lex_fail(r, &first, -EINVAL, "but members have no storage class");
-        if (!r->failed && gate__lex_sees(r, ';')) {
+        if (!r->failed && specifiers.storage) {
+            do
+                read_record_constant(r, body, &specifiers, &first);
+            while (gate__lex_accept(r, ','));
+        } else if (!r->failed && gate__lex_sees(r, ';')) {
             add_anonymous(r, body, &specifiers);
         } else if (!r->failed) {
             do
@@ -186,11 +225,6 @@ static void list_members(struct gate__reader *r, const struct body *body, gate_t
     definition->record->named_count = count;
 }
 
-static const char *copied(struct gate__reader *r, const struct gate__token *token) {
-    char *copy = gate__scope_allocate(r, token->length + 1);
-    return copy ? memcpy(copy, token->at, token->length) : NULL;
-}
-
 /* The members as fields, which are yet to be laid out. */
 static gate_field *gather(struct gate__reader *r, const struct body *body) {
     gate_field *fields = gate__scope_allocate(r, body->count * sizeof *fields);
@@ -206,6 +240,14 @@ static gate_field *gather(struct gate__reader *r, const struct body *body) {
     return r->failed ? NULL : fields;
 }
 
+static const gate_decl **gather_constants(struct gate__reader *r, const struct body *body) {
+    const gate_decl **constants = gate__scope_allocate(r, body->constant_count * sizeof *constants);
+    size_t i = body->constant_count;
+    for (const struct constant *c = body->constants; constants && c; c = c->next)
+        constants[--i] = c->decl;
+    return constants;
+}
+
 /* Reads members up to and with "}", and the attributes behind it, into a definition. */
 static void read_record(struct gate__reader *r, gate_type *definition, struct gate__attributes *attributes) {
     struct body body = {.kind = definition->kind, .last = &body.first};
@@ -217,6 +259,8 @@ static void read_record(struct gate__reader *r, gate_type *definition, struct ga
     gate__lex_require(r, '}');
     gate__attribute_read(r, attributes);
     gate_field *fields = gather(r, &body);
+    definition->record->constants = gather_constants(r, &body);
+    definition->record->constant_count = body.constant_count;
     definition->count = body.count;
     for (size_t i = 0; fields && i < body.count; i++)
         fields[i].is_packed |= attributes->is_packed;

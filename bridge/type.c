@@ -296,6 +296,7 @@ void gate__type_complete(struct gate__reader *r, const gate_type *type, const ga
         record->passing = gate__abi_note(definition);
     record->alignment = definition->alignment;
     record->constants = definition->record->constants;
+    record->constant_count = definition->record->constant_count;
     record->named = definition->record->named;
     record->named_count = definition->record->named_count;
     for (struct gate__variant *variant = record->variants; variant; variant = variant->next)
@@ -458,6 +459,8 @@ int gate_type_field(const gate_type *type, const char *name, gate_field *field) 
 }
 
 const gate_decl *gate_type_constant(const gate_type *type, size_t index) {
-    return type->kind == GATE_ENUM && type->record->constants && index < type->count ? type->record->constants[index]
-                                                                                     : NULL;
+    if (!has_record(type) || !type->record->constants)
+        return NULL;
+    size_t count = type->kind == GATE_ENUM ? type->count : type->record->constant_count;
+    return index < count ? type->record->constants[index] : NULL;
 }

@@ -97,10 +97,21 @@ static int refuse(lua_State *L, struct ffi *ffi, struct ctype *type) {
     return luaL_error(L, "'%s' cannot be indexed with '%s'", name, name_push_value(L, ffi, 2));
 }
 
+/* A constant that a record has: it is the constructor's, too. */
+static bool find_constant(lua_State *L, const struct ctype *type, uint64_t *value) {
+    return type->form == FORM_RECORD && lua_type(L, 2) == LUA_TSTRING && type->ffi->decls &&
+           ctype_constant(type, lua_tostring(L, 2), value);
+}
+
 static int get_by_meta(lua_State *L, struct ffi *ffi, const struct cdata *cd) {
     struct ctype *type = type_for_meta(cd);
+    uint64_t constant;
     if (type->form == FORM_POINTER && type->target->form == FORM_FUNCTION && lua_type(L, 2) == LUA_TSTRING)
         return closure_method(L, ffi, lua_tostring(L, 2));
+    if (find_constant(L, type, &constant)) {
+        convert_push_number(L, (int64_t)constant, false);
+        return 1;
+    }
     if (!meta_push(L, ffi, type, "__index"))
         return refuse(L, ffi, type);
     lua_pushvalue(L, 2);
@@ -116,6 +127,9 @@ static int get_by_meta(lua_State *L, struct ffi *ffi, const struct cdata *cd) {
 
 static int set_by_meta(lua_State *L, struct ffi *ffi, const struct cdata *cd) {
     struct ctype *type = type_for_meta(cd);
+    uint64_t constant;
+    if (find_constant(L, type, &constant))
+        return luaL_error(L, "attempt to write to constant location");
     if (!meta_push(L, ffi, type, "__newindex"))
         return refuse(L, ffi, type);
     if (!lua_isfunction(L, -1)) {

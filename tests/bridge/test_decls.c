@@ -471,3 +471,20 @@ Test(decls, an_array_whose_count_is_told_later_stands_where_one_without_may) {
     cr_assert_eq(gate_decls_read(decls, "int x[?2];", NULL), -EINVAL);
     gate_decls_free(decls);
 }
+
+Test(decls, a_struct_may_have_constants_which_are_no_members) {
+    gate_decls *decls = read_text("enum { N = 2 }; struct s { static const int A = N, B = -3; int x; };");
+    const gate_type *s = gate_decls_find_tag(decls, "s")->type;
+    cr_assert_eq(s->size, sizeof(int));
+    cr_assert_eq(s->count, 1);
+    cr_assert_str_eq(gate_type_constant(s, 0)->name, "A");
+    cr_assert_eq(gate_type_constant(s, 0)->value, 2);
+    cr_assert_eq((int64_t)gate_type_constant(s, 1)->value, -3);
+    cr_assert_null(gate_type_constant(s, 2));
+    cr_assert_null(gate_type_constant(find(decls, "N")->type, 0));
+    cr_assert_eq(gate_decls_read(decls, "struct t { static int x; };", NULL), -EINVAL);
+    cr_assert_eq(gate_decls_read(decls, "struct t { static const int x; };", NULL), -EINVAL);
+    cr_assert_eq(gate_decls_read(decls, "struct t { static const double x = 1; };", NULL), -EINVAL);
+    cr_assert_eq(gate_decls_read(decls, "struct t { extern const int x = 1; };", NULL), -EINVAL);
+    gate_decls_free(decls);
+}
