@@ -1,0 +1,267 @@
+-- What callgate.ffi has beyond LuaJIT's ffi, or differs in: tasks, threads, crashes, what is freed. tests/lua/ffi has what
+-- both have.
+--
+-- SPDX-License-Identifier: MIT
+
+local check = require "check"
+local ffi = require "callgate.ffi"
+local task = require "callgate.task"
+local test, equal, raises = check.test, check.equal, check.raises
+local C, number = ffi.C, ffi.tonumber
+
+ffi.cdef [[
+    typedef struct { int quot, rem; } div_t;
+    typedef int compare(const int *, const int *);
+    int abs(int);
+    div_t div(int, int);
+    size_t strlen(const char *);
+    long strtol(const char *, char **, int);
+    int usleep(unsigned);
+    void qsort(void *, size_t, size_t, compare *);
+    void *bsearch(const void *, const void *, size_t, size_t, compare *);
+    int snprintf(char *, size_t, const char *, ...);
+    int pthread_create(unsigned long *, const void *, void *(*)(void *), void *);
+    int pthread_join(unsigned long, void **);
+    int chdir(const char *);
+]]
+
+local function sorted(list, compare)
+    local array = ffi.new("int[?]", #list, list)
+    C.qsort(array, #list, ffi.sizeof "int", compare)
+    local result = {}
+    for i = 0, #list - 1 do result[i + 1] = array[i] end
+    return table.concat(result, " ")
+end
+
+local function ascending(a, b) return a[0] - b[0] end
+
+-- Functions
+
+test("a bound function is one of Lua's, and a cdata to the ffi", function()
+    equal(type(C.abs), "function")
+    equal(ffi.type(C.abs), "cdata")
+    equal(C.abs, C.abs)
+    equal(tostring(ffi.typeof(C.abs)), "ctype<int ()>")
+    equal(ffi.cast("int (*)(int)", C.abs)(-5), 5)
+    equal(ffi.new("struct { int (*f)(int); }", {C.abs}).f(-6), 6)
+end)
+
+test("the same function may be called below its own callback", function()
+    local inner
+    equal(sorted({3, 1, 2}, function(a, b)
+        inner = sorted({9, 8, 7}, ascending)
+        return a[0] - b[0]
+    end), "1 2 3")
+    equal(inner, "7 8 9")
+end)
+
+test("an argument that is refused leaves the function as it was", function()
+    for _ = 1, 3 do
+        raises("bad argument #1 to 'abs' (cannot convert 'string' to 'int')", C.abs, "1")
+        raises("wrong number of arguments for function call", C.abs)
+        equal(C.abs(-1), 1)
+    end
+end)
+
+test("structs come back by value, and variadic functions take what they are given", function()
+    equal(C.div(17, 5).rem, 2)
+    local buffer = ffi.new "char[64]"
+    for i = 1, 3 do
+        C.snprintf(buffer, 64, "%d %s %.1f %lld", ffi.new("int", i), "two", 3.5, ffi.new("int64_t", -4))
+        equal(ffi.string(buffer), i .. " two 3.5 -4")
+    end
+    C.snprintf(buffer, 64, "%d%d%d%d%d%d%d%d%d", ffi.new("int", 1), ffi.new("int", 2), ffi.new("int", 3),
+        ffi.new("int", 4), ffi.new("int", 5), ffi.new("int", 6), ffi.new("int", 7), ffi.new("int", 8), ffi.new("int", 9))
+    equal(ffi.string(buffer), "123456789")
+end)
+
+test("NULL is not followed", function()
+    raises("NULL pointer of type 'struct ", function() return ffi.new("div_t *").quot end)
+    raises("NULL pointer", function() ffi.new("int *")[0] = 1 end)
+    raises("NULL pointer", function() return ffi.new("int (*)(void)")() end)
+    raises("NULL pointer", ffi.string, nil)
+    raises("NULL pointer", ffi.copy, nil, "x")
+end)
+
+test("a member's name may be longer than Lua keeps one of", function()
+    local name = ("long"):rep(20)
+    local s = ffi.new("struct { int " .. name .. "; }", 5)
+    equal(s[name], 5)
+    s[name] = 6
+    equal(s[("long"):rep(20)], 6)
+end)
+
+test("numbers of 64 bits are Lua's integers, where it has some", function()
+    local large = ffi.new("int64_t", 2 ^ 53)
+    equal(number(large), 2 ^ 53)
+    equal(number(ffi.new "enum { SEVEN = 7 }" + 7), 7)
+    equal(number "12", 12)
+    equal(number {}, nil)
+    if math.maxinteger then
+        equal(number(ffi.new("int64_t", math.maxinteger)), math.maxinteger)
+        equal(math.type(number(large)), "integer")
+        equal(ffi.new("int64_t[1]", {math.mininteger})[0], ffi.new("int64_t", math.mininteger))
+    end
+end)
+
+test("errno is what the last call left, and the next one finds it", function()
+    equal(C.chdir "/nowhere/at/all", -1)
+    equal(ffi.errno(), 2)
+    equal(ffi.errno(0), 2)
+    C.strtol("5", nil, 10)
+    equal(ffi.errno(), 0)
+end)
+
+-- Callbacks
+
+test("an error in a callback is raised by the call that led there, as the same object", function()
+    local object = {}
+    local ok, problem = pcall(sorted, {2, 1}, function() error(object) end)
+    equal(ok, false)
+    equal(problem, object)
+    equal(sorted({2, 1}, ascending), "1 2")
+end)
+
+test("a function that is passed often is one callback", function()
+    local box = ffi.new "struct { compare *a, *b; }"
+    box.a, box.b = ascending, ascending
+    equal(ffi.cast("intptr_t", box.a), ffi.cast("intptr_t", box.b))
+    box.b = function() return 0 end
+    equal(ffi.cast("intptr_t", box.a) == ffi.cast("intptr_t", box.b), false)
+end)
+
+test("a callback that was freed is an error, also to C", function()
+    local callback = ffi.cast("compare *", ascending)
+    equal(sorted({2, 1}, callback), "1 2")
+    callback:free()
+    raises("bad callback", sorted, {2, 1}, callback)
+    raises("bad callback", callback, nil, nil)
+    raises("bad callback", function() callback:free() end)
+    equal(sorted({2, 1}, ascending), "1 2")
+end)
+
+test("a callback may free itself", function()
+    local callback
+    callback = ffi.cast("int (*)(int)", function(x)
+        callback:free()
+        return x + 1
+    end)
+    equal(callback(1), 2)
+    raises("bad callback", callback, 1)
+end)
+
+test("callbacks outlive whoever made them", function()
+    local box = ffi.new "struct { compare *f; }"
+    box.f = ffi.cast("compare *", function(a, b) return b[0] - a[0] end)
+    for _ = 1, 3 do collectgarbage() end
+    equal(sorted({1, 3, 2}, box.f), "3 2 1")
+end)
+
+test("threads of C's own call back", function()
+    local thread, seen = ffi.new "unsigned long[1]", nil
+    local main = ffi.cast("void *(*)(void *)", function(p)
+        seen = ffi.string(ffi.cast("const char *", p))
+        return p
+    end)
+    local text, result = ffi.new("char[6]", "hello"), ffi.new "void *[1]"
+    equal(C.pthread_create(thread, nil, main, text), 0)
+    equal(C.pthread_join(thread[0], result), 0)
+    equal(seen, "hello")
+    equal(result[0], ffi.cast("void *", text))
+    main:free()
+end)
+
+-- Tasks
+
+test("a call that blocks stops no other task", function()
+    local ended = false
+    local sleeper = task.go(function()
+        C.usleep(50000)
+        ended = true
+        return C.abs(-3)
+    end)
+    local count = 0
+    while not ended and count < 1e7 do
+        count = count + 1
+        task.yield()
+    end
+    equal(ended, true)
+    assert(count > 10, "the others stood still")
+    equal(sleeper:join(), 3)
+end)
+
+test("tasks call one function at once, each with its own arguments", function()
+    local tasks, results = {}, {}
+    for i = 1, 8 do
+        tasks[i] = task.go(function()
+            return sorted({i + 2, i, i + 1}, function(a, b)
+                C.usleep(1000)
+                return a[0] - b[0]
+            end)
+        end)
+    end
+    for i = 1, 8 do equal(tasks[i]:join(), table.concat({i, i + 1, i + 2}, " ")) end
+end)
+
+-- Classes of calls, and calls that nobody waits for
+
+test("a crash of a guarded function is an error, with C's backtrace", function()
+    local strlen = ffi.guard(C.strlen)
+    equal(number(strlen "abc"), 3)
+    raises("'strlen' crashed: SIGSEGV at 0x10", strlen, ffi.cast("const char *", 16))
+    equal(number(strlen "abcd"), 4)
+end)
+
+test("a function may be told to be short, or to block", function()
+    equal(ffi.leaf(C.abs)(-2), 2)
+    equal(ffi.blocking(C.abs)(-2), 2)
+    equal(ffi.leaf(ffi.cast("int (*)(int)", C.abs))(-2), 2)
+    raises("cdata expected, got number", ffi.leaf, 1)
+    raises("a function expected", ffi.leaf, ffi.new "int")
+end)
+
+test("ffi.async starts a call, and its future has the result", function()
+    local sleep = ffi.async(C.usleep, 30000)
+    equal(sleep:done(), false)
+    equal(sleep:wait(0.001), nil)
+    equal(sleep:wait(), 0)
+    equal(sleep:done(), true)
+    equal(sleep:wait(), 0)
+    equal(ffi.async(C.div, 17, 5):wait().quot, 3)
+    raises("cannot convert 'table' to 'int'", ffi.async, C.abs, {})
+    raises("wrong number of arguments", ffi.async, C.abs)
+end)
+
+test("what an asynchronous call was given stays while it runs", function()
+    local array = ffi.new("int[3]", {3, 1, 2})
+    local future = ffi.async(C.qsort, array, 3, 4, function(a, b)
+        C.usleep(1000)
+        for _ = 1, 2 do collectgarbage() end
+        return a[0] - b[0]
+    end)
+    future:wait()
+    equal(array[0] * 100 + array[1] * 10 + array[2], 123)
+    ffi.async(C.strlen, ("x"):rep(1000)) -- nobody waits for it
+    collectgarbage()
+    C.usleep(1000)
+end)
+
+test("an error in an asynchronous call's callback is raised by whoever waits", function()
+    local future = ffi.async(C.qsort, ffi.new("int[2]", 2, 1), 2, 4, function() error "no order" end)
+    raises("no order", future.wait, future)
+end)
+
+-- The end
+
+test("finalizers call C while the state closes", function()
+    local script = ([[
+        local ffi = require "callgate.ffi"
+        ffi.cdef "int puts(const char *); int fflush(void *); void *malloc(size_t);"
+        kept = ffi.gc(ffi.C.malloc(1), function() ffi.C.puts "finalized" ffi.C.fflush(nil) end)
+    ]]):gsub("\n%s*", " ")
+    local pipe = io.popen(("%s -e '%s'"):format(os.getenv "LUA", script))
+    equal(pipe:read "*a", "finalized\n")
+    pipe:close()
+end)
+
+check.finish()
