@@ -256,8 +256,8 @@ end)
 test("finalizers call C while the state closes", function()
     local script = ([[
         local ffi = require "callgate.ffi"
-        ffi.cdef "int puts(const char *); int fflush(void *); void *malloc(size_t);"
-        kept = ffi.gc(ffi.C.malloc(1), function() ffi.C.puts "finalized" ffi.C.fflush(nil) end)
+        ffi.cdef "int puts(const char *); int fflush(void *); void *malloc(size_t); void free(void *);"
+        kept = ffi.gc(ffi.C.malloc(1), function(p) ffi.C.puts "finalized" ffi.C.fflush(nil) ffi.C.free(p) end)
     ]]):gsub("\n%s*", " ")
     local pipe = io.popen(("%s -e '%s'"):format(os.getenv "LUA", script))
     equal(pipe:read "*a", "finalized\n")
