@@ -81,7 +81,10 @@ int async_start(lua_State *L) {
 
 /* Whether the call has ended; what it used may go then. */
 static bool has_ended(lua_State *L, struct future *f, uint64_t nanoseconds) {
-    if (gate_future_wait(f->future, nanoseconds))
+    int error_number = f->ffi->error_number; /* others run meanwhile */
+    int failed = gate_future_wait(f->future, nanoseconds);
+    f->ffi->error_number = error_number;
+    if (failed)
         return false;
     anchor(L, f, false);
     return true;

@@ -23,6 +23,10 @@ struct closure {
     struct ctype *parameters[];
 };
 
+static void *address_of(const struct closure *closure) {
+    return (void *)(uintptr_t)gate_callback_address(closure->callback);
+}
+
 /* From C */
 
 /* One call of C's, so that Lua can be entered protected with a single argument. */
@@ -96,7 +100,8 @@ void closure_stop(struct ffi *ffi) {
 
 static struct closure *new_closure(lua_State *L, struct ffi *ffi, struct ctype *type, const gate_signature *signature) {
     size_t count = gate_signature_count(signature);
-    struct closure *closure = ffi_keep(L, ffi, sizeof *closure + count * sizeof(struct ctype *));
+    struct closure *closure = lua_newuserdatauv(L, sizeof *closure + count * sizeof(struct ctype *), 0);
+    memset(closure, 0, sizeof *closure);
     closure->ffi = ffi;
     closure->type = type;
     closure->count = count;
@@ -107,13 +112,15 @@ static struct closure *new_closure(lua_State *L, struct ffi *ffi, struct ctype *
     return closure;
 }
 
-/* The script finds it by its address. */
+/* The script finds it by its address; under its own, the userdata on top is kept. */
 static void register_closure(lua_State *L, struct ffi *ffi, struct closure *closure) {
     closure->next = ffi->all_closures;
     ffi->all_closures = closure;
     lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->closures);
+    lua_insert(L, -2);
+    lua_rawsetp(L, -2, closure);
     lua_pushlightuserdata(L, closure);
-    lua_rawsetp(L, -2, (void *)(uintptr_t)gate_callback_address(closure->callback));
+    lua_rawsetp(L, -2, address_of(closure));
     lua_pop(L, 1);
 }
 
@@ -131,7 +138,7 @@ static void *make(lua_State *L, struct ffi *ffi, int index, struct ctype *type) 
         luaL_error(L, "%s", error.message);
     }
     register_closure(L, ffi, closure);
-    return (void *)(uintptr_t)gate_callback_address(closure->callback);
+    return address_of(closure);
 }
 
 /* One that was made of the same function before, for the same type. */
@@ -184,16 +191,49 @@ static struct closure *check_closure(lua_State *L, struct ffi *ffi) {
     return closure;
 }
 
+/* A function that is passed again is another callback. */
+static void forget_passed(lua_State *L, struct ffi *ffi, const struct closure *closure) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->passed);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, closure->function);
+    lua_rawget(L, -2);
+    if (lua_istable(L, -1)) {
+        lua_rawgetp(L, -1, closure->type);
+        bool is_it = lua_touserdata(L, -1) == address_of(closure);
+        lua_pop(L, 1);
+        if (is_it) {
+            lua_pushnil(L);
+            lua_rawsetp(L, -2, closure->type);
+        }
+    }
+    lua_pop(L, 2);
+}
+
+/* The one that was freed longest ago goes for good, unless it runs. The table of closures is on top. */
+static void let_go(lua_State *L, struct ffi *ffi, struct closure *closure) {
+    struct closure **link = &ffi->all_closures;
+    if (gate_callback_free(closure->callback))
+        return;
+    while (*link != closure)
+        link = &(*link)->next;
+    *link = closure->next;
+    lua_pushnil(L);
+    lua_rawsetp(L, -2, closure);
+}
+
 /* cb:free() */
 static int closure_free(lua_State *L) {
     struct ffi *ffi = ffi_of(L);
-    struct closure *closure = check_closure(L, ffi);
+    struct closure *closure = check_closure(L, ffi), **rests = &ffi->freed[ffi->freed_next++ % FREED];
+    forget_passed(L, ffi, closure);
     lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->closures);
     lua_pushnil(L);
-    lua_rawsetp(L, -2, (void *)(uintptr_t)gate_callback_address(closure->callback));
+    lua_rawsetp(L, -2, address_of(closure));
     luaL_unref(L, LUA_REGISTRYINDEX, closure->function);
     luaL_unref(L, LUA_REGISTRYINDEX, closure->kept);
     closure->function = closure->kept = LUA_NOREF;
+    if (*rests)
+        let_go(L, ffi, *rests);
+    *rests = closure;
     return 0;
 }
 

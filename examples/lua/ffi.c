@@ -360,6 +360,7 @@ static struct ffi *make(lua_State *L) {
     struct ffi *ffi = lua_newuserdatauv(L, sizeof *ffi, 0);
     memset(ffi, 0, sizeof *ffi);
     ffi->host = host_start(L);
+    ffi->host->error_number = &ffi->error_number;
     if (getrandom(&ffi->secret, sizeof ffi->secret, GRND_NONBLOCK) < 0)
         ffi->secret = (uintptr_t)ffi * 0x9E3779B97F4A7C15u;
     lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);

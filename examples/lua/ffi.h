@@ -97,6 +97,8 @@ struct cdata {
 };
 #define REFERENCE SIZE_MAX
 
+enum { FREED = 256 };
+
 /* One for a Lua state. Each function of this module has it as its first upvalue. */
 struct ffi {
     struct host *host;
@@ -116,6 +118,8 @@ struct ffi {
     unsigned numbers;
     struct binding *bindings; /* what is freed when the state has closed */
     struct closure *all_closures;
+    struct closure *freed[FREED]; /* the last ones: C that calls them meets an error */
+    unsigned freed_next;
     struct library *libraries;
 };
 

@@ -140,6 +140,23 @@ test("a callback that was freed is an error, also to C", function()
     equal(sorted({2, 1}, ascending), "1 2")
 end)
 
+test("a passed function's callback may be freed, and is another one then", function()
+    local box = ffi.new "struct { compare *f; }"
+    box.f = ascending
+    box.f:free()
+    equal(sorted({2, 1}, ascending), "1 2")
+    box.f = ascending
+    equal(sorted({2, 1}, box.f), "1 2")
+end)
+
+test("callbacks are made and freed without end", function()
+    for i = 1, 2000 do
+        local callback = ffi.cast("int (*)(int)", function(x) return x + i end)
+        equal(callback(1), 1 + i)
+        callback:free()
+    end
+end)
+
 test("a callback may free itself", function()
     local callback
     callback = ffi.cast("int (*)(int)", function(x)
