@@ -709,3 +709,50 @@ Test(frame, one_frame_does_for_a_thread_and_for_tasks) {
     free(frame);
     free_function(function);
 }
+
+static void *compute(void *done) {
+    while (!atomic_load((_Atomic bool *)done))
+        gate_task_yield();
+    return NULL;
+}
+
+/* The short way of root tasks is C (bridge/call.c), and has to do all that assembly does for others. */
+Test(frame, a_root_task_makes_its_calls_without_a_stack_to_leave) {
+    static void *(*const bodies[])(void *) = {call_a_failing_one, fail_and_go_on, call_below_another, call_a_leaf};
+    if (!has_frames())
+        return;
+    _Atomic bool done = true;
+    gate_task *task; /* a second one to list */
+    gate_runtime *runtime = start(1);
+    struct gate_task_config config = {.main = compute, .argument = &done};
+    cr_assert_eq(gate_task_spawn(runtime, &config, &task), 0);
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
+        bodies[i](NULL);
+    cr_assert_eq(gate_task_join(task, NULL), 0);
+    stop(runtime);
+}
+
+static int sleep_until_seen(int a, int b) {
+    usleep(20000);
+    return a + b;
+}
+
+Test(frame, a_root_tasks_call_that_lasts_loses_its_slot) {
+    if (!has_frames())
+        return;
+    _Atomic bool done = false;
+    gate_task *task;
+    gate_runtime *runtime = start(1);
+    gate_function function = make_function("int (int, int)", address_of(sleep_until_seen), "sleep_until_seen");
+    gate_frame *frame = make_frame(&function);
+    struct gate_task_config config = {.main = compute, .argument = &done};
+    cr_assert_eq(gate_task_spawn(runtime, &config, &task), 0);
+    uint32_t lost = atomic_load(&gate__m()->lost);
+    cr_assert_eq(gate_call_frame(frame), 0);
+    cr_assert_gt(atomic_load(&gate__m()->lost), lost, "the other task ran meanwhile");
+    atomic_store(&done, true);
+    cr_assert_eq(gate_task_join(task, NULL), 0);
+    free(frame);
+    free_function(function);
+    stop(runtime);
+}
