@@ -152,13 +152,30 @@ static __attribute__((noinline)) int get(lua_State *L, const struct cdata *cd) {
     return 1;
 }
 
-/* [__index] A number in a record is what is most often read: it comes first, with few calls of Lua's. */
+/* The element that a Lua number at index 2 names, of an array or where a pointer leads; NULL if that takes more to say. */
+static inline char *element_at(lua_State *L, const struct cdata *cd) {
+    const struct ctype *type = cd->type;
+    int is_exact = 0;
+    if ((type->form != FORM_POINTER && type->form != FORM_ARRAY) || !type->target->is_complete ||
+        lua_type(L, 2) != LUA_TNUMBER)
+        return NULL;
+    int64_t i = (int64_t)lua_tointegerx(L, 2, &is_exact);
+    char *begin = type->form == FORM_POINTER ? *(char **)cd->address : cd->address;
+    return is_exact && begin ? begin + i * (int64_t)type->target->size : NULL;
+}
+
+/* [__index] Members of records and elements are what is most often read: they come first, with few calls of Lua's. */
 int index_get(lua_State *L) {
     const struct cdata *cd = lua_touserdata(L, 1);
     struct ctype *type = cd->type;
     struct field room;
-    if (type->form != FORM_RECORD || lua_type(L, 2) != LUA_TSTRING)
-        return get(L, cd);
+    if (type->form != FORM_RECORD || lua_type(L, 2) != LUA_TSTRING) {
+        char *element = element_at(L, cd);
+        if (!element)
+            return get(L, cd);
+        type->target->to_lua(L, type->ffi, type->target, element);
+        return 1;
+    }
     const struct field *field = ctype_field(L, type, 2, &room);
     if (!field)
         return get(L, cd);
@@ -172,15 +189,31 @@ int index_get(lua_State *L) {
     return 1;
 }
 
-/* [__newindex] */
-int index_set(lua_State *L) {
-    struct ffi *ffi = ffi_of(L);
-    const struct cdata *cd = lua_touserdata(L, 1);
+static __attribute__((noinline)) int set(lua_State *L, const struct cdata *cd) {
+    struct ffi *ffi = cd->type->ffi;
     struct place place;
     if (!find(L, ffi, cd, &place))
         return set_by_meta(L, ffi, cd);
     if (place.is_const)
         return luaL_error(L, "attempt to write to constant location");
     const char *why = convert_set_field(L, ffi, 3, place.field, place.record);
+    return why ? luaL_error(L, "%s", why) : 0;
+}
+
+/* [__newindex] */
+int index_set(lua_State *L) {
+    const struct cdata *cd = lua_touserdata(L, 1);
+    struct ctype *type = cd->type;
+    const char *why = NULL;
+    struct field room;
+    const struct field *field =
+        type->form == FORM_RECORD && lua_type(L, 2) == LUA_TSTRING ? ctype_field(L, type, 2, &room) : NULL;
+    char *element = field ? NULL : element_at(L, cd);
+    if (field && !ctype_is_const(type) && !ctype_is_const(field->type))
+        why = convert_set_field(L, type->ffi, 3, field, cd->address);
+    else if (element && !ctype_is_const(type->target))
+        why = type->target->to_c(L, type->ffi, 3, type->target, element);
+    else
+        return set(L, cd);
     return why ? luaL_error(L, "%s", why) : 0;
 }
