@@ -179,8 +179,8 @@ static bool is_uint64(const struct operand *o) {
 
 static uint64_t as_integer(struct ffi *ffi, const struct operand *o, bool is_unsigned) {
     const struct ctype *type = ffi->basic[is_unsigned ? GATE_ULONG : GATE_LONG];
-    return (uint64_t)(o->type->form == FORM_REAL ? convert_from_double(type, convert_load_real(o->type, o->at))
-                                                 : convert_load(o->type, o->at));
+    return (uint64_t)(o->type->form == FORM_REAL ? memory_from_double(type, memory_load_real(o->type, o->at))
+                                                 : memory_load(o->type, o->at));
 }
 
 static bool do_integers(lua_State *L, struct ffi *ffi, const struct operand o[2], enum operation operation) {
@@ -200,7 +200,7 @@ static bool do_integers(lua_State *L, struct ffi *ffi, const struct operand o[2]
 static bool do_two_pointers(lua_State *L, const struct operand o[2], enum operation operation) {
     uintptr_t a = (uintptr_t)o[0].at, b = (uintptr_t)o[1].at;
     size_t size = o[0].type->target->size;
-    if (operation != EQ && !convert_is_compatible(o[0].type, o[1].type, COMPATIBLE_BUT_FOR_QUALIFIERS))
+    if (operation != EQ && !memory_is_compatible(o[0].type, o[1].type, COMPATIBLE_BUT_FOR_QUALIFIERS))
         return false;
     if (operation == SUB && size == 0)
         return false;
@@ -231,7 +231,7 @@ static bool do_pointers(lua_State *L, struct ffi *ffi, const struct operand o[2]
 
 /* Ctypes are the same if they are the same type. */
 static bool do_ctypes(lua_State *L, const struct operand o[2], enum operation operation) {
-    if (operation != EQ || o[0].type->form != FORM_CTYPE || o[1].type->form != FORM_CTYPE)
+    if (operation != EQ || o[0].type->form != FORM_CTYPE || o[1].type->form != FORM_CTYPE || !o[0].at || !o[1].at)
         return false;
     lua_pushboolean(L, *(void *const *)(const void *)o[0].at == *(void *const *)(const void *)o[1].at);
     return true;
@@ -262,7 +262,7 @@ static const char *name_operand(lua_State *L, struct ffi *ffi, int index) {
     return cd ? name_push(L, ffi, cd->type, false) : lua_pushstring(L, luaL_typename(L, index));
 }
 
-static int refuse(lua_State *L, struct ffi *ffi, char kind) {
+static int refuse(lua_State *L, struct ffi *ffi, int kind) {
     if (lua_type(L, 1) == LUA_TSTRING && is_enum(L, ffi, 2))
         return luaL_error(L, "cannot convert 'string' to '%s'", name_push_value(L, ffi, 2));
     if (lua_type(L, 2) == LUA_TSTRING && is_enum(L, ffi, 1))
@@ -277,7 +277,7 @@ static int refuse(lua_State *L, struct ffi *ffi, char kind) {
         b);
 }
 
-static char kind_of(const char *event) {
+static int kind_of(const char *event) {
     const char *word = event + 2; /* behind the underscores */
     bool is_len = word[0] == 'l' && word[2] == 'n', is_order = word[0] == 'l' && !is_len;
     return is_len ? '#' : is_order ? '<' : word[0] == 'c' ? '.' : '+';

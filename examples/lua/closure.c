@@ -126,7 +126,7 @@ static void register_closure(lua_State *L, struct ffi *ffi, struct closure *clos
 
 static void *make(lua_State *L, struct ffi *ffi, int index, struct ctype *type) {
     gate_error error;
-    const gate_signature *signature = call_signature(L, ffi, type);
+    const gate_signature *signature = binding_signature(L, type);
     gate_runtime *runtime = host_check(L)->runtime;
     index = lua_absindex(L, index);
     struct closure *closure = new_closure(L, ffi, type, signature);

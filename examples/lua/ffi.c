@@ -134,7 +134,7 @@ static int ffi_offsetof(lua_State *L) {
     lua_pushinteger(L, (lua_Integer)begin);
     if (!found->bit_width)
         return 1;
-    lua_pushinteger(L, (lua_Integer)((found->offset - begin) * 8 + found->bit_offset));
+    lua_pushinteger(L, (lua_Integer)(found->offset - begin) * 8 + (lua_Integer)found->bit_offset);
     lua_pushinteger(L, (lua_Integer)found->bit_width);
     return 3;
 }
@@ -149,7 +149,7 @@ static bool is_like(const struct ctype *type, const struct ctype *given) {
     switch (type->form) {
     case FORM_POINTER:
     case FORM_ARRAY: /* LuaJIT compares these as pointers */
-        return convert_is_compatible(type, given, COMPATIBLE_BUT_FOR_QUALIFIERS);
+        return memory_is_compatible(type, given, COMPATIBLE_BUT_FOR_QUALIFIERS);
     case FORM_INTEGER:
         return type->is_unsigned == given->is_unsigned;
     default:
@@ -269,7 +269,7 @@ static int ffi_tonumber(lua_State *L) {
     case FORM_BOOL:
     case FORM_INTEGER:
     case FORM_ENUM:
-        convert_push_number(L, convert_load(cd->type, cd->address), cd->type->is_unsigned);
+        convert_push_number(L, memory_load(cd->type, cd->address), cd->type->is_unsigned);
         return 1;
     default:
         if (convert_value(L, ffi, ffi->basic[GATE_DOUBLE], &number, cd->type, cd->address, false))
@@ -323,7 +323,7 @@ static void stop(lua_State *L) {
     struct ffi *ffi = ffi_get(L);
     closure_stop(ffi);
     clib_stop(ffi);
-    call_stop(ffi);
+    binding_stop(ffi);
     gate_decls_free(ffi->decls);
     ffi->decls = NULL;
 }

@@ -225,21 +225,27 @@ const char *convert_cast(lua_State *L, struct ffi *ffi, int index, struct ctype 
 /* A C value as one of another type. */
 const char *convert_value(lua_State *L, struct ffi *ffi, struct ctype *to_type, void *to, struct ctype *from_type,
                           const void *from, bool is_cast);
-/* Whether a pointer to from may be taken for one to to. */
-enum compatible { COMPATIBLE_TO, COMPATIBLE_BUT_FOR_QUALIFIERS, COMPATIBLE_SAME };
-bool convert_is_compatible(const struct ctype *to, const struct ctype *from, enum compatible how);
 const char *convert_refuse(lua_State *L, struct ffi *ffi, int index, struct ctype *type);
-/* Stores the low bytes, and reads them, extended by the type's sign. */
-void convert_store(const struct ctype *type, void *to, int64_t value);
-int64_t convert_load(const struct ctype *type, const void *from);
-int64_t convert_narrow(const struct ctype *type, int64_t value);
-double convert_load_real(const struct ctype *type, const void *from);
-void convert_store_real(const struct ctype *type, void *to, double value);
-int64_t convert_from_double(const struct ctype *type, double value);
 void convert_push_field(lua_State *L, struct ffi *ffi, const struct field *field, const char *record);
 const char *convert_set_field(lua_State *L, struct ffi *ffi, int index, const struct field *field, char *record);
 /* Pushes an integer as a number, if it has at most 4 bytes or Lua has integers; for ffi.tonumber and constants. */
 void convert_push_number(lua_State *L, int64_t value, bool is_unsigned);
+
+/* memory.c: values in C's memory */
+
+/* Stores the low bytes, and reads them, extended by the type's sign. */
+void memory_store(const struct ctype *type, void *to, int64_t value);
+int64_t memory_load(const struct ctype *type, const void *from);
+int64_t memory_narrow(const struct ctype *type, int64_t value);
+double memory_load_real(const struct ctype *type, const void *from);
+void memory_store_real(const struct ctype *type, void *to, double value);
+int64_t memory_from_double(const struct ctype *type, double value);
+/* Whether a pointer to from may be taken for one to to. */
+enum compatible { COMPATIBLE_TO, COMPATIBLE_BUT_FOR_QUALIFIERS, COMPATIBLE_SAME };
+bool memory_is_compatible(const struct ctype *to, const struct ctype *from, enum compatible how);
+void memory_store_address(void *to, const void *address);
+/* Stores a value as one of another type; false if they don't convert. */
+bool memory_convert(struct ctype *to_type, void *to, struct ctype *from_type, const void *from, bool is_cast);
 
 /* init.c: initialisers */
 
@@ -268,6 +274,11 @@ bool meta_push(lua_State *L, struct ffi *ffi, const struct ctype *type, const ch
 int meta_type(lua_State *L);
 void meta_open(lua_State *L, struct ffi *ffi, int metatable);
 
+/* binding.c: how functions are called; binding.h has the rest */
+
+/* The signature of calls by that type; it lives until the state closes. */
+const gate_signature *binding_signature(lua_State *L, struct ctype *function);
+
 /* call.c: functions */
 
 /* What a cdata of a function holds. */
@@ -292,8 +303,6 @@ int call_errno(lua_State *L);
 int call_leaf(lua_State *L);
 int call_blocking(lua_State *L);
 int call_guard(lua_State *L);
-/* The signature of calls by that type; it lives until the state closes. */
-const gate_signature *call_signature(lua_State *L, struct ffi *ffi, struct ctype *function);
 
 /* For a call by values of the function at index 1: converts the arguments from index 2 to the top, pushes what they lie in, and
  * fills function in. */
@@ -312,7 +321,7 @@ const char *closure_make(lua_State *L, struct ffi *ffi, int index, struct ctype 
 int closure_method(lua_State *L, struct ffi *ffi, const char *name);
 /* Frees what was made of signatures, callbacks and libraries, when the state has closed. */
 void closure_stop(struct ffi *ffi);
-void call_stop(struct ffi *ffi);
+void binding_stop(struct ffi *ffi);
 void clib_stop(struct ffi *ffi);
 
 /* clib.c: libraries */

@@ -82,11 +82,12 @@ const char *init_array(lua_State *L, struct ffi *ffi, int index, struct ctype *t
 
 static const char *array_of_list(lua_State *L, struct ffi *ffi, struct ctype *type, size_t size, char *to, int first) {
     struct ctype *element = type->target;
-    size_t done = 0, count = (size_t)(lua_gettop(L) - first + 1);
-    if (!element->size || count > size / element->size)
-        return too_many(L, ffi, type);
-    for (size_t i = 0; i < count; i++, done += element->size) {
-        const char *why = element->to_c(L, ffi, first + (int)i, element, to + done);
+    size_t done = 0;
+    int last = lua_gettop(L);
+    for (int i = first; i <= last; i++, done += element->size) {
+        if (!element->size || size - done < element->size)
+            return too_many(L, ffi, type);
+        const char *why = element->to_c(L, ffi, i, element, to + done);
         if (why)
             return why;
     }

@@ -60,8 +60,8 @@ static void write_number(char *text, size_t size, double number) {
 static int push_complex(lua_State *L, const struct cdata *cd) {
     const struct ctype *part = cd->type->target;
     char re[40], im[40];
-    double imaginary = convert_load_real(part, (char *)cd->address + part->size);
-    write_number(re, sizeof re, convert_load_real(part, cd->address));
+    double imaginary = memory_load_real(part, (char *)cd->address + part->size);
+    write_number(re, sizeof re, memory_load_real(part, cd->address));
     write_number(im, sizeof im, imaginary);
     bool is_infinite = isinf(imaginary) || isnan(imaginary);
     lua_pushfstring(L, "%s%s%s%s", re, *im == '-' ? "" : "+", im, is_infinite ? "I" : "i");
@@ -70,7 +70,7 @@ static int push_complex(lua_State *L, const struct cdata *cd) {
 
 static int push_integer(lua_State *L, const struct cdata *cd) {
     char text[32];
-    int64_t value = convert_load(cd->type, cd->address);
+    int64_t value = memory_load(cd->type, cd->address);
     if (cd->type->is_unsigned)
         snprintf(text, sizeof text, "%lluULL", (unsigned long long)value);
     else
@@ -81,7 +81,7 @@ static int push_integer(lua_State *L, const struct cdata *cd) {
 
 static int push_enum(lua_State *L, struct ffi *ffi, const struct cdata *cd) {
     char number[24];
-    snprintf(number, sizeof number, "%d", (int)convert_load(cd->type, cd->address));
+    snprintf(number, sizeof number, "%d", (int)memory_load(cd->type, cd->address));
     const char *name = name_push(L, ffi, cd->type, cd->size == REFERENCE);
     lua_pushfstring(L, "cdata<%s>: %s", name, number);
     return 1;

@@ -106,14 +106,21 @@ struct ctype *text_check_type(lua_State *L, struct ffi *ffi, int index) {
     if (lua_type(L, index) == LUA_TSTRING)
         return target_of(find_type(L, ffi, index));
     const struct cdata *cd = cdata_test(L, ffi, index);
-    if (!cd)
-        luaL_argerror(
-            L, index,
-            lua_pushfstring(L, "C type expected, got %s", lua_isnone(L, index) ? "no value" : luaL_typename(L, index)));
-    return cd->type->form == FORM_CTYPE ? cdata_ctype(cd) : cd->type;
+    if (cd)
+        return cd->type->form == FORM_CTYPE ? cdata_ctype(cd) : cd->type;
+    const char *given = lua_isnone(L, index) ? "no value" : luaL_typename(L, index);
+    luaL_argerror(L, index, lua_pushfstring(L, "C type expected, got %s", given));
+    return NULL;
 }
 
 /* Parameters */
+
+/* The type that a cdata has, or is, with a name for texts. */
+static const struct ctype *type_of(lua_State *L, struct ffi *ffi, const struct cdata *cd) {
+    struct ctype *type = cd->type->form == FORM_CTYPE ? cdata_ctype(cd) : cd->type;
+    ctype_gate_type(L, ffi, type);
+    return type;
+}
 
 static void add_parameter(lua_State *L, struct ffi *ffi, luaL_Buffer *buffer, int index) {
     char number[32];
@@ -124,11 +131,10 @@ static void add_parameter(lua_State *L, struct ffi *ffi, luaL_Buffer *buffer, in
         luaL_addstring(buffer, number);
     } else {
         const struct cdata *cd = cdata_test(L, ffi, index);
-        if (!cd)
+        if (cd)
+            luaL_addstring(buffer, type_of(L, ffi, cd)->typedef_name);
+        else
             luaL_argerror(L, index, lua_pushfstring(L, "type parameter expected, got %s", luaL_typename(L, index)));
-        struct ctype *type = cd->type->form == FORM_CTYPE ? cdata_ctype(cd) : cd->type;
-        ctype_gate_type(L, ffi, type);
-        luaL_addstring(buffer, type->typedef_name);
     }
 }
 
@@ -158,7 +164,7 @@ static void replace_parameters(lua_State *L, struct ffi *ffi, int index, int fir
     for (int i = first; i <= last; i++) { /* whatever raises errors comes before the buffer */
         const struct cdata *cd = cdata_test(L, ffi, i);
         if (cd)
-            ctype_gate_type(L, ffi, cd->type->form == FORM_CTYPE ? cdata_ctype(cd) : cd->type);
+            type_of(L, ffi, cd);
     }
     luaL_buffinit(L, &buffer);
     while (*text) {
