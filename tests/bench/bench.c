@@ -181,6 +181,7 @@ int main(int argc, char **argv) {
     add_rows(bench_blocking, what);
     add_rows(bench_frames, what);
     add_rows(bench_parse, what);
+    add_rows(bench_lua, what);
     measure();
     return write_results(argv[1]);
 }

@@ -78,6 +78,9 @@ void bench_blocking_prepare(void);
 extern const struct bench_row bench_frames[];
 void bench_frames_prepare(void);
 
+/* lua.c */
+extern const struct bench_row bench_lua[];
+
 /* parse.c */
 extern const struct bench_row bench_parse[];
 void bench_parse_prepare(void);
