@@ -40,6 +40,7 @@ static const char *put_value(lua_State *L, struct ffi *ffi, int index, const str
         gate_frame_put(binding->signature, frame, (size_t)i, cd->address);
         return NULL;
     }
+    luaL_checkstack(L, LUA_MINSTACK, "a function's arguments");
     if (type->size > SMALL)
         value = cdata_new(L, ffi, type, type->size)->address;
     const char *why = type->to_c(L, ffi, index, type, value);

@@ -13,6 +13,7 @@
 
 struct library {
     gate_library *library;
+    bool is_global; /* ffi.C has its symbols, too */
     struct library *next;
 };
 
@@ -31,16 +32,26 @@ static const gate_decl *find_decl(lua_State *L, struct ffi *ffi, int index) {
     return decl;
 }
 
-static void *find_symbol(lua_State *L, const gate_decl *decl) {
-    gate_error error;
-    void *address;
+static int look_up(gate_library *library, const gate_decl *decl, void **address, gate_error *error) {
     const char *symbol = decl->label ? decl->label : decl->name;
-    int failed = decl->kind == GATE_DECL_FUNCTION
-                     ? gate_library_symbol(library_of(L), symbol, &address, &error)
-                     : gate_library_variable(library_of(L), symbol, decl->type->size, &address, &error);
-    if (failed)
-        luaL_error(L, "%s", error.message);
-    return address;
+    if (decl->kind == GATE_DECL_FUNCTION)
+        return gate_library_symbol(library, symbol, address, error);
+    return gate_library_variable(library, symbol, decl->type->size, address, error);
+}
+
+/* ffi.C is what the process has, and then what was loaded to be global. */
+static void *find_symbol(lua_State *L, struct ffi *ffi, const gate_decl *decl) {
+    gate_error error;
+    void *address = NULL;
+    gate_library *library = library_of(L);
+    if (look_up(library, decl, &address, &error) == 0)
+        return address;
+    for (const struct library *other = ffi->libraries; other && library == ffi->process; other = other->next) {
+        if (other->is_global && look_up(other->library, decl, &address, NULL) == 0)
+            return address;
+    }
+    luaL_error(L, "%s", error.message);
+    return NULL;
 }
 
 static bool is_unsigned(const gate_type *type) {
@@ -54,11 +65,12 @@ static int find(lua_State *L) {
     const gate_decl *decl = find_decl(L, ffi, 2);
     if (decl->kind == GATE_DECL_VARIABLE) {
         struct ctype *type = ctype_of(L, ffi, decl->type);
-        type->to_lua(L, ffi, type, find_symbol(L, decl));
+        type->to_lua(L, ffi, type, find_symbol(L, ffi, decl));
         return 1;
     }
     if (decl->kind == GATE_DECL_FUNCTION)
-        call_push_function(L, ffi, ctype_of(L, ffi, decl->type), find_symbol(L, decl), decl->name, GATE_CALL_DEFAULT);
+        call_push_function(L, ffi, ctype_of(L, ffi, decl->type), find_symbol(L, ffi, decl), decl->name,
+                           GATE_CALL_DEFAULT);
     else
         convert_push_number(L, (int64_t)decl->value, is_unsigned(decl->type));
     lua_pushvalue(L, 2);
@@ -74,7 +86,7 @@ static int assign(lua_State *L) {
     if (decl->kind != GATE_DECL_VARIABLE || decl->type->qualifiers & GATE_CONST)
         return luaL_error(L, "attempt to write to constant location");
     struct ctype *type = ctype_of(L, ffi, decl->type);
-    const char *why = type->to_c(L, ffi, 3, type, find_symbol(L, decl));
+    const char *why = type->to_c(L, ffi, 3, type, find_symbol(L, ffi, decl));
     return why ? luaL_error(L, "%s", why) : 0;
 }
 
@@ -108,11 +120,12 @@ static void push_namespace(lua_State *L, struct ffi *ffi, gate_library *library)
 }
 
 /* It stays open until the state has closed. NULL if it can't be opened. */
-static gate_library *open_library(lua_State *L, struct ffi *ffi, const char *name, gate_error *error) {
+static gate_library *open_library(lua_State *L, struct ffi *ffi, const char *name, bool is_global, gate_error *error) {
     struct library *library = ffi_keep(L, ffi, sizeof *library);
     host_check(L);
     if (gate_library_open(name, &library->library, error))
         return NULL;
+    library->is_global = is_global;
     library->next = ffi->libraries; /* behind the call, in which others may have run */
     ffi->libraries = library;
     return library->library;
@@ -154,12 +167,13 @@ static const char *push_from_script(lua_State *L, const char *message) {
 
 int clib_load(lua_State *L) {
     struct ffi *ffi = ffi_of(L);
+    bool is_global = lua_toboolean(L, 2);
     gate_error error;
     const char *name = push_file_name(L, luaL_checkstring(L, 1));
-    gate_library *library = open_library(L, ffi, name, &error);
+    gate_library *library = open_library(L, ffi, name, is_global, &error);
     const char *named = library ? NULL : push_from_script(L, error.message);
     if (named)
-        library = open_library(L, ffi, named, &error);
+        library = open_library(L, ffi, named, is_global, &error);
     if (!library)
         return luaL_error(L, "%s", error.message);
     push_namespace(L, ffi, library);
@@ -168,8 +182,8 @@ int clib_load(lua_State *L) {
 
 void clib_open(lua_State *L, struct ffi *ffi) {
     gate_error error;
-    gate_library *process = open_library(L, ffi, NULL, &error);
-    if (!process)
+    ffi->process = open_library(L, ffi, NULL, false, &error);
+    if (!ffi->process)
         luaL_error(L, "%s", error.message);
-    push_namespace(L, ffi, process);
+    push_namespace(L, ffi, ffi->process);
 }

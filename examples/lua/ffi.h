@@ -121,6 +121,7 @@ struct ffi {
     struct closure *freed[FREED]; /* the last ones: C that calls them meets an error */
     unsigned freed_next;
     struct library *libraries;
+    gate_library *process;
 };
 
 static inline struct ffi *ffi_of(lua_State *L) {

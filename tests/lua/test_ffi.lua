@@ -112,6 +112,15 @@ test("errno is what the last call left, and the next one finds it", function()
     equal(ffi.errno(), 0)
 end)
 
+test("ffi.C has the symbols of a library that was loaded to be global", function()
+    ffi.cdef "const char *zlibVersion(void);"
+    raises("zlibVersion", function() return C.zlibVersion end)
+    equal(ffi.string(ffi.load "libz.so.1".zlibVersion()):sub(1, 2), "1.")
+    raises("zlibVersion", function() return C.zlibVersion end)
+    ffi.load("libz.so.1", true)
+    equal(ffi.string(C.zlibVersion()):sub(1, 2), "1.")
+end)
+
 -- Callbacks
 
 test("an error in a callback is raised by the call that led there, as the same object", function()
