@@ -747,6 +747,8 @@ Test(frame, a_root_tasks_call_that_lasts_loses_its_slot) {
     gate_frame *frame = make_frame(&function);
     struct gate_task_config config = {.main = compute, .argument = &done};
     cr_assert_eq(gate_task_spawn(runtime, &config, &task), 0);
+    write_word(function.signature, frame, 0, 1);
+    write_word(function.signature, frame, 1, 2);
     uint32_t lost = atomic_load(&gate__m()->lost);
     cr_assert_eq(gate_call_frame(frame), 0);
     cr_assert_gt(atomic_load(&gate__m()->lost), lost, "the other task ran meanwhile");
