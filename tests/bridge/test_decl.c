@@ -33,6 +33,7 @@ Test(decl, specifiers_come_in_any_order) {
     check("signed (signed char, char, char unsigned, short signed int)",
           "int (signed char, char, unsigned char, short)");
     check("double long (long _Complex double, _Complex float)", "long double (long double _Complex, float _Complex)");
+    check("int (...)", "int (...)");
     check("bool (_Bool)", "_Bool (_Bool)");
     check("char const *(const char *, char const *const, volatile int const *)",
           "const char *(const char *, const char *const, const volatile int *)");
@@ -154,7 +155,7 @@ Test(decl, combinations_that_c_does_not_have_are_refused) {
     refuse("int (unsigned float)", -EINVAL, "line 1, column 6: found 'unsigned'", "no type");
     refuse("int (long long long)", -EINVAL, "line 1, column 16: found 'long'", "said before");
     refuse("int (int int)", -EINVAL, "line 1, column 10: found 'int'", "said before");
-    refuse("int (_Complex)", -EINVAL, "line 1, column 6", "no type");
+    refuse("int (_Complex int)", -EINVAL, "line 1, column 6", "no type");
 }
 
 Test(decl, types_that_are_no_functions_are_refused) {

@@ -26,6 +26,11 @@ Test(specifier, every_scalar_is_known_by_all_its_names) {
     check("_Complex _Float32", "float _Complex");
     check("_Float128 _Complex", "_Float128 _Complex");
     check("double __complex__ long", "long double _Complex");
+    check("_Complex", "double _Complex");
+    check("complex float", "float _Complex");
+    check("complex double", "double _Complex");
+    check("double complex *", "double _Complex *");
+    check("struct { double complex, x; }", "struct { double complex; double x; }");
     check("wchar_t", "int");
     check("bool", "_Bool");
 }
