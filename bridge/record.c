@@ -121,7 +121,7 @@ static const char *copied(struct gate__reader *r, const struct gate__token *toke
 /* C++'s "static const int NAME = 1;", which LuaJIT's declarations may have: a constant that is the record's, and no member. */
 static void read_record_constant(struct gate__reader *r, struct body *body, const struct gate__specifiers *specifiers,
                                  const struct gate__token *first) {
-    struct gate__declared declared = gate__decl_declarator(r, specifiers, GATE__NAMED);
+    struct gate__declared declared = gate__declarator_read(r, specifiers, GATE__NAMED);
     const gate_type *type = declared.type;
     struct constant *constant = gate__scope_scratch(r, sizeof *constant);
     gate_decl *decl = gate__scope_allocate(r, sizeof *decl);

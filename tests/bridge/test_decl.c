@@ -155,7 +155,7 @@ Test(decl, combinations_that_c_does_not_have_are_refused) {
     refuse("int (unsigned float)", -EINVAL, "line 1, column 6: found 'unsigned'", "no type");
     refuse("int (long long long)", -EINVAL, "line 1, column 16: found 'long'", "said before");
     refuse("int (int int)", -EINVAL, "line 1, column 10: found 'int'", "said before");
-    refuse("int (_Complex int)", -EINVAL, "line 1, column 6", "no type");
+    refuse("int (_Complex void)", -EINVAL, "line 1, column 6", "no type");
 }
 
 Test(decl, types_that_are_no_functions_are_refused) {
