@@ -171,6 +171,7 @@ __attribute__((no_sanitize("address", "thread", "undefined"))) static bool probe
 }
 
 bool gate__os_read_word(uintptr_t address, uintptr_t *word) {
+    *word = 0; /* a sanitizer doesn't see what the system stores */
     long got = read_memory(address, word, sizeof *word);
     return got == sizeof *word || (got != -EFAULT && address % sizeof *word == 0 && probe_and_read(address, word));
 }
