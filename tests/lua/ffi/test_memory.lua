@@ -1,0 +1,107 @@
+-- String, copy and fill.
+--
+-- SPDX-License-Identifier: MIT
+
+local check = require "check"
+local prelude = require "ffi.prelude"
+local ffi = prelude.ffi
+local test, equal, raises = check.test, check.equal, check.raises
+
+local function bytes(array) return prelude.bytes(array) end
+
+test("string goes to the first zero", function()
+    equal(ffi.string(ffi.new("char[8]", "abc")), "abc")
+    equal(ffi.string(ffi.new("char[4]", "a\0bc")), "a")
+    equal(ffi.string(ffi.cast("const char *", "abc")), "abc")
+    equal(ffi.string(ffi.cast("char *", "abc")), "abc")
+    equal(ffi.string(ffi.cast("uint8_t *", "abc")), "abc")
+    equal(ffi.string(ffi.cast("int8_t *", "abc")), "abc")
+    equal(ffi.string(ffi.cast("void *", "abc")), "abc")
+    equal(ffi.string(ffi.new("char[?]", 4, "abc")), "abc")
+    equal(ffi.string(ffi.new("char[4]", "abcd"), 4), "abcd")
+    equal(ffi.string(ffi.new("char[1]")), "")
+end)
+
+test("string takes a length, zeros or not", function()
+    equal(ffi.string(ffi.new("char[4]", "abcd"), 2), "ab")
+    equal(ffi.string(ffi.new("char[4]", "a\0cd"), 4), "a\0cd")
+    equal(ffi.string(ffi.new("int[2]", 65), 5), "A\0\0\0A")
+    equal(ffi.string(ffi.cast("short *", "abc"), 1), "a")
+    equal(ffi.string(ffi.cast("const void *", "abc"), 2), "ab")
+    equal(ffi.string(ffi.new("struct { char a[4]; }", {"abc"}), 3), "abc")
+    equal(ffi.string("abc", 2), "ab")
+    equal(ffi.string("abc", 0), "")
+    equal(ffi.string("abc", 1.9), "a")
+    equal(ffi.string("abc", prelude.i64 "2"), "ab")
+    equal(ffi.string("abc", nil), "abc")
+end)
+
+test("string refuses what are no bytes", function()
+    raises("cannot convert 'int [2]' to 'const char *'", ffi.string, ffi.new "int[2]")
+    raises("cannot convert 'short *' to 'const char *'", ffi.string, ffi.cast("short *", "abc"))
+    raises("cannot convert 'bool [2]' to 'const char *'", ffi.string, ffi.new "bool[2]")
+    raises("cannot convert 'int64_t' to 'const char *'", ffi.string, prelude.i64 "5")
+    raises("cannot convert 'int64_t' to 'const void *'", ffi.string, prelude.i64 "5", 1)
+    raises("cannot convert 'number' to 'const char *'", ffi.string, 5)
+    raises("cannot convert 'table' to 'const char *'", ffi.string, {})
+    raises("cannot convert 'struct ", ffi.string, ffi.new "struct { char a[4]; }")
+    raises("cannot convert 'string' to 'int", ffi.string, "abc", "x")
+    raises("value expected", ffi.string)
+    raises("", ffi.string, "abc", -1)
+end)
+
+test("copy takes a string with its zero, or as many bytes as are asked for", function()
+    local array = ffi.new("char[6]", "zzzzzz")
+    ffi.copy(array, "abc")
+    equal(bytes(array), "616263007a7a")
+    array = ffi.new("char[6]", "zzzzzz")
+    ffi.copy(array, "abc", 2)
+    equal(bytes(array), "61627a7a7a7a")
+    ffi.copy(array, "", 0)
+    equal(bytes(array), "61627a7a7a7a")
+end)
+
+test("copy goes from any memory to any that isn't constant", function()
+    local from, to = ffi.new("struct { int a, b; }", 5, 6), ffi.new "int[2]"
+    ffi.copy(to, from, 8)
+    equal(to[1], 6)
+    ffi.copy(ffi.cast("char *", to) + 4, from, ffi.sizeof "int")
+    equal(to[1], 5)
+    raises("cannot convert 'const char [4]' to 'void *'", ffi.copy, ffi.new "const char[4]", "abc", 3)
+end)
+
+test("copy needs the number of bytes of what is no string", function()
+    raises("value expected", ffi.copy, ffi.new "char[4]", ffi.new "char[4]")
+    raises("value expected", ffi.copy, ffi.new "char[4]")
+    raises("cannot convert 'string' to 'void *'", ffi.copy, "abc", "abc")
+    raises("cannot convert 'number' to 'void *'", ffi.copy, 5, "abc")
+    raises("cannot convert 'number' to 'const void *'", ffi.copy, ffi.new "char[4]", 5, 1)
+    raises("cannot convert 'table' to 'void *'", ffi.copy, {}, "abc", 3)
+    raises("cannot convert 'int' to 'void *'", ffi.copy, ffi.new "int", "abc", 3)
+    raises("cannot convert 'string' to 'int", ffi.copy, ffi.new "char[4]", "abc", "x")
+end)
+
+test("fill sets bytes to zero or to a value's low byte", function()
+    local array = ffi.new("char[4]", "zzzz")
+    ffi.fill(array, 2)
+    equal(bytes(array), "00007a7a")
+    ffi.fill(array, 3, 65)
+    equal(bytes(array), "4141417a")
+    ffi.fill(array, 1, -1)
+    equal(bytes(array), "ff41417a")
+    ffi.fill(array, 1, 300)
+    equal(bytes(array), "2c41417a")
+    ffi.fill(array, 0, 1)
+    equal(bytes(array), "2c41417a")
+end)
+
+test("fill refuses what it can't write to", function()
+    raises("value expected", ffi.fill, ffi.new "char[4]")
+    raises("cannot convert 'string' to 'void *'", ffi.fill, "abc", 1)
+    raises("cannot convert 'const char [4]' to 'void *'", ffi.fill, ffi.new "const char[4]", 1)
+    raises("cannot convert 'number' to 'void *'", ffi.fill, 5, 1)
+    raises("cannot convert 'string' to 'int", ffi.fill, ffi.new "char[4]", "x")
+    raises("cannot convert 'string' to 'int", ffi.fill, ffi.new "char[4]", 1, "x")
+end)
+
+check.finish()
