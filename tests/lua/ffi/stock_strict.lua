@@ -94,6 +94,27 @@ test("long double is a number", function()
     equal(ffi.load "libm.so.6".sqrtl(6.25), 2.5)
 end)
 
+test("forty arguments arrive", function()
+    local parameters, given, sum = {}, {}, 0
+    for i = 1, 40 do
+        parameters[i] = i % 3 == 0 and "double" or i % 3 == 1 and "int" or "int8_t"
+        given[i] = i
+        sum = sum + i * i
+    end
+    local f = ffi.cast("double (*)(" .. table.concat(parameters, ", ") .. ")", function(...)
+        local result = 0
+        for i = 1, select("#", ...) do result = result + i * select(i, ...) end
+        return result
+    end)
+    equal(f(prelude.unpack(given)), sum)
+    f:free()
+end)
+
+test("a zero does not cut a text off", function()
+    raises("", ffi.cdef, "int strict_before;\0int strict_after;")
+    raises("", ffi.typeof, "int\0long")
+end)
+
 test("types nest only so deep", function()
     for _, pair in ipairs {{"struct { ", "int a; ", "} s; "}, {"int (", "", ")"}, {"int f(", "", ")"}} do
         local ok = pcall(ffi.typeof, pair[1]:rep(100000) .. pair[2] .. pair[3]:rep(100000))
@@ -112,6 +133,14 @@ if prelude.integers then
         equal(prelude.eq(ffi.new("int64_t", greatest), greatest - 1), false)
         ffi.cdef "long labs(long);"
         equal(prelude.number(ffi.C.labs(-greatest)), greatest)
+    end)
+
+    test("floor division and the operations on bits are Lua's, on 64 bits", function()
+        local f = prelude.load "local a, b = ... return a // b, a & b, a | b, a ~ b, a << 2, a >> 1, ~a"
+        local wanted = {"-4LL", "0LL", "-5LL", "-5LL", "-28LL", "9223372036854775804LL", "6LL"}
+        for i, value in ipairs {f(prelude.i64 "-7", prelude.i64 "2")} do equal(tostring(value), wanted[i]) end
+        wanted = {"2ULL", "3ULL", "7ULL", "4ULL", "28ULL", "3ULL", "18446744073709551608ULL"}
+        for i, value in ipairs {f(prelude.u64 "7", 3)} do equal(tostring(value), wanted[i]) end
     end)
 
     test("what is an int in C is an integer of Lua's, what is a double a float", function()

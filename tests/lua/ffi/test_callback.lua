@@ -99,6 +99,13 @@ test("the result is converted as an assignment's value", function()
     shows("cdata<int *>: NULL", call("int *", nil))
 end)
 
+test("a string may be what a pointer to const points to", function()
+    local text = "some text"
+    local f = ffi.cast("const char *(*)(void)", function() return text end)
+    equal(ffi.string(f()), "some text")
+    f:free()
+end)
+
 test("a result too many is dropped, and a void function's too", function()
     local f = ffi.cast("int (*)(void)", function() return 1, 2 end)
     equal(f(), 1)

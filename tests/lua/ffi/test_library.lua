@@ -86,6 +86,13 @@ test("load takes a library by its short name, its file's or its path", function(
     equal(ffi.load("libm.so.6", false).abs(-3), 3)
 end)
 
+test("a library that is loaded as a global one gives its symbols to ffi.C", function()
+    ffi.cdef "const char *zlibVersion(void);"
+    raises("undefined symbol: zlibVersion", function() return ffi.C.zlibVersion end)
+    local z = ffi.load("libz.so.1", true)
+    equal(ffi.string(ffi.C.zlibVersion()), ffi.string(z.zlibVersion()))
+end)
+
 test("a library that isn't there is named in the error", function()
     raises("libno_such_library.so: cannot open shared object file", ffi.load, "no_such_library")
     raises("libno_such_library.so: cannot open shared object file", ffi.load, "no_such_library.so")

@@ -163,6 +163,11 @@ test("__pairs gives an iterator", function()
     end
 end)
 
+test("what has no __pairs is not walked", function()
+    raises("has no '__pairs' metamethod", function() prelude.pairs(make {}(1)) end)
+    raises("'int64_t' has no '__pairs' metamethod", function() prelude.pairs(prelude.i64 "1") end)
+end)
+
 test("metamethods are those of pointers and references to the struct, too", function()
     local type = make {
         __index = function(self, key) return key .. self.a end,

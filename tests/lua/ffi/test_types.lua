@@ -113,6 +113,15 @@ test("cdef takes parameters, too", function()
     equal(ffi.offsetof("struct types_parameters", "b"), 8)
 end)
 
+test("what looks like a parameter in a comment or a character is none", function()
+    local int, double = ffi.typeof "int", ffi.typeof "double"
+    equal(ffi.sizeof(ffi.typeof("struct { /* $ */ $ a; // $\n $ b; }", int, double)), 16)
+    ffi.cdef("enum { TYPES_DOLLAR = '$', TYPES_QUOTE = '\\'' }; struct types_dollar { $ a; };", int)
+    equal(ffi.C.TYPES_DOLLAR, 36)
+    equal(ffi.C.TYPES_QUOTE, 39)
+    equal(ffi.sizeof "struct types_dollar", 4)
+end)
+
 test("a cdata stands for its type as a parameter", function()
     is("double [2]", ffi.typeof("$[2]", ffi.new "double"))
 end)
