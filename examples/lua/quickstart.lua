@@ -1,9 +1,12 @@
-local callgate = require "callgate"
-local z = callgate.open "libz.so.1"
-local compress = z:bind("compress", "int (uint8_t *, unsigned long *, const uint8_t *, unsigned long)")
-local crc32 = z:bind("crc32", "unsigned long (unsigned long, const uint8_t *, unsigned)")
+local ffi = require "callgate.ffi"
+
+ffi.cdef [[
+    int compress(uint8_t *packed, unsigned long *size, const uint8_t *text, unsigned long length);
+    uint32_t crc32_z(unsigned long crc, const uint8_t *text, size_t length);
+]]
+local z = ffi.load "libz.so.1"
 
 local text = ("a call, and another call, "):rep(100)
-local packed, size = callgate.array("uint8_t", #text), callgate.array("unsigned long", {#text})
-assert(compress(packed, size, text, #text) == 0)
-print(#text .. " bytes, compressed to " .. size[0] .. ", checksum " .. crc32(0, text, #text))
+local packed, size = ffi.new("uint8_t[?]", #text), ffi.new("unsigned long[1]", #text)
+assert(z.compress(packed, size, text, #text) == 0)
+print(#text .. " bytes, compressed to " .. ffi.tonumber(size[0]) .. ", checksum " .. z.crc32_z(0, text, #text))

@@ -46,12 +46,12 @@ Test(os, an_offset_beyond_32_bits_reaches_the_kernel) {
 }
 
 static void read_words(void *at) {
-    uintptr_t word = 0;
+    uintptr_t word = 0, other;
     memcpy(at, &(uintptr_t){42}, sizeof word);
     refuse_system_call(SYS_process_vm_readv, EPERM);
     bool is_there = gate__os_read_word((uintptr_t)at, &word);
     fprintf(stderr, "read %d: %d; beyond %d; askew %d\n", is_there, (int)word,
-            gate__os_read_word((uintptr_t)at + PAGE, &word), gate__os_read_word((uintptr_t)at + 1, &word));
+            gate__os_read_word((uintptr_t)at + PAGE, &other), gate__os_read_word((uintptr_t)at + 1, &other));
     abort();
 }
 
