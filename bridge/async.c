@@ -509,7 +509,6 @@ void gate_future_free(gate_future *future) {
 
 static gate_future *gone_futures;
 
-
 static bool is_on_this_thread(const gate_task *task) {
     const gate_m *m = gate__m_of_thread();
     while (m && m->task != task)
