@@ -12,6 +12,7 @@
  *   bridge/async.h     calls that their caller does not wait for
  *   bridge/handle.h    handles and pins for the host's objects
  *   bridge/check.h     pointers into the host's heap, kept from C
+ *   bridge/stub.h      stubs that cgen writes
  *   bridge/trace.h     what calls take
  *
  * SPDX-License-Identifier: MIT */
@@ -31,6 +32,7 @@
 #include "bridge/async.h"
 #include "bridge/handle.h"
 #include "bridge/check.h"
+#include "bridge/stub.h"
 #include "bridge/trace.h"
 
 #endif

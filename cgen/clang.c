@@ -1,227 +1,744 @@
-/* Reads a header with libclang, which nothing else includes.
+/* Reads headers with libclang, which nothing else includes.
  *
- * Types are written anew, from what they are and not from how they are named: a typedef becomes what it
- * stands for, so that the text means the same without the header.
+ * Declarations are visited in their order. Each becomes an item when it is met first, by its own or in a type; a struct's
+ * fields are read where it is defined. Types keep the names that the header gives them.
+ *
+ * Macros have no types: what they are worth is found by compiling. The headers are read once more, with a function behind
+ * them for each macro, in which a variable is set to it; where that is an error, the macro is no expression.
  *
  * SPDX-License-Identifier: MIT */
 #include <clang-c/Index.h>
-#include <fnmatch.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cgen/model.h"
 
-/* Text */
-
-static void *must_have(void *memory) {
-    if (!memory) {
-        fputs("cgen: no memory\n", stderr);
-        exit(1);
-    }
-    return memory;
-}
-
-__attribute__((format(printf, 1, 2))) static char *format(const char *pattern, ...) {
-    va_list arguments;
-    char *text = NULL;
-    va_start(arguments, pattern);
-    int length = vasprintf(&text, pattern, arguments);
-    va_end(arguments);
-    return must_have(length < 0 ? NULL : text);
-}
-
-static char *take(CXString string) {
-    char *text = must_have(strdup(clang_getCString(string) ? clang_getCString(string) : ""));
-    clang_disposeString(string);
-    return text;
-}
-
-/* Types. spell writes the declaration of inner with a type around it, as C does; a type that the bridge
- * doesn't take leaves the reason. Whoever calls frees the text. */
-
-static char *spell(CXType type, const char *inner, const char **reason);
-
-static const char *qualifiers_of(CXType type) {
-    return clang_isConstQualifiedType(type) ? (clang_isVolatileQualifiedType(type) ? "const volatile " : "const ")
-                                            : (clang_isVolatileQualifiedType(type) ? "volatile " : "");
-}
-
-/* A struct or union that something points to. One without a tag can't be named: it is void. */
-static char *spell_record(CXType type, const char *inner) {
-    CXCursor declaration = clang_getTypeDeclaration(type);
-    const char *word = clang_getCursorKind(declaration) == CXCursor_UnionDecl ? "union " : "struct ";
-    char *tag = take(clang_getCursorSpelling(declaration)), *canonical = take(clang_getTypeSpelling(type));
-    /* Its spelling has the word only where it has a tag: a typedef's name for an untagged one has none. */
-    int tagged = *tag && !strpbrk(tag, " (") && strstr(canonical, word);
-    char *name = format("%s%s", tagged ? word : "", tagged ? tag : "void");
-    char *text = format("%s%s %s", qualifiers_of(type), name, inner);
-    free(name);
-    free(canonical);
-    free(tag);
-    return text;
-}
-
-static char *spell_pointer(CXType type, const char *inner, const char **reason) {
-    CXType target = clang_getCanonicalType(clang_getPointeeType(type));
-    int behind = target.kind == CXType_FunctionProto || target.kind == CXType_FunctionNoProto ||
-                 target.kind == CXType_ConstantArray || target.kind == CXType_IncompleteArray;
-    const char *qualifier = clang_isConstQualifiedType(type) ? "const" : "";
-    char *declarator = format(behind ? "(*%s%s%s)" : "*%s%s%s", qualifier, *qualifier && *inner ? " " : "", inner);
-    char *text = target.kind == CXType_Record ? spell_record(target, declarator) : spell(target, declarator, reason);
-    free(declarator);
-    return text;
-}
-
-static char *spell_function(CXType type, const char *inner, const char **reason) {
-    char *parameters = must_have(strdup(""));
-    int count = clang_getNumArgTypes(type);
-    if (clang_isFunctionTypeVariadic(type) && type.kind == CXType_FunctionProto)
-        *reason = "it is variadic";
-    for (int i = 0; i < count; i++) {
-        char *parameter = spell(clang_getCanonicalType(clang_getArgType(type, (unsigned)i)), "", reason);
-        char *longer = format("%s%s%s", parameters, i ? ", " : "", parameter);
-        free(parameter);
-        free(parameters);
-        parameters = longer;
-    }
-    char *declarator = format("%s(%s)", inner, count > 0 ? parameters : "void");
-    char *text = spell(clang_getCanonicalType(clang_getResultType(type)), declarator, reason);
-    free(declarator);
-    free(parameters);
-    return text;
-}
-
-/* Only ever what something points to. */
-static char *spell_array(CXType type, const char *inner, const char **reason) {
-    CXType element = clang_getCanonicalType(clang_getArrayElementType(type));
-    long long size = clang_getArraySize(type);
-    char *declarator = size > 0 ? format("%s[%lld]", inner, size) : format("%s[]", inner);
-    char *text = element.kind == CXType_Record ? spell_record(element, declarator) : spell(element, declarator, reason);
-    free(declarator);
-    return text;
-}
-
-static char *spell_scalar(CXType type, const char *inner, const char **reason) {
-    if (type.kind == CXType_Enum) /* what the compiler passes for it */
-        type = clang_getCanonicalType(clang_getEnumDeclIntegerType(clang_getTypeDeclaration(type)));
-    int known = (type.kind >= CXType_Void && type.kind <= CXType_LongDouble && type.kind != CXType_Int128 &&
-                 type.kind != CXType_UInt128) ||
-                type.kind == CXType_Complex;
-    char *name = take(clang_getTypeSpelling(clang_getCanonicalType(type)));
-    if (!known)
-        *reason = "it passes a type that the bridge doesn't take yet";
-    char *text = format("%s%s%s", name, *inner ? " " : "", inner); /* with its qualifiers */
-    free(name);
-    return text;
-}
-
-static char *spell(CXType type, const char *inner, const char **reason) {
-    switch (type.kind) {
-    case CXType_Pointer:
-        return spell_pointer(type, inner, reason);
-    case CXType_FunctionProto:
-    case CXType_FunctionNoProto:
-        return spell_function(type, inner, reason);
-    case CXType_ConstantArray:
-    case CXType_IncompleteArray:
-        return spell_array(type, inner, reason);
-    case CXType_Record:
-        *reason = "it passes a struct or union by value";
-        return spell_record(type, inner);
-    default:
-        return spell_scalar(type, inner, reason);
-    }
-}
-
-/* Declarations */
-
-struct visit {
-    const struct request *request;
+struct reader {
+    struct request *request;
     struct model *model;
+    struct seen *seen; /* capacity of them, a power of two: what has an item, by its declaration */
+    size_t seen_count, capacity;
 };
 
-static int is_known(const struct model *model, const char *name) {
-    for (size_t i = 0; i < model->count; i++) {
-        if (strcmp(model->functions[i].name, name) == 0)
-            return 1;
-    }
-    return 0;
+struct seen {
+    CXCursor cursor;
+    struct item *item;
+};
+
+static const char *take(CXString string) {
+    const char *text = clang_getCString(string);
+    char *copy = memory_copy(text ? text : "");
+    clang_disposeString(string);
+    return copy;
 }
 
-/* Adds the function; takes its name. */
-static void add(struct model *model, char *name, CXCursor cursor) {
+static struct place place_of(CXCursor cursor) {
+    struct place place;
     CXFile file;
-    const char *reason = NULL;
-    struct function f = {.name = name};
-    clang_getExpansionLocation(clang_getCursorLocation(cursor), &file, &f.line, &f.column, NULL);
-    f.file = take(clang_getFileName(file));
-    f.signature = spell(clang_getCanonicalType(clang_getCursorType(cursor)), "", &reason);
-    if (reason) {
-        f.reason = must_have(strdup(reason));
-        free(f.signature);
-        f.signature = NULL;
+    clang_getExpansionLocation(clang_getCursorLocation(cursor), &file, &place.line, &place.column, NULL);
+    place.file = file ? take(clang_getFileName(file)) : "";
+    return place;
+}
+
+/* Items by their declarations */
+
+static struct seen *slot_of(struct seen *seen, size_t capacity, CXCursor cursor) {
+    size_t at = clang_hashCursor(cursor) & (capacity - 1);
+    while (seen[at].item && !clang_equalCursors(seen[at].cursor, cursor))
+        at = (at + 1) & (capacity - 1);
+    return &seen[at];
+}
+
+static void make_room(struct reader *r) {
+    if (2 * r->seen_count < r->capacity)
+        return;
+    size_t capacity = r->capacity ? 2 * r->capacity : 1024;
+    struct seen *larger = memory_take(capacity * sizeof *larger);
+    for (size_t i = 0; i < r->capacity; i++) {
+        if (r->seen[i].item)
+            *slot_of(larger, capacity, r->seen[i].cursor) = r->seen[i];
     }
-    model->functions = must_have(realloc(model->functions, (model->count + 1) * sizeof f));
-    model->functions[model->count++] = f;
+    r->seen = larger;
+    r->capacity = capacity;
+}
+
+static void add_entry(struct model *model, struct item *item, bool is_definition) {
+    model->entries = memory_grow(model->entries, model->entry_count, sizeof *model->entries);
+    model->entries[model->entry_count++] = (struct entry){item, is_definition};
+}
+
+static struct item *add_item(struct model *model, enum item_kind kind, const char *name, struct place place) {
+    struct item *item = memory_take(sizeof *item);
+    item->kind = kind;
+    item->name = name;
+    item->place = place;
+    model->items = memory_grow(model->items, model->count, sizeof(struct item *));
+    model->items[model->count++] = item;
+    return item;
+}
+
+/* The item of a declaration; a new one has *is_new set, and no more than its name. */
+static struct item *item_of(struct reader *r, CXCursor cursor, enum item_kind kind, const char *name, bool *is_new) {
+    make_room(r);
+    cursor = clang_getCanonicalCursor(cursor);
+    struct seen *slot = slot_of(r->seen, r->capacity, cursor);
+    *is_new = !slot->item;
+    if (!slot->item) {
+        slot->cursor = cursor;
+        slot->item = add_item(r->model, kind, name, place_of(cursor));
+        r->seen_count++;
+    }
+    return slot->item;
+}
+
+/* Types */
+
+static const struct type *read_type(struct reader *r, CXType type);
+static struct item *read_tag(struct reader *r, CXCursor cursor, bool is_visited);
+static struct item *read_typedef(struct reader *r, CXCursor cursor);
+
+static unsigned qualifiers_of(CXType type) {
+    return (clang_isConstQualifiedType(type) ? QUALIFIER_CONST : 0) |
+           (clang_isVolatileQualifiedType(type) ? QUALIFIER_VOLATILE : 0) |
+           (clang_isRestrictQualifiedType(type) ? QUALIFIER_RESTRICT : 0);
+}
+
+static enum nullability nullability_of(CXType type) {
+    enum CXTypeNullabilityKind kind = clang_Type_getNullability(type);
+    return kind == CXTypeNullability_NonNull    ? NULL_NEVER
+           : kind == CXTypeNullability_Nullable ? NULL_ALLOWED
+                                                : NULL_UNSAID;
+}
+
+static void read_function_type(struct reader *r, CXType type, struct type *result) {
+    int count = clang_getNumArgTypes(type);
+    result->kind = TYPE_FUNCTION;
+    result->target = read_type(r, clang_getResultType(type));
+    result->is_unprototyped = type.kind == CXType_FunctionNoProto;
+    result->is_variadic = !result->is_unprototyped && clang_isFunctionTypeVariadic(type);
+    result->parameter_count = count > 0 ? (size_t)count : 0;
+    result->parameters = memory_take((result->parameter_count + 1) * sizeof *result->parameters);
+    for (size_t i = 0; i < result->parameter_count; i++) {
+        CXType parameter = clang_getArgType(type, (unsigned)i);
+        result->parameters[i] = (struct parameter){"", read_type(r, parameter), nullability_of(parameter)};
+    }
+}
+
+static enum basic basic_of(enum CXTypeKind kind) {
+    switch (kind) {
+    case CXType_Void:
+        return BASIC_VOID;
+    case CXType_Bool:
+        return BASIC_BOOL;
+    case CXType_Complex:
+        return BASIC_COMPLEX;
+    case CXType_Float:
+    case CXType_Double:
+    case CXType_LongDouble:
+    case CXType_Float128:
+    case CXType_Half:
+    case CXType_Float16:
+        return BASIC_FLOATING;
+    case CXType_Char_S:
+    case CXType_SChar:
+    case CXType_Short:
+    case CXType_Int:
+    case CXType_Long:
+    case CXType_LongLong:
+    case CXType_Int128:
+        return BASIC_SIGNED;
+    default:
+        return BASIC_UNSIGNED;
+    }
+}
+
+static void read_basic(CXType type, struct type *result) {
+    CXType bare = clang_getCanonicalType(type);
+    bool is_known = (bare.kind >= CXType_Void && bare.kind <= CXType_LongDouble) || bare.kind == CXType_Complex ||
+                    bare.kind == CXType_Float128 || bare.kind == CXType_Float16 || bare.kind == CXType_Half;
+    const char *name = take(clang_getTypeSpelling(bare));
+    for (size_t length; (length = strcspn(name, " ")) && name[length];) {
+        if (strncmp(name, "const ", 6) != 0 && strncmp(name, "volatile ", 9) != 0)
+            break;
+        name += length + 1;
+    }
+    result->kind = is_known ? TYPE_BASIC : TYPE_UNKNOWN;
+    result->name = is_known ? name : memory_format("it has a type that C does not know, '%s'", name);
+    result->basic = basic_of(bare.kind);
+}
+
+static void read_sequence(struct reader *r, CXType type, enum type_kind kind, struct type *result) {
+    result->kind = kind;
+    result->target = read_type(r, clang_getElementType(type));
+    result->count = clang_getNumElements(type);
+}
+
+/* A name for a type. The compiler's own names are declared nowhere. */
+static void read_name(struct reader *r, CXType type, struct type *result) {
+    CXCursor declaration = clang_getTypeDeclaration(type);
+    if (*place_of(declaration).file) {
+        result->kind = TYPE_ITEM;
+        result->item = read_typedef(r, declaration);
+    } else {
+        result->kind = TYPE_BASIC;
+        result->name = take(clang_getCursorSpelling(declaration));
+        result->basic = basic_of(clang_getCanonicalType(type).kind);
+    }
+}
+
+/* What a va_list is behind its names, as a parameter: it has one name that compilers take from others. */
+static bool is_va_list(CXType type) {
+    CXType target = clang_getPointeeType(type);
+    return target.kind == CXType_Record &&
+           strcmp(take(clang_getCursorSpelling(clang_getTypeDeclaration(target))), "__va_list_tag") == 0;
+}
+
+static void read_pointer(struct reader *r, CXType type, struct type *result) {
+    if (is_va_list(type)) {
+        result->kind = TYPE_BASIC;
+        result->name = "__builtin_va_list";
+        result->basic = BASIC_UNSIGNED;
+    } else {
+        result->kind = TYPE_POINTER;
+        result->target = read_type(r, clang_getPointeeType(type));
+    }
+}
+
+static void read_by_kind(struct reader *r, CXType type, struct type *result) {
+    switch ((int)type.kind) {
+    case CXType_Pointer:
+        read_pointer(r, type, result);
+        break;
+    case CXType_FunctionProto:
+    case CXType_FunctionNoProto:
+        read_function_type(r, type, result);
+        break;
+    case CXType_ConstantArray:
+    case CXType_IncompleteArray:
+    case CXType_VariableArray:
+        read_sequence(r, type, TYPE_ARRAY, result);
+        break;
+    case CXType_Vector:
+    case CXType_ExtVector:
+        read_sequence(r, type, TYPE_VECTOR, result);
+        break;
+    case CXType_Record:
+    case CXType_Enum:
+        result->kind = TYPE_ITEM;
+        result->item = read_tag(r, clang_getTypeDeclaration(type), false);
+        break;
+    case CXType_Typedef:
+        read_name(r, type, result);
+        break;
+    default:
+        read_basic(type, result);
+    }
+}
+
+/* A type that only dresses another one. */
+static bool undress(CXType *type) {
+    CXType inner = *type;
+    if (type->kind == CXType_Elaborated)
+        inner = clang_Type_getNamedType(*type);
+    else if (type->kind == CXType_Attributed)
+        inner = clang_Type_getModifiedType(*type);
+    else if (type->kind == CXType_Unexposed)
+        inner = clang_getCanonicalType(*type);
+    bool is = inner.kind != type->kind && inner.kind != CXType_Invalid;
+    if (is)
+        *type = inner;
+    return is;
+}
+
+static const struct type *read_type(struct reader *r, CXType type) {
+    struct type *result = memory_take(sizeof *result);
+    do
+        result->qualifiers |= qualifiers_of(type);
+    while (undress(&type));
+    if (type.kind == CXType_Atomic) {
+        *result = *read_type(r, clang_Type_getValueType(type));
+        result->qualifiers |= QUALIFIER_ATOMIC;
+    } else {
+        read_by_kind(r, type, result);
+    }
+    long long size = clang_Type_getSizeOf(type), alignment = clang_Type_getAlignOf(type);
+    bool has = result->kind != TYPE_FUNCTION && !(result->kind == TYPE_BASIC && result->basic == BASIC_VOID);
+    result->size = size > 0 && has ? size : 0;
+    result->alignment = alignment > 0 && has ? alignment : 0;
+    return result;
+}
+
+/* Comments: their words, without what makes them comments */
+
+static const char *comment_of(CXCursor cursor) {
+    const char *raw = take(clang_Cursor_getRawCommentText(cursor));
+    char *text = memory_take(strlen(raw) + 1), *end = text;
+    while (*raw) {
+        size_t length = strcspn(raw, "\n");
+        const char *next = raw + length + (raw[length] == '\n');
+        while (length && strchr(" \t\r*/!<", *raw) && *raw)
+            raw++, length--;
+        while (length && strchr(" \t\r*/", raw[length - 1]))
+            length--;
+        if (length || end != text) {
+            memcpy(end, raw, length);
+            end += length;
+            *end++ = '\n';
+        }
+        raw = next;
+    }
+    while (end > text && end[-1] == '\n')
+        *--end = '\0';
+    return *text ? text : NULL;
+}
+
+/* Structs, unions and enums */
+
+/* Its tag. The name of the typedef for one without a tag may stand there, too. */
+static const char *tag_of(CXCursor cursor, enum item_kind kind) {
+    const char *tag = take(clang_getCursorSpelling(cursor));
+    const char *type = take(clang_getTypeSpelling(clang_getCanonicalType(clang_getCursorType(cursor))));
+    bool has = *tag && !strpbrk(tag, " (") && strstr(type, memory_format("%s %s", word_of_kind(kind), tag));
+    return has ? tag : "";
+}
+
+struct filling {
+    struct reader *reader;
+    struct item *item;
+};
+
+static enum CXVisitorResult visit_field(CXCursor cursor, CXClientData data) {
+    struct filling *f = data;
+    struct item *item = f->item;
+    const struct type *type = read_type(f->reader, clang_getCursorType(cursor));
+    const char *name = take(clang_getCursorSpelling(cursor));
+    if (type->item && !*type->item->name)
+        type->item->is_embedded = true;
+    item->fields = memory_grow(item->fields, item->field_count, sizeof *item->fields);
+    item->fields[item->field_count++] =
+        (struct field){strpbrk(name, " (") ? "" : name, type, clang_Cursor_getOffsetOfField(cursor),
+                       clang_Cursor_isBitField(cursor) ? clang_getFieldDeclBitWidth(cursor) : -1};
+    return CXVisit_Continue;
+}
+
+static long long value_of_constant(CXCursor cursor, const struct item *of) {
+    return type_plain(of->type)->basic == BASIC_UNSIGNED ? (long long)clang_getEnumConstantDeclUnsignedValue(cursor)
+                                                         : clang_getEnumConstantDeclValue(cursor);
+}
+
+static enum CXChildVisitResult visit_member(CXCursor cursor, CXCursor parent, CXClientData data) {
+    struct item *item = data;
+    (void)parent;
+    if (clang_getCursorKind(cursor) == CXCursor_PackedAttr)
+        item->is_packed = true;
+    if (clang_getCursorKind(cursor) == CXCursor_EnumConstantDecl) {
+        item->constants = memory_grow(item->constants, item->constant_count, sizeof *item->constants);
+        item->constants[item->constant_count++] =
+            (struct constant){take(clang_getCursorSpelling(cursor)), value_of_constant(cursor, item)};
+    }
+    return CXChildVisit_Continue;
+}
+
+static void define_tag(struct reader *r, CXCursor cursor, struct item *item) {
+    CXType type = clang_getCursorType(cursor);
+    item->is_complete = true;
+    item->size = clang_Type_getSizeOf(type);
+    item->alignment = clang_Type_getAlignOf(type);
+    if (!item->comment)
+        item->comment = comment_of(cursor);
+    if (item->kind == ITEM_ENUM)
+        item->type = read_type(r, clang_getEnumDeclIntegerType(cursor));
+    else
+        clang_Type_visitFields(type, visit_field, &(struct filling){r, item});
+    clang_visitChildren(cursor, visit_member, item);
+    if (*item->name || item->kind == ITEM_ENUM)
+        add_entry(r->model, item, true);
+}
+
+static struct item *read_tag(struct reader *r, CXCursor cursor, bool is_visited) {
+    bool is_new;
+    enum CXCursorKind kind = clang_getCursorKind(cursor);
+    enum item_kind which = kind == CXCursor_EnumDecl    ? ITEM_ENUM
+                           : kind == CXCursor_UnionDecl ? ITEM_UNION
+                                                        : ITEM_STRUCT;
+    struct item *item = item_of(r, cursor, which, tag_of(cursor, which), &is_new);
+    if (is_new && *item->name)
+        add_entry(r->model, item, false);
+    /* One that is defined inside of something else is not come by again. */
+    CXCursor definition = clang_getCursorDefinition(cursor);
+    bool is_at_top = clang_getCursorKind(clang_getCursorLexicalParent(definition)) == CXCursor_TranslationUnit;
+    bool is_here = (is_visited && clang_equalCursors(definition, cursor)) || !*item->name || !is_at_top;
+    if (!item->is_complete && !clang_Cursor_isNull(definition) && is_here)
+        define_tag(r, definition, item);
+    return item;
+}
+
+static struct item *read_typedef(struct reader *r, CXCursor cursor) {
+    bool is_new;
+    struct item *item = item_of(r, cursor, ITEM_TYPEDEF, take(clang_getCursorSpelling(cursor)), &is_new);
+    if (!is_new)
+        return item;
+    item->type = read_type(r, clang_getTypedefDeclUnderlyingType(cursor));
+    item->comment = comment_of(cursor);
+    item->alignment = clang_Type_getAlignOf(clang_getCursorType(cursor));
+    struct item *named = item->type->kind == TYPE_ITEM ? item->type->item : NULL;
+    if (named && named->kind != ITEM_TYPEDEF && !*named->name && !named->named_by && !item->type->qualifiers)
+        named->named_by = item;
+    add_entry(r->model, item, true);
+    return item;
+}
+
+/* Functions and variables */
+
+/* GNU's attributes that libclang has no kind for, by their first word. */
+static void read_attribute(struct item *item, CXCursor cursor) {
+    CXToken *tokens = NULL;
+    unsigned count = 0;
+    CXTranslationUnit unit = clang_Cursor_getTranslationUnit(cursor);
+    clang_tokenize(unit, clang_getCursorExtent(cursor), &tokens, &count);
+    const char *word = count ? take(clang_getTokenSpelling(unit, tokens[0])) : "";
+    word += strspn(word, "_");
+    if (strncmp(word, "malloc", 6) == 0)
+        item->is_allocating = true;
+    else if (strncmp(word, "returns_nonnull", 15) == 0)
+        item->result_nullability = NULL_NEVER;
+    else if (strncmp(word, "noreturn", 8) == 0)
+        item->is_noreturn = true;
+    bool is_nonnull = strncmp(word, "nonnull", 7) == 0;
+    for (unsigned i = 1; is_nonnull && i < count; i++) {
+        long which = strtol(take(clang_getTokenSpelling(unit, tokens[i])), NULL, 10);
+        if (which > 0 && (size_t)which <= item->type->parameter_count)
+            item->type->parameters[which - 1].nullability = NULL_NEVER;
+    }
+    clang_disposeTokens(unit, tokens, count);
+}
+
+static enum CXChildVisitResult visit_attribute(CXCursor cursor, CXCursor parent, CXClientData data) {
+    struct item *item = data;
+    (void)parent;
+    switch ((int)clang_getCursorKind(cursor)) {
+    case CXCursor_AsmLabelAttr:
+        item->symbol = take(clang_getCursorSpelling(cursor));
+        break;
+    case CXCursor_PureAttr:
+    case CXCursor_ConstAttr:
+        item->is_pure = true;
+        break;
+    case CXCursor_WarnUnusedResultAttr:
+        item->result_is_used = true;
+        break;
+    case CXCursor_UnexposedAttr:
+        read_attribute(item, cursor);
+        break;
+    default:
+        break;
+    }
+    return CXChildVisit_Continue;
+}
+
+/* Why a value of that type can't be passed, or NULL. */
+static const char *problem_of(const struct type *type) {
+    const struct type *plain = type_plain(type);
+    if (plain->kind == TYPE_UNKNOWN)
+        return plain->name;
+    const struct item *record = item_of_record(type);
+    return record && !record->is_complete
+               ? memory_format("it passes a %s that is not defined", word_of_kind(record->kind))
+               : NULL;
+}
+
+static void find_problem(struct item *item) {
+    const struct type *type = item->type;
+    if (item->kind == ITEM_VARIABLE) {
+        bool is_unknown = type_plain(type)->kind == TYPE_UNKNOWN;
+        item->reason = is_unknown ? type_plain(type)->name : item->is_thread_local ? "each thread has its own" : NULL;
+        return;
+    }
+    item->reason = problem_of(type->target);
+    for (size_t i = 0; i < type->parameter_count && !item->reason; i++)
+        item->reason = problem_of(type->parameters[i].type);
+}
+
+static void read_function(struct reader *r, CXCursor cursor) {
+    bool is_new, is_static = clang_getCursorLinkage(cursor) != CXLinkage_External;
+    if (is_static && !clang_Cursor_isFunctionInlined(cursor))
+        return; /* the header's own */
+    struct item *item = item_of(r, cursor, ITEM_FUNCTION, take(clang_getCursorSpelling(cursor)), &is_new);
+    if (is_new) {
+        item->type = read_type(r, clang_getCursorType(cursor));
+        add_entry(r->model, item, true);
+        item->is_inline = is_static;
+        item->is_deprecated = clang_getCursorAvailability(cursor) == CXAvailability_Deprecated;
+        item->result_nullability = nullability_of(clang_getCursorResultType(cursor));
+    }
+    if (item->type->kind != TYPE_FUNCTION) { /* it was declared by a typedef */
+        const struct type *plain = type_plain(item->type);
+        item->type = plain;
+    }
+    for (size_t i = 0; i < item->type->parameter_count; i++) {
+        if (!*item->type->parameters[i].name)
+            item->type->parameters[i].name =
+                take(clang_getCursorSpelling(clang_Cursor_getArgument(cursor, (unsigned)i)));
+    }
+    if (!model_asks(item, r->request)) /* the rest takes time, and some headers have thousands */
+        return;
+    if (!item->comment)
+        item->comment = comment_of(cursor);
+    clang_visitChildren(cursor, visit_attribute, item);
+    item->symbol = item->symbol && *item->symbol ? item->symbol : NULL;
+}
+
+static struct value evaluate(CXCursor cursor) {
+    struct value value = {VALUE_NONE, 0, 0, NULL};
+    CXEvalResult result = clang_Cursor_Evaluate(cursor);
+    CXEvalResultKind kind = result ? clang_EvalResult_getKind(result) : CXEval_UnExposed;
+    if (kind == CXEval_Int) {
+        value.kind = VALUE_INTEGER;
+        value.integer = clang_EvalResult_isUnsignedInt(result) ? (long long)clang_EvalResult_getAsUnsigned(result)
+                                                               : clang_EvalResult_getAsLongLong(result);
+    } else if (kind == CXEval_Float) {
+        value.kind = VALUE_FLOATING;
+        value.floating = clang_EvalResult_getAsDouble(result);
+    } else if (kind == CXEval_StrLiteral) {
+        value.kind = VALUE_STRING;
+        value.string = memory_copy(clang_EvalResult_getAsStr(result));
+    }
+    if (result)
+        clang_EvalResult_dispose(result);
+    return value;
+}
+
+static void read_variable(struct reader *r, CXCursor cursor) {
+    bool is_new, is_static = clang_getCursorLinkage(cursor) != CXLinkage_External;
+    struct item *item = item_of(r, cursor, ITEM_VARIABLE, take(clang_getCursorSpelling(cursor)), &is_new);
+    if (!is_new)
+        return;
+    item->type = read_type(r, clang_getCursorType(cursor));
+    item->comment = comment_of(cursor);
+    item->is_inline = is_static;
+    item->is_thread_local = clang_getCursorTLSKind(cursor) != CXTLS_None;
+    if (clang_isConstQualifiedType(clang_getCursorType(cursor)))
+        item->value = evaluate(cursor);
+    clang_visitChildren(cursor, visit_attribute, item);
+    add_entry(r->model, item, true);
+}
+
+/* Macros */
+
+/* Whether a macro may be an expression; one without a body is none, and one that stands for its own name says only that
+ * there is something of that name. */
+static bool read_body(CXCursor cursor, struct item *item) {
+    CXToken *tokens = NULL;
+    unsigned count = 0;
+    CXTranslationUnit unit = clang_Cursor_getTranslationUnit(cursor);
+    clang_tokenize(unit, clang_getCursorExtent(cursor), &tokens, &count);
+    bool is_itself = count == 2 && strcmp(take(clang_getTokenSpelling(unit, tokens[1])), item->name) == 0;
+    for (unsigned i = 1; i < count && !item->reason; i++) {
+        const char *text = take(clang_getTokenSpelling(unit, tokens[i]));
+        if (strchr("{};", *text) || strcmp(text, "return") == 0)
+            item->reason = "it is no expression";
+    }
+    clang_disposeTokens(unit, tokens, count);
+    return count > 1 && !is_itself;
+}
+
+static void read_macro(struct reader *r, CXCursor cursor) {
+    struct item tried = {.kind = ITEM_MACRO, .name = take(clang_getCursorSpelling(cursor)), .place = place_of(cursor)};
+    if (!clang_Cursor_isMacroFunctionLike(cursor) && *tried.place.file)
+        model_add_macro(r->model, tried.name);
+    bool is_of_headers = *tried.place.file && !clang_Cursor_isMacroBuiltin(cursor);
+    if (!is_of_headers || !model_asks(&tried, r->request) || !read_body(cursor, &tried))
+        return;
+    struct item *item = add_item(r->model, ITEM_MACRO, tried.name, tried.place);
+    item->takes_arguments = clang_Cursor_isMacroFunctionLike(cursor);
+    item->comment = comment_of(cursor);
+    item->reason = item->takes_arguments ? "it takes arguments, whose types only a config can say" : tried.reason;
+    add_entry(r->model, item, true);
 }
 
 static enum CXChildVisitResult visit(CXCursor cursor, CXCursor parent, CXClientData data) {
-    struct visit *v = data;
+    struct reader *r = data;
     (void)parent;
-    if (clang_getCursorKind(cursor) != CXCursor_FunctionDecl)
-        return CXChildVisit_Continue;
-    char *name = take(clang_getCursorSpelling(cursor));
-    if (fnmatch(v->request->pattern, name, 0) == 0 && !is_known(v->model, name) &&
-        clang_getCursorLinkage(cursor) == CXLinkage_External)
-        add(v->model, name, cursor);
-    else
-        free(name);
+    switch ((int)clang_getCursorKind(cursor)) {
+    case CXCursor_FunctionDecl:
+        read_function(r, cursor);
+        break;
+    case CXCursor_VarDecl:
+        read_variable(r, cursor);
+        break;
+    case CXCursor_TypedefDecl:
+        read_typedef(r, cursor);
+        break;
+    case CXCursor_StructDecl:
+    case CXCursor_UnionDecl:
+    case CXCursor_EnumDecl:
+        read_tag(r, cursor, true);
+        break;
+    case CXCursor_MacroDefinition:
+        read_macro(r, cursor);
+        break;
+    default:
+        break;
+    }
     return CXChildVisit_Continue;
 }
+
+/* Texts */
 
 /* Shows the compiler's diagnostics; returns whether one is an error. */
 static int show_diagnostics(CXTranslationUnit unit) {
     int failed = 0;
     for (unsigned i = 0; i < clang_getNumDiagnostics(unit); i++) {
         CXDiagnostic diagnostic = clang_getDiagnostic(unit, i);
-        char *text = take(clang_formatDiagnostic(diagnostic, clang_defaultDiagnosticDisplayOptions()));
         failed |= clang_getDiagnosticSeverity(diagnostic) >= CXDiagnostic_Error;
-        fprintf(stderr, "%s\n", text);
-        free(text);
+        fprintf(stderr, "%s\n", take(clang_formatDiagnostic(diagnostic, clang_defaultDiagnosticDisplayOptions())));
         clang_disposeDiagnostic(diagnostic);
     }
     return failed;
 }
 
-int model_read(const struct request *request, struct model *model) {
-    char *source = format("#include \"%s\"\n", request->header);
-    struct CXUnsavedFile input = {"cgen.c", source, strlen(source)};
+static CXTranslationUnit parse(CXIndex index, const struct request *request, const char *source, unsigned options) {
+    struct list flags = {NULL, 0};
     CXTranslationUnit unit = NULL;
-    CXIndex index = clang_createIndex(0, 0);
+    struct CXUnsavedFile input = {"cgen.c", source, strlen(source)};
+    for (size_t i = 0; i < request->flags.count; i++)
+        list_add(&flags, request->flags.items[i]);
+    list_add(&flags, "-fparse-all-comments");
+    list_add(&flags, "-ferror-limit=0");
     enum CXErrorCode failed =
-        clang_parseTranslationUnit2(index, "cgen.c", request->flags, request->flag_count, &input, 1, 0, &unit);
+        clang_parseTranslationUnit2(index, "cgen.c", flags.items, (int)flags.count, &input, 1, options, &unit);
     if (failed)
-        fprintf(stderr, "cgen: libclang could not read %s (code %d)\n", request->header, (int)failed);
-    int bad = failed || show_diagnostics(unit);
-    struct visit v = {request, model};
-    if (!bad)
-        clang_visitChildren(clang_getTranslationUnitCursor(unit), visit, &v);
+        fprintf(stderr, "cgen: libclang could not read the headers (code %d)\n", (int)failed);
+    return failed ? NULL : unit;
+}
+
+static const char *includes_of(const struct request *request) {
+    const char *source = "";
+    for (size_t i = 0; i < request->headers.count; i++)
+        source = memory_format("%s#include \"%s\"\n", source, request->headers.items[i]);
+    return source;
+}
+
+/* What macros are worth */
+
+struct probe {
+    struct reader *reader;
+    struct item **macros;
+    size_t count;
+    unsigned first_line;
+};
+
+static struct item *probed_at(struct probe *p, CXSourceLocation location) {
+    unsigned line;
+    CXFile file;
+    clang_getExpansionLocation(location, &file, &line, NULL, NULL);
+    bool is_ours = file && strcmp(take(clang_getFileName(file)), "cgen.c") == 0;
+    return is_ours && line >= p->first_line && line < p->first_line + p->count ? p->macros[line - p->first_line] : NULL;
+}
+
+/* The literal that an expression is, behind parentheses and conversions. */
+static enum CXChildVisitResult visit_literal(CXCursor cursor, CXCursor parent, CXClientData data) {
+    struct value *value = data;
+    (void)parent;
+    enum CXCursorKind kind = clang_getCursorKind(cursor);
+    if (kind == CXCursor_StringLiteral)
+        *value = evaluate(cursor);
+    return kind == CXCursor_UnexposedExpr || kind == CXCursor_ParenExpr ? CXChildVisit_Recurse : CXChildVisit_Break;
+}
+
+static void read_probe(struct probe *p, CXCursor variable) {
+    struct item *item = probed_at(p, clang_getCursorLocation(variable));
+    if (!item || item->reason)
+        return;
+    item->type = read_type(p->reader, clang_getCanonicalType(clang_getCursorType(variable)));
+    item->value = evaluate(variable);
+    if (item->value.kind == VALUE_NONE)
+        clang_visitChildren(variable, visit_literal, &item->value);
+}
+
+static enum CXChildVisitResult visit_probe(CXCursor cursor, CXCursor parent, CXClientData data) {
+    struct probe *p = data;
+    (void)parent;
+    switch ((int)clang_getCursorKind(cursor)) {
+    case CXCursor_FunctionDecl:
+        return probed_at(p, clang_getCursorLocation(cursor)) ? CXChildVisit_Recurse : CXChildVisit_Continue;
+    case CXCursor_CompoundStmt:
+    case CXCursor_DeclStmt:
+        return CXChildVisit_Recurse;
+    case CXCursor_VarDecl:
+        read_probe(p, cursor);
+        return CXChildVisit_Continue;
+    default:
+        return CXChildVisit_Continue;
+    }
+}
+
+static void drop_failed(struct probe *p, CXTranslationUnit unit) {
+    for (unsigned i = 0; i < clang_getNumDiagnostics(unit); i++) {
+        CXDiagnostic diagnostic = clang_getDiagnostic(unit, i);
+        struct item *item = probed_at(p, clang_getDiagnosticLocation(diagnostic));
+        if (item && clang_getDiagnosticSeverity(diagnostic) >= CXDiagnostic_Error)
+            item->reason = "it is no expression";
+        clang_disposeDiagnostic(diagnostic);
+    }
+}
+
+static const char *source_of_probes(const struct request *request, struct probe *p) {
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return "";
+    fputs(includes_of(request), out);
+    for (size_t i = 0; i < p->count; i++)
+        fprintf(out, "void cgen_probe_%zu(void) { __auto_type value = %s; }\n", i, p->macros[i]->name);
+    fclose(out);
+    const char *source = memory_copy(text);
+    free(text);
+    return source;
+}
+
+static void read_macros(struct reader *r, CXIndex index) {
+    struct probe p = {r, memory_take((r->model->count + 1) * sizeof *p.macros), 0,
+                      (unsigned)r->request->headers.count + 1};
+    for (size_t i = 0; i < r->model->count; i++) {
+        if (r->model->items[i]->kind == ITEM_MACRO && !r->model->items[i]->reason)
+            p.macros[p.count++] = r->model->items[i];
+    }
+    CXTranslationUnit unit = p.count ? parse(index, r->request, source_of_probes(r->request, &p), 0) : NULL;
+    if (!unit)
+        return;
+    drop_failed(&p, unit);
+    /* Types are of another reading of the same text: their declarations are others. */
+    struct model aside = {.count = 0};
+    struct reader again = {r->request, &aside, NULL, 0, 0};
+    p.reader = &again;
+    clang_visitChildren(clang_getTranslationUnitCursor(unit), visit_probe, &p);
+    for (size_t i = 0; i < p.count; i++) {
+        if (!p.macros[i]->type && !p.macros[i]->reason)
+            p.macros[i]->reason = "it is no expression";
+    }
+    clang_disposeTranslationUnit(unit);
+}
+
+int model_read(struct request *request, struct model *model) {
+    CXIndex index = clang_createIndex(0, 0);
+    struct reader r = {request, model, NULL, 0, 0};
+    CXTranslationUnit unit = parse(index, request, includes_of(request),
+                                   CXTranslationUnit_DetailedPreprocessingRecord |
+                                       CXTranslationUnit_SkipFunctionBodies | CXTranslationUnit_IncludeAttributedTypes);
+    int bad = !unit || show_diagnostics(unit);
+    if (!bad) {
+        clang_visitChildren(clang_getTranslationUnitCursor(unit), visit, &r);
+        for (size_t i = 0; i < model->count; i++) {
+            struct item *item = model->items[i];
+            if (item->kind == ITEM_FUNCTION || item->kind == ITEM_VARIABLE)
+                find_problem(item);
+        }
+        read_macros(&r, index);
+    }
     if (unit)
         clang_disposeTranslationUnit(unit);
     clang_disposeIndex(index);
-    free(source);
     return bad;
-}
-
-void model_free(struct model *model) {
-    for (size_t i = 0; i < model->count; i++) {
-        struct function *f = &model->functions[i];
-        free(f->name);
-        free(f->signature);
-        free(f->reason);
-        free(f->file);
-    }
-    free(model->functions);
-    *model = (struct model){NULL, 0};
 }

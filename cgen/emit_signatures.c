@@ -1,4 +1,4 @@
-/* Writes a line for each function: its name, a tab, and its signature.
+/* Writes a line for each function: its name, a tab, and its signature, which needs no header to be understood.
  *
  * SPDX-License-Identifier: MIT */
 #include "cgen/model.h"
@@ -6,7 +6,14 @@
 void emit_signatures(const struct model *model, const struct request *request, FILE *out) {
     fprintf(out, "# made by: %s\n", request->command);
     for (size_t i = 0; i < model->count; i++) {
-        if (model->functions[i].signature)
-            fprintf(out, "%s\t%s\n", model->functions[i].name, model->functions[i].signature);
+        const struct item *f = model->items[i];
+        if (f->kind != ITEM_FUNCTION || !item_is_bound(f) || f->is_inline)
+            continue;
+        const char *problem = spell_problem(f->type);
+        if (problem)
+            fprintf(stderr, "%s:%u:%u: skipped: %s: %s\n", f->place.file, f->place.line, f->place.column, f->name,
+                    problem);
+        else
+            fprintf(out, "%s\t%s\n", item_name(f), spell(f->type, "", SPELL_RESOLVED));
     }
 }

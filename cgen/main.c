@@ -1,35 +1,62 @@
-/* cgen: the signatures of a C library's functions, from its header.
+/* cgen: binds a C library from its headers.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "cgen/model.h"
 
 static const char usage[] =
-    "usage: cgen --header FILE [--match PATTERN] [-I DIR] [-D NAME[=VALUE]] [--emit FORM] [-o FILE]\n"
+    "usage: cgen --header FILE [--match PATTERN] [--emit FORM,...] [-o FILE or FOLDER/] [more]\n"
     "\n"
-    "Writes the signatures of the functions that a C header declares, as callgate takes them.\n"
+    "Reads C headers as the compiler does, and writes what calls their functions.\n"
     "\n"
-    "  --header FILE     the header, as #include finds it\n"
-    "  --match PATTERN   only functions whose name matches, as file names do in a shell\n"
-    "  -I DIR, -D NAME   as for the compiler\n"
-    "  --emit FORM       signatures (the default: a line for each function) or lua (a table)\n"
-    "  -o FILE           write there; a file that cgen did not make is left alone\n"
+    "  --header FILE      a header, as #include finds it; may be given again, as all that have a PATTERN or DIR\n"
+    "  --match PATTERN    only what has a name like this, as file names have in a shell\n"
+    "  --exclude PATTERN  and not a name like this\n"
+    "  --from PATTERN     only what is declared in a file like this, '*/openssl/*'\n"
+    "  --pkg NAME         with the flags that pkg-config has for NAME\n"
+    "  -I DIR, -D NAME    as for the compiler\n"
+    "  --config FILE      classes of functions, other names for them, exports: cgen(1) has its form\n"
+    "  --emit FORM,...    what to write; several go to a folder, each to NAME.ending:\n"
+    "                       signatures  a line for each function (the default)\n"
+    "                       cdef        declarations for gate_decls_read, or ffi.cdef\n"
+    "                       c           stubs, their table, and a proof of every layout; with h\n"
+    "                       h           what the stubs take, and inline callers\n"
+    "                       json        all that was read\n"
+    "                       lua         a table of signatures\n"
+    "  --name NAME        what files and tables are called; without it, as the first header\n"
+    "  --verbose          names the macros, too, that are left out\n"
+    "  -o FILE            writes there; a file that cgen did not make is left alone\n"
     "\n"
-    "A function that can't be bound is reported with its place and the reason. Exits with 0; 1 when the header\n"
-    "does not compile, nothing matches, or the output can't be written; 2 when it is called wrongly.\n";
+    "A function that can't be bound is reported with its place and the reason. Exits with 0; 1 when a header\n"
+    "does not compile, a pattern matches nothing, or the output can't be written; 2 when it is called wrongly.\n";
 
-enum { FLAGS_MAX = 256 };
+struct form {
+    const char *name, *ending;
+    emitter *emit;
+};
+
+static const struct form forms[] = {
+    {"signatures", ".signatures", emit_signatures},
+    {"cdef", ".cdef", emit_cdef},
+    {"json", ".json", emit_json},
+    {"h", "_stubs.h", emit_h},
+    {"c", "_stubs.c", emit_c},
+    {"lua", ".lua", emit_lua},
+};
+
+enum { FORMS = sizeof forms / sizeof *forms };
 
 struct options {
     struct request request;
-    const char *flags[FLAGS_MAX];
     const char *output; /* NULL: standard output */
-    void (*emit)(const struct model *, const struct request *, FILE *);
+    const struct form *forms[FORMS];
+    size_t form_count;
+    bool is_verbose;
 };
 
 static _Noreturn void stop_wrongly_called(const char *what, const char *which) {
@@ -37,152 +64,234 @@ static _Noreturn void stop_wrongly_called(const char *what, const char *which) {
     exit(2);
 }
 
-static void choose_form(struct options *options, const char *form) {
-    if (strcmp(form, "signatures") == 0)
-        options->emit = emit_signatures;
-    else if (strcmp(form, "lua") == 0)
-        options->emit = emit_lua;
-    else
-        stop_wrongly_called("no form of output is called ", form);
+static void choose_form(struct options *options, const char *name) {
+    if (strcmp(name, "c") == 0)
+        choose_form(options, "h"); /* it includes that */
+    size_t i = 0;
+    while (i < FORMS && strcmp(forms[i].name, name) != 0)
+        i++;
+    if (i == FORMS)
+        stop_wrongly_called("no form of output is called ", name);
+    for (size_t j = 0; j < options->form_count; j++) {
+        if (options->forms[j] == &forms[i])
+            return;
+    }
+    options->forms[options->form_count++] = &forms[i];
 }
 
-/* Keeps "-Ivalue" for the compiler. */
-static void add_flag(struct options *options, int letter, const char *value) {
-    char *flag = malloc(strlen(value) + 3);
-    if (!flag || options->request.flag_count == FLAGS_MAX)
-        stop_wrongly_called("too many flags, at ", value);
-    sprintf(flag, "-%c%s", letter, value);
-    options->flags[options->request.flag_count++] = flag;
+static void choose_forms(struct options *options, const char *names) {
+    char *copy = memory_copy(names);
+    for (char *name = strtok(copy, ","); name; name = strtok(NULL, ","))
+        choose_form(options, name);
+}
+
+/* pkg-config's flags of a package. */
+static void add_package(struct request *request, const char *name) {
+    char line[4096] = "";
+    if (!*name || strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-._") != strlen(name))
+        stop_wrongly_called("no package is called ", name);
+    FILE *pipe = popen(memory_format("pkg-config --cflags %s", name), "r");
+    size_t length = pipe ? fread(line, 1, sizeof line - 1, pipe) : 0;
+    if (!pipe || pclose(pipe) != 0) {
+        fprintf(stderr, "cgen: pkg-config does not know %s\n", name);
+        exit(1);
+    }
+    line[length] = '\0';
+    for (char *flag = strtok(memory_copy(line), " \n"); flag; flag = strtok(NULL, " \n"))
+        list_add(&request->flags, flag);
+    list_add(&request->packages, name);
+}
+
+enum { HELP = 256, HEADER, MATCH, EXCLUDE, FROM, PACKAGE, CONFIG, EMIT, NAME, VERBOSE };
+
+static const struct option names[] = {
+    {"header", required_argument, NULL, HEADER},
+    {"match", required_argument, NULL, MATCH},
+    {"exclude", required_argument, NULL, EXCLUDE},
+    {"from", required_argument, NULL, FROM},
+    {"pkg", required_argument, NULL, PACKAGE},
+    {"config", required_argument, NULL, CONFIG},
+    {"emit", required_argument, NULL, EMIT},
+    {"name", required_argument, NULL, NAME},
+    {"verbose", no_argument, NULL, VERBOSE},
+    {"help", no_argument, NULL, HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static void print_help(void) {
+    fputs(usage, stdout);
+    exit(fflush(stdout) != 0);
+}
+
+static void read_other_option(struct options *options, int option, char *const *argv) {
+    switch (option) {
+    case 'o':
+        options->output = optarg;
+        break;
+    case 'I':
+    case 'D':
+        list_add(&options->request.flags, memory_format("-%c%s", option, optarg));
+        break;
+    case NAME:
+        options->request.name = optarg;
+        break;
+    case VERBOSE:
+        options->is_verbose = true;
+        break;
+    case HELP:
+        print_help();
+        break;
+    default:
+        stop_wrongly_called(option == ':' ? "a value is missing behind " : "not understood: ", argv[optind - 1]);
+    }
+}
+
+static void read_option(struct options *options, int option, char *const *argv) {
+    struct request *request = &options->request;
+    switch (option) {
+    case HEADER:
+        list_add(&request->headers, optarg);
+        break;
+    case MATCH:
+        list_add(&request->match, optarg);
+        break;
+    case EXCLUDE:
+        list_add(&request->exclude, optarg);
+        break;
+    case FROM:
+        list_add(&request->from, optarg);
+        break;
+    case PACKAGE:
+        add_package(request, optarg);
+        break;
+    case EMIT:
+        choose_forms(options, optarg);
+        break;
+    case CONFIG:
+        if (config_read(optarg, request))
+            exit(1);
+        break;
+    default:
+        read_other_option(options, option, argv);
+    }
+}
+
+/* What a header is called, without its folder and ending: a name in C. */
+static const char *name_of(const char *header) {
+    const char *slash = strrchr(header, '/');
+    char *name = memory_copy(slash ? slash + 1 : header);
+    name[strcspn(name, ".")] = '\0';
+    for (char *at = name; *at; at++) {
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", *at))
+            *at = '_';
+    }
+    return name;
 }
 
 static void read_options(int argc, char **argv, struct options *options) {
-    static const struct option names[] = {
-        {"header", required_argument, NULL, 'h'},
-        {"match", required_argument, NULL, 'm'},
-        {"emit", required_argument, NULL, 'e'},
-        {"help", no_argument, NULL, '?' + 1},
-        {NULL, 0, NULL, 0},
-    };
     int option;
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":I:D:o:", names, NULL)) != -1) {
-        switch (option) {
-        case 'h':
-            options->request.header = optarg;
-            break;
-        case 'm':
-            options->request.pattern = optarg;
-            break;
-        case 'e':
-            choose_form(options, optarg);
-            break;
-        case 'o':
-            options->output = optarg;
-            break;
-        case 'I':
-        case 'D':
-            add_flag(options, option, optarg);
-            break;
-        case '?' + 1:
-            fputs(usage, stdout);
-            exit(0);
-        default:
-            stop_wrongly_called(option == ':' ? "a value is missing behind " : "not understood: ", argv[optind - 1]);
-        }
-    }
+    while ((option = getopt_long(argc, argv, ":I:D:o:", names, NULL)) != -1)
+        read_option(options, option, argv);
     if (optind < argc)
         stop_wrongly_called("not understood: ", argv[optind]);
-    if (!options->request.header)
+    if (options->request.headers.count == 0)
         stop_wrongly_called("no --header was given", "");
+    if (options->form_count == 0)
+        choose_form(options, "signatures");
+    if (options->form_count > 1 && !options->output)
+        stop_wrongly_called("several forms need a folder, -o FOLDER/", "");
+    if (!options->request.name)
+        options->request.name = name_of(options->request.headers.items[0]);
 }
 
 /* The command line, as one text. */
-static char *join_arguments(int argc, char **argv) {
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        exit(1);
-    fputs("cgen", out);
+static const char *join_arguments(int argc, char **argv) {
+    const char *text = "cgen";
     for (int i = 1; i < argc; i++)
-        fprintf(out, " %s", argv[i]);
-    fclose(out);
+        text = memory_format("%s %s", text, argv[i]);
     return text;
 }
 
-/* Functions that can't be bound are reported, never left out in silence. */
-static void report(const struct model *model) {
-    for (size_t i = 0; i < model->count; i++) {
-        const struct function *f = &model->functions[i];
-        if (f->reason)
-            fprintf(stderr, "%s:%u:%u: skipped: %s: %s\n", f->file, f->line, f->column, f->name, f->reason);
-    }
-}
-
-/* Whether path may be written: it does not exist, or its first line says that cgen made it. */
-static int is_ours(const char *path) {
-    char line[32] = "";
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return errno == ENOENT;
-    char *read = fgets(line, sizeof line, file);
-    fclose(file);
-    return read && (strncmp(line, "# made by: cgen", 15) == 0 || strncmp(line, "-- made by: cgen", 16) == 0);
-}
-
-static int fail(const char *path, const char *what) {
-    fprintf(stderr, "cgen: %s: %s\n", path, what);
+static int complain(const char *what, const char *which) {
+    fprintf(stderr, "cgen: %s'%s'\n", what, which);
     return 1;
 }
 
-/* Writes to a file beside the output, which takes its place when it is whole. */
-static int write_file(const struct model *model, const struct options *options) {
-    char *part;
-    if (!is_ours(options->output))
-        return fail(options->output, "exists, and was not made by cgen");
-    if (asprintf(&part, "%s.part", options->output) < 0)
-        return fail(options->output, "no memory");
-    FILE *out = fopen(part, "w");
-    int failed = !out;
-    if (out) {
-        options->emit(model, &options->request, out);
-        failed = ferror(out);
-        failed |= fclose(out) != 0;
+static bool is_matched(const struct model *model, const char *pattern) {
+    struct list one = {&pattern, 1};
+    for (size_t i = 0; i < model->count; i++) {
+        if (list_matches(&one, model->items[i]->name))
+            return true;
+        for (size_t j = 0; j < model->items[i]->constant_count; j++) {
+            if (list_matches(&one, model->items[i]->constants[j].name))
+                return true;
+        }
     }
-    failed = failed || rename(part, options->output) != 0;
-    if (failed) {
-        fail(options->output, strerror(errno));
-        unlink(part);
+    return false;
+}
+
+/* Whatever was asked for has to be there. */
+static int check_request(const struct model *model, const struct request *request) {
+    for (size_t i = 0; i < request->match.count; i++) {
+        if (!is_matched(model, request->match.items[i]))
+            return complain(memory_format("nothing in %s matches ", request->headers.items[0]),
+                            request->match.items[i]);
     }
-    free(part);
+    for (size_t i = 0; i < request->override_count; i++) {
+        if (!request->overrides[i].is_used)
+            return complain("the config has a function that no header has: ", request->overrides[i].name);
+    }
+    size_t wanted = 0;
+    for (int kind = ITEM_FUNCTION; kind <= ITEM_MACRO; kind++)
+        wanted += model_count(model, (enum item_kind)kind);
+    return wanted ? 0 : complain("nothing is left to bind of ", request->headers.items[0]);
+}
+
+static int write_form(const struct model *model, const struct options *options, const struct form *form,
+                      const char *path) {
+    struct output output;
+    if (output_open(&output, path))
+        return 1;
+    form->emit(model, &options->request, output.file);
+    return output_close(&output, 0);
+}
+
+static int write_forms(const struct model *model, const struct options *options) {
+    const char *path = options->output;
+    struct stat is;
+    size_t length = path ? strlen(path) : 0;
+    bool is_folder =
+        path && (path[length - 1] == '/' || options->form_count > 1 || (!stat(path, &is) && S_ISDIR(is.st_mode)));
+    if (is_folder && mkdir(path, 0777) && errno != EEXIST) {
+        fprintf(stderr, "cgen: %s: %s\n", path, strerror(errno));
+        return 1;
+    }
+    int failed = 0;
+    for (size_t i = 0; i < options->form_count && !failed; i++) {
+        const struct form *form = options->forms[i];
+        const char *slash = is_folder && path[length - 1] != '/' ? "/" : "";
+        const char *file =
+            is_folder ? memory_format("%s%s%s%s", path, slash, options->request.name, form->ending) : path;
+        failed = write_form(model, options, form, file);
+    }
     return failed;
 }
 
-static int write_output(const struct model *model, const struct options *options) {
-    if (options->output)
-        return write_file(model, options);
-    options->emit(model, &options->request, stdout);
-    return fflush(stdout) || ferror(stdout) ? fail("standard output", strerror(errno)) : 0;
-}
-
 int main(int argc, char **argv) {
-    struct options options = {.request = {.pattern = "*"}, .emit = emit_signatures};
-    struct model model = {NULL, 0};
-    char *command = join_arguments(argc, argv);
-    options.request.command = command;
-    options.request.flags = options.flags;
+    struct options options = {.output = NULL};
+    struct model model = {.count = 0};
+    options.request.command = join_arguments(argc, argv);
     read_options(argc, argv, &options);
     int failed = model_read(&options.request, &model);
-    if (!failed && model.count == 0) {
-        fprintf(stderr, "cgen: no function in %s matches '%s'\n", options.request.header, options.request.pattern);
-        failed = 1;
-    } else if (!failed) {
-        report(&model);
-        failed = write_output(&model, &options);
+    if (!failed) {
+        model_choose(&model, &options.request);
+        failed = check_request(&model, &options.request);
     }
-    model_free(&model);
-    for (int i = 0; i < options.request.flag_count; i++)
-        free((char *)(size_t)options.flags[i]);
-    free(command);
+    if (!failed) {
+        model_report(&model, options.is_verbose);
+        failed = write_forms(&model, &options);
+    }
+    memory_free_all();
     return failed;
 }

@@ -1,44 +1,224 @@
-/* What a header declares, in plain structures: clang.c fills them in, the emitters write them out, and neither
- * knows the other.
+/* What headers declare, in plain structures: clang.c fills them in, the emitters write them out, and neither knows the
+ * other.
  *
- *   header --clang.c--> struct model --emit_*.c--> text
+ *   headers --clang.c--> struct model --emit_*.c--> text
+ *
+ * All of it lies in memory that is given back at the end of the program (memory.c), so that anything may point to
+ * anything.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_CGEN_MODEL_H
 #define CALLGATE_CGEN_MODEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
-/* A function of C; signature or reason is NULL. */
-struct function {
-    char *name;
-    char *signature; /* its type, in the text that gate_signature_parse takes */
-    char *reason;    /* why it can't be bound */
-    char *file;
+enum type_kind {
+    TYPE_BASIC,    /* name says which, as C does */
+    TYPE_POINTER,  /* to target */
+    TYPE_ARRAY,    /* of count targets */
+    TYPE_VECTOR,   /* the same, GCC's vector_size */
+    TYPE_FUNCTION, /* target is the result's type */
+    TYPE_ITEM,     /* a struct, union, enum or typedef */
+    TYPE_UNKNOWN   /* one that can't be bound; name is the reason */
+};
+
+/* How a basic type is passed. */
+enum basic { BASIC_VOID, BASIC_BOOL, BASIC_SIGNED, BASIC_UNSIGNED, BASIC_FLOATING, BASIC_COMPLEX };
+
+enum { QUALIFIER_CONST = 1, QUALIFIER_VOLATILE = 2, QUALIFIER_RESTRICT = 4, QUALIFIER_ATOMIC = 8 };
+
+enum nullability { NULL_UNSAID, NULL_NEVER, NULL_ALLOWED };
+
+struct type {
+    enum type_kind kind;
+    unsigned qualifiers;
+    const char *name;
+    enum basic basic;
+    long long size, alignment; /* bytes; 0 for what has none */
+    const struct type *target;
+    long long count; /* -1: "[]" */
+    struct parameter *parameters;
+    size_t parameter_count;
+    bool is_variadic, is_unprototyped;
+    struct item *item;
+};
+
+struct parameter {
+    const char *name; /* "" if it has none */
+    const struct type *type;
+    enum nullability nullability;
+};
+
+struct field {
+    const char *name; /* "": an anonymous struct or union, or a bit-field that only pads */
+    const struct type *type;
+    long long offset; /* bits */
+    int width;        /* of a bit-field, else -1 */
+};
+
+struct constant {
+    const char *name;
+    long long value;
+};
+
+struct place {
+    const char *file;
     unsigned line, column;
 };
 
+enum item_kind { ITEM_FUNCTION, ITEM_VARIABLE, ITEM_TYPEDEF, ITEM_STRUCT, ITEM_UNION, ITEM_ENUM, ITEM_MACRO };
+
+enum call_class { CLASS_DEFAULT, CLASS_LEAF, CLASS_BLOCKING, CLASS_GUARDED };
+
+enum value_kind { VALUE_NONE, VALUE_INTEGER, VALUE_FLOATING, VALUE_STRING };
+
+/* What a macro, or a constant variable, is worth. */
+struct value {
+    enum value_kind kind;
+    long long integer; /* VALUE_INTEGER: as bits, type says with which sign they are read */
+    double floating;
+    const char *string;
+};
+
+struct item {
+    enum item_kind kind;
+    const char *name; /* "" for a struct, union or enum without a tag */
+    struct place place;
+    const char *comment; /* the header's, or NULL */
+    const char *reason;  /* why it can't be bound, or NULL */
+    const struct type
+        *type;      /* FUNCTION, VARIABLE, MACRO: its own; TYPEDEF: what it names; ENUM: the integer that it is */
+    bool is_wanted; /* asked for */
+    bool is_needed; /* or something that was asked for needs it */
+
+    /* STRUCT, UNION, ENUM; TYPEDEF has an alignment of its own */
+    bool is_complete, is_packed;
+    long long size, alignment;
+    struct field *fields;
+    size_t field_count;
+    struct constant *constants;
+    size_t constant_count;
+    struct item *named_by; /* the typedef that names it, if it has no tag */
+    bool is_embedded;      /* it has no name at all: it is written where it is used */
+
+    /* FUNCTION, VARIABLE */
+    const char *symbol; /* in the library, if its name there is another; else NULL */
+    const char *rename; /* what hosts are to call it; else NULL */
+    bool is_inline;     /* a static one: there is no symbol */
+    bool is_noreturn, is_deprecated, is_allocating, is_pure, result_is_used;
+    bool is_thread_local;
+    enum nullability result_nullability;
+    enum call_class call_class;
+    const char *owner; /* what a config says of who frees the result; else NULL */
+
+    /* MACRO, and constant VARIABLEs */
+    bool takes_arguments;
+    struct value value;
+};
+
+/* A place in the order of declarations where an item stands: once to say that it is there, or to say what it is. */
+struct entry {
+    struct item *item;
+    bool is_definition;
+};
+
 struct model {
-    struct function *functions; /* count of them, in the order of their declarations */
+    struct item **items; /* in the order in which they were declared first */
+    size_t count;
+    struct entry *entries;
+    size_t entry_count;
+    const char **macros; /* the names of all that take no arguments, macro_room of them: a table, with NULLs */
+    size_t macro_count, macro_room;
+};
+
+/* A function of the host's that C is to be able to call. */
+struct export {
+    const char *name, *type;
+    struct item *item; /* clang.c's reading of it */
+};
+
+/* What a config says of a function, by its name. */
+struct override {
+    const char *name;
+    enum call_class call_class;
+    const char *rename, *owner;
+    bool is_skipped, is_used;
+};
+
+struct list {
+    const char **items;
     size_t count;
 };
 
 /* What is asked for. */
 struct request {
-    const char *header;
-    const char *pattern;      /* of functions' names, as a shell has them */
-    const char *const *flags; /* -I and -D, flag_count of them */
-    int flag_count;
+    struct list headers;
+    struct list flags;    /* -I and -D, and pkg-config's */
+    struct list match;    /* patterns of names, as a shell has them; none is "*" */
+    struct list exclude;  /* of these, not those */
+    struct list from;     /* patterns of files that declare them; none is "*" */
+    struct list packages; /* pkg-config's names */
+    struct override *overrides;
+    size_t override_count;
+    struct export *exports;
+    size_t export_count;
     const char *command; /* the command line, for the output's first line */
+    const char *name;    /* of what is made: names of files and tables begin with it */
 };
 
-/* clang.c: reads the header; returns 0, or 1 when it does not compile, which is on standard error then. */
-int model_read(const struct request *request, struct model *model);
-void model_free(struct model *model);
+/* memory.c: memory for as long as the program runs. What there isn't any for ends it. */
+void *memory_take(size_t size);                            /* zeroed */
+void *memory_grow(void *array, size_t count, size_t size); /* room for one more than count elements */
+char *memory_copy(const char *text);
+__attribute__((format(printf, 1, 2))) char *memory_format(const char *pattern, ...);
+void list_add(struct list *list, const char *item);
+bool list_matches(const struct list *list, const char *name); /* one of them, as a pattern */
+void memory_free_all(void);
+
+/* clang.c: reads the headers; returns 0, or 1 when they do not compile, which is on standard error then. */
+int model_read(struct request *request, struct model *model);
+
+/* model.c */
+const struct type *type_plain(const struct type *type);     /* what it is behind all typedefs */
+const struct type *type_passed(const struct type *type);    /* what it becomes as a parameter: a pointer, if an array */
+const struct item *item_of_record(const struct type *type); /* the struct or union that it is, or NULL */
+bool model_asks(const struct item *item, const struct request *request); /* for it, by name and place */
+void model_choose(struct model *model, const struct request *request);
+void model_report(const struct model *model, bool macros_too); /* what can't be bound, and why */
+size_t model_count(const struct model *model, enum item_kind kind);
+void model_add_macro(struct model *model, const char *name);
+bool model_has_macro(const struct model *model, const char *name);
+bool item_is_bound(const struct item *item);    /* asked for, and can be */
+const char *item_name(const struct item *item); /* for hosts */
+const char *word_of_class(enum call_class call_class);
+const char *word_of_kind(enum item_kind kind);
+
+/* spell.c: types in C. inner is the declarator that stands in them, "" for none. */
+enum spelling {
+    SPELL_NAMED,   /* as the header has it */
+    SPELL_RESOLVED /* without any name but tags behind pointers: it means the same without the header */
+};
+char *spell(const struct type *type, const char *inner, enum spelling how);
+char *spell_record(const struct item *item);        /* its definition, without a semicolon */
+const char *spell_problem(const struct type *type); /* why SPELL_RESOLVED can't say it, or NULL */
+
+/* config.c: reads a file of overrides; returns 0, or 1 when it is wrong, which is on standard error then. */
+int config_read(const char *path, struct request *request);
+
+/* output.c: a file that appears whole, or not at all, and takes the place of none that cgen did not make. */
+struct output {
+    const char *path; /* NULL: standard output */
+    char *part;
+    FILE *file;
+};
+int output_open(struct output *output, const char *path);
+int output_close(struct output *output, int failed); /* with failed, nothing is left */
 
 /* One file for each form of output. */
-void emit_signatures(const struct model *model, const struct request *request, FILE *out);
-void emit_lua(const struct model *model, const struct request *request, FILE *out);
+typedef void emitter(const struct model *model, const struct request *request, FILE *out);
+emitter emit_signatures, emit_lua, emit_cdef, emit_json, emit_c, emit_h, emit_export;
+void write_string(const char *text, FILE *out); /* in quotes, as C, Lua and JSON have it */
 
 #endif

@@ -1,0 +1,121 @@
+/* Reads a config: what no header says.
+ *
+ *   # a comment
+ *   [function sqlite3_step]      a section for each function
+ *   class = blocking             default, leaf, blocking or guarded
+ *   rename = step                what hosts call it
+ *   owner = sqlite3_finalize     who frees the result
+ *   skip = yes                   it is left out
+ *
+ *   [export on_row]              a function of the host's, for C to call by its name
+ *   type = int (void *, int)
+ *
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "cgen/model.h"
+
+struct config {
+    const char *path;
+    unsigned line;
+    struct request *request;
+    struct override *override; /* the section, one of these two */
+    struct export *export;
+};
+
+static int fail(const struct config *config, const char *what, const char *which) {
+    fprintf(stderr, "%s:%u:1: error: %s '%s'\n", config->path, config->line, what, which);
+    return 1;
+}
+
+static char *trim(char *text) {
+    text += strspn(text, " \t");
+    size_t length = strlen(text);
+    while (length && strchr(" \t\r\n", text[length - 1]))
+        text[--length] = '\0';
+    return text;
+}
+
+static int begin_section(struct config *config, char *text) {
+    struct request *request = config->request;
+    char *end = strchr(text, ']'), *name = text + strcspn(text, " ]");
+    if (!end || name == end || *trim(end + 1))
+        return fail(config, "no section is written as", text);
+    *end = '\0';
+    *name++ = '\0';
+    config->override = NULL;
+    config->export = NULL;
+    if (strcmp(text, "function") == 0) {
+        request->overrides = memory_grow(request->overrides, request->override_count, sizeof *request->overrides);
+        config->override = &request->overrides[request->override_count++];
+        *config->override = (struct override){.name = memory_copy(trim(name))};
+    } else if (strcmp(text, "export") == 0) {
+        request->exports = memory_grow(request->exports, request->export_count, sizeof *request->exports);
+        config->export = &request->exports[request->export_count++];
+        *config->export = (struct export){.name = memory_copy(trim(name))};
+    } else {
+        return fail(config, "no section is called", text);
+    }
+    return 0;
+}
+
+static int set_class(struct config *config, const char *value) {
+    for (int i = CLASS_DEFAULT; i <= CLASS_GUARDED; i++) {
+        if (strcmp(value, word_of_class((enum call_class)i)) == 0) {
+            config->override->call_class = (enum call_class)i;
+            return 0;
+        }
+    }
+    return fail(config, "no class is called", value);
+}
+
+static int set(struct config *config, const char *key, const char *value) {
+    struct override *override = config->override;
+    if (config->export && strcmp(key, "type") == 0)
+        config->export->type = memory_copy(value);
+    else if (override && strcmp(key, "class") == 0)
+        return set_class(config, value);
+    else if (override && strcmp(key, "rename") == 0)
+        override->rename = memory_copy(value);
+    else if (override && strcmp(key, "owner") == 0)
+        override->owner = memory_copy(value);
+    else if (override && strcmp(key, "skip") == 0)
+        override->is_skipped = strcmp(value, "yes") == 0;
+    else
+        return fail(config, "there is no setting here called", key);
+    return 0;
+}
+
+static int read_line(struct config *config, char *line) {
+    char *text = trim(line), *equals = strchr(text, '=');
+    if (!*text || *text == '#')
+        return 0;
+    if (*text == '[')
+        return begin_section(config, text + 1);
+    if (!equals)
+        return fail(config, "a setting has no value:", text);
+    *equals = '\0';
+    return set(config, trim(text), trim(equals + 1));
+}
+
+int config_read(const char *path, struct request *request) {
+    struct config config = {path, 0, request, NULL, NULL};
+    char line[1024];
+    int failed = 0;
+    FILE *file = fopen(path, "r");
+    if (!file) {
+        fprintf(stderr, "cgen: %s: %s\n", path, strerror(errno));
+        return 1;
+    }
+    while (!failed && fgets(line, sizeof line, file)) {
+        config.line++;
+        failed = read_line(&config, line);
+    }
+    fclose(file);
+    for (size_t i = 0; !failed && i < request->export_count; i++) {
+        if (!request->exports[i].type)
+            failed = fail(&config, "an export has no type:", request->exports[i].name);
+    }
+    return failed;
+}

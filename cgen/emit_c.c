@@ -1,0 +1,297 @@
+/* Writes stubs in C: a header with a struct for each function's arguments and with inline callers, and a source with the
+ * stubs, their table, and what proves to the user's compiler that it lays types out as cgen's has.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "cgen/model.h"
+
+static bool is_stubbed(const struct item *item) {
+    return item->kind == ITEM_FUNCTION && item_is_bound(item);
+}
+
+static bool is_void(const struct type *type) {
+    type = type_plain(type);
+    return type->kind == TYPE_BASIC && type->basic == BASIC_VOID;
+}
+
+/* An array by the compiler's own name, which is passed as a pointer that has no name. */
+static bool is_va_list(const struct type *type) {
+    type = type_plain(type);
+    return type->kind == TYPE_BASIC && strcmp(type->name, "__builtin_va_list") == 0;
+}
+
+/* A variable that holds a parameter, or a result. */
+static const char *spell_variable(const struct type *type, const char *name) {
+    if (is_va_list(type))
+        return memory_format("void *%s", name);
+    struct type bare = *type_passed(type);
+    bare.qualifiers = 0;
+    if (bare.kind == TYPE_ITEM && bare.item->kind == ITEM_TYPEDEF && type_plain(type)->qualifiers & QUALIFIER_CONST) {
+        bare = *type_plain(type); /* const by its name */
+        bare.qualifiers = 0;
+    }
+    return spell(&bare, name, SPELL_NAMED);
+}
+
+static const char *parameter_name(size_t index) {
+    return memory_format("p%zu", index);
+}
+
+/* Variadic functions: what comes behind the last parameter is passed in the registers that are left, whichever
+ * way words and doubles alternate. So all of them are passed. */
+
+static bool is_vector(const struct type *type) {
+    type = type_plain(type);
+    return type->kind == TYPE_BASIC && type->basic == BASIC_FLOATING && type->size <= 8;
+}
+
+static bool is_word(const struct type *type) {
+    type = type_plain(type_passed(type));
+    bool is_integer = type->kind == TYPE_BASIC && type->basic >= BASIC_BOOL && type->basic <= BASIC_UNSIGNED;
+    return type->kind == TYPE_POINTER || (type->kind == TYPE_ITEM && type->item->kind == ITEM_ENUM) ||
+           (is_integer && type->size <= 8 && !is_va_list(type));
+}
+
+static size_t words_left(const struct type *function) {
+    size_t words = 0;
+    for (size_t i = 0; i < function->parameter_count; i++)
+        words += !is_vector(function->parameters[i].type);
+    return words < 6 ? 6 - words : 0;
+}
+
+/* Whether all of it goes in registers, as an inline caller needs. */
+static bool fits(const struct item *item) {
+    const struct type *type = item->type;
+    size_t words = 0, vectors = 0;
+    bool fits = !item->is_inline && !type->is_variadic && !type->is_unprototyped && item->call_class <= CLASS_GUARDED;
+    fits = fits && (is_void(type->target) || is_word(type->target) || is_vector(type->target));
+    for (size_t i = 0; i < type->parameter_count && fits; i++) {
+        words += is_word(type->parameters[i].type);
+        vectors += is_vector(type->parameters[i].type);
+        fits = words + vectors == i + 1;
+    }
+    return fits && words <= 6 && vectors <= 8;
+}
+
+/* The header */
+
+static void write_struct(const struct item *item, FILE *out) {
+    const struct type *type = item->type;
+    fprintf(out, "struct gate_args_%s {\n", item->name);
+    for (size_t i = 0; i < type->parameter_count; i++)
+        fprintf(out, "    %s;\n", spell_variable(type->parameters[i].type, parameter_name(i)));
+    if (type->is_variadic && words_left(type))
+        fprintf(out, "    uintptr_t words[%zu];\n", words_left(type));
+    if (type->is_variadic)
+        fputs("    double doubles[8];\n", out);
+    if (!is_void(type->target))
+        fprintf(out, "    %s;\n", spell_variable(type->target, "result"));
+    fputs("    int error_number;\n};\n", out);
+    fprintf(out, "void gate_stub_%s(void *frame);\nvoid gate_stub_plain_%s(void *frame);\n", item->name, item->name);
+}
+
+static void write_fill(const struct type *type, const char *name, size_t *words, size_t *vectors, FILE *out) {
+    const struct type *plain = type_plain(type_passed(type));
+    const struct type *integer = plain->kind == TYPE_ITEM ? type_plain(plain->item->type) : plain;
+    if (is_vector(type))
+        fprintf(out, "    __builtin_memcpy(&cells[GATE_STUB_VECTOR(%zu)], &%s, sizeof %s);\n", (*vectors)++, name,
+                name);
+    else if (plain->kind == TYPE_POINTER)
+        fprintf(out, "    cells[%zu] = (uintptr_t)%s;\n", (*words)++, name);
+    else
+        fprintf(out, "    cells[%zu] = (uint64_t)%s%s;\n", (*words)++,
+                integer->basic == BASIC_SIGNED ? "(int64_t)" : "", name);
+}
+
+static void write_take(const struct type *type, FILE *out) {
+    if (is_void(type))
+        return;
+    if (is_vector(type))
+        fputs("    __builtin_memcpy(result, &cells[GATE_STUB_VECTOR(0)], sizeof *result);\n", out);
+    else
+        fprintf(out, "    *result = (%s)cells[0];\n", spell_variable(type, ""));
+}
+
+/* The frame was prepared for this function by gate_frame_init. */
+static void write_inline(const struct item *item, FILE *out) {
+    const struct type *type = item->type;
+    size_t words = 0, vectors = 0;
+    fprintf(out, "static inline int gate_caller_%s(gate_frame *frame", item->name);
+    if (!is_void(type->target))
+        fprintf(out, ", %s", spell_variable(type->target, "*result"));
+    for (size_t i = 0; i < type->parameter_count; i++)
+        fprintf(out, ", %s", spell_variable(type->parameters[i].type, parameter_name(i)));
+    bool has_cells = type->parameter_count || !is_void(type->target);
+    fprintf(out, ") {\n%s", has_cells ? "    uint64_t *cells = frame->cells;\n" : "");
+    for (size_t i = 0; i < type->parameter_count; i++)
+        write_fill(type->parameters[i].type, parameter_name(i), &words, &vectors, out);
+    fputs("    int status = gate_call_frame(frame);\n", out);
+    write_take(type->target, out);
+    fputs("    return status;\n}\n", out);
+}
+
+static void write_prototype(const struct item *item, const char *name, const char *end, FILE *out) {
+    struct type copy = *item->type;
+    copy.parameters = memory_take((copy.parameter_count + 1) * sizeof *copy.parameters);
+    for (size_t i = 0; i < copy.parameter_count; i++)
+        copy.parameters[i] = (struct parameter){parameter_name(i), item->type->parameters[i].type, NULL_UNSAID};
+    fprintf(out, "%s%s\n", spell(&copy, name, SPELL_NAMED), end);
+}
+
+static void write_defines(const struct request *request, FILE *out) {
+    for (size_t i = 0; i < request->flags.count; i++) {
+        const char *flag = request->flags.items[i];
+        if (strncmp(flag, "-D", 2) != 0)
+            continue;
+        int length = (int)strcspn(flag + 2, "=");
+        const char *value = flag[2 + length] ? flag + 3 + length : "1";
+        fprintf(out, "#ifndef %.*s\n#define %.*s %s\n#endif\n", length, flag + 2, length, flag + 2, value);
+    }
+}
+
+void emit_h(const struct model *model, const struct request *request, FILE *out) {
+    fprintf(out, "// made by: %s\n#ifndef GATE_STUBS_%s\n#define GATE_STUBS_%s\n\n", request->command, request->name,
+            request->name);
+    write_defines(request, out);
+    for (size_t i = 0; i < request->headers.count; i++)
+        fprintf(out, "#include \"%s\"\n", request->headers.items[i]);
+    fprintf(out, "#include <callgate.h>\n\nextern const gate_stub gate_stubs_%s[];\n", request->name);
+    for (size_t i = 0; i < model->count; i++) {
+        const struct item *item = model->items[i];
+        if (!is_stubbed(item))
+            continue;
+        fprintf(out, "\n/* %s */\n", spell(item->type, item->name, SPELL_NAMED));
+        write_struct(item, out);
+        if (item->is_inline)
+            write_prototype(item, memory_format("gate_inline_%s", item->name), ";", out);
+        if (fits(item))
+            write_inline(item, out);
+    }
+    fputs("\n#endif\n", out);
+}
+
+/* The source */
+
+static void write_arguments(const struct type *type, const char *before, FILE *out) {
+    for (size_t i = 0; i < type->parameter_count; i++)
+        fprintf(out, "%s%s%s", i ? ", " : "", before, parameter_name(i));
+}
+
+/* Through a pointer: the compiler is not to look at what a format says. */
+static void write_variadic_call(const struct item *item, FILE *out) {
+    const struct type *type = item->type;
+    struct type pointer = {.kind = TYPE_POINTER, .target = type};
+    fprintf(out, "(*(%s)&%s)(", spell(&pointer, "", SPELL_NAMED), item->name);
+    write_arguments(type, "f->", out);
+    for (size_t i = 0; i < words_left(type); i++)
+        fprintf(out, "%sf->words[%zu]", i || type->parameter_count ? ", " : "", i);
+    for (size_t i = 0; i < 8; i++)
+        fprintf(out, ", f->doubles[%zu]", i);
+    fputs(");\n", out);
+}
+
+static void write_call(const struct item *item, FILE *out) {
+    fputs(is_void(item->type->target) ? "    " : "    f->result = ", out);
+    if (item->type->is_variadic) {
+        write_variadic_call(item, out);
+        return;
+    }
+    fprintf(out, "(%s)(", item->name);
+    write_arguments(item->type, "f->", out);
+    fputs(");\n", out);
+}
+
+static void write_stub(const struct item *item, FILE *out) {
+    bool uses_frame = item->type->parameter_count || item->type->is_variadic || !is_void(item->type->target);
+    fprintf(out, "\nvoid gate_stub_%s(void *frame) {\n    struct gate_args_%s *f = frame;\n    errno = 0;\n",
+            item->name, item->name);
+    write_call(item, out);
+    fprintf(out, "    f->error_number = errno;\n}\n\nvoid gate_stub_plain_%s(void *frame) {\n", item->name);
+    if (uses_frame)
+        fprintf(out, "    struct gate_args_%s *f = frame;\n", item->name);
+    else
+        fputs("    (void)frame;\n", out);
+    write_call(item, out);
+    fputs("}\n", out);
+}
+
+/* A static inline function has no symbol: this is one for it. */
+static void write_wrapper(const struct item *item, FILE *out) {
+    putc('\n', out);
+    write_prototype(item, memory_format("gate_inline_%s", item->name), " {", out);
+    fprintf(out, "    %s%s(", is_void(item->type->target) ? "" : "return ", item->name);
+    write_arguments(item->type, "", out);
+    fputs(");\n}\n", out);
+}
+
+/* Struct's name for an expression, or NULL where it has none. */
+static const char *name_of_record(const struct item *item) {
+    if (*item->name)
+        return memory_format("%s %s", word_of_kind(item->kind), item->name);
+    return item->named_by ? item->named_by->name : NULL;
+}
+
+/* A macro that came behind the declaration hides it. */
+static void write_undefine(const struct model *model, const char *name, FILE *out) {
+    if (*name && model_has_macro(model, name))
+        fprintf(out, "#undef %s\n", name);
+}
+
+static void write_undefines(const struct model *model, const struct item *item, FILE *out) {
+    write_undefine(model, item->name, out);
+    for (size_t i = 0; i < item->field_count; i++)
+        write_undefine(model, item->fields[i].name, out);
+}
+
+static void write_proof(const struct item *item, FILE *out) {
+    const char *name = name_of_record(item);
+    if (!name || !item->is_complete || item->size <= 0)
+        return;
+    fprintf(out, "_Static_assert(sizeof(%s) == %lld && _Alignof(%s) == %lld, \"%s\");\n", name, item->size, name,
+            item->named_by ? item->named_by->alignment : item->alignment, name);
+    for (size_t i = 0; i < item->field_count && item->kind != ITEM_ENUM; i++) {
+        const struct field *field = &item->fields[i];
+        if (*field->name && field->width < 0)
+            fprintf(out, "_Static_assert(offsetof(%s, %s) == %lld, \"%s: %s\");\n", name, field->name,
+                    field->offset / 8, name, field->name);
+    }
+}
+
+static void write_row(const struct item *item, FILE *out) {
+    static const char *const classes[] = {"DEFAULT", "LEAF", "BLOCKING", "GUARDED"};
+    const char *plain = spell(item->type, item->name, SPELL_NAMED);
+    fprintf(out, "    {\"%s\", ", item->name);
+    write_string(plain, out);
+    fprintf(
+        out,
+        ",\n     (void (*)(void))%s, gate_stub_%s, gate_stub_plain_%s, sizeof(struct gate_args_%s), GATE_CALL_%s},\n",
+        item->name, item->name, item->name, item->name, classes[item->call_class]);
+}
+
+void emit_c(const struct model *model, const struct request *request, FILE *out) {
+    fprintf(out, "// made by: %s\n#include \"%s_stubs.h\"\n#include <errno.h>\n#include <stddef.h>\n\n",
+            request->command, request->name);
+    fputs("#pragma GCC diagnostic ignored \"-Wdeprecated-declarations\"\n\n", out);
+    for (size_t i = 0; i < model->count; i++) {
+        if (model->items[i]->is_needed && model->items[i]->kind != ITEM_MACRO)
+            write_undefines(model, model->items[i], out);
+    }
+    for (size_t i = 0; i < model->count; i++) {
+        if (model->items[i]->is_needed)
+            write_proof(model->items[i], out);
+    }
+    for (size_t i = 0; i < model->count; i++) {
+        if (is_stubbed(model->items[i])) {
+            write_stub(model->items[i], out);
+            if (model->items[i]->is_inline)
+                write_wrapper(model->items[i], out);
+        }
+    }
+    fprintf(out, "\nconst gate_stub gate_stubs_%s[] = {\n", request->name);
+    for (size_t i = 0; i < model->count; i++) {
+        if (is_stubbed(model->items[i]))
+            write_row(model->items[i], out);
+    }
+    fputs("    {NULL, NULL, NULL, NULL, NULL, 0, GATE_CALL_DEFAULT},\n};\n", out);
+}

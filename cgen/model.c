@@ -1,0 +1,162 @@
+/* What is asked for, of all that the headers declare; and what that needs.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "cgen/model.h"
+
+const char *word_of_class(enum call_class call_class) {
+    static const char *const words[] = {"default", "leaf", "blocking", "guarded"};
+    return words[call_class];
+}
+
+const char *word_of_kind(enum item_kind kind) {
+    static const char *const words[] = {"function", "variable", "typedef", "struct", "union", "enum", "macro"};
+    return words[kind];
+}
+
+const struct type *type_plain(const struct type *type) {
+    while (type->kind == TYPE_ITEM && type->item->kind == ITEM_TYPEDEF)
+        type = type->item->type;
+    return type;
+}
+
+const struct type *type_passed(const struct type *type) {
+    const struct type *plain = type_plain(type);
+    if (plain->kind != TYPE_ARRAY && plain->kind != TYPE_FUNCTION)
+        return type;
+    struct type *pointer = memory_take(sizeof *pointer);
+    *pointer = (struct type){.kind = TYPE_POINTER, .size = sizeof(void *), .alignment = sizeof(void *)};
+    pointer->target = plain->kind == TYPE_ARRAY ? plain->target : type;
+    return pointer;
+}
+
+const struct item *item_of_record(const struct type *type) {
+    type = type_plain(type);
+    bool is = type->kind == TYPE_ITEM && (type->item->kind == ITEM_STRUCT || type->item->kind == ITEM_UNION);
+    return is ? type->item : NULL;
+}
+
+bool item_is_bound(const struct item *item) {
+    return item->is_wanted && !item->reason;
+}
+
+const char *item_name(const struct item *item) {
+    return item->rename ? item->rename : item->name;
+}
+
+/* Names of macros: a table of a power of two, half empty */
+
+static size_t find_macro(const char **macros, size_t room, const char *name) {
+    size_t hash = 5381;
+    for (const char *at = name; *at; at++)
+        hash = 33 * hash + (unsigned char)*at;
+    while (macros[hash & (room - 1)] && strcmp(macros[hash & (room - 1)], name) != 0)
+        hash++;
+    return hash & (room - 1);
+}
+
+void model_add_macro(struct model *model, const char *name) {
+    if (2 * model->macro_count >= model->macro_room) {
+        size_t room = model->macro_room ? 2 * model->macro_room : 1024;
+        const char **larger = memory_take(room * sizeof *larger);
+        for (size_t i = 0; i < model->macro_room; i++) {
+            if (model->macros[i])
+                larger[find_macro(larger, room, model->macros[i])] = model->macros[i];
+        }
+        model->macros = larger;
+        model->macro_room = room;
+    }
+    const char **slot = &model->macros[find_macro(model->macros, model->macro_room, name)];
+    model->macro_count += !*slot;
+    *slot = name;
+}
+
+bool model_has_macro(const struct model *model, const char *name) {
+    return model->macro_room && model->macros[find_macro(model->macros, model->macro_room, name)];
+}
+
+/* Needs */
+
+static void need_type(const struct type *type);
+
+static void need(struct item *item) {
+    if (item->is_needed)
+        return;
+    item->is_needed = true;
+    if (item->type)
+        need_type(item->type);
+    for (size_t i = 0; i < item->field_count; i++)
+        need_type(item->fields[i].type);
+    if (item->named_by)
+        need(item->named_by);
+}
+
+static void need_type(const struct type *type) {
+    for (; type; type = type->target) {
+        if (type->item)
+            need(type->item);
+        for (size_t i = 0; i < type->parameter_count; i++)
+            need_type(type->parameters[i].type);
+    }
+}
+
+static void override_by(struct item *item, const struct request *request) {
+    for (size_t i = 0; i < request->override_count; i++) {
+        struct override *o = &request->overrides[i];
+        if (strcmp(o->name, item->name) != 0 || item->kind != ITEM_FUNCTION)
+            continue;
+        item->call_class = o->call_class;
+        item->rename = o->rename;
+        item->owner = o->owner;
+        item->is_wanted = item->is_wanted && !o->is_skipped;
+        o->is_used = true;
+    }
+}
+
+static bool is_name_asked_for(const char *name, const struct request *request) {
+    bool matches = request->match.count == 0 || list_matches(&request->match, name);
+    return *name && matches && !list_matches(&request->exclude, name);
+}
+
+bool model_asks(const struct item *item, const struct request *request) {
+    bool is_asked_for = is_name_asked_for(item->name, request);
+    for (size_t i = 0; i < item->constant_count && !is_asked_for; i++)
+        is_asked_for = is_name_asked_for(item->constants[i].name, request);
+    return is_asked_for && (request->from.count == 0 || list_matches(&request->from, item->place.file));
+}
+
+void model_choose(struct model *model, const struct request *request) {
+    for (size_t i = 0; i < model->count; i++) {
+        struct item *item = model->items[i];
+        item->is_wanted = model_asks(item, request);
+        override_by(item, request);
+    }
+    for (size_t i = 0; i < model->count; i++) {
+        if (item_is_bound(model->items[i]))
+            need(model->items[i]);
+    }
+}
+
+void model_report(const struct model *model, bool macros_too) {
+    size_t macros = 0;
+    for (size_t i = 0; i < model->count; i++) {
+        const struct item *item = model->items[i];
+        if (!item->is_wanted || !item->reason)
+            continue;
+        if (item->kind == ITEM_MACRO && !macros_too)
+            macros++;
+        else
+            fprintf(stderr, "%s:%u:%u: skipped: %s: %s\n", item->place.file, item->place.line, item->place.column,
+                    item->name, item->reason);
+    }
+    if (macros)
+        fprintf(stderr, "cgen: %zu macros are no expressions, or take arguments: --verbose names them\n", macros);
+}
+
+size_t model_count(const struct model *model, enum item_kind kind) {
+    size_t count = 0;
+    for (size_t i = 0; i < model->count; i++)
+        count += model->items[i]->kind == kind && model->items[i]->is_wanted;
+    return count;
+}

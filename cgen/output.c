@@ -1,0 +1,69 @@
+/* Output files: each is written beside its place, and takes it when it is whole.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cgen/model.h"
+
+static int fail(const char *path, const char *what) {
+    fprintf(stderr, "cgen: %s: %s\n", path ? path : "standard output", what);
+    return 1;
+}
+
+/* Whether path may be written: it does not exist, or one of its first lines says that cgen made it. */
+static bool is_ours(const char *path) {
+    char line[128] = "";
+    bool found = false;
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return errno == ENOENT;
+    for (int i = 0; i < 3 && !found && fgets(line, sizeof line, file); i++)
+        found = strstr(line, "made by: cgen") || strstr(line, "\"made by\": \"cgen");
+    fclose(file);
+    return found;
+}
+
+int output_open(struct output *output, const char *path) {
+    *output = (struct output){path, NULL, stdout};
+    if (!path)
+        return 0;
+    if (!is_ours(path))
+        return fail(path, "exists, and was not made by cgen");
+    output->part = memory_format("%s.part", path);
+    output->file = fopen(output->part, "w");
+    return output->file ? 0 : fail(path, strerror(errno));
+}
+
+int output_close(struct output *output, int failed) {
+    errno = 0;
+    bool is_bad = fflush(output->file) || ferror(output->file);
+    int error_number = errno;
+    if (output->path && fclose(output->file) && !is_bad) {
+        is_bad = true;
+        error_number = errno;
+    }
+    if (output->path && !failed && !is_bad && rename(output->part, output->path)) {
+        is_bad = true;
+        error_number = errno;
+    }
+    if (output->path && (failed || is_bad))
+        unlink(output->part);
+    return is_bad ? fail(output->path, strerror(error_number)) : failed;
+}
+
+void write_string(const char *text, FILE *out) {
+    putc('"', out);
+    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
+        if (*at == '"' || *at == '\\')
+            fprintf(out, "\\%c", *at);
+        else if (*at == '\n')
+            fputs("\\n", out);
+        else if (*at == '\t')
+            fputs("\\t", out);
+        else if (*at >= ' ')
+            putc(*at, out);
+    }
+    putc('"', out);
+}

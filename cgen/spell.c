@@ -1,0 +1,184 @@
+/* Types as C writes them: each goes around the declarator that stands in it.
+ *
+ * A definition is written with what its layout needs, found by laying it out: so it does not matter how the header has
+ * said it, by attributes, pragmas or macros.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "cgen/model.h"
+
+static const char *qualifiers_of(unsigned qualifiers) {
+    return memory_format(
+        "%s%s%s%s", qualifiers & QUALIFIER_ATOMIC ? "_Atomic " : "", qualifiers & QUALIFIER_CONST ? "const " : "",
+        qualifiers & QUALIFIER_VOLATILE ? "volatile " : "", qualifiers & QUALIFIER_RESTRICT ? "restrict " : "");
+}
+
+static char *join(const char *qualifiers, const char *name, const char *inner) {
+    return memory_format("%s%s%s%s", qualifiers, name, *inner && *inner != '[' ? " " : "", inner);
+}
+
+static char *spell_parameters(const struct type *type, enum spelling how) {
+    char *text = memory_copy(type->parameter_count || type->is_unprototyped ? "" : "void");
+    if (how == SPELL_RESOLVED && type->parameter_count == 0)
+        text = memory_copy("void");
+    for (size_t i = 0; i < type->parameter_count; i++) {
+        const struct parameter *p = &type->parameters[i];
+        struct type resolved = *type_passed(p->type);
+        resolved.qualifiers = 0;
+        const char *parameter = how == SPELL_NAMED ? spell(p->type, p->name, how) : spell(&resolved, "", how);
+        text = memory_format("%s%s%s", text, i ? ", " : "", parameter);
+    }
+    return type->is_variadic ? memory_format("%s, ...", text) : text;
+}
+
+static char *spell_pointer(const struct type *type, const char *inner, enum spelling how) {
+    const struct type *target = how == SPELL_RESOLVED ? type_plain(type->target) : type->target;
+    bool stands_behind = target->kind == TYPE_FUNCTION || target->kind == TYPE_ARRAY;
+    char *qualifiers = memory_copy(
+        qualifiers_of(how == SPELL_RESOLVED ? type->qualifiers & ~(unsigned)QUALIFIER_RESTRICT : type->qualifiers));
+    if (!*inner && *qualifiers)
+        qualifiers[strlen(qualifiers) - 1] = '\0';
+    return spell(type->target, memory_format(stands_behind ? "(*%s%s)" : "*%s%s", qualifiers, inner), how);
+}
+
+/* What a name stands for, with the name's qualifiers. */
+static char *spell_behind(const struct type *type, const char *inner, enum spelling how) {
+    struct type copy = *type->item->type;
+    copy.qualifiers |= type->qualifiers;
+    return spell(&copy, inner, how);
+}
+
+static char *spell_item(const struct type *type, const char *inner, enum spelling how) {
+    const struct item *item = type->item;
+    const char *qualifiers = qualifiers_of(type->qualifiers);
+    if (how == SPELL_RESOLVED && (item->kind == ITEM_TYPEDEF || item->kind == ITEM_ENUM))
+        return spell_behind(type, inner, how);
+    if (item->kind == ITEM_TYPEDEF)
+        return join(qualifiers, item->name, inner);
+    if (*item->name)
+        return join(qualifiers, memory_format("%s %s", word_of_kind(item->kind), item->name), inner);
+    if (how == SPELL_RESOLVED)
+        return join(qualifiers, "void", inner);
+    return join(qualifiers, item->named_by ? item->named_by->name : spell_record(item), inner);
+}
+
+char *spell(const struct type *type, const char *inner, enum spelling how) {
+    switch (type->kind) {
+    case TYPE_POINTER:
+        return spell_pointer(type, inner, how);
+    case TYPE_FUNCTION:
+        return spell(type->target, memory_format("%s(%s)", inner, spell_parameters(type, how)), how);
+    case TYPE_ARRAY:
+        return spell(type->target,
+                     type->count >= 0 ? memory_format("%s[%lld]", inner, type->count) : memory_format("%s[]", inner),
+                     how);
+    case TYPE_VECTOR:
+        return join(qualifiers_of(type->qualifiers),
+                    memory_format("%s __attribute__((vector_size(%lld)))", spell(type->target, "", how), type->size),
+                    inner);
+    case TYPE_ITEM:
+        return spell_item(type, inner, how);
+    default:
+        return join(qualifiers_of(type->qualifiers), type->name, inner);
+    }
+}
+
+const char *spell_problem(const struct type *type) {
+    type = type_plain(type);
+    if (type->kind == TYPE_ITEM && type->item->kind != ITEM_ENUM)
+        return "it passes a struct or union by value";
+    if (type->kind == TYPE_VECTOR)
+        return "it passes a vector";
+    const char *problem = NULL;
+    if (type->kind == TYPE_FUNCTION) {
+        problem = spell_problem(type->target);
+        for (size_t i = 0; i < type->parameter_count && !problem; i++)
+            problem = spell_problem(type->parameters[i].type);
+    }
+    return problem;
+}
+
+/* Layout. Offsets and sizes in bytes. */
+
+static long long align(long long at, long long alignment) {
+    return alignment > 1 ? (at + alignment - 1) / alignment * alignment : at;
+}
+
+static bool has_bit_fields(const struct item *item) {
+    for (size_t i = 0; i < item->field_count; i++) {
+        if (item->fields[i].width >= 0)
+            return true;
+    }
+    return false;
+}
+
+static long long widest(const struct item *item) {
+    long long most = 1;
+    for (size_t i = 0; i < item->field_count; i++) {
+        if (item->fields[i].type->alignment > most)
+            most = item->fields[i].type->alignment;
+    }
+    return most;
+}
+
+/* Whether a field lies, or the whole ends, where the types alone would not have it. */
+static bool is_tight(const struct item *item) {
+    bool is_tight = item->alignment < widest(item);
+    for (size_t i = 0; i < item->field_count; i++) {
+        long long alignment = item->fields[i].type->alignment;
+        is_tight = is_tight || (alignment > 1 && item->fields[i].offset / 8 % alignment);
+    }
+    return is_tight;
+}
+
+/* What a field has to ask for, to lie where it does behind end; 1 if nothing. */
+static long long alignment_asked(const struct field *field, long long end, bool is_packed) {
+    long long natural = is_packed ? 1 : field->type->alignment, offset = field->offset / 8;
+    if (align(end, natural) == offset || offset == 0)
+        return 1;
+    long long asked = 2;
+    while (asked < 4096 && align(end, asked) != offset)
+        asked *= 2;
+    return asked < 4096 ? asked : 1;
+}
+
+static char *spell_fields(const struct item *item, bool is_packed) {
+    char *text = memory_copy("");
+    bool is_exact = !has_bit_fields(item);
+    long long end = 0;
+    for (size_t i = 0; i < item->field_count; i++) {
+        const struct field *field = &item->fields[i];
+        const char *bits = field->width >= 0 ? memory_format("%s: %d", *field->name ? " " : "", field->width) : "";
+        long long asked = is_exact && item->kind == ITEM_STRUCT ? alignment_asked(field, end, is_packed) : 1;
+        const char *attribute = asked > 1 ? memory_format(" __attribute__((aligned(%lld)))", asked) : "";
+        char *lines = spell(field->type, field->name, SPELL_NAMED), *indented = memory_copy("");
+        for (char *line = strtok(lines, "\n"); line; line = strtok(NULL, "\n"))
+            indented = memory_format("%s%s    %s", indented, *indented ? "\n" : "", line);
+        text = memory_format("%s%s%s%s;\n", text, indented, bits, attribute);
+        end = field->offset / 8 + field->type->size;
+    }
+    return text;
+}
+
+static char *spell_constants(const struct item *item) {
+    char *text = memory_copy("");
+    for (size_t i = 0; i < item->constant_count; i++)
+        text = memory_format("%s    %s = %lld%s\n", text, item->constants[i].name, item->constants[i].value,
+                             i + 1 < item->constant_count ? "," : "");
+    return text;
+}
+
+/* A long text piece by piece takes a while: enums have hundreds of constants, and that is fast enough. */
+char *spell_record(const struct item *item) {
+    const char *space = *item->name ? " " : "";
+    if (item->kind == ITEM_ENUM)
+        return memory_format("enum%s%s {\n%s}", space, item->name, spell_constants(item));
+    bool is_packed = has_bit_fields(item) ? item->is_packed : is_tight(item);
+    char *fields = spell_fields(item, is_packed);
+    long long natural = is_packed ? 1 : widest(item);
+    const char *packed = is_packed ? " __attribute__((packed))" : "";
+    const char *aligned =
+        item->alignment > natural ? memory_format(" __attribute__((aligned(%lld)))", item->alignment) : "";
+    return memory_format("%s%s%s {\n%s}%s%s", word_of_kind(item->kind), space, item->name, fields, packed, aligned);
+}

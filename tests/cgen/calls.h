@@ -1,0 +1,28 @@
+/* What test_stubs.c defines, and calls by the stubs that cgen writes for it. */
+#include <stdarg.h>
+
+struct pair {
+    int a;
+    double b;
+};
+typedef struct {
+    char bytes[40];
+} large;
+
+int add(int a, int b);
+double mix(int a, double b, short c, float d);
+void store(int *at, signed char value);
+struct pair swap_pair(struct pair of, int by);
+large fill(large of, char with);
+long double half(long double of);
+__int128 many(int a, int b, int c, int d, int e, int f, __int128 g, double h);
+double sum(int count, ...);
+int print_to(char *to, unsigned long size, const char *format, va_list list);
+int fail_with(int error_number);
+unsigned char low_byte(unsigned short of);
+const char *name_of(int number);
+int sum_of(const int values[], int count);
+int apply(int (*function)(int, int), int a, int b);
+static inline int twice(int x) {
+    return 2 * x;
+}

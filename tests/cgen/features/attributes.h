@@ -1,0 +1,12 @@
+/* What attributes say. */
+#ifndef __clang__
+#define _Nonnull
+#define _Nullable
+#endif
+void *_Nonnull make(unsigned long size) __attribute__((malloc, returns_nonnull, warn_unused_result));
+void copy(void *_Nullable to, const void *_Nullable from, int n) __attribute__((nonnull(1, 2)));
+char *_Nonnull name_of(const char *_Nullable text);
+void stop(int status) __attribute__((noreturn));
+int square(int x) __attribute__((const));
+int old(void) __attribute__((deprecated));
+int labelled(void) __asm__("its_symbol");

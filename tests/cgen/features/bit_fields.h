@@ -1,0 +1,15 @@
+/* Bit-fields: of several types, across words, padding. */
+struct flags {
+    unsigned a : 1, b : 3;
+    int : 4;
+    signed c : 12;
+    unsigned : 0;
+    unsigned long d : 40;
+    _Bool e : 1;
+    char tail;
+};
+struct tight {
+    unsigned a : 5;
+    unsigned long b : 40;
+} __attribute__((packed));
+int look(struct flags *flags, struct tight tight);

@@ -1,0 +1,226 @@
+/* Calls by stubs and inline callers that cgen has written for calls.h.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "calls_stubs.h"
+#include "tests/support/bridge.h"
+
+int add(int a, int b) {
+    return a + b;
+}
+
+double mix(int a, double b, short c, float d) {
+    return a + 10 * b + 100 * c + 1000 * (double)d;
+}
+
+void store(int *at, signed char value) {
+    *at = value;
+}
+
+struct pair swap_pair(struct pair of, int by) {
+    return (struct pair){(int)of.b, of.a * by};
+}
+
+large fill(large of, char with) {
+    memset(of.bytes + 1, with, sizeof of.bytes - 1);
+    return of;
+}
+
+long double half(long double of) {
+    return of / 2;
+}
+
+__int128 many(int a, int b, int c, int d, int e, int f, __int128 g, double h) {
+    return a + b + c + d + e + f + g + (int)h;
+}
+
+double sum(int count, ...) {
+    va_list list;
+    double total = 0;
+    va_start(list, count);
+    for (int i = 0; i < count; i++)
+        total += i % 2 ? va_arg(list, double) : va_arg(list, int);
+    va_end(list);
+    return total;
+}
+
+int print_to(char *to, unsigned long size, const char *format, va_list list) {
+    return vsnprintf(to, size, format, list);
+}
+
+int fail_with(int error_number) {
+    errno = error_number;
+    return -1;
+}
+
+unsigned char low_byte(unsigned short of) {
+    return (unsigned char)of;
+}
+
+const char *name_of(int number) {
+    return number ? "one" : "none";
+}
+
+int sum_of(const int values[], int count) {
+    int total = 0;
+    for (int i = 0; i < count; i++)
+        total += values[i];
+    return total;
+}
+
+int apply(int (*function)(int, int), int a, int b) {
+    return function(a, b);
+}
+
+static const gate_stub *find(const char *name) {
+    const gate_stub *stub = gate_stubs_calls;
+    while (stub->name && strcmp(stub->name, name) != 0)
+        stub++;
+    return stub;
+}
+
+/* A frame that is prepared for a function of calls.h. */
+static gate_frame *prepare(const char *name, gate_function *function) {
+    static _Alignas(64) char room[1024];
+    gate_decls *decls;
+    cr_assert(gate_decls_make(&decls) == 0);
+    cr_assert(gate_function_of_stub(find(name), decls, function, NULL) == 0);
+    gate_decls_free(decls);
+    cr_assert(gate_frame_size(function->signature) <= sizeof room);
+    cr_assert(gate_frame_init((gate_frame *)room, function) == 0);
+    return (gate_frame *)room;
+}
+
+Test(stubs, words_go_in_and_a_result_comes_out) {
+    struct gate_args_add f = {.p0 = 40, .p1 = 2};
+    cr_assert(gate_call_stub(find("add"), &f) == 0);
+    cr_assert(f.result == 42);
+}
+
+Test(stubs, types_are_passed_as_the_compiler_passes_them) {
+    struct gate_args_mix m = {.p0 = 1, .p1 = 2, .p2 = 3, .p3 = 4};
+    struct gate_args_many n = {.p0 = 1, .p1 = 2, .p2 = 3, .p3 = 4, .p4 = 5, .p5 = 6, .p6 = (__int128)1 << 100, .p7 = 7};
+    struct gate_args_half h = {.p0 = 3};
+    cr_assert(gate_call_stub(find("mix"), &m) == 0 && m.result == 4321);
+    cr_assert(gate_call_stub(find("many"), &n) == 0 && n.result == ((__int128)1 << 100) + 28);
+    cr_assert(gate_call_stub(find("half"), &h) == 0 && h.result == 1.5L);
+}
+
+Test(stubs, structs_go_by_value) {
+    struct gate_args_swap_pair s = {.p0 = {3, 4.5}, .p1 = 2};
+    struct gate_args_fill f = {.p0 = {"ab"}, .p1 = 'x'};
+    cr_assert(gate_call_stub(find("swap_pair"), &s) == 0 && s.result.a == 4 && s.result.b == 6);
+    cr_assert(gate_call_stub(find("fill"), &f) == 0 && memcmp(f.result.bytes, "axx", 3) == 0);
+}
+
+Test(stubs, variadic_functions_get_words_and_doubles_in_any_order) {
+    struct gate_args_sum f = {.p0 = 5, .words = {1, 2, 3}, .doubles = {0.25, 0.5}};
+    cr_assert(gate_call_stub(find("sum"), &f) == 0);
+    cr_assert(f.result == 6.75);
+}
+
+static int print(char *to, unsigned long size, const char *format, ...) {
+    struct gate_args_print_to f = {.p0 = to, .p1 = size, .p2 = format};
+    va_list list;
+    va_start(list, format);
+    f.p3 = list;
+    int status = gate_call_stub(find("print_to"), &f);
+    va_end(list);
+    return status ? status : f.result;
+}
+
+Test(stubs, a_list_of_arguments_is_passed_on) {
+    char text[16];
+    cr_assert(print(text, sizeof text, "%d %s", 7, "up") == 4);
+    cr_assert(strcmp(text, "7 up") == 0);
+}
+
+Test(stubs, errno_is_in_the_frame_and_gate_errnos) {
+    struct gate_args_fail_with f = {.p0 = ENOENT};
+    cr_assert(gate_call_stub(find("fail_with"), &f) == 0);
+    cr_assert(f.result == -1 && f.error_number == ENOENT && gate_errno() == ENOENT);
+}
+
+Test(stubs, a_plain_one_leaves_errno_alone) {
+    struct gate_args_add f = {.p0 = 1, .p1 = 2, .error_number = 77};
+    errno = EAGAIN;
+    gate_stub_plain_add(&f);
+    cr_assert(f.result == 3 && f.error_number == 77 && errno == EAGAIN);
+}
+
+Test(stubs, static_inline_functions_have_stubs_and_a_symbol) {
+    struct gate_args_twice f = {.p0 = 21};
+    cr_assert(gate_call_stub(find("twice"), &f) == 0 && f.result == 42);
+    cr_assert(gate_inline_twice(4) == 8);
+}
+
+Test(stubs, arrays_and_functions_are_passed_as_pointers) {
+    int values[] = {1, 2, 3};
+    struct gate_args_sum_of s = {.p0 = values, .p1 = 3};
+    struct gate_args_apply a = {.p0 = add, .p1 = 1, .p2 = 2};
+    cr_assert(gate_call_stub(find("sum_of"), &s) == 0 && s.result == 6);
+    cr_assert(gate_call_stub(find("apply"), &a) == 0 && a.result == 3);
+}
+
+Test(stubs, the_table_has_what_gate_call_needs) {
+    const gate_stub *stub = find("add");
+    gate_function function;
+    gate_decls *decls;
+    int a = 1, b = 2, result = 0;
+    void *const arguments[] = {&a, &b};
+    cr_assert(gate_decls_make(&decls) == 0);
+    cr_assert(gate_function_of_stub(stub, decls, &function, NULL) == 0);
+    cr_assert(gate_call(&function, &result, arguments) == 0 && result == 3);
+    cr_assert(stub->frame_size == sizeof(struct gate_args_add) && stub->call_class == GATE_CALL_DEFAULT);
+    free_function(function);
+    gate_decls_free(decls);
+}
+
+Test(stubs, classes_are_the_configs) {
+    cr_assert(find("store")->call_class == GATE_CALL_LEAF);
+    cr_assert(find("fail_with")->call_class == GATE_CALL_BLOCKING);
+}
+
+Test(callers, words_and_doubles_go_to_their_cells) {
+    gate_function function;
+    gate_frame *frame = prepare("mix", &function);
+    double result = 0;
+    cr_assert(gate_caller_mix(frame, &result, 1, 2, 3, 4) == 0 && result == 4321);
+    cr_assert(gate_caller_mix(frame, &result, -1, 2, -3, 4) == 0 && result == 3719);
+    free_function(function);
+}
+
+Test(callers, narrow_values_are_extended_by_their_sign) {
+    gate_function function;
+    int at = 0;
+    cr_assert(gate_caller_store(prepare("store", &function), &at, -5) == 0 && at == -5);
+    free_function(function);
+    unsigned char low = 0;
+    cr_assert(gate_caller_low_byte(prepare("low_byte", &function), &low, 0xabcd) == 0 && low == 0xcd);
+    free_function(function);
+}
+
+Test(callers, errno_is_in_the_frame) {
+    gate_function function;
+    int result = 0;
+    gate_frame *frame = prepare("fail_with", &function);
+    cr_assert(gate_caller_fail_with(frame, &result, EPERM) == 0 && result == -1);
+    cr_assert(frame->error_number == EPERM);
+    free_function(function);
+}
+
+/* The same from a task, whose stack is small. */
+static void *call_from_task(void *data) {
+    struct gate_args_apply f = {.p0 = add, .p1 = 20, .p2 = 22};
+    struct gate_args_fail_with e = {.p0 = ERANGE};
+    cr_assert(gate_call_stub(find("apply"), &f) == 0 && f.result == 42);
+    cr_assert(gate_call_stub(find("fail_with"), &e) == 0 && e.error_number == ERANGE && gate_errno() == ERANGE);
+    return data;
+}
+
+Test(stubs, they_run_on_the_system_stack_of_a_task) {
+    run_task(call_from_task, NULL);
+}
