@@ -1,0 +1,120 @@
+#!/bin/sh
+# cgen against the headers of real libraries: each is read in two seconds, taken by the bridge, compiled by both compilers
+# with all warnings, and called. Prints the table that cgen/README.md has; with GATE_UPDATE=1 it is put there.
+#
+#   libraries.sh CGEN READS LIBCALLGATE.a
+#
+# SPDX-License-Identifier: MIT
+set -eu
+
+cgen=$1 reads=$2 library=$3
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0
+echo '| library | functions | bound | constants | skipped |
+| --- | --- | --- | --- | --- |' >"$work/table"
+
+fail() {
+    echo "FAILED: $1"
+    exit 1
+}
+
+# A program that calls by the stubs of $1: $2 is C that ends with whether the result is right.
+write_program() {
+    cat >"$work/$1.c" <<END
+#include "$1_stubs.h"
+#include <string.h>
+static void call(const char *name, void *frame) {
+    const gate_stub *stub = gate_stubs_$1;
+    while (strcmp(stub->name, name) != 0)
+        stub++;
+    if (gate_call_stub(stub, frame))
+        __builtin_trap();
+}
+#define CALL(function, ...) struct gate_args_##function function##_ = {__VA_ARGS__}; call(#function, &function##_)
+int main(void) {
+    $2
+}
+END
+}
+
+# What can't be bound, and why, as cgen has reported it.
+reasons() {
+    sed -n 's/.*: skipped: \([^:]*\): \(.*\)/\1: \2/p' "$work/$1.err" | sort | paste -sd ';' | sed 's/;/; /g'
+}
+
+# $1: name; $2: packages of pkg-config; $3: libraries; $4: the call; then cgen's options.
+try() {
+    name=$1 packages=$2 libraries=$3 program=$4
+    shift 4
+    for package in $packages; do set -- "$@" --pkg "$package"; done
+    began=$(date +%s%N)
+    "$cgen" "$@" --name "$name" --emit cdef,c,json -o "$work/" 2>"$work/$name.err" || { cat "$work/$name.err"; fail "$name"; }
+    took=$((($(date +%s%N) - began) / 1000000))
+    "$reads" "$work/$name.cdef" >"$work/count" || fail "the bridge refuses $name's declarations"
+    flags=
+    [ -z "$packages" ] || flags=$(pkg-config --cflags $packages)
+    write_program "$name" "$program"
+    for cc in gcc clang; do
+        $cc -Wall -Werror -I. $flags -c "$work/${name}_stubs.c" -o "$work/$name.o" || fail "$cc refuses $name's stubs"
+    done
+    gcc -Wall -Werror -I. -I"$work" $flags "$work/$name.c" "$work/$name.o" "$library" $libraries -lffi -lm -pthread \
+        -no-pie -Wl,--unresolved-symbols=ignore-all -o "$work/$name" || fail "$name: no program"
+    "$work/$name" || fail "$name: the call's result is wrong"
+    skipped=$(grep -c ': skipped: ' "$work/$name.err" || true)
+    bound=$(cat "$work/count") constants=$(grep -c '"kind": "macro".*"value"' "$work/$name.json" || true)
+    [ $((bound * 100)) -ge $(((bound + skipped) * 99)) ] || fail "$name: $bound bound, $skipped skipped"
+    echo "| $name | $((bound + skipped)) | $bound | $constants | $(reasons "$name") |" >>"$work/table"
+    echo "$name: $bound functions, in $took ms"
+    passed=$((passed + 1))
+}
+
+# Options for all headers of a folder, but for those behind it.
+headers() {
+    prefix=$1
+    shift
+    for header in "$@"; do printf -- '--header %s%s.h ' "$prefix" "$header"; done
+}
+
+set -f
+try zlib zlib '-lz' 'CALL(crc32, 0, (const Bytef *)"hello", 5); return crc32_.result != 0x3610a686;' \
+    --header zlib.h --from '*/zlib.h'
+try sqlite3 sqlite3 '-lsqlite3' 'CALL(sqlite3_libversion_number, 0); return sqlite3_libversion_number_.result / 1000000 != 3;' \
+    --header sqlite3.h --from '*/sqlite3.h'
+try png libpng '-lpng' 'CALL(png_access_version_number, 0); return png_access_version_number_.result != PNG_LIBPNG_VER;' \
+    --header png.h --from '*/png*.h'
+try curl libcurl '-lcurl' 'CALL(curl_strequal, "Host", "hOST"); return curl_strequal_.result != 1;' \
+    --header curl/curl.h --from '*/curl/*'
+try openssl openssl '-lssl -lcrypto' 'CALL(OBJ_sn2nid, "SHA256"); return OBJ_sn2nid_.result != NID_sha256;' \
+    $(headers openssl/ evp bio bn rsa ec ssl x509 x509v3 pem sha err rand hmac aes asn1 pkcs12 ocsp cms ts ct engine ui conf \
+        store provider params param_build core_dispatch decoder encoder objects) --from '*/openssl/*'
+try uv libuv '-luv' 'CALL(uv_version, 0); return uv_version_.result >> 16 != UV_VERSION_MAJOR;' \
+    --header uv.h --from '*/uv.h' --from '*/uv/*'
+try git2 libgit2 '-lgit2' 'CALL(git_oid_fmt, (char[48]){0}, &(git_oid){{0xab}}); return memcmp(git_oid_fmt_.p0, "ab00", 4);' \
+    --header git2.h --from '*/git2.h' --from '*/git2/*'
+try SDL2 sdl2 '-lSDL2' 'CALL(SDL_crc32, 0, "hello", 5); return SDL_crc32_.result != 0x3610a686;' \
+    --header SDL.h --from '*/SDL2/*'
+try xml2 libxml-2.0 '-lxml2' 'CALL(xmlStrlen, (const xmlChar *)"hello"); return xmlStrlen_.result != 5;' \
+    $(headers libxml/ parser tree xpath HTMLparser xmlreader xmlwriter xmlschemas relaxng schematron xinclude catalog xmlsave \
+        xpointer c14n debugXML pattern uri valid SAX2 xmlregexp nanohttp nanoftp threads encoding xmlIO hash list dict) \
+    --from '*/libxml/*'
+try zstd libzstd '-lzstd' 'CALL(ZSTD_compressBound, 1000); return ZSTD_compressBound_.result < 1000;' \
+    --header zstd.h --from '*/zstd.h'
+try sodium libsodium '-lsodium' 'CALL(sodium_is_zero, (const unsigned char *)"\0\0", 2); return sodium_is_zero_.result != 1;' \
+    --header sodium.h --from '*/sodium.h' --from '*/sodium/*'
+try libc '' '' 'CALL(div, 17, 5); CALL(strlen, "hello"); return div_.result.rem != 2 || strlen_.result != 5;' \
+    $(headers '' stdio stdlib string math unistd fcntl time errno signal pthread sys/socket sys/stat netdb poll locale wchar \
+        wctype ctype dirent pwd grp sys/mman sys/wait sys/time sys/resource sched semaphore termios dlfcn inttypes complex \
+        fenv setjmp search glob regex iconv langinfo sys/epoll sys/eventfd sys/uio syslog spawn ucontext utime arpa/inet \
+        net/if sys/select sys/statvfs sys/utsname strings uchar) -D _GNU_SOURCE
+set +f
+
+cat "$work/table"
+if [ -n "${GATE_UPDATE:-}" ]; then
+    awk -v table="$work/table" '
+        /^\| library / { while ((getline line <table) > 0) print line; skip = 1 }
+        skip && !/^\|/ { skip = 0 }
+        !skip' cgen/README.md >"$work/README.md"
+    cp "$work/README.md" cgen/README.md
+fi
+echo "$passed passed, 0 failed"
