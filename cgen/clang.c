@@ -468,6 +468,7 @@ static void read_function(struct reader *r, CXCursor cursor) {
         item->type = read_type(r, clang_getCursorType(cursor));
         add_entry(r->model, item, true);
         item->is_inline = is_static;
+        item->is_noreturn = strstr(take(clang_getTypeSpelling(clang_getCursorType(cursor))), "noreturn");
         item->is_deprecated = clang_getCursorAvailability(cursor) == CXAvailability_Deprecated;
         item->result_nullability = nullability_of(clang_getCursorResultType(cursor));
     }
@@ -537,6 +538,8 @@ static bool read_body(CXCursor cursor, struct item *item) {
         const char *text = take(clang_getTokenSpelling(unit, tokens[i]));
         if (strchr("{};", *text) || strcmp(text, "return") == 0)
             item->reason = "it is no expression";
+        else if (strcmp(text, "__LINE__") == 0 || strcmp(text, "__COUNTER__") == 0)
+            item->reason = "it is another at each place";
     }
     clang_disposeTokens(unit, tokens, count);
     return count > 1 && !is_itself;
@@ -600,20 +603,26 @@ static int show_diagnostics(CXTranslationUnit unit) {
 static CXTranslationUnit parse(CXIndex index, const struct request *request, const char *source, unsigned options) {
     struct list flags = {NULL, 0};
     CXTranslationUnit unit = NULL;
-    struct CXUnsavedFile input = {"cgen.c", source, strlen(source)};
+    struct CXUnsavedFile inputs[] = {{"cgen.c", source, strlen(source)}, {request->text_path, request->text, 0}};
+    unsigned input_count = request->text ? 2 : 1;
+    inputs[1].Length = request->text ? strlen(request->text) : 0;
     for (size_t i = 0; i < request->flags.count; i++)
         list_add(&flags, request->flags.items[i]);
     list_add(&flags, "-fparse-all-comments");
     list_add(&flags, "-ferror-limit=0");
-    enum CXErrorCode failed =
-        clang_parseTranslationUnit2(index, "cgen.c", flags.items, (int)flags.count, &input, 1, options, &unit);
+    enum CXErrorCode failed = clang_parseTranslationUnit2(index, "cgen.c", flags.items, (int)flags.count, inputs,
+                                                          input_count, options, &unit);
     if (failed)
         fprintf(stderr, "cgen: libclang could not read the headers (code %d)\n", (int)failed);
     return failed ? NULL : unit;
 }
 
 static const char *includes_of(const struct request *request) {
-    const char *source = "";
+    /* What a scope of the bridge knows of <sys/types.h>: the whole header would be too much. */
+    static const char known[] =
+        "typedef long ssize_t, off_t, time_t, blksize_t, blkcnt_t; typedef int pid_t, key_t;"
+        "typedef unsigned uid_t, gid_t, id_t, mode_t; typedef unsigned long dev_t, ino_t, nlink_t;\n";
+    const char *source = request->text ? known : "";
     for (size_t i = 0; i < request->headers.count; i++)
         source = memory_format("%s#include \"%s\"\n", source, request->headers.items[i]);
     return source;
@@ -700,7 +709,7 @@ static const char *source_of_probes(const struct request *request, struct probe 
 
 static void read_macros(struct reader *r, CXIndex index) {
     struct probe p = {r, memory_take((r->model->count + 1) * sizeof *p.macros), 0,
-                      (unsigned)r->request->headers.count + 1};
+                      (unsigned)r->request->headers.count + 1 + (r->request->text != NULL)};
     for (size_t i = 0; i < r->model->count; i++) {
         if (r->model->items[i]->kind == ITEM_MACRO && !r->model->items[i]->reason)
             p.macros[p.count++] = r->model->items[i];

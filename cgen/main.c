@@ -11,8 +11,10 @@
 
 static const char usage[] =
     "usage: cgen --header FILE [--match PATTERN] [--emit FORM,...] [-o FILE or FOLDER/] [more]\n"
+    "       cgen check --header FILE [more] FILE...\n"
     "\n"
-    "Reads C headers as the compiler does, and writes what calls their functions.\n"
+    "Reads C headers as the compiler does, and writes what calls their functions; or compares them with what\n"
+    "somebody has declared by hand, in C or in the cdef of a Lua script.\n"
     "\n"
     "  --header FILE      a header, as #include finds it; may be given again, as all that have a PATTERN or DIR\n"
     "  --match PATTERN    only what has a name like this, as file names have in a shell\n"
@@ -57,6 +59,8 @@ struct options {
     const struct form *forms[FORMS];
     size_t form_count;
     bool is_verbose;
+    bool checks; /* files, in place of writing */
+    struct list files;
 };
 
 static _Noreturn void stop_wrongly_called(const char *what, const char *which) {
@@ -193,8 +197,12 @@ static void read_options(int argc, char **argv, struct options *options) {
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":I:D:o:", names, NULL)) != -1)
         read_option(options, option, argv);
+    for (; options->checks && optind < argc; optind++)
+        list_add(&options->files, argv[optind]);
     if (optind < argc)
         stop_wrongly_called("not understood: ", argv[optind]);
+    if (options->checks && options->files.count == 0)
+        stop_wrongly_called("no file was given to check", "");
     if (options->request.headers.count == 0)
         stop_wrongly_called("no --header was given", "");
     if (options->form_count == 0)
@@ -282,13 +290,17 @@ int main(int argc, char **argv) {
     struct options options = {.output = NULL};
     struct model model = {.count = 0};
     options.request.command = join_arguments(argc, argv);
+    options.checks = argc > 1 && strcmp(argv[1], "check") == 0;
+    optind = options.checks ? 2 : 1;
     read_options(argc, argv, &options);
     int failed = model_read(&options.request, &model);
     if (!failed) {
         model_choose(&model, &options.request);
         failed = check_request(&model, &options.request);
     }
-    if (!failed) {
+    for (size_t i = 0; i < options.files.count && !failed; i++)
+        failed = check_file(&model, options.files.items[i]);
+    if (!failed && !options.checks) {
         model_report(&model, options.is_verbose);
         failed = write_forms(&model, &options);
     }

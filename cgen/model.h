@@ -164,8 +164,9 @@ struct request {
     size_t override_count;
     struct export *exports;
     size_t export_count;
-    const char *command; /* the command line, for the output's first line */
-    const char *name;    /* of what is made: names of files and tables begin with it */
+    const char *text_path, *text; /* one of the headers, and what it is to be read as; else NULL */
+    const char *command;          /* the command line, for the output's first line */
+    const char *name;             /* of what is made: names of files and tables begin with it */
 };
 
 /* memory.c: memory for as long as the program runs. What there isn't any for ends it. */
@@ -206,6 +207,10 @@ const char *spell_problem(const struct type *type); /* why SPELL_RESOLVED can't 
 
 /* config.c: reads a file of overrides; returns 0, or 1 when it is wrong, which is on standard error then. */
 int config_read(const char *path, struct request *request);
+
+/* check.c: compares what a file declares with the headers' declarations; returns 0, or 1 when there are mistakes, which
+ * are on standard error then. */
+int check_file(const struct model *real, const char *path);
 
 /* output.c: a file that appears whole, or not at all, and takes the place of none that cgen did not make. */
 struct output {

@@ -43,6 +43,14 @@ reasons() {
     sed -n 's/.*: skipped: \([^:]*\): \(.*\)/\1: \2/p' "$work/$1.err" | sort | paste -sd ';' | sed 's/;/; /g'
 }
 
+# Of cgen's options those that say what to read.
+only_headers() {
+    while [ $# -gt 0 ]; do
+        case $1 in --header | --pkg | -D) echo "$1 $2" ;; esac
+        shift 2
+    done
+}
+
 # $1: name; $2: packages of pkg-config; $3: libraries; $4: the call; then cgen's options.
 try() {
     name=$1 packages=$2 libraries=$3 program=$4
@@ -52,6 +60,7 @@ try() {
     "$cgen" "$@" --name "$name" --emit cdef,c,json -o "$work/" 2>"$work/$name.err" || { cat "$work/$name.err"; fail "$name"; }
     took=$((($(date +%s%N) - began) / 1000000))
     "$reads" "$work/$name.cdef" >"$work/count" || fail "the bridge refuses $name's declarations"
+    (set -- $(only_headers "$@"); "$cgen" check "$@" "$work/$name.cdef") >"$work/out" || fail "$name's declarations are not its headers'"
     flags=
     [ -z "$packages" ] || flags=$(pkg-config --cflags $packages)
     write_program "$name" "$program"
@@ -59,7 +68,7 @@ try() {
         $cc -Wall -Werror -I. $flags -c "$work/${name}_stubs.c" -o "$work/$name.o" || fail "$cc refuses $name's stubs"
     done
     gcc -Wall -Werror -I. -I"$work" $flags "$work/$name.c" "$work/$name.o" "$library" $libraries -lffi -lm -pthread \
-        -no-pie -Wl,--unresolved-symbols=ignore-all -o "$work/$name" || fail "$name: no program"
+        -no-pie -Wl,--unresolved-symbols=ignore-all -o "$work/$name" 2>"$work/linked" || { cat "$work/linked"; fail "$name: no program"; }
     "$work/$name" || fail "$name: the call's result is wrong"
     skipped=$(grep -c ': skipped: ' "$work/$name.err" || true)
     bound=$(cat "$work/count") constants=$(grep -c '"kind": "macro".*"value"' "$work/$name.json" || true)

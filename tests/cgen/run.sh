@@ -57,6 +57,20 @@ python3 -c 'import glob, json, sys
 for path in glob.glob(sys.argv[1] + "/*.json"): json.load(open(path))' "$work" || fail 'JSON that is none'
 fact
 
+# What it has written is what the headers say; what somebody wrote by hand is told, mistake by mistake.
+for header in tests/cgen/features/*.h; do
+    "$cgen" check --header "$header" -I. "${header%.h}.cdef" >"$work/out" || fail "$header is not what was written of it"
+    fact
+done
+"$cgen" check --header tests/cgen/check/right.h -I. tests/cgen/check/right.lua >"$work/out" || fail 'mistakes where there are none'
+fact
+if "$cgen" check --header tests/cgen/check/right.h -I. tests/cgen/check/wrong.lua >"$work/out" 2>"$work/mistakes"; then
+    fail 'no mistake is found'
+fi
+[ -z "${GATE_UPDATE:-}" ] || cp "$work/mistakes" tests/cgen/check/wrong.expect
+diff -u tests/cgen/check/wrong.expect "$work/mistakes" || fail 'other mistakes are found'
+fact
+
 for header in zlib.h sqlite3.h string.h stdlib.h stdio.h math.h unistd.h pthread.h; do
     "$cgen" --header "$header" >"$work/real" 2>"$work/skipped"
     grep -v '^#' "$work/real" | cut -f 2 >"$work/signatures"
@@ -87,6 +101,7 @@ refuses 2 'no --header was given' --match x
 refuses 2 'not understood: --nonsense' --nonsense
 refuses 2 'a value is missing behind --header' --header
 refuses 2 'no form of output is called xml' --header zlib.h --emit xml
+refuses 2 'no file was given to check' check --header zlib.h
 refuses 2 'several forms need a folder' --header zlib.h --emit cdef,json
 refuses 1 'pkg-config does not know no-such-package' --header zlib.h --pkg no-such-package
 refuses 2 'no package is called' --header zlib.h --pkg '; echo'
