@@ -625,6 +625,8 @@ static const char *includes_of(const struct request *request) {
     const char *source = request->text ? known : "";
     for (size_t i = 0; i < request->headers.count; i++)
         source = memory_format("%s#include \"%s\"\n", source, request->headers.items[i]);
+    for (size_t i = 0; i < request->export_count; i++)
+        source = memory_format("%s__typeof__(%s) %s;\n", source, request->exports[i].type, request->exports[i].name);
     return source;
 }
 
@@ -709,7 +711,8 @@ static const char *source_of_probes(const struct request *request, struct probe 
 
 static void read_macros(struct reader *r, CXIndex index) {
     struct probe p = {r, memory_take((r->model->count + 1) * sizeof *p.macros), 0,
-                      (unsigned)r->request->headers.count + 1 + (r->request->text != NULL)};
+                      (unsigned)(r->request->headers.count + r->request->export_count) + 1 +
+                          (r->request->text != NULL)};
     for (size_t i = 0; i < r->model->count; i++) {
         if (r->model->items[i]->kind == ITEM_MACRO && !r->model->items[i]->reason)
             p.macros[p.count++] = r->model->items[i];
@@ -730,6 +733,24 @@ static void read_macros(struct reader *r, CXIndex index) {
     clang_disposeTranslationUnit(unit);
 }
 
+/* The host's functions stand behind the headers. One that is none is an error of the config's. */
+static int find_exports(const struct request *request, const struct model *model) {
+    int failed = 0;
+    for (size_t i = 0; i < request->export_count; i++) {
+        struct export *export = &request->exports[i];
+        for (size_t j = 0; j < model->count; j++) {
+            if (model->items[j]->kind == ITEM_FUNCTION && strcmp(model->items[j]->name, export->name) == 0)
+                export->item = model->items[j];
+        }
+        failed |= !export->item;
+        if (!export->item)
+            fprintf(stderr, "cgen: the config's export %s is no function: '%s'\n", export->name, export->type);
+        else if (strcmp(export->item->place.file, "cgen.c") == 0)
+            export->item->reason = "it is the host's";
+    }
+    return failed;
+}
+
 int model_read(struct request *request, struct model *model) {
     CXIndex index = clang_createIndex(0, 0);
     struct reader r = {request, model, NULL, 0, 0};
@@ -745,6 +766,7 @@ int model_read(struct request *request, struct model *model) {
                 find_problem(item);
         }
         read_macros(&r, index);
+        bad = find_exports(request, model);
     }
     if (unit)
         clang_disposeTranslationUnit(unit);

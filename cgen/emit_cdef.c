@@ -50,7 +50,7 @@ static void write_tag(const struct entry *entry, FILE *out) {
 
 static void write_macro(const struct item *item, FILE *out) {
     long long value = item->value.integer;
-    if (item->value.kind != VALUE_INTEGER)
+    if (item->value.kind != VALUE_INTEGER || item->is_constant_too)
         return;
     if (value >= INT_MIN && value <= INT_MAX && type_plain(item->type)->basic == BASIC_SIGNED)
         fprintf(out, "enum { %s = %lld };\n", item->name, value);

@@ -30,6 +30,9 @@ static const char usage[] =
     "                       h           what the stubs take, and inline callers\n"
     "                       json        all that was read\n"
     "                       lua         a table of signatures\n"
+    "                       module      a module for Lua, on callgate.ffi\n"
+    "                       exports     the config's exports: functions of the host's for C to call\n"
+    "  --library NAME     what a module loads; without it, as --name\n"
     "  --name NAME        what files and tables are called; without it, as the first header\n"
     "  --verbose          names the macros, too, that are left out\n"
     "  -o FILE            writes there; a file that cgen did not make is left alone\n"
@@ -48,7 +51,10 @@ static const struct form forms[] = {
     {"json", ".json", emit_json},
     {"h", "_stubs.h", emit_h},
     {"c", "_stubs.c", emit_c},
-    {"lua", ".lua", emit_lua},
+    {"lua", "_signatures.lua", emit_lua},
+    {"module", ".lua", emit_module},
+    {"exports.h", "_exports.h", emit_export_h},
+    {"exports", "_exports.c", emit_export},
 };
 
 enum { FORMS = sizeof forms / sizeof *forms };
@@ -71,6 +77,8 @@ static _Noreturn void stop_wrongly_called(const char *what, const char *which) {
 static void choose_form(struct options *options, const char *name) {
     if (strcmp(name, "c") == 0)
         choose_form(options, "h"); /* it includes that */
+    if (strcmp(name, "exports") == 0)
+        choose_form(options, "exports.h");
     size_t i = 0;
     while (i < FORMS && strcmp(forms[i].name, name) != 0)
         i++;
@@ -106,7 +114,7 @@ static void add_package(struct request *request, const char *name) {
     list_add(&request->packages, name);
 }
 
-enum { HELP = 256, HEADER, MATCH, EXCLUDE, FROM, PACKAGE, CONFIG, EMIT, NAME, VERBOSE };
+enum { HELP = 256, HEADER, MATCH, EXCLUDE, FROM, PACKAGE, CONFIG, EMIT, NAME, LIBRARY, VERBOSE };
 
 static const struct option names[] = {
     {"header", required_argument, NULL, HEADER},
@@ -117,6 +125,7 @@ static const struct option names[] = {
     {"config", required_argument, NULL, CONFIG},
     {"emit", required_argument, NULL, EMIT},
     {"name", required_argument, NULL, NAME},
+    {"library", required_argument, NULL, LIBRARY},
     {"verbose", no_argument, NULL, VERBOSE},
     {"help", no_argument, NULL, HELP},
     {NULL, 0, NULL, 0},
@@ -138,6 +147,9 @@ static void read_other_option(struct options *options, int option, char *const *
         break;
     case NAME:
         options->request.name = optarg;
+        break;
+    case LIBRARY:
+        options->request.library = optarg;
         break;
     case VERBOSE:
         options->is_verbose = true;

@@ -123,10 +123,23 @@ bool model_asks(const struct item *item, const struct request *request) {
     bool is_asked_for = is_name_asked_for(item->name, request);
     for (size_t i = 0; i < item->constant_count && !is_asked_for; i++)
         is_asked_for = is_name_asked_for(item->constants[i].name, request);
-    return is_asked_for && (request->from.count == 0 || list_matches(&request->from, item->place.file));
+    bool is_hosts = strcmp(item->place.file, "cgen.c") == 0; /* an export */
+    return is_asked_for && !is_hosts && (request->from.count == 0 || list_matches(&request->from, item->place.file));
+}
+
+/* Headers have macros of the same names as an enum's constants. */
+static void mark_constants(struct model *model) {
+    struct model constants = {.count = 0};
+    for (size_t i = 0; i < model->count; i++) {
+        for (size_t j = 0; j < model->items[i]->constant_count; j++)
+            model_add_macro(&constants, model->items[i]->constants[j].name);
+    }
+    for (size_t i = 0; i < model->count; i++)
+        model->items[i]->is_constant_too = model_has_macro(&constants, model->items[i]->name);
 }
 
 void model_choose(struct model *model, const struct request *request) {
+    mark_constants(model);
     for (size_t i = 0; i < model->count; i++) {
         struct item *item = model->items[i];
         item->is_wanted = model_asks(item, request);

@@ -114,7 +114,7 @@ struct item {
     const char *owner; /* what a config says of who frees the result; else NULL */
 
     /* MACRO, and constant VARIABLEs */
-    bool takes_arguments;
+    bool takes_arguments, is_constant_too; /* of an enum, by the same name */
     struct value value;
 };
 
@@ -166,6 +166,7 @@ struct request {
     size_t export_count;
     const char *text_path, *text; /* one of the headers, and what it is to be read as; else NULL */
     const char *command;          /* the command line, for the output's first line */
+    const char *library;          /* as a loader finds it: NULL is name */
     const char *name;             /* of what is made: names of files and tables begin with it */
 };
 
@@ -223,7 +224,7 @@ int output_close(struct output *output, int failed); /* with failed, nothing is 
 
 /* One file for each form of output. */
 typedef void emitter(const struct model *model, const struct request *request, FILE *out);
-emitter emit_signatures, emit_lua, emit_cdef, emit_json, emit_c, emit_h, emit_export;
+emitter emit_signatures, emit_lua, emit_cdef, emit_json, emit_c, emit_h, emit_export, emit_export_h, emit_module;
 void write_string(const char *text, FILE *out); /* in quotes, as C, Lua and JSON have it */
 
 #endif

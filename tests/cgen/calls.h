@@ -1,4 +1,7 @@
 /* What test_stubs.c defines, and calls by the stubs that cgen writes for it. */
+#ifndef CALLGATE_TESTS_CALLS_H
+#define CALLGATE_TESTS_CALLS_H
+
 #include <stdarg.h>
 
 struct pair {
@@ -26,3 +29,5 @@ int apply(int (*function)(int, int), int a, int b);
 static inline int twice(int x) {
     return 2 * x;
 }
+
+#endif

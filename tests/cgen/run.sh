@@ -83,6 +83,11 @@ lua5.4 -e "assert(dofile('$work/crc.lua').crc32 == 'unsigned long (unsigned long
 "$cgen" --header zlib.h --match 'crc*' --emit lua -o "$work/crc.lua" || fail 'its own output is not replaced'
 fact
 
+"$cgen" --header tests/cgen/module.h -I. --from '*/module.h' --config tests/cgen/module.conf --name words --emit module \
+    -o "$work/" 2>/dev/null
+lua5.4 tests/cgen/test_module.lua "$work" || fail 'the module'
+fact
+
 # What can't be bound is reported, with its place and the reason.
 printf 'struct hidden;\nvoid take(struct hidden h);\nint other;\n' >"$work/hidden.h"
 "$cgen" --header "$work/hidden.h" --emit cdef >"$work/out" 2>"$work/err"

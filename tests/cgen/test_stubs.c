@@ -2,9 +2,11 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "calls_exports.h"
 #include "calls_stubs.h"
 #include "tests/support/bridge.h"
 
@@ -223,4 +225,49 @@ static void *call_from_task(void *data) {
 
 Test(stubs, they_run_on_the_system_stack_of_a_task) {
     run_task(call_from_task, NULL);
+}
+
+/* Exports: the host's functions, as C calls them */
+
+static int subtract(void *host, void *result, void *const arguments[]) {
+    ++*(int *)host;
+    *(int *)result = *(int *)arguments[0] - *(int *)arguments[1];
+    return 0;
+}
+
+static int weigh(void *host, void *result, void *const arguments[]) {
+    const struct pair *of = arguments[0];
+    ++*(int *)host;
+    *(double *)result = of->a * of->b;
+    return 0;
+}
+
+static void *call_from_thread(void *result) {
+    *(int *)result = on_pair(50, 8);
+    return NULL;
+}
+
+static void *call_exports(void *data) {
+    struct gate_args_apply f = {.p0 = on_pair, .p1 = 44, .p2 = 2};
+    (void)data;
+    cr_assert(gate_call_stub(find("apply"), &f) == 0 && f.result == 42);
+    cr_assert(on_struct((struct pair){3, 1.5}) == 4.5);
+    return NULL;
+}
+
+Test(exports, c_calls_the_hosts_functions_by_name_from_tasks_and_threads) {
+    gate_runtime *runtime = start(2);
+    gate_decls *decls;
+    int calls = 0, result = 0;
+    pthread_t thread;
+    cr_assert(gate_decls_make(&decls) == 0);
+    cr_assert(gate_decls_read(decls, "struct pair { int a; double b; };", NULL) == 0);
+    cr_assert(gate_export_on_pair(runtime, NULL, subtract, &calls, NULL) == 0);
+    cr_assert(gate_export_on_struct(runtime, decls, weigh, &calls, NULL) == 0);
+    call_exports(NULL);
+    cr_assert(pthread_create(&thread, NULL, call_from_thread, &result) == 0);
+    cr_assert(pthread_join(thread, NULL) == 0);
+    cr_assert(result == 42 && calls == 3);
+    gate_decls_free(decls);
+    stop(runtime);
 }

@@ -1,0 +1,15 @@
+/* What test_module.lua requires, as cgen binds it. */
+#define WORDS "as they are"
+#define HALF 0.5
+#define MASK 0xffffffffu
+enum color { RED = 1, GREEN };
+
+/** Adds two numbers.
+ *
+ *  The sum wraps. */
+int add(int a, int b);
+void sleep_for(int seconds);
+int missing(void);
+static inline int twice(int x) {
+    return 2 * x;
+}

@@ -1,0 +1,43 @@
+-- The module that cgen writes for module.h, with an ffi that tells what is asked of it.
+--
+-- SPDX-License-Identifier: MIT
+local asked = {}
+local symbols = {
+    words = {add = "add of words", sleep_for = "sleep_for of words"},
+    ["./words_stubs.so"] = {twice = "twice of the stubs"},
+}
+package.preload["callgate.ffi"] = function()
+    return {
+        cdef = function(text) asked.text = text end,
+        load = function(name)
+            asked[#asked + 1] = name
+            return assert(symbols[name], name)
+        end,
+        leaf = function(f) return "leaf: " .. f end,
+        blocking = function(f) return "blocking: " .. f end,
+    }
+end
+package.searchpath = function(name) return "./" .. name .. ".so" end
+
+local path = ...
+local words = dofile(path .. "/words.lua")
+local passed = 0
+local function is(fact, what)
+    assert(fact, what)
+    passed = passed + 1
+end
+
+is(asked.text:find("int add(int a, int b);", 1, true), "the declarations are given to the ffi")
+is(#asked == 0, "a library is opened when it is needed first")
+is(words.plus == "leaf: add of words", "a function has the config's name and class")
+is(words.add == nil, "and no other name")
+is(words.sleep_for == "blocking: sleep_for of words", "one has its own class")
+is(words.twice == "twice of the stubs", "one without a symbol comes from the stubs")
+is(rawget(words, "twice"), "what was looked up stays")
+is(words.missing == nil, "what the library lacks does no harm until it is used")
+is(words.RED == 1 and words.GREEN == 2 and words.MASK == 0xffffffff, "constants are numbers")
+is(words.HALF == 0.5 and words.WORDS == "as they are", "macros are what they are worth")
+is(table.concat(asked, " ") == "words ./words_stubs.so", "each library is opened once")
+local source = assert(io.open(path .. "/words.lua")):read("a")
+is(source:find('%-%-%- Adds two numbers%.\n%s*%-%-%- \n%s*%-%-%- The sum wraps%.\n%s*%["plus"%]'), "comments stand there")
+print(passed .. " passed, 0 failed")
