@@ -269,9 +269,21 @@ static void write_row(const struct item *item, FILE *out) {
         item->name, item->name, item->name, item->name, classes[item->call_class]);
 }
 
+/* Before they are declared: a function that the library lacks is NULL in the table. */
+static void write_weak(const struct model *model, FILE *out) {
+    for (size_t i = 0; i < model->count; i++) {
+        const struct item *item = model->items[i];
+        if (is_stubbed(item) && !item->is_inline && !item->symbol)
+            fprintf(out, "#pragma weak %s\n", item->name);
+    }
+}
+
 void emit_c(const struct model *model, const struct request *request, FILE *out) {
-    fprintf(out, "// made by: %s\n#include \"%s_stubs.h\"\n#include <errno.h>\n#include <stddef.h>\n\n",
-            request->command, request->name);
+    fprintf(out, "// made by: %s\n", request->command);
+    if (request->is_weak)
+        write_weak(model, out);
+    fprintf(out, "#include \"%s_stubs.h\"\n#include <errno.h>\n#include <stddef.h>\n\n",
+            request->name);
     fputs("#pragma GCC diagnostic ignored \"-Wdeprecated-declarations\"\n\n", out);
     for (size_t i = 0; i < model->count; i++) {
         if (model->items[i]->is_needed && model->items[i]->kind != ITEM_MACRO)

@@ -12,9 +12,11 @@
 static const char usage[] =
     "usage: cgen --header FILE [--match PATTERN] [--emit FORM,...] [-o FILE or FOLDER/] [more]\n"
     "       cgen check --header FILE [more] FILE...\n"
+    "       cgen wrap --header FILE --pkg NAME [more] -o FOLDER/\n"
     "\n"
     "Reads C headers as the compiler does, and writes what calls their functions; or compares them with what\n"
-    "somebody has declared by hand, in C or in the cdef of a Lua script.\n"
+    "somebody has declared by hand, in C or in the cdef of a Lua script. wrap writes all forms, and what builds and\n"
+    "tests them: cd FOLDER && ninja test\n"
     "\n"
     "  --header FILE      a header, as #include finds it; may be given again, as all that have a PATTERN or DIR\n"
     "  --match PATTERN    only what has a name like this, as file names have in a shell\n"
@@ -55,6 +57,8 @@ static const struct form forms[] = {
     {"module", ".lua", emit_module},
     {"exports.h", "_exports.h", emit_export_h},
     {"exports", "_exports.c", emit_export},
+    {"smoke", "_smoke.c", emit_smoke},
+    {"ninja", NULL, emit_ninja}, /* build.ninja, whatever the name */
 };
 
 enum { FORMS = sizeof forms / sizeof *forms };
@@ -66,6 +70,7 @@ struct options {
     size_t form_count;
     bool is_verbose;
     bool checks; /* files, in place of writing */
+    bool wraps;  /* writes all that makes a folder */
     struct list files;
 };
 
@@ -95,6 +100,17 @@ static void choose_forms(struct options *options, const char *names) {
     char *copy = memory_copy(names);
     for (char *name = strtok(copy, ","); name; name = strtok(NULL, ","))
         choose_form(options, name);
+}
+
+/* All that a folder needs to build itself. */
+static void choose_all(struct options *options) {
+    if (!options->output)
+        stop_wrongly_called("wrap needs a folder, -o FOLDER/", "");
+    options->form_count = 0;
+    choose_forms(options, "cdef,json,c,module,smoke,ninja");
+    if (options->request.export_count)
+        choose_form(options, "exports");
+    options->request.is_weak = true;
 }
 
 /* pkg-config's flags of a package. */
@@ -215,6 +231,8 @@ static void read_options(int argc, char **argv, struct options *options) {
         stop_wrongly_called("not understood: ", argv[optind]);
     if (options->checks && options->files.count == 0)
         stop_wrongly_called("no file was given to check", "");
+    if (options->wraps)
+        choose_all(options);
     if (options->request.headers.count == 0)
         stop_wrongly_called("no --header was given", "");
     if (options->form_count == 0)
@@ -277,6 +295,10 @@ static int write_form(const struct model *model, const struct options *options, 
     return output_close(&output, 0);
 }
 
+static const char *name_of_form(const struct form *form, const char *name) {
+    return form->ending ? memory_format("%s%s", name, form->ending) : "build.ninja";
+}
+
 static int write_forms(const struct model *model, const struct options *options) {
     const char *path = options->output;
     struct stat is;
@@ -292,7 +314,7 @@ static int write_forms(const struct model *model, const struct options *options)
         const struct form *form = options->forms[i];
         const char *slash = is_folder && path[length - 1] != '/' ? "/" : "";
         const char *file =
-            is_folder ? memory_format("%s%s%s%s", path, slash, options->request.name, form->ending) : path;
+            is_folder ? memory_format("%s%s%s", path, slash, name_of_form(form, options->request.name)) : path;
         failed = write_form(model, options, form, file);
     }
     return failed;
@@ -303,7 +325,8 @@ int main(int argc, char **argv) {
     struct model model = {.count = 0};
     options.request.command = join_arguments(argc, argv);
     options.checks = argc > 1 && strcmp(argv[1], "check") == 0;
-    optind = options.checks ? 2 : 1;
+    options.wraps = argc > 1 && strcmp(argv[1], "wrap") == 0;
+    optind = options.checks || options.wraps ? 2 : 1;
     read_options(argc, argv, &options);
     int failed = model_read(&options.request, &model);
     if (!failed) {

@@ -2,12 +2,12 @@
 # cgen against headers: features whose every form is known and compiles, real ones whose every line the bridge must
 # take, and what it does when something is wrong.
 #
-#   run.sh CGEN FOLDER    takes and reads are in FOLDER; with GATE_UPDATE=1 what is expected is written anew
+#   run.sh CGEN FOLDER LIBCALLGATE.a    takes and reads are in FOLDER; with GATE_UPDATE=1 what is expected is written anew
 #
 # SPDX-License-Identifier: MIT
 set -eu
 
-cgen=$1 takes=$2/takes reads=$2/reads
+cgen=$1 takes=$2/takes reads=$2/reads library=$PWD/$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0
@@ -86,6 +86,18 @@ fact
 "$cgen" --header tests/cgen/module.h -I. --from '*/module.h' --config tests/cgen/module.conf --name words --emit module \
     -o "$work/" 2>/dev/null
 lua5.4 tests/cgen/test_module.lua "$work" || fail 'the module'
+fact
+
+# A whole library, to a folder that builds and tests itself; and another that lacks some of what its header says.
+"$cgen" wrap --header zlib.h --pkg zlib --from '*/zlib.h' -o "$work/z/" 2>/dev/null
+export CALLGATE_CFLAGS="-I$PWD" CALLGATE_LIBS="$library -lffi -lm -pthread"
+ninja -C "$work/z" test zlib_stubs.so >"$work/out" 2>&1 || { cat "$work/out"; fail 'a wrapped library does not build'; }
+grep -q '^[1-9][0-9]* functions, 0 are not in the library, 0 can.t be called$' "$work/out" || fail 'its smoke test'
+fact
+printf 'int abs(int);\nint no_such_function(int);\n' >"$work/lacking.h"
+"$cgen" wrap --header "$work/lacking.h" -o "$work/l/" 2>/dev/null
+ninja -C "$work/l" test >"$work/out" 2>&1 || { cat "$work/out"; fail 'a library that lacks a function'; }
+grep -q '^2 functions, 1 are not in the library, 0 can.t be called$' "$work/out" || { cat "$work/out"; fail 'what a library lacks'; }
 fact
 
 # What can't be bound is reported, with its place and the reason.
