@@ -172,6 +172,7 @@ int main(int argc, char **argv) {
     bench_host_prepare();
     bench_blocking_prepare();
     bench_frames_prepare();
+    bench_stubs_prepare();
     bench_parse_prepare();
     bench_peers_prepare();
     add_rows(bench_calls, what);
@@ -180,6 +181,7 @@ int main(int argc, char **argv) {
     add_rows(bench_host, what);
     add_rows(bench_blocking, what);
     add_rows(bench_frames, what);
+    add_rows(bench_stubs, what);
     add_rows(bench_parse, what);
     add_rows(bench_lua, what);
     measure();

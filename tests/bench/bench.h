@@ -81,6 +81,10 @@ void bench_frames_prepare(void);
 /* lua.c */
 extern const struct bench_row bench_lua[];
 
+/* stubs.c */
+extern const struct bench_row bench_stubs[];
+void bench_stubs_prepare(void);
+
 /* parse.c */
 extern const struct bench_row bench_parse[];
 void bench_parse_prepare(void);
