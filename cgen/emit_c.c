@@ -282,8 +282,7 @@ void emit_c(const struct model *model, const struct request *request, FILE *out)
     fprintf(out, "// made by: %s\n", request->command);
     if (request->is_weak)
         write_weak(model, out);
-    fprintf(out, "#include \"%s_stubs.h\"\n#include <errno.h>\n#include <stddef.h>\n\n",
-            request->name);
+    fprintf(out, "#include \"%s_stubs.h\"\n#include <errno.h>\n#include <stddef.h>\n\n", request->name);
     fputs("#pragma GCC diagnostic ignored \"-Wdeprecated-declarations\"\n\n", out);
     for (size_t i = 0; i < model->count; i++) {
         if (model->items[i]->is_needed && model->items[i]->kind != ITEM_MACRO)

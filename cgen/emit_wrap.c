@@ -11,18 +11,17 @@ static const char *packages_of(const struct request *request) {
     return text;
 }
 
-static const char rules[] =
-    "rule cc\n"
-    "  command = cc -Wall -Werror -O2 -fPIC -MMD -MF $out.d $cflags -c $in -o $out\n"
-    "  depfile = $out.d\n"
-    "  deps = gcc\n"
-    "rule shared\n"
-    "  command = cc -shared $in -o $out -Wl,--no-as-needed $libs\n"
-    "rule program\n"
-    "  command = cc $in -o $out -Wl,--no-as-needed $libs $callgate_libs\n"
-    "rule run\n"
-    "  command = ./$in $name.cdef\n"
-    "  pool = console\n\n";
+static const char rules[] = "rule cc\n"
+                            "  command = cc -Wall -Werror -O2 -fPIC -MMD -MF $out.d $cflags -c $in -o $out\n"
+                            "  depfile = $out.d\n"
+                            "  deps = gcc\n"
+                            "rule shared\n"
+                            "  command = cc -shared $in -o $out -Wl,--no-as-needed $libs\n"
+                            "rule program\n"
+                            "  command = cc $in -o $out -Wl,--no-as-needed $libs $callgate_libs\n"
+                            "rule run\n"
+                            "  command = ./$in $name.cdef\n"
+                            "  pool = console\n\n";
 
 /* A library that only weak references name is not loaded, unless it is said to be needed. Whoever has callgate elsewhere than pkg-config knows sets CALLGATE_CFLAGS and CALLGATE_LIBS. */
 void emit_ninja(const struct model *model, const struct request *request, FILE *out) {
@@ -81,7 +80,8 @@ static const char program[] =
     "        if (!stub->address)\n"
     "            fprintf(stderr, \"%s: is declared, and not in the library\\n\", stub->name);\n"
     "    }\n"
-    "    printf(\"%d functions, %d are not in the library, %d can't be called\\n\", found + missing, missing, failed);\n"
+    "    printf(\"%d functions, %d are not in the library, %d can't be called\\n\", found + missing, missing, "
+    "failed);\n"
     "    return failed || !found;\n"
     "}\n"
     "\n"
@@ -104,6 +104,7 @@ static const char program[] =
 void emit_smoke(const struct model *model, const struct request *request, FILE *out) {
     (void)model;
     fprintf(out, "// made by: %s\n#define _GNU_SOURCE\n#include <callgate.h>\n", request->command);
-    fprintf(out, "extern const gate_stub gate_stubs_%s[];\n#define table gate_stubs_%s\n", request->name, request->name);
+    fprintf(out, "extern const gate_stub gate_stubs_%s[];\n#define table gate_stubs_%s\n", request->name,
+            request->name);
     fputs(program, out);
 }

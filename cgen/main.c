@@ -36,6 +36,7 @@ static const char usage[] =
     "                       exports     the config's exports: functions of the host's for C to call\n"
     "  --library NAME     what a module loads; without it, as --name\n"
     "  --name NAME        what files and tables are called; without it, as the first header\n"
+    "  --weak             stubs of functions that the library lacks are no error: their address is NULL\n"
     "  --verbose          names the macros, too, that are left out\n"
     "  -o FILE            writes there; a file that cgen did not make is left alone\n"
     "\n"
@@ -130,7 +131,7 @@ static void add_package(struct request *request, const char *name) {
     list_add(&request->packages, name);
 }
 
-enum { HELP = 256, HEADER, MATCH, EXCLUDE, FROM, PACKAGE, CONFIG, EMIT, NAME, LIBRARY, VERBOSE };
+enum { HELP = 256, HEADER, MATCH, EXCLUDE, FROM, PACKAGE, CONFIG, EMIT, NAME, LIBRARY, WEAK, VERBOSE };
 
 static const struct option names[] = {
     {"header", required_argument, NULL, HEADER},
@@ -142,6 +143,7 @@ static const struct option names[] = {
     {"emit", required_argument, NULL, EMIT},
     {"name", required_argument, NULL, NAME},
     {"library", required_argument, NULL, LIBRARY},
+    {"weak", no_argument, NULL, WEAK},
     {"verbose", no_argument, NULL, VERBOSE},
     {"help", no_argument, NULL, HELP},
     {NULL, 0, NULL, 0},
@@ -166,6 +168,9 @@ static void read_other_option(struct options *options, int option, char *const *
         break;
     case LIBRARY:
         options->request.library = optarg;
+        break;
+    case WEAK:
+        options->request.is_weak = true;
         break;
     case VERBOSE:
         options->is_verbose = true;

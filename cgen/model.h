@@ -166,7 +166,7 @@ struct request {
     size_t export_count;
     const char *text_path, *text; /* one of the headers, and what it is to be read as; else NULL */
     const char *command;          /* the command line, for the output's first line */
-    bool is_weak;        /* the library may lack functions that the headers have */
+    bool is_weak;                 /* the library may lack functions that the headers have */
     const char *library;          /* as a loader finds it: NULL is name */
     const char *name;             /* of what is made: names of files and tables begin with it */
 };
@@ -225,7 +225,8 @@ int output_close(struct output *output, int failed); /* with failed, nothing is 
 
 /* One file for each form of output. */
 typedef void emitter(const struct model *model, const struct request *request, FILE *out);
-emitter emit_signatures, emit_lua, emit_cdef, emit_json, emit_c, emit_h, emit_export, emit_export_h, emit_module, emit_ninja, emit_smoke;
+emitter emit_signatures, emit_lua, emit_cdef, emit_json, emit_c, emit_h, emit_export, emit_export_h, emit_module,
+    emit_ninja, emit_smoke;
 void write_string(const char *text, FILE *out); /* in quotes, as C, Lua and JSON have it */
 
 #endif

@@ -2,12 +2,13 @@
 # cgen against headers: features whose every form is known and compiles, real ones whose every line the bridge must
 # take, and what it does when something is wrong.
 #
-#   run.sh CGEN FOLDER LIBCALLGATE.a    takes and reads are in FOLDER; with GATE_UPDATE=1 what is expected is written anew
+#   run.sh CGEN FOLDER LIBCALLGATE.a LUA    takes and reads are in FOLDER, the Lua module in LUA; with GATE_UPDATE=1
+#                                           what is expected is written anew
 #
 # SPDX-License-Identifier: MIT
 set -eu
 
-cgen=$1 takes=$2/takes reads=$2/reads library=$PWD/$3
+cgen=$1 takes=$2/takes reads=$2/reads library=$PWD/$3 modules=$4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0
@@ -86,6 +87,13 @@ fact
 "$cgen" --header tests/cgen/module.h -I. --from '*/module.h' --config tests/cgen/module.conf --name words --emit module \
     -o "$work/" 2>/dev/null
 lua5.4 tests/cgen/test_module.lua "$work" || fail 'the module'
+"$cgen" --header tests/cgen/module.h -I. --from '*/module.h' --config tests/cgen/module.conf --name words --emit c \
+    --weak -o "$work/" 2>/dev/null
+echo 'int add(int a, int b) { return a + b; } void sleep_for(int s) { (void)s; }' >"$work/library.c"
+gcc -shared -fPIC "$work/library.c" -o "$work/libwords.so"
+gcc -Wall -Werror -I. -shared -fPIC "$work/words_stubs.c" -Wl,-z,lazy -o "$work/words_stubs.so" -L"$work" -lwords
+LD_LIBRARY_PATH=$work LUA_PATH="$work/?.lua" LUA_CPATH="$modules/?.so;$work/?.so" lua5.4 tests/cgen/words.lua ||
+    fail 'the module on callgate.ffi'
 fact
 
 # A whole library, to a folder that builds and tests itself; and another that lacks some of what its header says.
