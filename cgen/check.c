@@ -299,14 +299,10 @@ static char *read_file(const char *path) {
     return copy;
 }
 
-/* Declarations may use what a scope of the bridge knows from its start. */
 static void prepare(struct request *request, const char *path, char *text) {
-    static const char *const known[] = {"stddef.h", "stdint.h", "stdbool.h"};
     size_t length = strlen(path);
     if (length > 4 && strcmp(path + length - 4, ".lua") == 0)
         keep_declarations(text);
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        list_add(&request->headers, known[i]);
     list_add(&request->headers, path);
     list_add(&request->from, memory_format("*%s", path));
     request->text_path = path;

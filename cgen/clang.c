@@ -545,8 +545,18 @@ static bool read_body(CXCursor cursor, struct item *item) {
     return count > 1 && !is_itself;
 }
 
+/* A macro that is defined again is worth what the last one says. */
+static void drop_earlier(struct model *model, const char *name) {
+    for (size_t i = 0; i < model->count && model_has_macro(model, name); i++) {
+        struct item *item = model->items[i];
+        if (item->kind == ITEM_MACRO && !item->reason && strcmp(item->name, name) == 0)
+            item->reason = "it is defined again";
+    }
+}
+
 static void read_macro(struct reader *r, CXCursor cursor) {
     struct item tried = {.kind = ITEM_MACRO, .name = take(clang_getCursorSpelling(cursor)), .place = place_of(cursor)};
+    drop_earlier(r->model, tried.name);
     if (!clang_Cursor_isMacroFunctionLike(cursor) && *tried.place.file)
         model_add_macro(r->model, tried.name);
     bool is_of_headers = *tried.place.file && !clang_Cursor_isMacroBuiltin(cursor);
@@ -618,10 +628,16 @@ static CXTranslationUnit parse(CXIndex index, const struct request *request, con
 }
 
 static const char *includes_of(const struct request *request) {
-    /* What a scope of the bridge knows of <sys/types.h>: the whole header would be too much. */
+    /* What a scope of the bridge knows from its start: the headers themselves would bring more. */
     static const char known[] =
-        "typedef long ssize_t, off_t, time_t, blksize_t, blkcnt_t; typedef int pid_t, key_t;"
-        "typedef unsigned uid_t, gid_t, id_t, mode_t; typedef unsigned long dev_t, ino_t, nlink_t;\n";
+        "typedef unsigned char uint8_t, uint_least8_t, uint_fast8_t; typedef unsigned short uint16_t, uint_least16_t;"
+        "typedef signed char int8_t, int_least8_t, int_fast8_t; typedef short int16_t, int_least16_t;"
+        "typedef unsigned uint32_t, uint_least32_t, uid_t, gid_t, id_t, mode_t;"
+        "typedef int int32_t, int_least32_t, wchar_t, pid_t, key_t; typedef _Bool bool;"
+        "typedef unsigned long size_t, uintptr_t, uint64_t, uint_least64_t, uintmax_t, uint_fast16_t, uint_fast32_t,"
+        "    uint_fast64_t, dev_t, ino_t, nlink_t;"
+        "typedef long ptrdiff_t, intptr_t, int64_t, int_least64_t, intmax_t, int_fast16_t, int_fast32_t, int_fast64_t,"
+        "    ssize_t, off_t, time_t, blksize_t, blkcnt_t;\n";
     const char *source = request->text ? known : "";
     for (size_t i = 0; i < request->headers.count; i++)
         source = memory_format("%s#include \"%s\"\n", source, request->headers.items[i]);

@@ -105,18 +105,11 @@ static long long align(long long at, long long alignment) {
     return alignment > 1 ? (at + alignment - 1) / alignment * alignment : at;
 }
 
-static bool has_bit_fields(const struct item *item) {
-    for (size_t i = 0; i < item->field_count; i++) {
-        if (item->fields[i].width >= 0)
-            return true;
-    }
-    return false;
-}
-
 static long long widest(const struct item *item) {
     long long most = 1;
     for (size_t i = 0; i < item->field_count; i++) {
-        if (item->fields[i].type->alignment > most)
+        bool counts = item->fields[i].width < 0 || *item->fields[i].name; /* padding asks for nothing */
+        if (counts && item->fields[i].type->alignment > most)
             most = item->fields[i].type->alignment;
     }
     return most;
@@ -124,10 +117,11 @@ static long long widest(const struct item *item) {
 
 /* Whether a field lies, or the whole ends, where the types alone would not have it. */
 static bool is_tight(const struct item *item) {
-    bool is_tight = item->alignment < widest(item);
+    bool is_tight = item->is_packed || item->alignment < widest(item);
     for (size_t i = 0; i < item->field_count; i++) {
         long long alignment = item->fields[i].type->alignment;
-        is_tight = is_tight || (alignment > 1 && item->fields[i].offset / 8 % alignment);
+        bool is_whole = item->fields[i].width < 0;
+        is_tight = is_tight || (is_whole && alignment > 1 && item->fields[i].offset / 8 % alignment);
     }
     return is_tight;
 }
@@ -145,18 +139,18 @@ static long long alignment_asked(const struct field *field, long long end, bool 
 
 static char *spell_fields(const struct item *item, bool is_packed) {
     char *text = memory_copy("");
-    bool is_exact = !has_bit_fields(item);
     long long end = 0;
     for (size_t i = 0; i < item->field_count; i++) {
         const struct field *field = &item->fields[i];
         const char *bits = field->width >= 0 ? memory_format("%s: %d", *field->name ? " " : "", field->width) : "";
-        long long asked = is_exact && item->kind == ITEM_STRUCT ? alignment_asked(field, end, is_packed) : 1;
+        bool may_ask = item->kind == ITEM_STRUCT && field->width < 0;
+        long long asked = may_ask ? alignment_asked(field, end, is_packed) : 1;
         const char *attribute = asked > 1 ? memory_format(" __attribute__((aligned(%lld)))", asked) : "";
         char *lines = spell(field->type, field->name, SPELL_NAMED), *indented = memory_copy("");
         for (char *line = strtok(lines, "\n"); line; line = strtok(NULL, "\n"))
             indented = memory_format("%s%s    %s", indented, *indented ? "\n" : "", line);
         text = memory_format("%s%s%s%s;\n", text, indented, bits, attribute);
-        end = field->offset / 8 + field->type->size;
+        end = (field->offset + (field->width >= 0 ? field->width : 8 * field->type->size) + 7) / 8;
     }
     return text;
 }
@@ -174,7 +168,7 @@ char *spell_record(const struct item *item) {
     const char *space = *item->name ? " " : "";
     if (item->kind == ITEM_ENUM)
         return memory_format("enum%s%s {\n%s}", space, item->name, spell_constants(item));
-    bool is_packed = has_bit_fields(item) ? item->is_packed : is_tight(item);
+    bool is_packed = is_tight(item);
     char *fields = spell_fields(item, is_packed);
     long long natural = is_packed ? 1 : widest(item);
     const char *packed = is_packed ? " __attribute__((packed))" : "";
