@@ -12,4 +12,10 @@ struct tight {
     unsigned a : 5;
     unsigned long b : 40;
 } __attribute__((packed));
-int look(struct flags *flags, struct tight tight);
+struct between {
+    char a;
+    short b __attribute__((aligned(8)));
+    int c : 25;
+    long d;
+} __attribute__((packed));
+int look(struct flags *flags, struct tight tight, struct between *between);
