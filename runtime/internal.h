@@ -868,6 +868,7 @@ struct gate__workers {
     uint32_t count;         /* with those that are being created */
     uint32_t creating;      /* not yet in all */
     uint32_t wanted;        /* bound.c's: threads, these and others, for which a task that is bound to them is queued */
+    _Atomic bool used_up;   /* none was to be had for the last task that wanted one */
     _Atomic uint32_t awaited;
     uint32_t wait;     /* counts the waits that were given up */
     uint64_t patience; /* nanoseconds */

@@ -45,7 +45,7 @@ void gate__sched_prepare_queue(struct gate__slot *slot) {
 }
 
 /* How far the next task is looked for. For one that yields, and could go on itself, one is taken from another slot now
- * and then, and not its last: unless slots are idle, which may be those where it waits. */
+ * and then, and not its last: unless that lacks a thread. */
 enum reach { NEAR, MODEST, FAR };
 
 /* How many the next steal may take. A slot that was idle takes one, and twice as many each time that it has run out of
@@ -64,11 +64,17 @@ static inline bool any_idle(gate_runtime *runtime) {
     return atomic_load_explicit(&runtime->idle_slot_count, memory_order_relaxed);
 }
 
+/* Whether tasks may wait in an idle slot's queue for a thread that does not come. One that is on its way is better left to
+ * them: whoever took one of them would soon be in C with it, and what it leaves behind be in want of a thread itself. */
+static inline bool lack_threads(gate_runtime *runtime) {
+    return any_idle(runtime) && atomic_load_explicit(&runtime->workers.used_up, memory_order_relaxed);
+}
+
 /* Takes some of another slot's tasks: the first, to run, and the rest into the own queue. These were in none for a
  * moment, in which a slot may have become idle. */
 static gate_task *steal(struct gate__slot *slot, struct gate__slot *victim, enum reach reach) {
     struct gate__queue loot = {NULL, NULL, 0};
-    bool spares_last = reach == MODEST && !any_idle(slot->runtime);
+    bool spares_last = reach == MODEST && !lack_threads(slot->runtime);
     if (gate__queue_count(&victim->ready) < (spares_last ? 2 : 1))
         return NULL;
     gate__queue_steal(&victim->ready, &loot, next_share(slot, reach), spares_last);
@@ -93,7 +99,7 @@ static inline __attribute__((always_inline)) gate_task *pick_elsewhere(struct ga
 
 /* When it is the runtime's turn: its queue comes first, and tasks without a thread before the slot's own. */
 static __attribute__((noinline)) gate_task *pick_in_turn(struct gate__slot *slot) {
-    return any_idle(slot->runtime) ? pick_elsewhere(slot, MODEST) : gate__queue_pop_global(slot->runtime);
+    return lack_threads(slot->runtime) ? pick_elsewhere(slot, MODEST) : gate__queue_pop_global(slot->runtime);
 }
 
 /* The running task leaves: what was asked of it is settled. Whether no other may come to run. */

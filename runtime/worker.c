@@ -146,6 +146,7 @@ bool gate__worker_call(gate_runtime *runtime) {
     if (atomic_load(&runtime->workers.awaited) >= atomic_load(&runtime->idle_slot_count))
         return true;
     int failed = gate__worker_start(runtime);
+    atomic_store(&runtime->workers.used_up, failed != 0);
     if (failed)
         do_without(runtime);
     else
