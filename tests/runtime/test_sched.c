@@ -486,7 +486,8 @@ Test(sched, the_kth_in_the_runtimes_queue_runs_when_it_has_been_looked_at_k_time
     gate__foreign_call(join_thread, &thread);
     for (int i = 0; i < FROM_OUTSIDE; i++) {
         join(waiting[i].task);
-        cr_assert_leq((int32_t)(waiting[i].ran - waiting[i].queued), GATE__LOOK_AT_RUNTIME_EVERY * (i + 1), "%d", i);
+        /* One look may have been just before it could be seen. */
+        cr_assert_leq((int32_t)(waiting[i].ran - waiting[i].queued), GATE__LOOK_AT_RUNTIME_EVERY * (i + 2), "%d", i);
     }
     atomic_store(&over, true);
     join(a);
