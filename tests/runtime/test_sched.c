@@ -453,7 +453,7 @@ static void join_thread(void *thread) {
     pthread_join(*(pthread_t *)thread, NULL);
 }
 
-enum { FROM_OUTSIDE = 8 };
+enum { FROM_OUTSIDE = 8, SLACK = 16 }; /* picks for which no thread was there, and the task was put back */
 static struct waiting {
     gate_task *task;
     uint32_t queued, ran; /* the slot's picks then */
@@ -486,8 +486,8 @@ Test(sched, the_kth_in_the_runtimes_queue_runs_when_it_has_been_looked_at_k_time
     gate__foreign_call(join_thread, &thread);
     for (int i = 0; i < FROM_OUTSIDE; i++) {
         join(waiting[i].task);
-        /* One look may have been just before it could be seen. */
-        cr_assert_leq((int32_t)(waiting[i].ran - waiting[i].queued), GATE__LOOK_AT_RUNTIME_EVERY * (i + 2), "%d", i);
+        cr_assert_leq((int32_t)(waiting[i].ran - waiting[i].queued), GATE__LOOK_AT_RUNTIME_EVERY * (i + 1) + SLACK,
+                      "%d", i);
     }
     atomic_store(&over, true);
     join(a);
