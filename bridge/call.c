@@ -456,6 +456,14 @@ static inline bool goes_from_root(const gate_m *m, const gate_task *task, const 
            atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING && !gate__trap_on_signal_stack(m);
 }
 
+/* A frame is as gate_frame_init left it, but for its values, between its calls. */
+static inline int end_frame(gate_task *task, struct gate__call *call, const char *outer_name) {
+    int status = end(task, call, outer_name);
+    call->status = 0;
+    call->outer = NULL;
+    return status;
+}
+
 static int call_from_root(gate_m *m, gate_task *task, gate_frame *frame) {
     struct gate__call *call = (struct gate__call *)frame;
     const gate_function *function = frame->function;
@@ -467,10 +475,7 @@ static int call_from_root(gate_m *m, gate_task *task, gate_frame *frame) {
     function->signature->plan->by_frame[GATE__BY_FRAME_HERE](frame);
     if (!is_leaf)
         gate__foreign_leave(m);
-    int status = end(task, call, outer_name);
-    call->status = 0;
-    call->outer = NULL;
-    return status;
+    return end_frame(task, call, outer_name);
 }
 
 int gate__call_frame(gate_frame *frame) {
@@ -488,10 +493,7 @@ int gate__call_frame(gate_frame *frame) {
         return call_frame_in_place(frame);
     const char *outer_name = begin(task, call, frame->function);
     cross(m, run_frame, call);
-    int status = end(task, call, outer_name);
-    call->status = 0;
-    call->outer = NULL;
-    return status;
+    return end_frame(task, call, outer_name);
 }
 
 int gate_errno(void) {

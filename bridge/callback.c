@@ -53,6 +53,13 @@ static void fail(int status) {
         report_failure(m, status);
 }
 
+/* [task, slot] */
+static void require_own_status(const struct gate__arrival *arrival, int status) {
+    if (status < 0)
+        gate__fatal("gate_handler", "the handler of '%s' returned %d: a status of the host's own is positive",
+                    arrival->callback->config.name, status);
+}
+
 /* Runs the handler, unless one has failed below the same call. [task, slot] */
 static void handle(void *data) {
     struct handling *h = data;
@@ -61,21 +68,17 @@ static void handle(void *data) {
     if (call && call->status)
         return;
     int status = config->handler(config->host, h->result, h->arguments);
-    int refused = status ? 0 : gate__check_result(config->signature, config->name, h->result);
-    if (!status && !refused)
+    require_own_status(h->arrival, status);
+    if (status == 0)
+        status = gate__check_result(config->signature, config->name, h->result);
+    if (status == 0)
         return;
     memset(h->result, 0, config->signature->result->size);
-    if (refused)
-        fail(refused);
-    else
-        gate__callback_fail(status);
+    fail(status);
 }
 
 void gate__callback_fail(int status) {
-    const struct gate__arrival *arrival = gate__m()->task->arrival;
-    if (status < 0)
-        gate__fatal("gate_handler", "the handler of '%s' returned %d: a status of the host's own is positive",
-                    arrival->callback->config.name, status);
+    require_own_status(gate__m()->task->arrival, status);
     fail(status);
 }
 

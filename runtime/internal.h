@@ -1217,7 +1217,7 @@ struct gate_runtime {
     _Atomic uint32_t searching; /* Ms with a slot that look for a task before they give it up */
     struct gate__queue ready;   /* from threads without a slot, or whose slot was taken */
     struct gate__lock ready_lock;
-    _Atomic uint32_t ready_taken; /* counted, for the monitor */
+    _Atomic uint32_t ready_taken; /* counted under it, for the monitor */
     struct gate__workers workers;
     gate_m *roots;                /* linked by all_next */
     gate_task *ended_roots;       /* of adopted threads that have ended while it stops, of which the host is to hear; */

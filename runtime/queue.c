@@ -133,9 +133,11 @@ gate_task *gate__queue_pop_global(gate_runtime *runtime) {
         return NULL;
     gate__lock(&runtime->ready_lock);
     gate_task *task = gate__queue_remove_first(&runtime->ready);
+    if (task) {
+        uint32_t taken = atomic_load_explicit(&runtime->ready_taken, memory_order_relaxed);
+        atomic_store_explicit(&runtime->ready_taken, taken + 1, memory_order_relaxed);
+    }
     gate__unlock(&runtime->ready_lock);
-    if (task)
-        atomic_fetch_add_explicit(&runtime->ready_taken, 1, memory_order_relaxed);
     return task;
 }
 
