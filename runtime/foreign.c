@@ -390,17 +390,14 @@ static bool is_to_linger(gate_m *m) {
 }
 
 void gate__foreign_go_out(gate_m *m, bool may_linger) {
-    gate_runtime *runtime = m->runtime;
     if (may_linger && is_to_linger(m)) {
-        atomic_store(&runtime->may_linger, true);
+        atomic_store(&m->runtime->may_linger, true);
         atomic_store(&m->came_in, false);
         gate__foreign_enter(m);
         return;
     }
     gate__sched_suspend(m);
-    gate__lock(&runtime->lock);
-    struct gate__slot *slot = gate__sched_detach(m);
-    gate__unlock(&runtime->lock);
+    struct gate__slot *slot = gate__sched_let_go(m);
     atomic_store(&m->came_in, false);
     atomic_store(&m->status, GATE__M_OUTSIDE);
     gate__sched_hand_on(slot);

@@ -239,9 +239,7 @@ static int begin_threads(gate_runtime *runtime) {
 
 /* The starter's M goes, and nobody has its slot any more. */
 static void drop_starter(gate_m *m) {
-    gate__lock(&m->runtime->lock);
-    gate__sched_detach(m);
-    gate__unlock(&m->runtime->lock);
+    gate__sched_let_go(m);
     gate__m_drop_root(m);
 }
 

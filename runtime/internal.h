@@ -847,6 +847,8 @@ _Noreturn void gate__sched_exit(gate_m *m);
 void gate__sched_wait_for_slot(gate_m *m);
 /* Takes the slot away from its M, under the runtime's lock. */
 struct gate__slot *gate__sched_detach(gate_m *m);
+/* The same, for whoever has not taken the lock. [any] */
+struct gate__slot *gate__sched_let_go(gate_m *m);
 /* Takes a slot that is idle, under the runtime's lock; false if none is, or others wait for the thread. */
 bool gate__sched_take_idle(gate_m *m);
 /* Makes a slot idle that nobody has, nor waits for: at the start, and in a fork's child. */

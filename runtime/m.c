@@ -111,9 +111,7 @@ static void refuse_guests(gate_m *m) {
 static void hand_on_slot(gate_m *m) {
     refuse_guests(m);
     gate__sched_suspend(m);
-    gate__lock(&m->runtime->lock);
-    struct gate__slot *slot = gate__sched_detach(m);
-    gate__unlock(&m->runtime->lock);
+    struct gate__slot *slot = gate__sched_let_go(m);
     if (slot)
         gate__sched_hand_on(slot);
 }

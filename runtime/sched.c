@@ -334,7 +334,7 @@ void gate__sched_hand_on_all(struct gate__slot *slot) {
     }
 }
 
-static struct gate__slot *detach(gate_m *m) {
+struct gate__slot *gate__sched_let_go(gate_m *m) {
     gate__lock(&m->runtime->lock);
     struct gate__slot *slot = gate__sched_detach(m);
     gate__unlock(&m->runtime->lock);
@@ -720,7 +720,7 @@ void gate__sched_work(gate_m *m) {
     for (gate_task *task = wait_for_work(m); task; task = next_task(m)) {
         gate__assert(m->slot);
         if (task->bound) {
-            gate__sched_hand_on_for(detach(m), task);
+            gate__sched_hand_on_for(gate__sched_let_go(m), task);
         } else {
             gate__switch_to_task(m, task);
             see_off(m);

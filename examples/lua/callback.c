@@ -54,15 +54,10 @@ static int enter(lua_State *L) {
     return 0;
 }
 
-/* The runtime's handler: an error stays on the calling coroutine's stack. [a slot] */
+/* The runtime's handler. [a slot] */
 static int handle(void *data, void *result, void *const arguments[]) {
     struct arrival a = {data, result, arguments};
-    lua_State *L = gate_task_host(gate_task_current());
-    if (!L || !lua_checkstack(L, 3))
-        return LUA_ERRMEM;
-    lua_pushcfunction(L, enter);
-    lua_pushlightuserdata(L, &a);
-    return lua_pcall(L, 1, 0, 0);
+    return host_call_back(enter, &a);
 }
 
 /* callgate.callback(signature, function) */

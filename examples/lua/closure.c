@@ -75,17 +75,12 @@ static int enter(lua_State *L) {
     return 0;
 }
 
-/* The runtime's handler: an error stays on the calling coroutine's stack. [a slot] */
+/* The runtime's handler. [a slot] */
 static int handle(void *data, void *result, void *const arguments[]) {
     struct arrival a = {data, result, arguments};
-    lua_State *L = gate_task_host(gate_task_current());
-    if (!L || !lua_checkstack(L, 3))
-        return LUA_ERRMEM;
     struct ffi *ffi = a.closure->ffi;
     int outer = ffi->error_number;
-    lua_pushcfunction(L, enter);
-    lua_pushlightuserdata(L, &a);
-    int status = lua_pcall(L, 1, 0, 0);
+    int status = host_call_back(enter, &a);
     ffi->error_number = outer;
     return status;
 }

@@ -51,6 +51,15 @@ void host_at_stop(lua_State *L, host_stop_function *function) {
     luaL_error(L, "callgate: too many modules");
 }
 
+int host_call_back(lua_CFunction function, void *data) {
+    lua_State *L = gate_task_host(gate_task_current());
+    if (!L || !lua_checkstack(L, 3))
+        return LUA_ERRMEM;
+    lua_pushcfunction(L, function);
+    lua_pushlightuserdata(L, data);
+    return lua_pcall(L, 1, 0, 0);
+}
+
 void open_metatable(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods) {
     luaL_newmetatable(L, name);
     luaL_setfuncs(L, meta, 0);

@@ -66,6 +66,9 @@ struct host *host_find(lua_State *L);
 void host_push(lua_State *L, enum kept kept);
 /* Has function called when the state has closed, the last one first; once, however often it is given. */
 void host_at_stop(lua_State *L, host_stop_function *function);
+/* What a runtime's handler does: calls function protected, with data, a light userdata, on the coroutine that made the call
+ * it arrived below. Returns Lua's status; an error stays on top of that coroutine's stack. [a slot] */
+int host_call_back(lua_CFunction function, void *data);
 /* Adds the functions to a metatable of that name, and gives it its methods, which may be NULL. */
 void open_metatable(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods);
 
