@@ -28,6 +28,8 @@
  * when the task does (task.c).
  *
  * SPDX-License-Identifier: MIT */
+#include <string.h>
+
 #include "runtime/internal.h"
 #include "runtime/os/os.h"
 
@@ -57,10 +59,13 @@ static void reset_threads(gate_runtime *runtime, gate_m *m) {
         m->all_next = NULL; /* a worker that has forked before its creator had put it there */
         workers->all = m;
     }
-    *workers = (struct gate__workers){.all = workers->all,
-                                      .count = workers->all != NULL,
-                                      .patience = GATE__LATE_THREAD,
-                                      .late_at = GATE__TIMER_NEVER};
+    /* No struct is assigned: MemorySanitizer notes that padding was copied, under a lock of its own that a fork holds. */
+    gate_m *all = workers->all;
+    memset(workers, 0, sizeof *workers);
+    workers->all = all;
+    workers->count = all != NULL;
+    workers->patience = GATE__LATE_THREAD;
+    workers->late_at = GATE__TIMER_NEVER;
     if (runtime->starter != m)
         runtime->starter = NULL;
     gate__monitor_forget(runtime);
