@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "examples/lua/host.h"
+#include "examples/lua/host/host.h"
 
 /* One call of C's, so that Lua can be entered protected with a single argument. */
 struct arrival {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "examples/lua/host.h"
+#include "examples/lua/host/host.h"
 
 enum { FEW = 8 };
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "examples/lua/host.h"
+#include "examples/lua/host/host.h"
 
 enum { TEXT = 256 };
 

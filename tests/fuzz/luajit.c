@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "examples/lua/luajit.h"
+#include "examples/lua/luajit/luajit.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,0 +1,251 @@
+/* Callbacks: functions of Lua's that C calls.
+ *
+ * One lives until it is freed, or the state closes: C may keep the pointer for as long as it likes, and nobody but the
+ * script knows for how long. What is freed is still there for a while (FREED of them): C that calls it meets an
+ * error, which the call that led there raises. A function that is passed as it is to many calls is one callback.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "examples/lua/ffi/ffi.h"
+#include "examples/lua/host/host.h"
+
+struct closure {
+    gate_callback *callback;
+    struct closure *next;
+    struct ffi *ffi;
+    struct ctype *type; /* of the function */
+    int function;       /* the registry's reference; LUA_NOREF once it is freed */
+    int kept;           /* what was returned last, which C has yet to look at */
+    size_t count;
+    struct ctype *result;
+    struct ctype *parameters[];
+};
+
+static void *address_of(const struct closure *closure) {
+    return (void *)(uintptr_t)gate_callback_address(closure->callback);
+}
+
+/* From C */
+
+/* One call of C's, so that Lua can be entered protected with a single argument. */
+struct arrival {
+    struct closure *closure;
+    void *result;
+    void *const *arguments;
+};
+
+static int refuse_freed(lua_State *L) {
+    return luaL_error(L, "bad callback");
+}
+
+/* C gets a pointer into what is returned: it is kept until the next time. */
+static void keep_result(lua_State *L, struct closure *closure) {
+    if (closure->kept == LUA_NOREF)
+        closure->kept = luaL_ref(L, LUA_REGISTRYINDEX);
+    else
+        lua_rawseti(L, LUA_REGISTRYINDEX, closure->kept);
+}
+
+/* [protected] */
+static int enter(lua_State *L) {
+    struct arrival *a = lua_touserdata(L, 1);
+    struct closure *closure = a->closure;
+    struct ctype *result = closure->result;
+    if (closure->function == LUA_NOREF)
+        return refuse_freed(L);
+    luaL_checkstack(L, (int)closure->count + LUA_MINSTACK, "a callback's arguments");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, closure->function);
+    for (size_t i = 0; i < closure->count; i++) {
+        struct ctype *type = closure->parameters[i];
+        if (type->form == FORM_RECORD)
+            cdata_push_copy(L, closure->ffi, type->plain, a->arguments[i]);
+        else
+            type->to_lua(L, closure->ffi, type, a->arguments[i]);
+    }
+    lua_call(L, (int)closure->count, result->form != FORM_VOID);
+    if (result->form == FORM_VOID)
+        return 0;
+    const char *why = result->to_c(L, closure->ffi, -1, result, a->result);
+    if (why)
+        return luaL_error(L, "%s", why);
+    if (result->form == FORM_POINTER)
+        keep_result(L, closure);
+    return 0;
+}
+
+/* The runtime's handler. [a slot] */
+static int handle(void *data, void *result, void *const arguments[]) {
+    struct arrival a = {data, result, arguments};
+    struct ffi *ffi = a.closure->ffi;
+    int outer = ffi->error_number;
+    int status = host_call_back(enter, &a);
+    ffi->error_number = outer;
+    return status;
+}
+
+void closure_stop(struct ffi *ffi) {
+    for (struct closure *closure = ffi->all_closures; closure; closure = closure->next)
+        gate_callback_free(closure->callback);
+    ffi->all_closures = NULL;
+}
+
+/* Making */
+
+static struct closure *new_closure(lua_State *L, struct ffi *ffi, struct ctype *type, const gate_signature *signature) {
+    size_t count = gate_signature_count(signature);
+    struct closure *closure = lua_newuserdatauv(L, sizeof *closure + count * sizeof(struct ctype *), 0);
+    memset(closure, 0, sizeof *closure);
+    closure->ffi = ffi;
+    closure->type = type;
+    closure->count = count;
+    closure->function = closure->kept = LUA_NOREF;
+    closure->result = ctype_of(L, ffi, gate_signature_result(signature));
+    for (size_t i = 0; i < count; i++)
+        closure->parameters[i] = ctype_of(L, ffi, gate_signature_parameter(signature, i));
+    return closure;
+}
+
+/* The script finds it by its address; under its own, the userdata on top is kept. */
+static void register_closure(lua_State *L, struct ffi *ffi, struct closure *closure) {
+    closure->next = ffi->all_closures;
+    ffi->all_closures = closure;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->closures);
+    lua_insert(L, -2);
+    lua_rawsetp(L, -2, closure);
+    lua_pushlightuserdata(L, closure);
+    lua_rawsetp(L, -2, address_of(closure));
+    lua_pop(L, 1);
+}
+
+static void *make(lua_State *L, struct ffi *ffi, int index, struct ctype *type) {
+    gate_error error;
+    const gate_signature *signature = binding_signature(L, type);
+    gate_runtime *runtime = host_check(L)->runtime;
+    index = lua_absindex(L, index);
+    struct closure *closure = new_closure(L, ffi, type, signature);
+    lua_pushvalue(L, index);
+    closure->function = luaL_ref(L, LUA_REGISTRYINDEX);
+    struct gate_callback_config config = {.signature = signature, .handler = handle, .host = closure};
+    if (gate_callback_make(runtime, &config, &closure->callback, &error)) {
+        luaL_unref(L, LUA_REGISTRYINDEX, closure->function);
+        luaL_error(L, "%s", error.message);
+    }
+    register_closure(L, ffi, closure);
+    return address_of(closure);
+}
+
+/* One that was made of the same function before, for the same type. */
+static void *make_once(lua_State *L, struct ffi *ffi, int index, struct ctype *type) {
+    index = lua_absindex(L, index);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->passed);
+    lua_pushvalue(L, index);
+    lua_rawget(L, -2);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_pushvalue(L, index);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, -4);
+    }
+    lua_rawgetp(L, -1, type);
+    void *address = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    if (!address) {
+        address = make(L, ffi, index, type);
+        lua_pushlightuserdata(L, address);
+        lua_rawsetp(L, -2, type);
+    }
+    lua_pop(L, 2);
+    return address;
+}
+
+const char *closure_make(lua_State *L, struct ffi *ffi, int index, struct ctype *pointer, bool is_cast, void *to) {
+    struct ctype *type = pointer->target;
+    if (type->form != FORM_FUNCTION || gate_signature_variadic(type->type->function))
+        return convert_refuse(L, ffi, index, pointer);
+    void *address = is_cast ? make(L, ffi, index, type) : make_once(L, ffi, index, type);
+    memcpy(to, &address, sizeof address);
+    return NULL;
+}
+
+/* Methods */
+
+static struct closure *check_closure(lua_State *L, struct ffi *ffi) {
+    const struct cdata *cd = cdata_check(L, ffi, 1);
+    struct closure *closure = NULL;
+    if (cd->type->form == FORM_POINTER && cd->type->target->form == FORM_FUNCTION) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->closures);
+        lua_rawgetp(L, -1, *(void **)cd->address);
+        closure = lua_touserdata(L, -1);
+        lua_pop(L, 2);
+    }
+    if (!closure)
+        luaL_error(L, "bad callback");
+    return closure;
+}
+
+/* A function that is passed again is another callback. */
+static void forget_passed(lua_State *L, struct ffi *ffi, const struct closure *closure) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->passed);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, closure->function);
+    lua_rawget(L, -2);
+    if (lua_istable(L, -1)) {
+        lua_rawgetp(L, -1, closure->type);
+        bool is_it = lua_touserdata(L, -1) == address_of(closure);
+        lua_pop(L, 1);
+        if (is_it) {
+            lua_pushnil(L);
+            lua_rawsetp(L, -2, closure->type);
+        }
+    }
+    lua_pop(L, 2);
+}
+
+/* The one that was freed longest ago goes for good, unless it runs. The table of closures is on top. */
+static void let_go(lua_State *L, struct ffi *ffi, struct closure *closure) {
+    struct closure **link = &ffi->all_closures;
+    if (gate_callback_free(closure->callback))
+        return;
+    while (*link != closure)
+        link = &(*link)->next;
+    *link = closure->next;
+    lua_pushnil(L);
+    lua_rawsetp(L, -2, closure);
+}
+
+/* cb:free() */
+static int closure_free(lua_State *L) {
+    struct ffi *ffi = ffi_of(L);
+    struct closure *closure = check_closure(L, ffi), **rests = &ffi->freed[ffi->freed_next++ % FREED];
+    forget_passed(L, ffi, closure);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->closures);
+    lua_pushnil(L);
+    lua_rawsetp(L, -2, address_of(closure));
+    luaL_unref(L, LUA_REGISTRYINDEX, closure->function);
+    luaL_unref(L, LUA_REGISTRYINDEX, closure->kept);
+    closure->function = closure->kept = LUA_NOREF;
+    if (*rests)
+        let_go(L, ffi, *rests);
+    *rests = closure;
+    return 0;
+}
+
+/* cb:set(f) */
+static int closure_set(lua_State *L) {
+    struct closure *closure = check_closure(L, ffi_of(L));
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_pushvalue(L, 2);
+    lua_rawseti(L, LUA_REGISTRYINDEX, closure->function);
+    return 0;
+}
+
+int closure_method(lua_State *L, struct ffi *ffi, const char *name) {
+    bool is_free = strcmp(name, "free") == 0;
+    if (!is_free && strcmp(name, "set") != 0)
+        return luaL_error(L, "'%s' has no member named '%s'", name_push_value(L, ffi, 1), name);
+    lua_pushlightuserdata(L, ffi);
+    lua_pushcclosure(L, is_free ? closure_free : closure_set, 1);
+    return 1;
+}

@@ -1,0 +1,219 @@
+/* Members of records, elements of arrays, and what pointers lead to.
+ *
+ * A metatable's __index is for what is no member; that of a record serves its pointers and its constructor, too.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "examples/lua/ffi/ffi.h"
+
+/* A place in C's memory. */
+struct place {
+    const struct field *field;
+    char *record; /* the field's offset counts from here */
+    bool is_const;
+    struct field room; /* for what is no record's own */
+};
+
+static char *follow(lua_State *L, struct ffi *ffi, const struct cdata *cd) {
+    char *address = *(char **)cd->address;
+    if (!address)
+        luaL_error(L, "attempt to follow a NULL pointer of type '%s'", name_push(L, ffi, cd->type, false));
+    return address;
+}
+
+static bool is_record(const struct ctype *type) {
+    return type->form == FORM_RECORD;
+}
+
+/* The member that the string at index 2 names. */
+static bool find_member(lua_State *L, struct ffi *ffi, const struct cdata *cd, struct place *place) {
+    struct ctype *type = cd->type;
+    if (type->form == FORM_POINTER)
+        type = type->target;
+    if (is_record(type)) {
+        place->field = ctype_field(L, type, 2, &place->room);
+        if (!place->field)
+            return false;
+        place->record = type == cd->type ? cd->address : follow(L, ffi, cd);
+        place->is_const = ctype_is_const(type) || ctype_is_const(place->field->type);
+        return true;
+    }
+    const char *name = lua_tostring(L, 2);
+    bool is_real = strcmp(name, "re") == 0;
+    if (type->form != FORM_COMPLEX || (!is_real && strcmp(name, "im") != 0))
+        return false;
+    place->field = &place->room;
+    place->room = (struct field){.type = type->target, .offset = is_real ? 0 : type->target->size};
+    place->record = type == cd->type ? cd->address : follow(L, ffi, cd);
+    place->is_const = true;
+    return true;
+}
+
+/* The integer at index 2. */
+static bool to_index(lua_State *L, struct ffi *ffi, int64_t *i) {
+    const struct cdata *key;
+    if (lua_type(L, 2) != LUA_TNUMBER) {
+        key = cdata_test(L, ffi, 2);
+        if (!key || (key->type->form != FORM_INTEGER && key->type->form != FORM_ENUM))
+            return false;
+    }
+    convert_integer(L, ffi, 2, ffi->basic[GATE_LONG], i);
+    return true;
+}
+
+static bool find_element(lua_State *L, struct ffi *ffi, const struct cdata *cd, struct place *place) {
+    struct ctype *type = cd->type, *element = type->target;
+    bool is_vector = type->form == FORM_COMPLEX || (type->form == FORM_OPAQUE && element);
+    int64_t i;
+    if ((type->form != FORM_POINTER && type->form != FORM_ARRAY && !is_vector) || !to_index(L, ffi, &i))
+        return false;
+    if (!element->is_complete && !ctype_complete(element))
+        luaL_error(L, "size of C type is unknown or too large");
+    if (type->form == FORM_COMPLEX)
+        i &= 1;
+    char *begin = type->form == FORM_POINTER ? follow(L, ffi, cd) : cd->address;
+    place->field = &place->room;
+    place->room = (struct field){.type = element};
+    place->record = begin + i * (int64_t)element->size;
+    place->is_const = ctype_is_const(element) || is_vector;
+    return true;
+}
+
+static bool find(lua_State *L, struct ffi *ffi, const struct cdata *cd, struct place *place) {
+    return lua_type(L, 2) == LUA_TSTRING ? find_member(L, ffi, cd, place) : find_element(L, ffi, cd, place);
+}
+
+/* The type whose metatable is asked when there is no member. */
+static struct ctype *type_for_meta(const struct cdata *cd) {
+    struct ctype *type = cd->type->form == FORM_CTYPE ? cdata_ctype(cd) : cd->type;
+    return type->form == FORM_POINTER && type->target->form == FORM_RECORD ? type->target : type;
+}
+
+static int refuse(lua_State *L, struct ffi *ffi, struct ctype *type) {
+    const char *name = name_push(L, ffi, type, false);
+    if (lua_type(L, 2) == LUA_TSTRING)
+        return luaL_error(L, "'%s' has no member named '%s'", name, lua_tostring(L, 2));
+    return luaL_error(L, "'%s' cannot be indexed with '%s'", name, name_push_value(L, ffi, 2));
+}
+
+/* A constant that a record has: it is the constructor's, too. */
+static bool find_constant(lua_State *L, const struct ctype *type, uint64_t *value) {
+    return type->form == FORM_RECORD && lua_type(L, 2) == LUA_TSTRING && type->ffi->decls &&
+           ctype_constant(type, lua_tostring(L, 2), value);
+}
+
+static int get_by_meta(lua_State *L, struct ffi *ffi, const struct cdata *cd) {
+    struct ctype *type = type_for_meta(cd);
+    uint64_t constant;
+    if (type->form == FORM_POINTER && type->target->form == FORM_FUNCTION && lua_type(L, 2) == LUA_TSTRING)
+        return closure_method(L, ffi, lua_tostring(L, 2));
+    if (find_constant(L, type, &constant)) {
+        convert_push_number(L, (int64_t)constant, false);
+        return 1;
+    }
+    if (!meta_push(L, ffi, type, "__index"))
+        return refuse(L, ffi, type);
+    lua_pushvalue(L, 2);
+    if (!lua_isfunction(L, -2)) {
+        lua_gettable(L, -2);
+        return lua_isnil(L, -1) ? refuse(L, ffi, type) : 1;
+    }
+    lua_pushvalue(L, 1);
+    lua_insert(L, -2);
+    lua_call(L, 2, 1);
+    return 1;
+}
+
+static int set_by_meta(lua_State *L, struct ffi *ffi, const struct cdata *cd) {
+    struct ctype *type = type_for_meta(cd);
+    uint64_t constant;
+    if (find_constant(L, type, &constant))
+        return luaL_error(L, "attempt to write to constant location");
+    if (!meta_push(L, ffi, type, "__newindex"))
+        return refuse(L, ffi, type);
+    if (!lua_isfunction(L, -1)) {
+        lua_pushvalue(L, 2);
+        lua_pushvalue(L, 3);
+        lua_settable(L, -3);
+        return 0;
+    }
+    lua_insert(L, 1);
+    lua_call(L, 3, 0);
+    return 0;
+}
+
+static __attribute__((noinline)) int get(lua_State *L, const struct cdata *cd) {
+    struct ffi *ffi = cd->type->ffi;
+    struct place place;
+    if (!find(L, ffi, cd, &place))
+        return get_by_meta(L, ffi, cd);
+    convert_push_field(L, ffi, place.field, place.record);
+    return 1;
+}
+
+/* The element that a Lua number at index 2 names, of an array or where a pointer leads; NULL if that takes more to say. */
+static inline char *element_at(lua_State *L, const struct cdata *cd) {
+    const struct ctype *type = cd->type;
+    int is_exact = 0;
+    if ((type->form != FORM_POINTER && type->form != FORM_ARRAY) || !type->target->is_complete ||
+        lua_type(L, 2) != LUA_TNUMBER)
+        return NULL;
+    int64_t i = (int64_t)lua_tointegerx(L, 2, &is_exact);
+    char *begin = type->form == FORM_POINTER ? *(char **)cd->address : cd->address;
+    return is_exact && begin ? begin + i * (int64_t)type->target->size : NULL;
+}
+
+/* [__index] Members of records and elements are what is most often read: they come first, with few calls of Lua's. */
+int index_get(lua_State *L) {
+    const struct cdata *cd = lua_touserdata(L, 1);
+    struct ctype *type = cd->type;
+    struct field room;
+    if (type->form != FORM_RECORD || lua_type(L, 2) != LUA_TSTRING) {
+        char *element = element_at(L, cd);
+        if (!element)
+            return get(L, cd);
+        type->target->to_lua(L, type->ffi, type->target, element);
+        return 1;
+    }
+    const struct field *field = ctype_field(L, type, 2, &room);
+    if (!field)
+        return get(L, cd);
+    if (field->type == type->ffi->basic[GATE_INT] && !field->bit_width) {
+        int value; /* it may be packed */
+        memcpy(&value, (const char *)cd->address + field->offset, sizeof value);
+        lua_pushinteger(L, value);
+        return 1;
+    }
+    convert_push_field(L, type->ffi, field, cd->address);
+    return 1;
+}
+
+static __attribute__((noinline)) int set(lua_State *L, const struct cdata *cd) {
+    struct ffi *ffi = cd->type->ffi;
+    struct place place;
+    if (!find(L, ffi, cd, &place))
+        return set_by_meta(L, ffi, cd);
+    if (place.is_const)
+        return luaL_error(L, "attempt to write to constant location");
+    const char *why = convert_set_field(L, ffi, 3, place.field, place.record);
+    return why ? luaL_error(L, "%s", why) : 0;
+}
+
+/* [__newindex] */
+int index_set(lua_State *L) {
+    const struct cdata *cd = lua_touserdata(L, 1);
+    struct ctype *type = cd->type;
+    const char *why = NULL;
+    struct field room;
+    const struct field *field =
+        type->form == FORM_RECORD && lua_type(L, 2) == LUA_TSTRING ? ctype_field(L, type, 2, &room) : NULL;
+    char *element = field ? NULL : element_at(L, cd);
+    if (field && !ctype_is_const(type) && !ctype_is_const(field->type))
+        why = convert_set_field(L, type->ffi, 3, field, cd->address);
+    else if (element && !ctype_is_const(type->target))
+        why = type->target->to_c(L, type->ffi, 3, type->target, element);
+    else
+        return set(L, cd);
+    return why ? luaL_error(L, "%s", why) : 0;
+}

@@ -1,0 +1,219 @@
+/* The host: the runtime of a Lua state, from the first of our modules that is loaded to the end of the state.
+ *
+ * When a state closes, tasks may be left. They are made to end, as far as that can be done: those that wait are woken, and
+ * find an error; system calls are interrupted; Lua code that computes meets it in its hook. What has not ended then
+ * never gets the slot again, as the closing thread keeps it; what it uses in C stays.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <time.h>
+
+#include "examples/lua/host/host.h"
+#include "examples/lua/task/task.h"
+
+/* Lua allows 200 C calls in each other; the hungriest, gsub within gsub, takes a buffer and some 2 KiB a level. Only the
+ * pages that are touched cost memory. */
+enum { TASK_STACK = LUAL_BUFFERSIZE > 2048 ? 4 * 1024 * 1024 : 1024 * 1024 };
+
+/* How long the closing state waits for tasks to end. */
+enum { MS = 1000 * 1000, PATIENCE = 300 * MS };
+
+static const char host_key; /* its address is the registry's key */
+
+struct host *host_find(lua_State *L) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key);
+    struct host *host = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return host && host->runtime ? host : NULL;
+}
+
+struct host *host_check(lua_State *L) {
+    struct host *host = host_find(L);
+    if (!host)
+        luaL_error(L, "callgate has stopped: the Lua state closes");
+    return host;
+}
+
+void host_push(lua_State *L, enum kept kept) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key);
+    lua_getiuservalue(L, -1, (int)kept);
+    lua_remove(L, -2);
+}
+
+void host_at_stop(lua_State *L, host_stop_function *function) {
+    struct host *host = host_check(L);
+    for (int i = 0; i < HOST_STOP_FUNCTIONS; i++) {
+        if (!host->at_stop[i])
+            host->at_stop[i] = function;
+        if (host->at_stop[i] == function)
+            return;
+    }
+    luaL_error(L, "callgate: too many modules");
+}
+
+int host_call_back(lua_CFunction function, void *data) {
+    lua_State *L = gate_task_host(gate_task_current());
+    if (!L || !lua_checkstack(L, 3))
+        return LUA_ERRMEM;
+    lua_pushcfunction(L, function);
+    lua_pushlightuserdata(L, data);
+    return lua_pcall(L, 1, 0, 0);
+}
+
+void open_metatable(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods) {
+    luaL_newmetatable(L, name);
+    luaL_setfuncs(L, meta, 0);
+    if (methods) {
+        lua_newtable(L);
+        luaL_setfuncs(L, methods, 0);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_pop(L, 1);
+}
+
+/* Threads of C's own: each is a task of the state while it is known, with a coroutine for its callbacks. */
+
+static int adopt(lua_State *L) {
+    gate_task *root = lua_touserdata(L, 1);
+    gate_task_set_host(root, task_adopt(L, root));
+    return 0;
+}
+
+static int drop(lua_State *L) {
+    task_drop(L, lua_touserdata(L, 1));
+    return 0;
+}
+
+/* Runs function protected, on behalf of no Lua code. Without memory for it, the thread has no coroutine, and
+ * its callbacks fail. */
+static void serve(struct host *host, lua_CFunction function, gate_task *root) {
+    lua_State *L = host->service;
+    lua_pushcfunction(L, function);
+    lua_pushlightuserdata(L, root);
+    if (lua_pcall(L, 1, 0, 0))
+        lua_pop(L, 1);
+}
+
+static void thread_adopt(void *host, gate_task *root) {
+    serve(host, adopt, root);
+}
+
+static void thread_drop(void *host, gate_task *root) {
+    serve(host, drop, root);
+}
+
+/* The handler left its error on the thread's coroutine. */
+static void callback_failed(void *host, gate_task *root, int status) {
+    lua_State *L = gate_task_host(root);
+    const char *words = L && lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "no memory, or no string";
+    (void)host, (void)status;
+    fprintf(stderr, "callgate: an error in a callback on a thread of C's own: %s\n", words);
+    if (L)
+        lua_settop(L, 0);
+}
+
+/* The end */
+
+static uint64_t now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000 * MS + (uint64_t)time.tv_nsec;
+}
+
+/* Returns why the runtime can't stop, or NULL when it has. A script may end the program from inside a callback,
+ * where the runtime is in use below. */
+static const char *stop(gate_runtime *runtime, gate_error *error) {
+    gate_task *task = gate_task_current();
+    if (task && gate_task_host(task))
+        return "from inside a callback";
+    return gate_runtime_stop(runtime, error) ? error->message : NULL;
+}
+
+/* Lets the tasks that are left end. Returns as stop does. */
+static const char *stop_patiently(lua_State *L, struct host *host, gate_error *error) {
+    gate_runtime *runtime = host->runtime;
+    const char *why = stop(runtime, error);
+    if (!why)
+        return NULL;
+    fprintf(stderr, "callgate: the Lua state closes, but %s\n", why);
+    if (gate_task_current() != host->main || gate_task_host(host->main))
+        return why;
+    host->closing = true;
+    for (uint64_t end = now() + PATIENCE; why && now() < end; why = stop(runtime, error)) {
+        task_end_all(L);
+        gate_task_sleep(MS);
+    }
+    host->closing = false;
+    if (why)
+        fprintf(stderr, "callgate: what can't be ended is left, with what it uses: %s\n", why);
+    return why;
+}
+
+/* The state closes: so does the runtime. */
+static int host_collect(lua_State *L) {
+    struct host *host = lua_touserdata(L, 1);
+    gate_error error;
+    const char *why = host->runtime ? stop_patiently(L, host, &error) : "it never started";
+    host->runtime = NULL;
+    for (int i = HOST_STOP_FUNCTIONS - 1; i >= 0 && !why; i--) {
+        if (host->at_stop[i])
+            host->at_stop[i](L);
+    }
+    return 0;
+}
+
+/* The beginning */
+
+static void make_known(lua_State *L) {
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "v");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_setiuservalue(L, -2, KEPT_KNOWN);
+}
+
+/* Pushes a host that has not started. */
+static struct host *make_host(lua_State *L) {
+    struct host *host = lua_newuserdatauv(L, sizeof *host, KEPT_LAST);
+    *host = (struct host){.random = 1, .error_number = &host->no_error_number};
+    host->service = lua_newthread(L);
+    lua_setiuservalue(L, -2, KEPT_SERVICE);
+    for (int kept = KEPT_SIGNATURES; kept < KEPT_KNOWN; kept++) {
+        lua_newtable(L);
+        lua_setiuservalue(L, -2, kept);
+    }
+    make_known(L);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, host_collect);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    return host;
+}
+
+/* Leaves the host in the registry: the first of this module's values to be made, it is the last to be
+ * collected. */
+struct host *host_start(lua_State *L) {
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key) != LUA_TNIL) {
+        lua_pop(L, 1);
+        return host_check(L);
+    }
+    struct gate_runtime_config config = {
+        .slots = 1,
+        .task_stack_size = TASK_STACK,
+        .hooks = {.thread_adopt = thread_adopt, .thread_drop = thread_drop, .callback_failed = callback_failed},
+    };
+    gate_error error;
+    struct host *host = config.host = make_host(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);
+    lua_pop(L, 1);
+    if (gate_runtime_start(&config, &host->runtime, &error)) {
+        lua_pushnil(L);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);
+        luaL_error(L, "callgate can't start: %s", error.message);
+    }
+    task_open(L);
+    host->main = gate_task_current();
+    task_adopt_main(L, host->main);
+    return host;
+}

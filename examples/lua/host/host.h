@@ -1,0 +1,127 @@
+/* The Lua host's own map.
+ *
+ * One Lua state has one runtime with one slot: whoever holds the slot may touch the state, on whatever
+ * thread. Each task runs on a Lua coroutine of its own, and on a C stack of its own: its Lua code is
+ * called, never resumed. A callback runs on the coroutine that made the call it arrived below.
+ *
+ * A Lua error is a longjmp: no C function may lie between where it is raised and where it is caught.
+ * So handlers run Lua protected, and leave the error object on top of the calling coroutine's stack,
+ * where the call that led there finds it.
+ *
+ * gate_task_host is the coroutine that made the call which a task is in; NULL while it is in none. An adopted thread's is
+ * the coroutine that it was given. Whoever calls C on behalf of Lua sets it, and puts the outer one back.
+ *
+ * Lua calls finalizers in an order that no script controls, and a finalizer may use what has been finalized
+ * before it. So nothing that C needs is freed by one: it is kept until the state closes, and freed by a function that
+ * was given to host_at_stop.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef CALLGATE_EXAMPLES_LUA_HOST_HOST_H
+#define CALLGATE_EXAMPLES_LUA_HOST_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "callgate.h"
+#include "examples/lua/host/compat.h"
+
+/* What is done when the state has closed: nothing of it runs then, and no thread of C's calls back any more. */
+typedef void host_stop_function(lua_State *L);
+
+enum { HOST_STOP_FUNCTIONS = 8 };
+
+/* One per Lua state; the runtime's host pointer. */
+struct host {
+    gate_runtime *runtime; /* NULL once the state closes */
+    lua_State *service;    /* a coroutine for work on behalf of no Lua code: threads that come and go */
+    gate_task *main;       /* the task that started it */
+    unsigned others;       /* how many tasks there are beside main's */
+    bool closing;          /* tasks that are left are made to end */
+    uint32_t random;       /* the state of a generator: which of several ready channels comes first */
+    int *
+        error_number; /* where a module keeps what errno is to Lua code: each task finds its own there when it goes on */
+    int no_error_number; /* where it points until one does */
+    host_stop_function *at_stop[HOST_STOP_FUNCTIONS];
+};
+
+/* The host's user values: the service coroutine, and tables of what is kept. KEPT_TASKS has the tasks that live, by their
+ * gate_task; KEPT_KNOWN those and the ones that wait for what may never come, and keeps none. */
+enum kept {
+    KEPT_SERVICE = 1,
+    KEPT_SIGNATURES,
+    KEPT_LIBRARIES,
+    KEPT_CALLBACKS,
+    KEPT_TASKS,
+    KEPT_KNOWN,
+    KEPT_LAST = KEPT_KNOWN
+};
+
+/* Starts a runtime for L's state, unless it has one: each module of ours does that first. Raises an error when it can't. */
+struct host *host_start(lua_State *L);
+/* Returns the host; raises an error when the state closes. */
+struct host *host_check(lua_State *L);
+/* The same, and NULL when the state closes, or has no host yet. */
+struct host *host_find(lua_State *L);
+/* Pushes one of the host's user values. */
+void host_push(lua_State *L, enum kept kept);
+/* Has function called when the state has closed, the last one first; once, however often it is given. */
+void host_at_stop(lua_State *L, host_stop_function *function);
+/* What a runtime's handler does: calls function protected, with data, a light userdata, on the coroutine that made the call
+ * it arrived below. Returns Lua's status; an error stays on top of that coroutine's stack. [a slot] */
+int host_call_back(lua_CFunction function, void *data);
+/* Adds the functions to a metatable of that name, and gives it its methods, which may be NULL. */
+void open_metatable(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods);
+
+/* The older module. What Lua code holds: each is a userdata with a metatable of that name. */
+#define LIBRARY "callgate.library"
+#define FUNCTION "callgate.function"
+#define CALLBACK "callgate.callback"
+#define POINTER "callgate.pointer"
+
+struct function {
+    gate_function function;
+    struct host *host;
+    char name[64];
+};
+
+struct callback { /* user value 1: the Lua function; 2: the last pointer that it returned */
+    gate_callback *callback;
+    const gate_signature *signature;
+};
+
+#define UNKNOWN SIZE_MAX
+
+struct pointer { /* user value 1: for Lua's own memory, a table of what it keeps */
+    char *address;
+    const gate_type *element;
+    size_t bytes; /* that may be touched; UNKNOWN for C's memory */
+};
+
+/* value.c: between Lua's values and C's */
+
+/* A cell for any value that passes. */
+union cell {
+    long long integer;
+    long double real;
+    void *pointer;
+};
+
+/* Raises an error unless every type of signature has a Lua value. */
+void value_check_signature(lua_State *L, const gate_signature *signature);
+/* Stores the Lua value at index in cell, as type asks. Returns NULL, or why that can't be done, as a string
+ * that it has pushed. */
+const char *value_to_c(lua_State *L, int index, const gate_type *type, void *cell);
+/* Pushes the value in cell. */
+void value_to_lua(lua_State *L, const gate_type *type, const void *cell);
+void value_open(lua_State *L);
+
+/* callback.c */
+
+void callback_open(lua_State *L);
+
+/* callgate.c */
+
+/* Returns the signature that text says, or raises an error. It lives until the state closes. */
+const gate_signature *parse_signature(lua_State *L, const char *text);
+
+#endif

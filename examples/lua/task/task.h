@@ -1,0 +1,92 @@
+/* What tasks, channels and the host know of each other.
+ *
+ * A struct task is what Lua holds of a task: a userdata, with a metatable of that name. Whoever runs Lua code in the state
+ * has one: tasks that a script made, the main program, and threads of C's own, which the host adopts.
+ *
+ * What a task waits for in Lua (a channel, another task's end, a time) it waits for by task_wait, so that it can be made to
+ * end. Nothing here has a lock: it is all done with the slot.
+ *
+ *   NEW --go--> ANCHORED (in KEPT_TASKS) --waits on channels, for no set time--> HELD BY ITS CHANNELS --woken--> ANCHORED
+ *   HELD BY ITS CHANNELS --no one else has them: collected--> ANCHORED, and made to end
+ *   ANCHORED --its function has ended--> OVER, whoever has it keeps its result
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef CALLGATE_EXAMPLES_LUA_TASK_TASK_H
+#define CALLGATE_EXAMPLES_LUA_TASK_TASK_H
+
+#include "examples/lua/host/host.h"
+
+#define TASK "callgate.task"
+#define CHANNEL "callgate.channel"
+
+#define NEVER UINT64_MAX
+
+struct channel;
+
+/* One place in a channel's queue: a task that would send, or receive. */
+struct waiter {
+    struct task *task;
+    struct channel *channel;
+    struct waiter *previous, *next;
+    int value; /* what it sends: an index of its coroutine; 0 if it receives */
+};
+
+/* What a task waits for: one of these waiters, which are in their queues until it is chosen. */
+struct wait {
+    lua_State *L; /* the coroutine that waits: what it receives is pushed there */
+    struct waiter *waiters;
+    int count;
+    int chosen; /* or NONE */
+    bool ok;    /* a value has passed; else the channel was closed */
+};
+enum { NONE = -1 };
+
+/* The user values of a task. */
+enum { TASK_COROUTINE = 1, TASK_RESULTS, TASK_TRACEBACK, TASK_REASON, TASK_VALUES = TASK_REASON };
+
+struct task {
+    struct host *host;
+    gate_task *handle; /* NULL once it is over */
+    lua_State *coroutine;
+    uint64_t number;
+    char name[32];
+    bool is_root;      /* no function of go's: it can't be joined */
+    bool failed;       /* TASK_RESULTS is its error, and not a table of what its function returned */
+    bool seen;         /* somebody has joined it, or has cancelled it: its failure is no news */
+    bool is_cancelled; /* it has yet to find the error TASK_REASON */
+    bool is_ending;    /* whatever it waits for, it finds an error: nobody can wake it, or the state closes */
+    struct task *joiners, *next_joiner; /* who waits for its end */
+    struct wait wait;
+    struct waiter one; /* for a wait on one channel */
+};
+
+/* How a wait ended. */
+enum outcome { WAIT_DONE, WAIT_TIMED_OUT, WAIT_CANCELLED };
+
+/* task.c */
+
+void task_open(lua_State *L);
+/* Makes tasks of threads' own: the main program's; and one of C's, whose coroutine for callbacks it returns. */
+void task_adopt_main(lua_State *L, gate_task *root);
+lua_State *task_adopt(lua_State *L, gate_task *root);
+void task_drop(lua_State *L, gate_task *root);
+/* Has every task that a script made end. */
+void task_end_all(lua_State *L);
+/* Pushes the running task. */
+struct task *task_self(lua_State *L);
+/* Parks self until something is chosen of what it waits for, until then, or until it is cancelled. */
+enum outcome task_wait(struct task *self, const char *why, uint64_t then);
+/* Raises the error that self was cancelled with, if it was. */
+void task_check_cancel(lua_State *L, struct task *self);
+/* The time that is so many seconds away, as the argument at index says; NEVER if it is nil or none. */
+uint64_t task_deadline(lua_State *L, int index);
+/* The collector may take self if nobody else has it; it may not any more. The second pops self. Neither takes memory. */
+void task_let_go(lua_State *L, struct task *self);
+void task_anchor(lua_State *L, struct task *self);
+
+/* channel.c */
+
+/* Adds its functions to the module on top. */
+void channel_open(lua_State *L);
+
+#endif
