@@ -31,8 +31,7 @@ static const char usage[] =
     "                       c           stubs, their table, and a proof of every layout; with h\n"
     "                       h           what the stubs take, and inline callers\n"
     "                       json        all that was read\n"
-    "                       lua         a table of signatures\n"
-    "                       module      a module for Lua, on callgate.ffi\n"
+    "                       lua         a module for Lua, on callgate.ffi\n"
     "                       exports     the config's exports: functions of the host's for C to call\n"
     "  --library NAME     what a module loads; without it, as --name\n"
     "  --name NAME        what files and tables are called; without it, as the first header\n"
@@ -54,8 +53,7 @@ static const struct form forms[] = {
     {"json", ".json", emit_json},
     {"h", "_stubs.h", emit_h},
     {"c", "_stubs.c", emit_c},
-    {"lua", "_signatures.lua", emit_lua},
-    {"module", ".lua", emit_module},
+    {"lua", ".lua", emit_lua},
     {"exports.h", "_exports.h", emit_export_h},
     {"exports", "_exports.c", emit_export},
     {"smoke", "_smoke.c", emit_smoke},
@@ -108,7 +106,7 @@ static void choose_all(struct options *options) {
     if (!options->output)
         stop_wrongly_called("wrap needs a folder, -o FOLDER/", "");
     options->form_count = 0;
-    choose_forms(options, "cdef,json,c,module,smoke,ninja");
+    choose_forms(options, "cdef,json,c,lua,smoke,ninja");
     if (options->request.export_count)
         choose_form(options, "exports");
     options->request.is_weak = true;

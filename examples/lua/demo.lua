@@ -3,9 +3,10 @@
 --
 -- SPDX-License-Identifier: MIT
 
-local callgate = require "callgate"
+local ffi = require "callgate.ffi"
+local task = require "callgate.task"
 
-local libc <const> = callgate.open "libc.so.6"
+local C <const>, number <const> = ffi.C, ffi.tonumber
 local failures = 0
 
 local function report(what, format, ...)
@@ -26,33 +27,39 @@ local function read_text(path)
     return text
 end
 
+ffi.cdef [[
+    struct timespec { long tv_sec, tv_nsec; };
+    int clock_gettime(int clock, struct timespec *);
+]]
+
 -- Milliseconds on a clock that never goes back.
-local clock_gettime = libc:bind("clock_gettime", "int (int, void *)")
 local function now()
-    local time, CLOCK_MONOTONIC <const> = callgate.array("long", 2), 1
-    assert(clock_gettime(CLOCK_MONOTONIC, time) == 0)
-    return time[0] * 1e3 + time[1] / 1e6
+    local time <const>, CLOCK_MONOTONIC <const> = ffi.new "struct timespec", 1
+    assert(C.clock_gettime(CLOCK_MONOTONIC, time) == 0)
+    return number(time.tv_sec) * 1e3 + number(time.tv_nsec) / 1e6
 end
 
 -- libz: the text comes back as it was, and the checksums say so, too.
+ffi.cdef [[
+    unsigned long compressBound(unsigned long length);
+    int compress2(uint8_t *packed, unsigned long *size, const uint8_t *text, unsigned long length, int level);
+    int uncompress(uint8_t *text, unsigned long *length, const uint8_t *packed, unsigned long size);
+    uint32_t crc32_z(unsigned long crc, const uint8_t *text, size_t length);
+]]
+
 local function compress(text)
-    local z = callgate.open "libz.so.1"
-    local bound = z:bind("compressBound", "unsigned long (unsigned long)")
-    local pack = z:bind("compress2", "int (uint8_t *, unsigned long *, const uint8_t *, unsigned long, int)")
-    local unpack = z:bind("uncompress", "int (uint8_t *, unsigned long *, const uint8_t *, unsigned long)")
-    local crc32 = z:bind("crc32", "unsigned long (unsigned long, const uint8_t *, unsigned)")
+    local z <const> = ffi.load "libz.so.1"
+    local room = z.compressBound(#text)
+    local packed, size = ffi.new("uint8_t[?]", room), ffi.new("unsigned long[1]", room)
+    check(z.compress2(packed, size, text, #text, 9) == 0, "compress2 failed")
+    local restored, length = ffi.new("uint8_t[?]", #text), ffi.new("unsigned long[1]", #text)
+    check(z.uncompress(restored, length, packed, size[0]) == 0, "uncompress failed")
 
-    local room = bound(#text)
-    local packed, size = callgate.array("uint8_t", room), callgate.array("unsigned long", {room})
-    check(pack(packed, size, text, #text, 9) == 0, "compress2 failed")
-    local restored, length = callgate.array("uint8_t", #text), callgate.array("unsigned long", {#text})
-    check(unpack(restored, length, packed, size[0]) == 0, "uncompress failed")
-
-    check(length[0] == #text, "%d bytes came back of %d", length[0], #text)
-    check(restored:string(#text) == text, "the text that came back is another")
-    local sums = {crc32(0, text, #text), crc32(0, restored, #text)}
-    check(sums[1] == sums[2], "checksums %08x and %08x", sums[1], sums[2])
-    report("libz", "%d bytes to %d and back, crc32 %08x both times", #text, size[0], sums[2])
+    check(number(length[0]) == #text, "%d bytes came back of %d", number(length[0]), #text)
+    check(ffi.string(restored, #text) == text, "the text that came back is another")
+    local before, after = z.crc32_z(0, text, #text), z.crc32_z(0, restored, #text)
+    check(before == after, "checksums %08x and %08x", before, after)
+    report("libz", "%d bytes to %d and back, crc32 %08x both times", #text, number(size[0]), after)
 end
 
 -- libsqlite3: what SQL counts is what Lua counts.
@@ -66,128 +73,137 @@ local function count_words(text)
     return counts, total, distinct
 end
 
-local function query_words(text)
-    local sqlite = callgate.open "libsqlite3.so.0"
-    local open = sqlite:bind("sqlite3_open", "int (const char *, struct sqlite3 **)")
-    local close = sqlite:bind("sqlite3_close", "int (struct sqlite3 *)")
-    local errmsg = sqlite:bind("sqlite3_errmsg", "const char *(struct sqlite3 *)")
-    local row = "int (*)(void *, int, const char **, const char **)"
-    local exec = sqlite:bind("sqlite3_exec", ("int (struct sqlite3 *, const char *, %s, void *, char **)"):format(row))
-    local prepare = sqlite:bind("sqlite3_prepare_v2",
-        "int (struct sqlite3 *, const char *, int, struct sqlite3_stmt **, const char **)")
-    local bind_text = sqlite:bind("sqlite3_bind_text", "int (struct sqlite3_stmt *, int, const char *, int, intptr_t)")
-    local step = sqlite:bind("sqlite3_step", "int (struct sqlite3_stmt *)")
-    local reset = sqlite:bind("sqlite3_reset", "int (struct sqlite3_stmt *)")
-    local finalize = sqlite:bind("sqlite3_finalize", "int (struct sqlite3_stmt *)")
-    local DONE <const>, TRANSIENT <const> = 101, -1
+ffi.cdef [[
+    typedef struct sqlite3 sqlite3;
+    typedef struct sqlite3_stmt sqlite3_stmt;
+    int sqlite3_open(const char *name, sqlite3 **db);
+    int sqlite3_close(sqlite3 *db);
+    const char *sqlite3_errmsg(sqlite3 *db);
+    int sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, const char **, const char **), void *,
+                     char **message);
+    int sqlite3_prepare_v2(sqlite3 *db, const char *sql, int size, sqlite3_stmt **statement, const char **rest);
+    int sqlite3_bind_text(sqlite3_stmt *, int place, const char *text, int size, intptr_t destructor);
+    int sqlite3_step(sqlite3_stmt *);
+    int sqlite3_reset(sqlite3_stmt *);
+    int sqlite3_finalize(sqlite3_stmt *);
+]]
 
-    local handle = callgate.array("struct sqlite3 *", 1)
-    assert(open(":memory:", handle) == 0)
+local function query_words(text)
+    local sqlite <const> = ffi.load "libsqlite3.so.0"
+    local DONE <const>, TRANSIENT <const> = 101, -1
+    local handle = ffi.new "sqlite3 *[1]"
+    assert(sqlite.sqlite3_open(":memory:", handle) == 0)
     local db = handle[0]
+    local function problem() return ffi.string(sqlite.sqlite3_errmsg(db)) end
     local function run(sql, on_row)
-        if exec(db, sql, on_row, nil, nil) ~= 0 then error(errmsg(db)) end
+        if sqlite.sqlite3_exec(db, sql, on_row, nil, nil) ~= 0 then error(problem()) end
     end
 
     run("create table words (word text); begin", nil)
-    local prepared = callgate.array("struct sqlite3_stmt *", 1)
-    assert(prepare(db, "insert into words values (?)", -1, prepared, nil) == 0)
+    local prepared = ffi.new "sqlite3_stmt *[1]"
+    assert(sqlite.sqlite3_prepare_v2(db, "insert into words values (?)", -1, prepared, nil) == 0)
     local insert = prepared[0]
     for word in text:lower():gmatch "%a+" do
-        bind_text(insert, 1, word, #word, TRANSIENT)
-        check(step(insert) == DONE, "insert: %s", errmsg(db))
-        reset(insert)
+        sqlite.sqlite3_bind_text(insert, 1, word, #word, TRANSIENT)
+        check(sqlite.sqlite3_step(insert) == DONE, "insert: %s", problem())
+        sqlite.sqlite3_reset(insert)
     end
-    finalize(insert)
+    sqlite.sqlite3_finalize(insert)
     run("commit", nil)
 
     local counts, total, distinct = count_words(text)
     local rows, most = 0, nil
-    local on_row = callgate.callback("int (void *, int, const char **, const char **)", function(_, columns, values)
-        local word, count = values[0], tonumber(values[1])
+    run("select word, count(*) as n from words group by word order by n desc, word", function(_, columns, values)
+        local word, count = ffi.string(values[0]), tonumber(ffi.string(values[1]))
         rows = rows + 1
         most = most or {word = word, count = count}
         check(columns == 2, "a row of %d columns", columns)
         check(counts[word] == count, "'%s': %s in SQL, %s in Lua", word, count, counts[word])
         return 0
     end)
-    run("select word, count(*) as n from words group by word order by n desc, word", on_row)
-    on_row:free()
     check(rows == distinct, "%d rows for %d words", rows, distinct)
-    check(close(db) == 0, "the database does not close")
+    check(sqlite.sqlite3_close(db) == 0, "the database does not close")
     report("sqlite3", "%d words in, %d rows back through the callback; '%s' stands %d times", total, rows, most.word,
         most.count)
 end
 
 -- qsort, with a comparator in Lua.
+ffi.cdef "void qsort(void *, size_t, size_t, int (*)(const int *, const int *));"
+
 local function sort_numbers()
-    local qsort = libc:bind("qsort", "void (void *, size_t, size_t, int (*)(const void *, const void *))")
     local numbers, seed = {}, 42
     for i = 1, 1000 do
         seed = (seed * 1103515245 + 12345) % 2147483648
         numbers[i] = seed - 1073741824
     end
-    local array, calls = callgate.array("int", numbers), 0
-    local compare = callgate.callback("int (const void *, const void *)", function(a, b)
-        local x, y = a:as "int"[0], b:as "int"[0]
+    local array, calls = ffi.new("int[?]", #numbers, numbers), 0
+    C.qsort(array, #numbers, ffi.sizeof "int", function(a, b)
+        local x, y = a[0], b[0]
         calls = calls + 1
         return x < y and -1 or x > y and 1 or 0
     end)
-    qsort(array, #array, 4, compare)
-    compare:free()
     table.sort(numbers)
     for i = 1, #numbers do check(array[i - 1] == numbers[i], "place %d: %d, not %d", i, array[i - 1], numbers[i]) end
-    report("qsort", "%d numbers in order, compared %d times in Lua", #array, calls)
+    report("qsort", "%d numbers in order, compared %d times in Lua", #numbers, calls)
 end
 
 -- libm, against Lua's own.
+ffi.cdef [[
+    double sin(double), cos(double), exp(double), floor(double), fabs(double);
+    double hypot(double, double);
+]]
+
 local function compute()
-    local m, count = callgate.open "libm.so.6", 0
+    local m <const>, count = ffi.load "libm.so.6", 0
     for name, own in pairs {sin = math.sin, cos = math.cos, exp = math.exp, floor = math.floor, fabs = math.abs} do
-        local f = m:bind(name, "double (double)")
         for x = -2, 2, 0.125 do
             count = count + 1
-            check(f(x) == own(x), "%s(%g): %.17g, not %.17g", name, x, f(x), own(x))
+            check(m[name](x) == own(x), "%s(%g): %.17g, not %.17g", name, x, m[name](x), own(x))
         end
     end
-    local hypot = m:bind("hypot", "double (double, double)")
-    check(hypot(3, 4) == 5.0, "hypot(3, 4) is %g", hypot(3, 4))
-    report("libm", "%d results as Lua's own; hypot(3, 4) = %g", count, hypot(3, 4))
+    check(m.hypot(3, 4) == 5.0, "hypot(3, 4) is %g", m.hypot(3, 4))
+    report("libm", "%d results as Lua's own; hypot(3, 4) = %g", count, m.hypot(3, 4))
 end
 
 -- The system: who we are, and what went wrong.
+ffi.cdef [[
+    int getpid(void);
+    int chdir(const char *path);
+    const char *strerror(int number);
+]]
+
 local function ask_the_system()
-    local getpid = libc:bind("getpid", "pid_t (void)")
-    local chdir = libc:bind("chdir", "int (const char *)")
-    local strerror = libc:bind("strerror", "const char *(int)")
     local stat = assert(io.open "/proc/self/stat")
-    local pid = getpid()
+    local pid = C.getpid()
     check(pid == stat:read "n", "getpid gives %d", pid)
     stat:close()
     report("getpid", "%d, as /proc has it", pid)
 
-    local _, words, number = io.open "/nowhere/at/all"
-    local result = chdir "/nowhere/at/all"
-    local errno = callgate.errno()
-    check(result == -1 and errno == number, "chdir gives %d, errno %d", result, errno)
-    check(words:find(strerror(errno), 1, true), "strerror gives '%s'", strerror(errno))
-    report("errno", "chdir '/nowhere/at/all' gives %d: %d, %s", result, errno, strerror(errno))
+    local _, words, wanted = io.open "/nowhere/at/all"
+    local result = C.chdir "/nowhere/at/all"
+    local errno = ffi.errno()
+    local said = ffi.string(C.strerror(errno))
+    check(result == -1 and errno == wanted, "chdir gives %d, errno %d", result, errno)
+    check(words:find(said, 1, true), "strerror gives '%s'", said)
+    report("errno", "chdir '/nowhere/at/all' gives %d: %d, %s", result, errno, said)
 end
 
 -- One task sleeps in C for 300 ms, with no word about it; another goes on.
+ffi.cdef "int usleep(unsigned microseconds);"
+
 local function block_one_of_two()
-    local usleep = libc:bind("usleep", "int (unsigned)")
     local slept, longest, turns = nil, 0, 0
-    local counter = callgate.spawn({name = "counter"}, function()
+    local counter = task.go({name = "counter"}, function()
         local last = now()
         while not slept do
-            callgate.yield()
+            task.yield()
             local time = now()
             longest, last, turns = math.max(longest, time - last), time, turns + 1
         end
     end)
-    local sleeper = callgate.spawn({name = "sleeper"}, function()
+    local sleeper = task.go({name = "sleeper"}, function()
         local before = now()
-        usleep(300 * 1000)
+        C.usleep(300 * 1000)
         slept = now() - before
     end)
     sleeper:join()

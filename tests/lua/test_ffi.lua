@@ -23,6 +23,8 @@ ffi.cdef [[
     int pthread_create(unsigned long *, const void *, void *(*)(void *), void *);
     int pthread_join(unsigned long, void **);
     int chdir(const char *);
+    void (*signal(int, void (*)(int)))(int);
+    int raise(int);
 ]]
 
 local function sorted(list, compare)
@@ -131,6 +133,43 @@ test("an error in a callback is raised by the call that led there, as the same o
     equal(sorted({2, 1}, ascending), "1 2")
 end)
 
+test("an error of nil or false comes back, too", function()
+    local ok, problem = pcall(sorted, {2, 1}, function() error(nil) end)
+    equal(ok, false)
+    equal(problem, nil)
+    ok, problem = pcall(sorted, {2, 1}, function() error(false) end)
+    equal(ok, false)
+    equal(problem, false)
+end)
+
+test("an error passes through callbacks in callbacks, or is caught on its way", function()
+    raises("from the depth", sorted, {2, 1}, function()
+        sorted({2, 1}, function() error "from the depth" end)
+        return 0
+    end)
+    local caught
+    equal(sorted({2, 1}, function(a, b)
+        caught = not pcall(sorted, {2, 1}, function() error "caught" end)
+        return a[0] - b[0]
+    end), "1 2")
+    equal(caught, true)
+end)
+
+test("callbacks that fail leak nothing", function()
+    local array, compare = ffi.new("int[2]", {2, 1}), ffi.cast("compare *", function() error "again" end)
+    local function fail(times)
+        for _ = 1, times do assert(not pcall(C.qsort, array, 2, 4, compare)) end
+        collectgarbage()
+        collectgarbage()
+        return collectgarbage "count"
+    end
+    fail(1000)
+    local before = fail(1000)
+    local after = fail(10000)
+    compare:free()
+    assert(after < before + 16, ("%.0f kB before, %.0f after"):format(before, after))
+end)
+
 test("a function that is passed often is one callback", function()
     local box = ffi.new "struct { compare *a, *b; }"
     box.a, box.b = ascending, ascending
@@ -166,6 +205,26 @@ test("callbacks are made and freed without end", function()
     end
 end)
 
+test("callbacks that are made and freed leak nothing", function()
+    local function make(times)
+        for _ = 1, times do ffi.cast("compare *", ascending):free() end
+        collectgarbage()
+        collectgarbage()
+        return collectgarbage "count"
+    end
+    make(1000)
+    local before = make(1000)
+    local after = make(5000)
+    assert(after < before + 16, ("%.0f kB before, %.0f after"):format(before, after))
+end)
+
+test("the collector may run in a callback", function()
+    equal(sorted({5, 3, 4, 1, 2}, function(a, b)
+        collectgarbage()
+        return a[0] - b[0]
+    end), "1 2 3 4 5")
+end)
+
 test("a callback may free itself", function()
     local callback
     callback = ffi.cast("int (*)(int)", function(x)
@@ -181,20 +240,76 @@ test("callbacks outlive whoever made them", function()
     box.f = ffi.cast("compare *", function(a, b) return b[0] - a[0] end)
     for _ = 1, 3 do collectgarbage() end
     equal(sorted({1, 3, 2}, box.f), "3 2 1")
+    local called
+    C.signal(10, function(number) called = number end)
+    for _ = 1, 3 do collectgarbage() end
+    C.raise(10)
+    C.signal(10, nil)
+    equal(called, 10)
 end)
 
+-- Starts a thread that calls body, a callback, and returns its number.
+local function start(body, argument)
+    local thread = ffi.new "unsigned long[1]"
+    equal(C.pthread_create(thread, nil, body, argument), 0)
+    return thread[0]
+end
+
 test("threads of C's own call back", function()
-    local thread, seen = ffi.new "unsigned long[1]", nil
+    local seen
     local main = ffi.cast("void *(*)(void *)", function(p)
         seen = ffi.string(ffi.cast("const char *", p))
         return p
     end)
     local text, result = ffi.new("char[6]", "hello"), ffi.new "void *[1]"
-    equal(C.pthread_create(thread, nil, main, text), 0)
-    equal(C.pthread_join(thread[0], result), 0)
+    equal(C.pthread_join(start(main, text), result), 0)
     equal(seen, "hello")
     equal(result[0], ffi.cast("void *", text))
     main:free()
+end)
+
+test("threads that C makes call back one at a time", function()
+    local inside, most, calls = 0, 0, 0
+    local body = ffi.cast("void *(*)(int *)", function(one)
+        inside = inside + 1
+        for _ = 1, 1000 do most = math.max(most, inside) end
+        inside = inside - 1 -- in the calls below, others may come in
+        calls = calls + one[0]
+        sorted({3, 1, 2}, ascending)
+        return nil
+    end)
+    local one, threads = ffi.new("int[1]", 1), {}
+    for i = 1, 16 do threads[i] = start(ffi.cast("void *(*)(void *)", body), one) end
+    for i = 1, 16 do equal(C.pthread_join(threads[i], nil), 0) end
+    body:free()
+    equal(calls, 16)
+    equal(most, 1)
+end)
+
+test("what a callback returned last is kept for C", function()
+    local body = ffi.cast("void *(*)(void *)", function() return ffi.new("char[4001]", ("kept"):rep(1000)) end)
+    local result = ffi.new "void *[1]"
+    equal(C.pthread_join(start(body), result), 0)
+    collectgarbage()
+    collectgarbage()
+    equal(ffi.string(result[0], 4000), ("kept"):rep(1000))
+    body:free()
+end)
+
+test("an error on a thread of C's own is reported, and the thread goes on", function()
+    local script = [[
+        local ffi = require "callgate.ffi"
+        ffi.cdef "int pthread_create(long *, void *, void *(*)(void *), void *); int pthread_join(long, void **);"
+        local thread, result = ffi.new "long[1]", ffi.new("void *[1]", {ffi.cast("void *", 1)})
+        ffi.C.pthread_create(thread, nil, function() error "nobody called" end, nil)
+        print(ffi.C.pthread_join(thread[0], result), result[0])
+    ]]
+    local pipe = io.popen(("%s -e '%s' 2>&1"):format(os.getenv "LUA", script))
+    local output = pipe:read "*a"
+    pipe:close()
+    assert(output:find("an error in a callback on a thread of C's own: ", 1, true), output)
+    assert(output:find("nobody called", 1, true), output)
+    assert(output:find("0\tcdata<void *>: NULL", 1, true), output)
 end)
 
 -- Tasks
@@ -278,6 +393,19 @@ test("an error in an asynchronous call's callback is raised by whoever waits", f
 end)
 
 -- The end
+
+test("a finalizer may call functions that are collected with its object", function()
+    local results = {}
+    for i = 1, 10 do
+        local object = newproxy and newproxy(true) or setmetatable({}, {})
+        local pointer, abs = ffi.cast("int (*)(int)", C.abs), ffi.load("libc.so.6").abs
+        getmetatable(object).__gc = function() results[i] = pointer(-i) + abs(-i) end
+        if not newproxy then setmetatable(object, getmetatable(object)) end
+    end
+    collectgarbage()
+    collectgarbage()
+    for i = 1, 10 do equal(results[i], 2 * i) end
+end)
 
 test("finalizers call C while the state closes", function()
     local script = ([[

@@ -1,7 +1,7 @@
 -- The host: what a state with our modules says and frees when it begins and ends, in each version of Lua.
 
 local check = require "check"
-local callgate = require "callgate"
+local ffi = require "callgate.ffi"
 local task = require "callgate.task"
 local test, equal = check.test, check.equal
 
@@ -31,20 +31,29 @@ end
 
 test("any of the modules may be the first, and none needs another", function()
     says("3", [[print(require "callgate.task".go(function() return 3 end):join())]])
-    says("4", [[require "callgate.task" print(require "callgate".spawn(function() return 4 end):join())]])
-    says("5", [[local callgate = require "callgate" print(require "callgate.task".go(function() return 5 end):join())]])
+    says("4", [[
+        local ffi = require "callgate.ffi"
+        ffi.cdef "int abs(int);"
+        print(ffi.C.abs(-4))
+    ]])
+    says("5", [[
+        local ffi, task = require "callgate.ffi", require "callgate.task"
+        ffi.cdef "int abs(int);"
+        print(task.go(ffi.C.abs, -5):join())
+    ]])
+    says("6", [[print(require "callgate.bit".bor(2, 4))]])
 end)
 
 test("a state that closes with tasks left says which, and ends those that sleep, wait, compute or are in a system call",
 function()
     local output = says("callgate: the Lua state closes, but 4 tasks are left: ", [[
-        local callgate, task = require "callgate", require "callgate.task"
-        local usleep = callgate.open "libc.so.6":bind("usleep", "int (unsigned)")
+        local ffi, task = require "callgate.ffi", require "callgate.task"
+        ffi.cdef "int usleep(unsigned);"
         kept = task.channel()
         local function told(name, f)
             task.go({name = name}, function() print(name, pcall(f)) error "after" end)
         end
-        told("caller", function() usleep(10000000) task.yield() end)
+        told("caller", function() ffi.C.usleep(10000000) task.yield() end)
         told("sleeper", function() task.sleep(100) end)
         told("receiver", function() kept:receive() end)
         told("computer", function() while true do end end)
@@ -80,9 +89,9 @@ end)
 
 test("a call that can't be ended is left, with a word", function()
     says("what can't be ended is left, with what it uses: 1 task is left: 'locker' (#2) in a call of pthread_mutex_lock", [[
-        local callgate, task = require "callgate", require "callgate.task"
-        local lock = callgate.open "libc.so.6":bind("pthread_mutex_lock", "int (void *)")
-        local mutex = callgate.array("long", 8)
+        local ffi, task = require "callgate.ffi", require "callgate.task"
+        ffi.cdef "int pthread_mutex_lock(void *);"
+        local lock, mutex = ffi.C.pthread_mutex_lock, ffi.new "long[8]"
         lock(mutex)
         task.go({name = "locker"}, function() lock(mutex) end)
         task.sleep(0.02)
@@ -100,8 +109,8 @@ end)
 
 test("what is kept is freed when tasks were left, too", function()
     says("1 task is left", [[
-        local callgate, task = require "callgate", require "callgate.task"
-        local kept = callgate.callback("int (int)", function() return 1 end)
+        local ffi, task = require "callgate.ffi", require "callgate.task"
+        local kept = ffi.cast("int (*)(int)", function() return 1 end)
         task.go(function() task.channel():receive() end)
         task.yield()
     ]])
@@ -116,12 +125,9 @@ if version ~= "5.1" then -- where os.exit closes no state
         assert(ok, output)
         assert(not output:find "what can't be ended", output)
         says("the Lua state closes, but from inside a callback", [[
-            local callgate = require "callgate"
-            local raise = callgate.open "libc.so.6":bind("bsearch",
-                "void *(const void *, const void *, size_t, size_t, int (*)(const void *, const void *))")
-            raise("a", "a", 1, 1, callgate.callback("int (const void *, const void *)", function()
-                os.exit(true, true)
-            end))
+            local ffi = require "callgate.ffi"
+            ffi.cdef "void *bsearch(const void *, const void *, size_t, size_t, int (*)(const void *, const void *));"
+            ffi.C.bsearch("a", "a", 1, 1, function() os.exit(true, true) end)
         ]], "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0")
     end)
 end
@@ -148,51 +154,67 @@ end)
 
 test("a state that closes with none left says nothing", function()
     local output, ok = run [[
-        local callgate, task = require "callgate", require "callgate.task"
-        local c = callgate.open "libc.so.6"
-        local kept = callgate.callback("int (int)", function(x) return x end)
+        local ffi, task = require "callgate.ffi", require "callgate.task"
+        ffi.cdef "int abs(int);"
+        local kept = ffi.cast("int (*)(int)", function(x) return x end)
         local waiting = {}
-        for i = 1, 10 do task.go(function() c:bind("abs", "int (int)")(i) end):join() end
+        for i = 1, 10 do task.go(function() ffi.C.abs(i) end):join() end
     ]]
     assert(ok, output)
     equal(output, "")
 end)
 
 test("the modules may be loaded twice in one state", function()
-    package.loaded.callgate, package.loaded["callgate.task"] = nil, nil
-    local again, tasks_again = require "callgate", require "callgate.task"
+    package.loaded["callgate.ffi"], package.loaded["callgate.task"] = nil, nil
+    local again, tasks_again = require "callgate.ffi", require "callgate.task"
     collectgarbage()
-    equal(again.spawn(function() return 1 end):join(), 1)
+    equal(again.new("int", 1), again.cast("int", 1))
     equal(tasks_again.go(function() return 2 end):join(), 2)
     equal(task.go(function() return 3 end):join(), 3)
 end)
 
 test("a second state on the same thread is refused, and the first goes on", function()
-    local l = callgate.open()
-    local state = l:bind("luaL_newstate", "struct lua_State *(void)")()
-    l:bind("luaL_openlibs", "void (struct lua_State *)")(state)
-    equal(l:bind("luaL_loadstring", "int (struct lua_State *, const char *)")(state, 'require "callgate.task"'), 0)
-    if version == "5.1" then
-        equal(l:bind("lua_pcall", "int (struct lua_State *, int, int, int)")(state, 0, 0, 0), 2)
-    else
-        local pcallk = l:bind("lua_pcallk", "int (struct lua_State *, int, int, int, intptr_t, void *)")
-        equal(pcallk(state, 0, 0, 0, 0, nil), 2)
-    end
-    local words = l:bind("lua_tolstring", "const char *(struct lua_State *, int, size_t *)")(state, -1, nil)
+    ffi.cdef [[
+        struct lua_State *luaL_newstate(void);
+        void luaL_openlibs(struct lua_State *);
+        int luaL_loadstring(struct lua_State *, const char *);
+        int lua_pcall(struct lua_State *, int, int, int);
+        int lua_pcallk(struct lua_State *, int, int, int, intptr_t, void *);
+        const char *lua_tolstring(struct lua_State *, int, size_t *);
+        void lua_close(struct lua_State *);
+    ]]
+    local l = ffi.C
+    local state = l.luaL_newstate()
+    l.luaL_openlibs(state)
+    equal(l.luaL_loadstring(state, 'require "callgate.task"'), 0)
+    equal(version == "5.1" and l.lua_pcall(state, 0, 0, 0) or l.lua_pcallk(state, 0, 0, 0, 0, nil), 2)
+    local words = ffi.string(l.lua_tolstring(state, -1, nil))
     assert(words:find("callgate can't start: this thread already belongs to a runtime", 1, true), words)
-    l:bind("lua_close", "void (struct lua_State *)")(state)
+    l.lua_close(state)
     equal(task.go(function() return 1 end):join(), 1)
 end)
 
 -- Threads of C's own
 
-local c = callgate.open "libc.so.6"
-local create = c:bind("pthread_create", "int (unsigned long *, const void *, void *(*)(void *), void *)")
-local join = c:bind("pthread_join", "int (unsigned long, void **)")
+ffi.cdef [[
+    int pthread_create(unsigned long *, const void *, void *(*)(void *), void *);
+    int pthread_join(unsigned long, void **);
+]]
+
+-- Starts a thread that calls body, a callback, and returns its number.
+local function start(body)
+    local thread = ffi.new "unsigned long[1]"
+    equal(ffi.C.pthread_create(thread, nil, body, nil), 0)
+    return thread[0]
+end
+
+local function join(thread)
+    equal(ffi.C.pthread_join(thread, nil), 0)
+end
 
 test("a callback on a thread of C's own is a task of the state, on a coroutine of its own", function()
     local seen, there = {}, task.channel(2)
-    local body = callgate.callback("void *(void *)", function()
+    local body = ffi.cast("void *(*)(void *)", function()
         local self = task.self()
         seen[#seen + 1] = self
         assert(coroutine.running() and not seen[coroutine.running()])
@@ -202,15 +224,12 @@ test("a callback on a thread of C's own is a task of the state, on a coroutine o
         task.sleep(0.01)
     end)
     local threads = {}
-    for i = 1, 2 do
-        threads[i] = callgate.array("unsigned long", 1)
-        equal(create(threads[i], nil, body, nil), 0)
-    end
+    for i = 1, 2 do threads[i] = start(body) end
     local first, second = there:receive(), there:receive()
     local listed = {}
     for _, info in ipairs(task.list()) do listed[info.number] = info.task end
     assert(listed[first] and listed[second] and first ~= second)
-    for i = 1, 2 do equal(join(threads[i][0], nil), 0) end
+    for i = 1, 2 do join(threads[i]) end
     body:free()
     check.raises("only tasks of task.go can be joined", seen[1].join, seen[1])
     local weak = setmetatable(seen, {__mode = "kv"})
@@ -223,14 +242,12 @@ end)
 
 test("channels lead from threads of C's own to tasks and back", function()
     local questions, answers, got = task.channel(), task.channel(), nil
-    local body = callgate.callback("void *(void *)", function()
+    local body = ffi.cast("void *(*)(void *)", function()
         questions:send(20)
         got = answers:receive()
     end)
     local answering = task.go(function() answers:send(questions:receive() + 1) end)
-    local thread = callgate.array("unsigned long", 1)
-    equal(create(thread, nil, body, nil), 0)
-    equal(join(thread[0], nil), 0)
+    join(start(body))
     answering:join()
     body:free()
     equal(got, 21)

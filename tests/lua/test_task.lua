@@ -1,19 +1,29 @@
 -- Tasks: results, errors, order, and calls that block one and not the others.
 
 local check = require "check"
-local callgate = require "callgate"
+local ffi = require "callgate.ffi"
 local task = require "callgate.task"
 local test, equal, raises = check.test, check.equal, check.raises
 local unpack = table.unpack or unpack
 
-local c = callgate.open "libc.so.6"
-local usleep = c:bind("usleep", "int (unsigned)")
-local clock_gettime = c:bind("clock_gettime", "int (int, long *)")
+ffi.cdef [[
+    struct moment { long seconds, nanoseconds; };
+    int usleep(unsigned);
+    int clock_gettime(int, struct moment *);
+    int abs(int);
+    int close(int);
+    int fork(void);
+    int waitpid(int, int *, int);
+    unsigned alarm(unsigned);
+    void qsort(void *, size_t, size_t, int (*)(const int *, const int *));
+]]
+local C = ffi.C
+local usleep = C.usleep
 
 local function now()
-    local time = callgate.array("long", 2)
-    clock_gettime(1, time)
-    return time[0] * 1000 + time[1] / 1e6
+    local time = ffi.new "struct moment"
+    C.clock_gettime(1, time)
+    return ffi.tonumber(time.seconds) * 1000 + ffi.tonumber(time.nanoseconds) / 1e6
 end
 
 test("join returns what the function returned", function()
@@ -87,7 +97,8 @@ test("go takes what can be called, and options", function()
     equal(self, callable)
     equal(argument, "argument")
     equal(task.go({stack = 65536}, math.max, 1, 3, 2):join(), 3)
-    equal(task.go(c:bind("abs", "int (int)"), -4):join(), 4)
+    equal(task.go(C.abs, -4):join(), 4)
+    equal(task.go(ffi.cast("int (*)(int)", C.abs), -5):join(), 5)
 end)
 
 test("wait tells whether a task has ended, and raises no error of its", function()
@@ -124,7 +135,7 @@ end)
 
 test("status and list say what each task does, and where", function()
     local channel, over = task.channel(), false
-    local sleeper = task.go({name = "sleeper"}, usleep, 50000)
+    local sleeper = task.go({name = "sleeper"}, usleep, 10000000)
     local receiver = task.go({name = "receiver"}, function() channel:receive() end)
     local ready = task.go({name = "ready"}, function() while not over do task.yield() end end)
     task.sleep(0.005)
@@ -148,6 +159,7 @@ test("status and list say what each task does, and where", function()
     channel:close()
     receiver:join()
     ready:join()
+    sleeper:interrupt()
     sleeper:join()
     equal((sleeper:status()), "ended")
     local failed = task.go(error)
@@ -167,7 +179,7 @@ end)
 
 test("interrupt ends a system call early, and says whether there was one", function()
     local before = now()
-    local t = task.go(function() return usleep(5000000), callgate.errno() end)
+    local t = task.go(function() return usleep(5000000), ffi.errno() end)
     task.sleep(0.005)
     equal(t:interrupt(), true)
     local result, problem = t:join()
@@ -357,11 +369,11 @@ test("the collector runs in one task while others are in calls and hold garbage"
             tasks[i] = task.go(function()
                 local kept = {}
                 for j = 1, 20 do
-                    kept[j] = callgate.array("char", ("%d %d"):format(i, j))
+                    kept[j] = ffi.new("char[?]", 10, ("%d %d"):format(i, j))
                     usleep(100)
                     collectgarbage "step"
                 end
-                for j = 1, 20 do equal(kept[j]:string(#kept[j]), ("%d %d"):format(i, j)) end
+                for j = 1, 20 do equal(ffi.string(kept[j]), ("%d %d"):format(i, j)) end
             end)
         end
         for _ = 1, 20 do
@@ -384,60 +396,56 @@ test("a task runs as deep as Lua allows and fails as Lua does", function()
 end)
 
 test("each task has its own errno", function()
-    local close, tasks = c:bind("close", "int (int)"), {}
+    local tasks = {}
     for i = 1, 10 do
         tasks[i] = task.go(function()
             for _ = 1, 50 do
-                if i % 2 == 0 then close(-1) else usleep(1) end
+                if i % 2 == 0 then C.close(-1) else usleep(1) end
                 task.yield()
-                equal(callgate.errno(), i % 2 == 0 and 9 or 0)
+                equal(ffi.errno(), i % 2 == 0 and 9 or 0)
             end
         end)
     end
     for _, t in ipairs(tasks) do t:join() end
 end)
 
-local has_ffi, ffi = pcall(require, "callgate.ffi")
-if has_ffi then
-    test("ffi's errno is each task's own, too, wherever it lets others run", function()
-        local tasks = {}
-        for i, wait in ipairs {task.yield, function() task.sleep(0.001) end, function() usleep(10) end} do
-            tasks[i] = task.go(function()
-                equal(ffi.errno(), 0)
-                for n = 1, 20 do
-                    ffi.errno(100 * i + n)
-                    wait()
-                    if i < 3 then equal(ffi.errno(), 100 * i + n) end
-                end
-            end)
-        end
-        ffi.errno(7)
-        for _, t in ipairs(tasks) do t:join() end
-        equal(ffi.errno(), 7)
-        local over = false
-        local computing = task.go(function()
-            ffi.errno(8)
-            while not over do end
-            return ffi.errno()
+test("a task finds its errno again, wherever it lets others run", function()
+    local tasks = {}
+    for i, wait in ipairs {task.yield, function() task.sleep(0.001) end, function() usleep(10) end} do
+        tasks[i] = task.go(function()
+            equal(ffi.errno(), 0)
+            for n = 1, 20 do
+                ffi.errno(100 * i + n)
+                wait()
+                if i < 3 then equal(ffi.errno(), 100 * i + n) end
+            end
         end)
-        task.sleep(0.001)
-        over = true
-        equal(computing:join(), 8)
+    end
+    ffi.errno(7)
+    for _, t in ipairs(tasks) do t:join() end
+    equal(ffi.errno(), 7)
+    local over = false
+    local computing = task.go(function()
+        ffi.errno(8)
+        while not over do end
+        return ffi.errno()
     end)
-end
+    task.sleep(0.001)
+    over = true
+    equal(computing:join(), 8)
+end)
 
 test("callbacks may yield and block while other tasks run", function()
-    local qsort = c:bind("qsort", "void (void *, size_t, size_t, int (*)(const void *, const void *))")
-    local compare = callgate.callback("int (const void *, const void *)", function(a, b)
+    local compare = ffi.cast("int (*)(const int *, const int *)", function(a, b)
         task.yield()
         usleep(50)
-        return a:as "int"[0] - b:as "int"[0]
+        return a[0] - b[0]
     end)
     local tasks = {}
     for i = 1, 8 do
         tasks[i] = task.go(function()
-            local array = callgate.array("int", {3, i, 2, 9, 1})
-            qsort(array, 5, 4, compare)
+            local array = ffi.new("int[5]", {3, i, 2, 9, 1})
+            C.qsort(array, 5, 4, compare)
             for j = 1, 4 do assert(array[j - 1] <= array[j]) end
         end)
     end
@@ -448,21 +456,20 @@ end)
 -- AddressSanitizer's allocator may have been locked by a thread that is gone in the child.
 if not os.getenv "ASAN_OPTIONS" then
     test("in a forked process only the task that forked goes on", function()
-        local fork, waitpid = c:bind("fork", "int ()"), c:bind("waitpid", "int (int, int *, int)")
         local sleeping, channel = task.go(usleep, 100000), task.channel()
         local receiver = task.go(channel.receive, channel)
         task.yield()
         io.stdout:flush()
-        local child, status = fork(), callgate.array("int", 1)
+        local child, status = C.fork(), ffi.new "int[1]"
         if child == 0 then
-            c:bind("alarm", "unsigned (unsigned)")(20)
+            C.alarm(20)
             raises("not in this process", sleeping.join, sleeping)
             equal((receiver:status()), "gone")
             equal(select(2, task.select {{send = channel, value = 1}, default = true}), "default")
             local other = task.go(function() return usleep(1) end)
             os.exit(other:join() == 0 and 42, true)
         end
-        waitpid(child, status, 0)
+        C.waitpid(child, status, 0)
         equal(status[0], 42 * 256)
         sleeping:join()
         channel:send "here"

@@ -147,5 +147,5 @@ void async_open(lua_State *L) {
     static const luaL_Reg meta[] = {{"__gc", future_gc}, {NULL, NULL}};
     static const luaL_Reg methods[] = {
         {"wait", future_wait}, {"done", future_done}, {"cancel", future_cancel}, {NULL, NULL}};
-    open_metatable(L, FUTURE, meta, methods);
+    host_open_metatable(L, FUTURE, meta, methods);
 }

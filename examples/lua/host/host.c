@@ -60,7 +60,7 @@ int host_call_back(lua_CFunction function, void *data) {
     return lua_pcall(L, 1, 0, 0);
 }
 
-void open_metatable(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods) {
+void host_open_metatable(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods) {
     luaL_newmetatable(L, name);
     luaL_setfuncs(L, meta, 0);
     if (methods) {
@@ -179,10 +179,8 @@ static struct host *make_host(lua_State *L) {
     *host = (struct host){.random = 1, .error_number = &host->no_error_number};
     host->service = lua_newthread(L);
     lua_setiuservalue(L, -2, KEPT_SERVICE);
-    for (int kept = KEPT_SIGNATURES; kept < KEPT_KNOWN; kept++) {
-        lua_newtable(L);
-        lua_setiuservalue(L, -2, kept);
-    }
+    lua_newtable(L);
+    lua_setiuservalue(L, -2, KEPT_TASKS);
     make_known(L);
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, host_collect);

@@ -44,17 +44,9 @@ struct host {
     host_stop_function *at_stop[HOST_STOP_FUNCTIONS];
 };
 
-/* The host's user values: the service coroutine, and tables of what is kept. KEPT_TASKS has the tasks that live, by their
- * gate_task; KEPT_KNOWN those and the ones that wait for what may never come, and keeps none. */
-enum kept {
-    KEPT_SERVICE = 1,
-    KEPT_SIGNATURES,
-    KEPT_LIBRARIES,
-    KEPT_CALLBACKS,
-    KEPT_TASKS,
-    KEPT_KNOWN,
-    KEPT_LAST = KEPT_KNOWN
-};
+/* The host's user values: the service coroutine, and two tables. KEPT_TASKS has the tasks that live, by their gate_task;
+ * KEPT_KNOWN those and the ones that wait for what may never come, and keeps none. */
+enum kept { KEPT_SERVICE = 1, KEPT_TASKS, KEPT_KNOWN, KEPT_LAST = KEPT_KNOWN };
 
 /* Starts a runtime for L's state, unless it has one: each module of ours does that first. Raises an error when it can't. */
 struct host *host_start(lua_State *L);
@@ -70,58 +62,6 @@ void host_at_stop(lua_State *L, host_stop_function *function);
  * it arrived below. Returns Lua's status; an error stays on top of that coroutine's stack. [a slot] */
 int host_call_back(lua_CFunction function, void *data);
 /* Adds the functions to a metatable of that name, and gives it its methods, which may be NULL. */
-void open_metatable(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods);
-
-/* The older module. What Lua code holds: each is a userdata with a metatable of that name. */
-#define LIBRARY "callgate.library"
-#define FUNCTION "callgate.function"
-#define CALLBACK "callgate.callback"
-#define POINTER "callgate.pointer"
-
-struct function {
-    gate_function function;
-    struct host *host;
-    char name[64];
-};
-
-struct callback { /* user value 1: the Lua function; 2: the last pointer that it returned */
-    gate_callback *callback;
-    const gate_signature *signature;
-};
-
-#define UNKNOWN SIZE_MAX
-
-struct pointer { /* user value 1: for Lua's own memory, a table of what it keeps */
-    char *address;
-    const gate_type *element;
-    size_t bytes; /* that may be touched; UNKNOWN for C's memory */
-};
-
-/* value.c: between Lua's values and C's */
-
-/* A cell for any value that passes. */
-union cell {
-    long long integer;
-    long double real;
-    void *pointer;
-};
-
-/* Raises an error unless every type of signature has a Lua value. */
-void value_check_signature(lua_State *L, const gate_signature *signature);
-/* Stores the Lua value at index in cell, as type asks. Returns NULL, or why that can't be done, as a string
- * that it has pushed. */
-const char *value_to_c(lua_State *L, int index, const gate_type *type, void *cell);
-/* Pushes the value in cell. */
-void value_to_lua(lua_State *L, const gate_type *type, const void *cell);
-void value_open(lua_State *L);
-
-/* callback.c */
-
-void callback_open(lua_State *L);
-
-/* callgate.c */
-
-/* Returns the signature that text says, or raises an error. It lives until the state closes. */
-const gate_signature *parse_signature(lua_State *L, const char *text);
+void host_open_metatable(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods);
 
 #endif

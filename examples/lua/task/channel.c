@@ -391,6 +391,6 @@ static const luaL_Reg channel_methods[] = {
 static const luaL_Reg module_functions[] = {{"channel", module_channel}, {"select", module_select}, {NULL, NULL}};
 
 void channel_open(lua_State *L) {
-    open_metatable(L, CHANNEL, channel_meta, channel_methods);
+    host_open_metatable(L, CHANNEL, channel_meta, channel_methods);
     luaL_setfuncs(L, module_functions, 0);
 }

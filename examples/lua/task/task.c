@@ -646,5 +646,5 @@ __attribute__((visibility("default"))) int luaopen_callgate_task(lua_State *L) {
 }
 
 void task_open(lua_State *L) {
-    open_metatable(L, TASK, task_meta, task_methods);
+    host_open_metatable(L, TASK, task_meta, task_methods);
 }
