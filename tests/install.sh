@@ -1,0 +1,48 @@
+#!/bin/sh
+# What is installed is found where it is looked for: by pkg-config and compilers, by each Lua, by its own name.
+#
+# SPDX-License-Identifier: MIT
+set -eu
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0
+
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+
+fact() {
+    passed=$((passed + 1))
+}
+
+prefix=$work/here DESTDIR= sh install.sh
+export PKG_CONFIG_PATH=$work/here/lib/pkgconfig LD_LIBRARY_PATH=$work/here/lib
+echo '#include <callgate.h>
+int main(void) { return !gate_type_basic(GATE_INT); }' >"$work/host.c"
+cc "$work/host.c" $(pkg-config --cflags --libs callgate) -o "$work/host" || fail 'a host does not build'
+"$work/host" || fail 'a host does not run'
+fact
+
+calls='local ffi, task = require "callgate.ffi", require "callgate.task"
+    ffi.cdef "int abs(int);"
+    assert(task.go(ffi.C.abs, -3):join() == 3)'
+for version in 5.1 5.2 5.3 5.4; do
+    LUA_CPATH="$work/here/lib/lua/$version/?.so" lua$version -e "$calls" || fail "the modules of Lua $version"
+    fact
+done
+
+"$work/here/bin/callgate-lua" -e 'assert(bit.bor(1, 2LL) == 3)' || fail callgate-lua
+"$work/here/bin/cgen" --help >"$work/out" || fail cgen
+fact
+
+# With DESTDIR the files are below it, and speak of the place where they will be.
+prefix=/opt/callgate DESTDIR=$work/package sh install.sh
+grep -qx 'prefix=/opt/callgate' "$work/package/opt/callgate/lib/pkgconfig/callgate.pc" || fail 'callgate.pc of a package'
+(cd "$work/here" && find . | sort) >"$work/here.list"
+(cd "$work/package/opt/callgate" && find . | sort) >"$work/package.list"
+diff -u "$work/here.list" "$work/package.list" || fail 'a package has other files'
+fact
+
+echo "$passed passed, 0 failed"
