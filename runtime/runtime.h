@@ -174,7 +174,8 @@ int gate_task_spawn(gate_runtime *runtime, const struct gate_task_config *config
  *
  * Errors: -EDEADLK for the calling task itself; -EBUSY when another task is joining it; -ESRCH when a fork has left it
  * behind.
- * Blocks the calling task, not its slot. Threads: only tasks with a slot. */
+ * Blocks the calling task, not its slot; a task that has ended is joined at once, and no other runs in between. Threads: only
+ * tasks with a slot. */
 int gate_task_join(gate_task *task, void **result);
 
 /* Gives the handle up: the task is freed when it ends. Fatal when a task is joining it. Does nothing when a fork has left it

@@ -716,12 +716,18 @@ static gate_task *next_task(gate_m *m) {
     return task ? task : wait_for_work(m);
 }
 
+/* Until a worker has a task to run, signals are for the threads that were there without it: a program with no task but its
+ * main one has the signals to itself. */
 void gate__sched_work(gate_m *m) {
+    bool lets_signals_come = false;
     for (gate_task *task = wait_for_work(m); task; task = next_task(m)) {
         gate__assert(m->slot);
         if (task->bound) {
             gate__sched_hand_on_for(gate__sched_let_go(m), task);
         } else {
+            if (!lets_signals_come)
+                gate__os_set_signal_mask(m->runtime->signal_mask);
+            lets_signals_come = true;
             gate__switch_to_task(m, task);
             see_off(m);
         }

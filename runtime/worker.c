@@ -65,7 +65,6 @@ static void end_creation(gate_runtime *runtime, gate_m *m, uint32_t wait) {
 static void *work(void *data) {
     gate_m *m = data;
     gate__m_enter_thread(m);
-    gate__os_set_signal_mask(m->runtime->signal_mask);
     gate__lock(&m->runtime->lock);
     end_wait(m->runtime, m->awaited);
     gate__unlock(&m->runtime->lock);
@@ -80,7 +79,7 @@ struct creation {
     int failed;
 };
 
-/* The worker lets signals come when it has a stack for their handlers; which ones, this thread doesn't say. */
+/* The worker lets signals come when it has a task to run (gate__sched_work); which ones, this thread doesn't say. */
 static void create(void *data) {
     struct creation *c = data;
     uint64_t mask = gate__os_set_signal_mask(GATE__OS_ALL_SIGNALS);

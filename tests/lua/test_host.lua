@@ -194,6 +194,32 @@ test("a second state on the same thread is refused, and the first goes on", func
     equal(task.go(function() return 1 end):join(), 1)
 end)
 
+test("a program without tasks has its signals to itself", function()
+    says("waits for it", [[
+        local ffi = require "callgate.ffi"
+        ffi.cdef [=[
+            typedef struct { unsigned long words[16]; } sigset_t;
+            int sigemptyset(sigset_t *);
+            int sigaddset(sigset_t *, int);
+            int sigismember(const sigset_t *, int);
+            int sigpending(sigset_t *);
+            int pthread_sigmask(int how, const sigset_t *, sigset_t *);
+            int kill(int, int);
+            int getpid(void);
+            int usleep(unsigned);
+        ]=]
+        local C, SIG_BLOCK, SIGTERM, set = ffi.C, 0, 15, ffi.new "sigset_t"
+        C.usleep(5000)
+        C.sigemptyset(set)
+        C.sigaddset(set, SIGTERM)
+        C.pthread_sigmask(SIG_BLOCK, set, nil)
+        C.kill(C.getpid(), SIGTERM)
+        C.usleep(5000)
+        C.sigpending(set)
+        print(C.sigismember(set, SIGTERM) == 1 and "it waits for it")
+    ]])
+end)
+
 -- Threads of C's own
 
 ffi.cdef [[

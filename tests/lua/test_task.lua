@@ -76,6 +76,21 @@ test("a task may be joined again, and by several tasks", function()
     for _ = 1, 2 do equal(select(2, pcall(failing.join, failing)), object) end
 end)
 
+test("a task that has ended is joined without a turn for others", function()
+    local ended, ran = task.go(function() return "result" end), false
+    equal(ended:wait(), true)
+    for _ = 1, 20 do -- a busy machine may take longer than a task is let compute
+        ran = false
+        local other = task.go(function() ran = true end)
+        for _ = 1, 3 do equal(ended:join(), "result") end
+        local had_a_turn = ran
+        other:join()
+        equal(ran, true)
+        if not had_a_turn then return end
+    end
+    error "others had a turn"
+end)
+
 test("a task can't join itself, or one that go did not make", function()
     local t
     t = task.go(function()
