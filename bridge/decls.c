@@ -31,55 +31,54 @@ static void run(void *data) {
     gate__scope_end(r->decls, &mark, r->failed);
 }
 
-int gate__decls_run(gate_decls *decls, const char *text, void (*read)(struct gate__reader *r, void *data), void *data,
-                    gate_error *error) {
+static int run_with(gate_decls *decls, const char *text, const struct gate_decls_options *options,
+                    void (*read)(struct gate__reader *r, void *data), void *data, gate_error *error) {
     if (!text)
         return gate__fail(error, -EINVAL, "no text was given");
     struct request request = {.text = text, .read = read, .data = data};
     request.reader.decls = decls;
+    request.reader.options = options;
     request.reader.error = error;
     request.reader.unknown_type = "no type of that name is known";
     gate__switch_call(gate__m(), run, &request);
     return request.reader.failed;
 }
 
+int gate__decls_run(gate_decls *decls, const char *text, void (*read)(struct gate__reader *r, void *data), void *data,
+                    gate_error *error) {
+    return run_with(decls, text, NULL, read, data, error);
+}
+
 static void read_all(struct gate__reader *r, void *data) {
     (void)data;
     gate__decl_read(r);
+    gate__lex_require_end(r);
+}
+
+int gate_decls_read_with(gate_decls *decls, const char *text, const struct gate_decls_options *options,
+                         gate_error *error) {
+    decls->version++;
+    return run_with(decls, text, options, read_all, NULL, error);
 }
 
 int gate_decls_read(gate_decls *decls, const char *text, gate_error *error) {
-    decls->version++;
-    return gate__decls_run(decls, text, read_all, NULL, error);
+    return gate_decls_read_with(decls, text, NULL, error);
 }
 
 static void read_type(struct gate__reader *r, void *data) {
     const gate_type **type = data, *made = gate__declarator_type_name(r);
-    if (r->lexer.token.kind != GATE__END)
-        gate__lex_expected(r, "the end");
+    gate__lex_require_end(r);
     if (!r->failed)
         *type = made;
 }
 
+int gate_decls_type_with(gate_decls *decls, const char *text, const struct gate_decls_options *options,
+                         const gate_type **type, gate_error *error) {
+    return run_with(decls, text, options, read_type, type, error);
+}
+
 int gate_decls_type(gate_decls *decls, const char *text, const gate_type **type, gate_error *error) {
-    return gate__decls_run(decls, text, read_type, type, error);
-}
-
-static void read_name(struct gate__reader *r, void *data) {
-    const gate_type *const *type = data;
-    struct gate__token name = r->lexer.token;
-    gate_decl decl = {.kind = GATE_DECL_TYPEDEF, .type = *type};
-    if (!gate__lex_sees_name(r))
-        gate__lex_expected(r, "a name");
-    gate__lex_advance(r);
-    if (r->lexer.token.kind != GATE__END)
-        gate__lex_expected(r, "the end");
-    gate__scope_declare(r, &name, decl, false);
-}
-
-int gate_decls_typedef(gate_decls *decls, const char *name, const gate_type *type, gate_error *error) {
-    decls->version++;
-    return gate__decls_run(decls, name, read_name, &type, error);
+    return gate_decls_type_with(decls, text, NULL, type, error);
 }
 
 /* Looking up */

@@ -153,6 +153,33 @@ void gate_decls_free(gate_decls *decls);
  * integers, or other builtins where a constant has to be; -ENOMEM. Never blocks. Any thread. */
 int gate_decls_read(gate_decls *decls, const char *text, gate_error *error);
 
+/* What stands for a "$": a type, else a name, else a number. A type is of the scope that is read into, or of
+ * gate_type_basic. A name is just that, whatever else it means: no keyword, and no typedef. */
+struct gate_decls_value {
+    const gate_type *type; /* or NULL */
+    const char *name;      /* or NULL */
+    int number;
+};
+
+/* How a text is read, if not as gate_decls_read does. */
+struct gate_decls_options {
+    const struct gate_decls_value *values; /* for each "$" one, in the order in which they stand */
+    size_t count;
+    bool
+        once; /* C's rules for declarations that come again give way to others: what is defined (a struct, union or enum by its
+                  tag, a constant) is not defined again, not even as it was; of what is declared otherwise the first
+                  declaration counts. So do the known names of <stddef.h> and <stdint.h>; others of the known may become
+                  anything */
+};
+
+/* Reads a text as gate_decls_read does, with these options, and with values, for which each "$" stands; one that is part of a
+ * name is no such. An untagged struct or union that is given as a type is an anonymous member where no name follows it.
+ *
+ * Ownership: values are the caller's, and names are copied. Errors: as gate_decls_read; -EINVAL when there are more or fewer
+ * "$" than values. Never blocks. Any thread. */
+int gate_decls_read_with(gate_decls *decls, const char *text, const struct gate_decls_options *options,
+                         gate_error *error);
+
 /* What a name was declared as, or a tag, or the declaration behind previous (NULL: the first), in the order in
  * which they were read. NULL if there is none. Never block. Any thread. */
 const gate_decl *gate_decls_find(const gate_decls *decls, const char *name);
@@ -164,11 +191,10 @@ const gate_decl *gate_decls_next(const gate_decls *decls, const gate_decl *previ
  * Ownership: the type is the scope's. Errors: as gate_decls_read. Never blocks. Any thread. */
 int gate_decls_type(gate_decls *decls, const char *text, const gate_type **type, gate_error *error);
 
-/* Declares name as a typedef of type, which is of this scope or of gate_type_basic: a host has types that no text has named,
- * and texts that are to name them.
- *
- * Errors: -EINVAL for what is no name, or a name that is declared as something else; -ENOMEM. Never blocks. Any thread. */
-int gate_decls_typedef(gate_decls *decls, const char *name, const gate_type *type, gate_error *error);
+/* The same with options, as gate_decls_read_with has them: a host has types that no text has named, and texts of types
+ * that are made of them. */
+int gate_decls_type_with(gate_decls *decls, const char *text, const struct gate_decls_options *options,
+                         const gate_type **type, gate_error *error);
 
 /* Makes a signature that is prepared for calls: of a function that was declared, by its name, or of a function's
  * type in text, as gate_signature_parse takes it. The scope keeps it while no more is read into it: asked for the same text

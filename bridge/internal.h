@@ -59,7 +59,15 @@ struct gate_signature {
 
 /* lex.c: tokens, and errors about them */
 
-enum gate__token_kind { GATE__END, GATE__NAME, GATE__NUMBER, GATE__CHARACTER, GATE__STRING, GATE__PUNCTUATOR };
+enum gate__token_kind {
+    GATE__END,
+    GATE__NAME,
+    GATE__NUMBER,
+    GATE__CHARACTER,
+    GATE__STRING,
+    GATE__PUNCTUATOR,
+    GATE__GIVEN /* a "$" that stands for a type or a number: the lexer's given */
+};
 
 /* What a token is: the character, for punctuators of one; else one of these. 0 is a name that is no keyword. */
 enum gate__word {
@@ -144,8 +152,10 @@ struct gate__token {
 
 /* Where a reading is: a copy of it is a way back. */
 struct gate__lexer {
-    struct gate__token token; /* the next one */
-    const char *at;           /* behind it */
+    struct gate__token token;             /* the next one */
+    const struct gate_decls_value *given; /* what that stands for, if it is a "$"; else NULL */
+    size_t taken;                         /* values, for as many "$" */
+    const char *at;                       /* behind it */
     const char *line_start;
     const char *file;
     unsigned line;
@@ -164,6 +174,7 @@ struct gate__parameter {
 struct gate__reader {
     struct gate__lexer lexer;
     gate_decls *decls;
+    const struct gate_decls_options *options; /* or NULL: a "$" is a part of a name */
     gate_error *error;
     int failed; /* 0, or the code of the first error */
     unsigned depth;
@@ -203,6 +214,8 @@ void gate__lex_print_place(const struct gate__place *place, char *buffer, size_t
 /* Counts a level of nesting, and takes it back; false, and an error, when there are too many. [any] */
 bool gate__lex_enter(struct gate__reader *r);
 void gate__lex_leave(struct gate__reader *r);
+/* An error unless all of the text has been read, and all values that were given with it. [any] */
+void gate__lex_require_end(struct gate__reader *r);
 /* Skips to behind what closes a bracket that has been read; or to one of two words that is in no bracket. [any] */
 void gate__lex_skip_nested(struct gate__reader *r, int open, int close);
 void gate__lex_skip_to(struct gate__reader *r, int word, int other);
@@ -272,7 +285,12 @@ bool gate__scope_save(struct gate__reader *r, void *at, size_t size);
 struct gate__entry *gate__scope_find(const gate_decls *decls, enum gate__space space, const char *name, size_t length);
 /* Adds a name, of which there is none; its declaration is to be filled in. NULL when there is no memory. [any] */
 struct gate__entry *gate__scope_add(struct gate__reader *r, enum gate__space space, const struct gate__token *name);
-/* Adds a declaration, or merges it with an earlier one; NULL, and an error, if they contradict each other. [any] */
+/* Whether definitions may not come again: gate_decls_options. [any] */
+static inline bool gate__scope_is_once(const struct gate__reader *r) {
+    return r->options && r->options->once;
+}
+/* Adds a declaration, or merges it with an earlier one; NULL if they contradict each other: with an error, or because the first
+ * counts. [any] */
 struct gate__entry *gate__scope_declare(struct gate__reader *r, const struct gate__token *name, gate_decl decl,
                                         bool defined);
 /* The type of a name that scopes know from their start; NULL for others. [any] */
@@ -473,8 +491,9 @@ void gate__attribute_make_transparent(struct gate__reader *r, const gate_type *t
 
 struct gate__specifiers {
     const gate_type *type;
-    int storage;  /* GATE__TYPEDEF, GATE__EXTERN, GATE__STATIC, ...; or 0 */
-    bool defines; /* a tag, or an enum's constants */
+    int storage;   /* GATE__TYPEDEF, GATE__EXTERN, GATE__STATIC, ...; or 0 */
+    bool defines;  /* a tag, or an enum's constants */
+    bool is_given; /* the type, which a "$" stands for */
     struct gate__attributes attributes;
 };
 

@@ -7,6 +7,8 @@
 
 #include "bridge/internal.h"
 
+#define WRONG_NUMBER "but a wrong number of type parameters was given"
+
 /* Errors */
 
 void gate__lex_print_place(const struct gate__place *place, char *buffer, size_t size) {
@@ -338,11 +340,44 @@ static void read_name(struct gate__reader *r, struct gate__token *token) {
         token->word = word_of(token);
 }
 
+/* A "$", which stands for a value that is given with the text. */
+static void read_given(struct gate__reader *r, struct gate__token *token) {
+    const struct gate_decls_options *options = r->options;
+    const struct gate_decls_value *value = &options->values[r->lexer.taken];
+    token->kind = GATE__GIVEN;
+    token->length = 1;
+    if (r->lexer.taken == options->count)
+        gate__lex_fail(r, token, -EINVAL, WRONG_NUMBER);
+    else if (gate__lex_is_name_part(token->at[1]))
+        gate__lex_fail(r, token, -EINVAL, "which is no part of a name");
+    else if (!value->type && value->name && !*value->name)
+        gate__lex_fail(r, token, -EINVAL, "which stands for a name of no letters");
+    if (r->failed)
+        return;
+    r->lexer.given = value;
+    r->lexer.taken++;
+    if (value->type || !value->name)
+        return;
+    token->kind = GATE__NAME;
+    token->at = value->name;
+    token->length = strlen(value->name);
+}
+
+void gate__lex_require_end(struct gate__reader *r) {
+    if (r->lexer.token.kind != GATE__END)
+        gate__lex_expected(r, "the end");
+    else if (r->options && r->lexer.taken < r->options->count)
+        gate__lex_fail(r, &r->lexer.token, -EINVAL, WRONG_NUMBER);
+}
+
 /* Returns the end of the token in the text. */
 static const char *read_token(struct gate__reader *r, struct gate__token *token) {
     const char *at = token->at;
     if (!*at) {
         token->kind = GATE__END;
+    } else if (*at == '$' && r->options) {
+        read_given(r, token);
+        return at + 1;
     } else if (gate__lex_begins_name(*at) || count_universal_digits(at)) {
         read_name(r, token);
         return token->kind == GATE__NAME ? end_of_name(at) : at + token->length;
@@ -362,6 +397,7 @@ static void advance(struct gate__reader *r, bool fresh) {
     skip_space(r, fresh);
     struct gate__token token = {.at = lexer->at};
     token.place = (struct gate__place){lexer->file, lexer->line, (unsigned)(lexer->at - lexer->line_start) + 1};
+    lexer->given = NULL;
     const char *end = r->failed ? NULL : read_token(r, &token);
     if (r->failed)
         return;

@@ -131,6 +131,11 @@ static struct gate__value primary(struct gate__reader *r) {
         gate__lex_advance(r);
         return token.kind == GATE__NUMBER ? gate__literal_number(r, &token) : gate__literal_character(r, &token);
     }
+    if (token.kind == GATE__GIVEN && !r->lexer.given->type) {
+        struct gate__value value = gate__value_integer(GATE_INT, (unsigned __int128)(__int128)r->lexer.given->number);
+        gate__lex_advance(r);
+        return value;
+    }
     if (token.kind == GATE__STRING)
         return string(r);
     if (gate__lex_sees_name(r))

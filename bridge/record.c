@@ -101,13 +101,13 @@ static void read_member(struct gate__reader *r, struct body *body, const struct 
     }
 }
 
-/* What stands before a ";" alone: an anonymous record, or a tag that is declared on the way. */
+/* What stands before a ";" alone: an anonymous record, a record that was given, or a tag that is declared on the way. */
 static void add_anonymous(struct gate__reader *r, struct body *body, const struct gate__specifiers *specifiers) {
     const gate_type *type = specifiers->type;
     struct gate__declared declared = {.type = type, .attributes = specifiers->attributes};
     declared.name = r->lexer.token;
     declared.name.length = 0;
-    if (gate__type_is_record(type) && !type->tag && specifiers->defines)
+    if (gate__type_is_record(type) && (specifiers->is_given || (!type->tag && specifiers->defines)))
         add_member(r, body, &declared);
     else if (!type->tag && !specifiers->defines)
         gate__lex_expected(r, "a member's name");
@@ -434,7 +434,7 @@ static const gate_type *find_record(struct gate__reader *r, const struct gate__t
     return r->failed ? NULL : entry->decl.type;
 }
 
-/* A second definition has to say what the first one did. */
+/* A second definition has to say what the first one did, if there may be one at all. */
 static void check_again(struct gate__reader *r, const struct gate__token *tag, const gate_type *type,
                         const gate_type *definition) {
     const struct gate__entry *entry = gate__scope_find(r->decls, GATE__TAGS, tag->at, tag->length);
@@ -457,6 +457,8 @@ static void define(struct gate__reader *r, const struct gate__token *tag, const 
     bool again = record->defined;
     if (record->being_defined)
         gate__lex_fail(r, tag, -EINVAL, "which is being defined already");
+    if (again && gate__scope_is_once(r))
+        gate__scope_conflict(r, tag, gate_decls_find_tag(r->decls, type->tag), "which is there already, declared");
     if (r->failed || !gate__scope_save(r, record, sizeof *record))
         return;
     record->being_defined = true;

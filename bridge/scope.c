@@ -254,25 +254,27 @@ struct gate__entry *gate__scope_add(struct gate__reader *r, enum gate__space spa
         unsigned long long: GATE_ULLONG,     \
         __int128: GATE_INT128,               \
         unsigned __int128: GATE_UINT128)
-#define NAMED(type) {#type, KIND_OF(type)}
+#define NAMED(type) {#type, KIND_OF(type), false}
+#define FIXED(type) {#type, KIND_OF(type), true}
 /* clang-format on */
 
 static const struct known {
     const char *name;
     enum gate_kind kind;
+    bool is_fixed; /* where declarations count once */
 } known[] = {
     /* in the order of strcmp */
-    NAMED(__int128_t),     NAMED(__uint128_t),    NAMED(blkcnt_t),      NAMED(blksize_t),    {"bool", GATE_BOOL},
+    NAMED(__int128_t),     NAMED(__uint128_t),    NAMED(blkcnt_t),      NAMED(blksize_t),    {"bool", GATE_BOOL, false},
     NAMED(clock_t),        NAMED(clockid_t),      NAMED(dev_t),         NAMED(gid_t),        NAMED(id_t),
-    NAMED(ino_t),          NAMED(int16_t),        NAMED(int32_t),       NAMED(int64_t),      NAMED(int8_t),
-    NAMED(int_fast16_t),   NAMED(int_fast32_t),   NAMED(int_fast64_t),  NAMED(int_fast8_t),  NAMED(int_least16_t),
-    NAMED(int_least32_t),  NAMED(int_least64_t),  NAMED(int_least8_t),  NAMED(intmax_t),     NAMED(intptr_t),
+    NAMED(ino_t),          FIXED(int16_t),        FIXED(int32_t),       FIXED(int64_t),      FIXED(int8_t),
+    FIXED(int_fast16_t),   FIXED(int_fast32_t),   FIXED(int_fast64_t),  FIXED(int_fast8_t),  FIXED(int_least16_t),
+    FIXED(int_least32_t),  FIXED(int_least64_t),  FIXED(int_least8_t),  FIXED(intmax_t),     FIXED(intptr_t),
     NAMED(key_t),          NAMED(mode_t),         NAMED(nlink_t),       NAMED(off_t),        NAMED(pid_t),
-    NAMED(ptrdiff_t),      NAMED(size_t),         NAMED(ssize_t),       NAMED(suseconds_t),  NAMED(time_t),
-    NAMED(uid_t),          NAMED(uint16_t),       NAMED(uint32_t),      NAMED(uint64_t),     NAMED(uint8_t),
-    NAMED(uint_fast16_t),  NAMED(uint_fast32_t),  NAMED(uint_fast64_t), NAMED(uint_fast8_t), NAMED(uint_least16_t),
-    NAMED(uint_least32_t), NAMED(uint_least64_t), NAMED(uint_least8_t), NAMED(uintmax_t),    NAMED(uintptr_t),
-    NAMED(useconds_t),     NAMED(wchar_t),        NAMED(wint_t),
+    FIXED(ptrdiff_t),      FIXED(size_t),         FIXED(ssize_t),       NAMED(suseconds_t),  NAMED(time_t),
+    NAMED(uid_t),          FIXED(uint16_t),       FIXED(uint32_t),      FIXED(uint64_t),     FIXED(uint8_t),
+    FIXED(uint_fast16_t),  FIXED(uint_fast32_t),  FIXED(uint_fast64_t), FIXED(uint_fast8_t), FIXED(uint_least16_t),
+    FIXED(uint_least32_t), FIXED(uint_least64_t), FIXED(uint_least8_t), FIXED(uintmax_t),    FIXED(uintptr_t),
+    NAMED(useconds_t),     FIXED(wchar_t),        NAMED(wint_t),
 };
 
 struct name {
@@ -287,9 +289,13 @@ static int compare_known(const void *key, const void *element) {
     return order ? order : -(entry->name[name->length] != '\0');
 }
 
-const gate_type *gate__scope_known(const char *name, size_t length) {
+static const struct known *find_known(const char *name, size_t length) {
     struct name key = {name, length};
-    const struct known *found = bsearch(&key, known, sizeof known / sizeof *known, sizeof *known, compare_known);
+    return bsearch(&key, known, sizeof known / sizeof *known, sizeof *known, compare_known);
+}
+
+const gate_type *gate__scope_known(const char *name, size_t length) {
+    const struct known *found = find_known(name, length);
     return found ? gate__type_basic(found->kind) : NULL;
 }
 
@@ -319,45 +325,59 @@ static bool same_kinds(const gate_decl *old, const gate_decl *decl) {
     return old->kind == decl->kind || (told && are_const);
 }
 
-static void merge(struct gate__reader *r, const struct gate__token *name, struct gate__entry *old, gate_decl decl,
-                  bool defined) {
-    static const char *const kinds[] = {"a function", "a variable", "a typedef", "a constant"};
-    bool are_constants = old->defined && defined;
-    char what[64];
-    snprintf(what, sizeof what, "but it was declared as %s", kinds[old->decl.kind]);
-    if (!same_kinds(&old->decl, &decl))
-        gate__scope_conflict(r, name, &old->decl, what);
-    else if (!are_constants && !gate__type_compatible(old->decl.type, decl.type))
-        gate__scope_conflict(r, name, &old->decl, "whose type is not that of its declaration");
-    else if (are_constants && old->decl.value != decl.value)
-        gate__scope_conflict(r, name, &old->decl, "whose value is not that of its declaration");
-    else if (old->decl.label && decl.label && strcmp(old->decl.label, decl.label) != 0)
-        gate__scope_conflict(r, name, &old->decl, "whose asm label is not that of its declaration");
-    else if (gate__scope_save(r, old, sizeof *old)) {
-        old->decl.type = merged_type(old->decl.type, decl.type);
-        old->decl.label = old->decl.label ? old->decl.label : decl.label;
-        if (defined) {
-            old->decl.kind = decl.kind;
-            old->decl.value = decl.value;
-            old->defined = true;
-        }
+/* Why a declaration can't be one of what was declared before, or NULL. */
+static const char *contradiction(const struct gate__entry *old, const gate_decl *decl, bool are_constants) {
+    static const char *const kinds[] = {"but it was declared as a function", "but it was declared as a variable",
+                                        "but it was declared as a typedef", "but it was declared as a constant"};
+    if (!same_kinds(&old->decl, decl))
+        return kinds[old->decl.kind];
+    if (!are_constants && !gate__type_compatible(old->decl.type, decl->type))
+        return "whose type is not that of its declaration";
+    if (are_constants && old->decl.value != decl->value)
+        return "whose value is not that of its declaration";
+    if (old->decl.label && decl->label && strcmp(old->decl.label, decl->label) != 0)
+        return "whose asm label is not that of its declaration";
+    return NULL;
+}
+
+/* False if it can't be merged. */
+static bool merge(struct gate__reader *r, const struct gate__token *name, struct gate__entry *old,
+                  const gate_decl *decl, bool defined) {
+    const char *why = contradiction(old, decl, old->defined && defined);
+    bool once = gate__scope_is_once(r);
+    if (once && defined && (why || old->defined))
+        gate__scope_conflict(r, name, &old->decl, "which is there already, declared");
+    else if (why && !once)
+        gate__scope_conflict(r, name, &old->decl, why);
+    if (why || r->failed || !gate__scope_save(r, old, sizeof *old))
+        return false;
+    old->decl.type = merged_type(old->decl.type, decl->type);
+    old->decl.label = old->decl.label ? old->decl.label : decl->label;
+    if (defined) {
+        old->decl.kind = decl->kind;
+        old->decl.value = decl->value;
+        old->defined = true;
     }
+    return true;
 }
 
 /* A name that scopes know may become any that C has: but a typedef of it, bool aside, which many define, has to be
- * represented as the one that is known. One that is not was meant for another platform. */
-static void check_known(struct gate__reader *r, const struct gate__token *name, const gate_decl *decl) {
-    const gate_type *type = gate__scope_known(name->at, name->length);
+ * represented as the one that is known. One that is not was meant for another platform, or doesn't count. Whether it
+ * may. */
+static bool may_become(struct gate__reader *r, const struct gate__token *name, const gate_decl *decl) {
+    const struct known *found = find_known(name->at, name->length);
     char what[96], printed[40];
-    if (!type || type->kind == GATE_BOOL || decl->kind != GATE_DECL_TYPEDEF)
-        return;
+    if (!found || found->kind == GATE_BOOL || decl->kind != GATE_DECL_TYPEDEF)
+        return true;
+    const gate_type *type = gate__type_basic(found->kind);
     bool are_alike = gate__type_is_integer(decl->type) && decl->type->size == type->size &&
                      gate__type_is_signed(decl->type) == gate__type_is_signed(type);
-    if (are_alike)
-        return;
+    if (are_alike || gate__scope_is_once(r))
+        return are_alike || !found->is_fixed;
     gate_type_print(type, printed, sizeof printed);
     snprintf(what, sizeof what, "which is known to be a typedef of '%s'", printed);
     gate__lex_fail(r, name, -EINVAL, what);
+    return false;
 }
 
 struct gate__entry *gate__scope_declare(struct gate__reader *r, const struct gate__token *name, gate_decl decl,
@@ -365,11 +385,10 @@ struct gate__entry *gate__scope_declare(struct gate__reader *r, const struct gat
     if (r->failed)
         return NULL;
     struct gate__entry *entry = gate__scope_find(r->decls, GATE__ORDINARY, name->at, name->length);
-    if (entry) {
-        merge(r, name, entry, decl, defined);
-        return r->failed ? NULL : entry;
-    }
-    check_known(r, name, &decl);
+    if (entry)
+        return merge(r, name, entry, &decl, defined) ? entry : NULL;
+    if (!may_become(r, name, &decl))
+        return NULL;
     entry = gate__scope_add(r, GATE__ORDINARY, name);
     if (!entry)
         return NULL;

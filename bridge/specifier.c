@@ -104,6 +104,9 @@ static void declare_va_list(struct gate__reader *r) {
 
 static bool names_type(const struct gate__reader *r) {
     const struct gate__token *token = &r->lexer.token;
+    const struct gate_decls_value *given = r->lexer.given;
+    if (given)
+        return given->type;
     if (!gate__lex_sees_name(r) || gate__declarator_parameter(r, token))
         return false;
     const struct gate__entry *entry = gate__scope_find(r->decls, GATE__ORDINARY, token->at, token->length);
@@ -115,6 +118,11 @@ static bool names_type(const struct gate__reader *r) {
 /* The type of a name that names one. */
 static const gate_type *named_type(struct gate__reader *r) {
     struct gate__token token = r->lexer.token;
+    if (r->lexer.given) {
+        const gate_type *type = r->lexer.given->type;
+        gate__lex_advance(r);
+        return type;
+    }
     struct gate__entry *entry = gate__scope_find(r->decls, GATE__ORDINARY, token.at, token.length);
     if (!entry && is_va_list(&token)) {
         declare_va_list(r);
@@ -220,6 +228,7 @@ static bool read_one(struct gate__reader *r, struct gate__specifiers *s, struct 
     } else if (!has_type && gate__lex_accept(r, GATE__TYPEOF)) {
         seen->type = gate__constant_type_of(r);
     } else if (!has_type && names_type(r)) {
+        s->is_given = r->lexer.given;
         seen->type = named_type(r);
     } else {
         return false;

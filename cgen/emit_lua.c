@@ -77,7 +77,7 @@ static const char lookup[] =
     "end})\n";
 
 void emit_lua(const struct model *model, const struct request *request, FILE *out) {
-    fprintf(out, "-- made by: %s\nlocal ffi = require \"callgate.ffi\"\n\nffi.cdef [====[\n", request->command);
+    fprintf(out, "-- made by: %s\nlocal ffi = require \"callgate.ffi\"\n\nffi.declare [====[\n", request->command);
     emit_cdef(model, request, out);
     fprintf(out, "]====]\n\nlocal library_name, stubs_name = \"%s\", \"%s_stubs\"\nlocal functions = {\n",
             request->library ? request->library : request->name, request->name);

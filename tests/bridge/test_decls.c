@@ -442,18 +442,135 @@ Test(decls, a_signature_seen_before_is_made_anew_once_its_text_may_mean_another)
     gate_decls_free(decls);
 }
 
-Test(decls, a_type_without_a_name_is_given_one) {
-    gate_decls *decls = read_text("extern struct { int x; char y; } v;");
+/* What stands for a "$" */
+
+static void read_with(gate_decls *decls, const char *text, const struct gate_decls_value values[], size_t count) {
+    struct gate_decls_options options = {.values = values, .count = count};
+    gate_error error = {0, ""};
+    cr_assert_eq(gate_decls_read_with(decls, text, &options, &error), 0, "%s: %s", text, error.message);
+}
+
+static void refuse_with(gate_decls *decls, const char *text, const struct gate_decls_value values[], size_t count,
+                        const char *words) {
+    struct gate_decls_options options = {.values = values, .count = count};
+    gate_error error = {0, ""};
+    cr_assert_eq(gate_decls_read_with(decls, text, &options, &error), -EINVAL, "%s", text);
+    cr_assert_not_null(strstr(error.message, words), "'%s' gives: %s", text, error.message);
+}
+
+Test(decls, a_dollar_stands_for_a_type_that_is_that_very_one) {
+    gate_decls *decls = read_text("extern struct { int x; char y; } v, *w; extern struct { int x; char y; } other;");
+    const struct gate_decls_value values[] = {{.type = find(decls, "v")->type}, {.type = find(decls, "other")->type}};
+    struct gate_decls_options options = {.values = values, .count = 1};
     const gate_type *pointer = NULL;
     gate_error error;
-    cr_assert_eq(gate_decls_typedef(decls, "named", find(decls, "v")->type, &error), 0, "%s", error.message);
-    cr_assert_eq(gate_decls_type(decls, "named *", &pointer, &error), 0, "%s", error.message);
-    cr_assert_eq(pointer->target->record, find(decls, "v")->type->record, "it is that struct, and no copy");
-    cr_assert_eq(find(decls, "named")->kind, GATE_DECL_TYPEDEF);
-    cr_assert_eq(gate_decls_typedef(decls, "v", pointer, &error), -EINVAL, "a variable's name");
-    cr_assert_eq(gate_decls_typedef(decls, "two names", pointer, &error), -EINVAL);
-    cr_assert_eq(gate_decls_typedef(decls, "5", pointer, &error), -EINVAL);
-    cr_assert_eq(gate_decls_typedef(decls, "named", pointer, &error), -EINVAL, "another type's name");
+    read_with(decls, "typedef $ first; struct both { $ a; const $ b[2]; };",
+              (struct gate_decls_value[]){values[0], values[0], values[1]}, 3);
+    const gate_type *both = gate_decls_find_tag(decls, "both")->type;
+    cr_assert_eq(find(decls, "first")->type->record, values[0].type->record);
+    cr_assert_eq(both->fields[0].type->record, values[0].type->record);
+    cr_assert_eq(both->fields[1].type->target->record, values[1].type->record, "and not the one that is written alike");
+    cr_assert_eq(both->size, 24);
+    cr_assert_eq(gate_decls_type_with(decls, "$ *", &options, &pointer, &error), 0, "%s", error.message);
+    cr_assert_eq(pointer->target->record, find(decls, "w")->type->target->record);
+    gate_decls_free(decls);
+}
+
+Test(decls, a_record_that_is_given_alone_is_an_anonymous_member) {
+    gate_decls *decls = read_text("struct point { int x, y; };");
+    gate_field field;
+    read_with(decls, "struct s { int n; $; };",
+              (struct gate_decls_value[]){{.type = gate_decls_find_tag(decls, "point")->type}}, 1);
+    cr_assert_eq(gate_type_field(gate_decls_find_tag(decls, "s")->type, "y", &field), 0);
+    cr_assert_eq(field.offset, 8);
+    gate_decls_free(decls);
+}
+
+Test(decls, a_dollar_stands_for_a_name_that_is_no_keyword_and_no_typedef) {
+    gate_decls *decls = read_text("typedef char t;");
+    gate_field field;
+    read_with(decls, "struct s { short $, $, $; };",
+              (struct gate_decls_value[]){{.name = "int"}, {.name = "t"}, {.name = "two words"}}, 3);
+    cr_assert_eq(gate_type_field(gate_decls_find_tag(decls, "s")->type, "int", &field), 0);
+    cr_assert_eq(gate_type_field(gate_decls_find_tag(decls, "s")->type, "t", &field), 0);
+    cr_assert_eq(gate_type_field(gate_decls_find_tag(decls, "s")->type, "two words", &field), 0);
+    refuse_with(decls, "extern $ x;", (struct gate_decls_value[]){{.name = "t"}}, 1, "column 8: found 't'");
+    refuse_with(decls, "int $;", (struct gate_decls_value[]){{.name = ""}}, 1, "a name of no letters");
+    refuse_with(decls, "int $x;", (struct gate_decls_value[]){{.name = "y"}}, 1,
+                "found '$', which is no part of a name");
+    gate_decls_free(decls);
+}
+
+Test(decls, a_dollar_stands_for_a_number) {
+    gate_decls *decls = read_text("");
+    read_with(decls, "enum { LESS = $, MORE = 2 - $ }; extern int a[$ * 2];",
+              (struct gate_decls_value[]){{.number = -3}, {.number = -3}, {.number = 5}}, 3);
+    cr_assert_eq((int64_t)find(decls, "LESS")->value, -3);
+    cr_assert_eq(find(decls, "MORE")->value, 5);
+    cr_assert_eq(find(decls, "a")->type->count, 10);
+    gate_decls_free(decls);
+}
+
+Test(decls, there_are_as_many_dollars_as_values) {
+    gate_decls *decls = read_text("");
+    const struct gate_decls_value two[] = {{.number = 1}, {.number = 2}};
+    refuse_with(decls, "extern int a[$];", NULL, 0, "column 14: found '$', but a wrong number of type parameters");
+    refuse_with(decls, "extern int a[$];", two, 2, "found the end, but a wrong number of type parameters");
+    read_with(decls, "/* $ */ enum { DOLLAR = '$' }; extern int a[$]; // $", two, 1);
+    cr_assert_eq(find(decls, "DOLLAR")->value, '$');
+    read_more(decls, "extern int $dollar$;"); /* without options it is a letter */
+    gate_decls_free(decls);
+}
+
+/* Declarations that count once */
+
+static void read_once(gate_decls *decls, const char *text) {
+    struct gate_decls_options options = {.once = true};
+    gate_error error = {0, ""};
+    cr_assert_eq(gate_decls_read_with(decls, text, &options, &error), 0, "%s: %s", text, error.message);
+}
+
+Test(decls, where_declarations_count_once_nothing_is_defined_again) {
+    static const char *const again[] = {"struct s { int x; };",
+                                        "union s;",
+                                        "enum e { A };",
+                                        "enum { A };",
+                                        "enum { K };",
+                                        "static const int K = 1;",
+                                        "enum { f };",
+                                        "struct new { struct s { int x; } s; };",
+                                        "struct new { int x; }; struct new { int x; };"};
+    struct gate_decls_options options = {.once = true};
+    gate_decls *decls = read_text("struct s { int x; }; enum e { A }; static const int K = 1; int f(void);");
+    for (size_t i = 0; i < sizeof again / sizeof *again; i++) {
+        gate_error error = {0, ""};
+        cr_assert_eq(gate_decls_read_with(decls, again[i], &options, &error), -EINVAL, "%s", again[i]);
+        read_once(decls, "struct s; enum e; extern struct s *p;");
+    }
+    cr_assert_null(gate_decls_find_tag(decls, "new"));
+    read_more(decls, "struct s { int x; }; enum e { A }; static const int K = 1;"); /* where they don't */
+    gate_decls_free(decls);
+}
+
+Test(decls, where_declarations_count_once_the_first_does) {
+    gate_decls *decls = read_text("");
+    read_once(decls, "typedef int t; typedef double t; int f(int); double f(void); extern int v[]; extern char v;"
+                     "extern int v[3]; int t(void); typedef struct { int x; } u; typedef struct { int x; } u;");
+    cr_assert_eq(find(decls, "t")->type->kind, GATE_INT);
+    cr_assert_str_eq(printed(find(decls, "f")->type), "int (int)");
+    cr_assert_eq(find(decls, "v")->type->count, 3, "what completes it does count");
+    refuse_more(decls, "typedef double t;", -EINVAL, "whose type is not that of its declaration");
+    gate_decls_free(decls);
+}
+
+Test(decls, where_declarations_count_once_known_names_stay_what_c_has_made_them_and_others_may_become_anything) {
+    gate_decls *decls = read_text("");
+    read_once(decls, "typedef unsigned size_t; typedef struct { int x, y, z; } key_t; typedef char time_t;"
+                     "extern size_t s; extern key_t k; extern time_t t;");
+    cr_assert_eq(find(decls, "s")->type->size, sizeof(size_t));
+    cr_assert_eq(find(decls, "k")->type->size, 12);
+    cr_assert_eq(find(decls, "t")->type->size, 1);
+    refuse_more(decls, "typedef unsigned ptrdiff_t;", -EINVAL, "which is known to be a typedef of 'long'");
     gate_decls_free(decls);
 }
 

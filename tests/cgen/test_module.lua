@@ -8,7 +8,7 @@ local symbols = {
 }
 package.preload["callgate.ffi"] = function()
     return {
-        cdef = function(text) asked.text = text end,
+        declare = function(text) asked.text = text end,
         load = function(name)
             asked[#asked + 1] = name
             return assert(symbols[name], name)

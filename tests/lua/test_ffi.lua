@@ -123,6 +123,17 @@ test("ffi.C has the symbols of a library that was loaded to be global", function
     equal(ffi.string(C.zlibVersion()):sub(1, 2), "1.")
 end)
 
+test("what is declared by ffi.declare may be declared so again, if it says the same", function()
+    local header = "struct declared { int a; }; enum declared_enum { DECLARED = 1 }; int declared(struct declared *);"
+    ffi.declare(header)
+    ffi.declare(header .. "typedef struct declared declared_again;")
+    equal(ffi.sizeof "declared_again", 4)
+    raises("whose members are not those of its definition", ffi.declare, "struct declared { long a; };")
+    raises("whose type is not that of its declaration", ffi.declare, "void declared(void);")
+    raises("'declared', which is there already", ffi.cdef, header)
+    ffi.declare("struct $ { $ a; };", "declared", ffi.typeof "int")
+end)
+
 -- Callbacks
 
 test("an error in a callback is raised by the call that led there, as the same object", function()

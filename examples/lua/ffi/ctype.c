@@ -6,7 +6,6 @@
  * char and char.
  *
  * SPDX-License-Identifier: MIT */
-#include <stdio.h>
 #include <string.h>
 
 #include "examples/lua/ffi/ffi.h"
@@ -65,7 +64,7 @@ static struct ctype *intern(lua_State *L, struct ffi *ffi, const struct ctype *k
     struct ctype **bucket = &ffi->buckets[hash(key) & (ffi->bucket_count - 1)], *type = *bucket;
     while (type && !is_same(type, key))
         type = type->next;
-    if (type && key->type && !*type->typedef_name && (!type->type || !is_as_qualified(type, type->type)))
+    if (type && key->type && (!type->type || !is_as_qualified(type, type->type)))
         type->type = key->type;
     if (type)
         return type;
@@ -256,27 +255,14 @@ bool ctype_variable_size(lua_State *L, struct ffi *ffi, struct ctype *type, lua_
 
 /* For the bridge */
 
-/* A name for what no text could write: a type that has no name. */
-static void name(lua_State *L, struct ffi *ffi, struct ctype *type) {
-    gate_error error;
-    char text[sizeof type->typedef_name];
-    snprintf(text, sizeof text, "__lua_type_%u", ++ffi->numbers);
-    if (gate_decls_typedef(ffi->decls, text, type->type, &error))
-        luaL_error(L, "%s", error.message);
-    memcpy(type->typedef_name, text, sizeof text);
-}
-
 const gate_type *ctype_gate_type(lua_State *L, struct ffi *ffi, struct ctype *type) {
     gate_error error;
-    char text[sizeof type->typedef_name + 2];
     if (!type->type) { /* a pointer that no text has named */
-        ctype_gate_type(L, ffi, type->target);
-        snprintf(text, sizeof text, "%s*", type->target->typedef_name);
-        if (gate_decls_type(ffi->decls, text, &type->type, &error))
+        struct gate_decls_value target = {.type = ctype_gate_type(L, ffi, type->target)};
+        struct gate_decls_options options = {.values = &target, .count = 1};
+        if (gate_decls_type_with(ffi->decls, "$ *", &options, &type->type, &error))
             luaL_error(L, "%s", error.message);
     }
-    if (!*type->typedef_name)
-        name(L, ffi, type);
     return type->type;
 }
 

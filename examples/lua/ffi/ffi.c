@@ -290,29 +290,12 @@ static int ffi_type(lua_State *L) {
 /* The module */
 
 static const luaL_Reg functions[] = {
-    {"abi", ffi_abi},
-    {"alignof", ffi_alignof},
-    {"async", async_start},
-    {"blocking", call_blocking},
-    {"cast", ffi_cast},
-    {"cdef", text_cdef},
-    {"copy", ffi_copy},
-    {"errno", call_errno},
-    {"fill", ffi_fill},
-    {"gc", ffi_gc},
-    {"guard", call_guard},
-    {"istype", ffi_istype},
-    {"leaf", call_leaf},
-    {"load", clib_load},
-    {"metatype", meta_type},
-    {"new", ffi_new},
-    {"offsetof", ffi_offsetof},
-    {"sizeof", ffi_sizeof},
-    {"string", ffi_string},
-    {"tonumber", ffi_tonumber},
-    {"type", ffi_type},
-    {"typeof", ffi_typeof},
-    {NULL, NULL},
+    {"abi", ffi_abi},           {"alignof", ffi_alignof},   {"async", async_start}, {"blocking", call_blocking},
+    {"cast", ffi_cast},         {"cdef", text_cdef},        {"copy", ffi_copy},     {"declare", text_declare},
+    {"errno", call_errno},      {"fill", ffi_fill},         {"gc", ffi_gc},         {"guard", call_guard},
+    {"istype", ffi_istype},     {"leaf", call_leaf},        {"load", clib_load},    {"metatype", meta_type},
+    {"new", ffi_new},           {"offsetof", ffi_offsetof}, {"sizeof", ffi_sizeof}, {"string", ffi_string},
+    {"tonumber", ffi_tonumber}, {"type", ffi_type},         {"typeof", ffi_typeof}, {NULL, NULL},
 };
 
 /* What LuaJIT's scripts know besides. */

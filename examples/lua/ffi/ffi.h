@@ -75,11 +75,10 @@ struct ctype {
 
     struct ctype *pointer; /* a pointer to this, once it was asked for */
     struct ctype *reference;
-    struct ctype *next;    /* in its bucket */
-    const void *identity;  /* what makes it differ from others, with form, qualifiers, target and count */
-    int object;            /* the registry's reference to its cdata, or LUA_NOREF */
-    unsigned number;       /* of one without a name */
-    char typedef_name[24]; /* by which texts name it where "$" stood; or "" */
+    struct ctype *next;   /* in its bucket */
+    const void *identity; /* what makes it differ from others, with form, qualifiers, target and count */
+    int object;           /* the registry's reference to its cdata, or LUA_NOREF */
+    unsigned number;      /* of one without a name */
     /* plain records, complex numbers and vectors */
     int metatable;         /* the registry's reference, or LUA_NOREF */
     struct field **fields; /* by name: field_count slots, a power of two */
@@ -195,6 +194,7 @@ struct ctype *text_check_type(lua_State *L, struct ffi *ffi, int index);
 /* The same, but that a reference stays one. A text's "$" stand for the values from index first to the top. */
 struct ctype *text_check_parameterized(lua_State *L, struct ffi *ffi, int index, int first);
 int text_cdef(lua_State *L);
+int text_declare(lua_State *L);
 
 /* cdata.c: values */
 

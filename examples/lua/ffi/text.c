@@ -1,11 +1,11 @@
-/* Types and declarations by their text. There is one scope for each Lua state.
+/* Types and declarations by their text. There is one scope for each Lua state, where LuaJIT's rules hold of what is declared
+ * again: what is defined is not defined again, and of other declarations the first counts.
  *
- * A "$" stands for a type, a name or a number that is given with the text, as in LuaJIT. A type is put there by a name
- * that the scope is told of.
+ * A "$" stands for a type, a name or a number that is given with the text. It is a token of its own: a name is no keyword and no
+ * type, and a type is the one that was given, whatever else is written like it.
  *
  * SPDX-License-Identifier: MIT */
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "examples/lua/ffi/ffi.h"
@@ -22,11 +22,10 @@ static bool is_word(const char *text, size_t length, const char *word) {
     return strlen(word) == length && memcmp(text, word, length) == 0;
 }
 
-/* A type's text may not bring a tag into being by naming it, as a declaration may: it would be a mistake. */
+/* A type's text may not bring a tag into being, as a declaration may: it would be a mistake. */
 static void check_tag(lua_State *L, struct ffi *ffi, const char *text) {
-    size_t length = word_length(text);
-    const char *rest = text + length + strspn(text + length, " \t\n");
-    if (length == 0 || *rest == '{')
+    size_t length = *text == '$' ? 1 : word_length(text);
+    if (length == 0)
         return;
     const char *tag = lua_pushlstring(L, text, length);
     if (!gate_decls_find_tag(ffi->decls, tag))
@@ -58,7 +57,8 @@ static const char *without_reference(lua_State *L, const char *text, bool *is_re
     return *is_reference ? lua_pushlstring(L, text, length - 1) : text;
 }
 
-struct ctype *text_read(lua_State *L, struct ffi *ffi, const char *text) {
+static struct ctype *read_type(lua_State *L, struct ffi *ffi, const char *text,
+                               const struct gate_decls_options *options) {
     gate_error error;
     const gate_type *type;
     bool is_reference;
@@ -67,11 +67,15 @@ struct ctype *text_read(lua_State *L, struct ffi *ffi, const char *text) {
         luaL_error(L, "callgate has stopped: the Lua state closes");
     text = without_reference(L, text, &is_reference);
     check_tags(L, ffi, text);
-    if (gate_decls_type(ffi->decls, text, &type, &error))
+    if (gate_decls_type_with(ffi->decls, text, options, &type, &error))
         luaL_error(L, "%s", error.message);
     lua_settop(L, top);
     struct ctype *made = ctype_of(L, ffi, type);
     return is_reference ? ctype_reference(L, ffi, made) : made;
+}
+
+struct ctype *text_read(lua_State *L, struct ffi *ffi, const char *text) {
+    return read_type(L, ffi, text, &(struct gate_decls_options){.once = true});
 }
 
 /* A text that defines a type means another one each time; all else is read once. */
@@ -115,93 +119,61 @@ struct ctype *text_check_type(lua_State *L, struct ffi *ffi, int index) {
 
 /* Parameters */
 
-/* The type that a cdata has, or is, with a name for texts. */
-static const struct ctype *type_of(lua_State *L, struct ffi *ffi, const struct cdata *cd) {
-    struct ctype *type = cd->type->form == FORM_CTYPE ? cdata_ctype(cd) : cd->type;
-    ctype_gate_type(L, ffi, type);
-    return type;
+/* The type that a cdata has, or is. */
+static struct ctype *type_of(const struct cdata *cd) {
+    return cd->type->form == FORM_CTYPE ? *(struct ctype **)cd->address : cd->type;
 }
 
-static void add_parameter(lua_State *L, struct ffi *ffi, luaL_Buffer *buffer, int index) {
-    char number[32];
+static struct gate_decls_value check_parameter(lua_State *L, struct ffi *ffi, int index) {
+    struct gate_decls_value value = {.number = 0};
+    const struct cdata *cd;
     if (lua_type(L, index) == LUA_TSTRING) {
-        luaL_addstring(buffer, lua_tostring(L, index));
+        size_t length;
+        value.name = lua_tolstring(L, index, &length);
+        luaL_argcheck(L, strlen(value.name) == length, index, "a name has no zeros");
     } else if (lua_type(L, index) == LUA_TNUMBER) {
-        snprintf(number, sizeof number, "%d", (int)lua_tonumber(L, index));
-        luaL_addstring(buffer, number);
+        value.number = (int)lua_tonumber(L, index);
+    } else if ((cd = cdata_test(L, ffi, index)) != NULL) {
+        if (type_of(cd)->form == FORM_REFERENCE)
+            luaL_argerror(L, index, "invalid C type");
+        value.type = ctype_gate_type(L, ffi, type_of(cd));
     } else {
-        const struct cdata *cd = cdata_test(L, ffi, index);
-        if (cd)
-            luaL_addstring(buffer, type_of(L, ffi, cd)->typedef_name);
-        else
-            luaL_argerror(L, index, lua_pushfstring(L, "type parameter expected, got %s", luaL_typename(L, index)));
+        luaL_argerror(L, index, lua_pushfstring(L, "type parameter expected, got %s", luaL_typename(L, index)));
     }
+    return value;
 }
 
-/* The end of a comment or a literal that begins at text; NULL if none does. */
-static const char *skip(const char *text) {
-    const char *end = NULL;
-    if (text[0] == '/' && text[1] == '*') {
-        end = strstr(text + 2, "*/");
-        return end ? end + 2 : text + strlen(text);
-    }
-    if (text[0] == '/' && text[1] == '/')
-        return text + strcspn(text, "\n");
-    if (text[0] != '"' && text[0] != '\'')
-        return NULL;
-    for (end = text + 1; *end && *end != *text; end++) {
-        if (*end == '\\' && end[1])
-            end++;
-    }
-    return *end ? end + 1 : end;
-}
-
-/* Pushes the text at index with each "$" replaced by the values from first to the top. */
-static void replace_parameters(lua_State *L, struct ffi *ffi, int index, int first) {
-    luaL_Buffer buffer;
-    const char *text = luaL_checkstring(L, index);
+/* Pushes what the values from index first to the top are to a text. */
+static struct gate_decls_options push_parameters(lua_State *L, struct ffi *ffi, int first) {
+    struct gate_decls_options options = {.once = true};
     int last = lua_gettop(L);
-    for (int i = first; i <= last; i++) { /* whatever raises errors comes before the buffer */
-        const struct cdata *cd = cdata_test(L, ffi, i);
-        if (cd)
-            type_of(L, ffi, cd);
-    }
-    luaL_buffinit(L, &buffer);
-    while (*text) {
-        const char *end = skip(text);
-        if (end) {
-            luaL_addlstring(&buffer, text, (size_t)(end - text));
-            text = end;
-        } else if (*text == '$') {
-            if (first > last)
-                luaL_error(L, "wrong number of type parameters");
-            add_parameter(L, ffi, &buffer, first++);
-            text++;
-        } else {
-            luaL_addchar(&buffer, *text++);
-        }
-    }
-    if (first <= last)
-        luaL_error(L, "wrong number of type parameters");
-    luaL_pushresult(&buffer);
+    options.count = last < first ? 0 : (size_t)(last - first + 1);
+    struct gate_decls_value *values = lua_newuserdatauv(L, (options.count + 1) * sizeof *values, 0);
+    for (size_t i = 0; i < options.count; i++)
+        values[i] = check_parameter(L, ffi, first + (int)i);
+    options.values = values;
+    return options;
 }
 
 struct ctype *text_check_parameterized(lua_State *L, struct ffi *ffi, int index, int first) {
     const struct cdata *cd = lua_type(L, index) == LUA_TUSERDATA ? cdata_test(L, ffi, index) : NULL;
     if (cd && cd->type->form == FORM_CTYPE)
-        return *(struct ctype **)cd->address;
+        return type_of(cd);
     if (lua_type(L, index) != LUA_TSTRING)
         return text_check_type(L, ffi, index);
-    if (lua_gettop(L) < first && !strchr(lua_tostring(L, index), '$'))
+    const char *text = lua_tostring(L, index);
+    if (lua_gettop(L) < first)
         return find_type(L, ffi, index);
-    replace_parameters(L, ffi, index, first);
-    struct ctype *type = text_read(L, ffi, lua_tostring(L, -1));
+    cd = strcmp(text, "$") == 0 && lua_gettop(L) == first ? cdata_test(L, ffi, first) : NULL;
+    if (cd)
+        return type_of(cd); /* the only text in which a reference may be given */
+    struct gate_decls_options options = push_parameters(L, ffi, first);
+    struct ctype *type = read_type(L, ffi, text, &options);
     lua_pop(L, 1);
     return type;
 }
 
-/* ffi.cdef(text, ...) */
-int text_cdef(lua_State *L) {
+static int declare(lua_State *L, bool once) {
     struct ffi *ffi = ffi_of(L);
     gate_error error;
     size_t length;
@@ -210,11 +182,19 @@ int text_cdef(lua_State *L) {
         return luaL_error(L, "callgate has stopped: the Lua state closes");
     if (strlen(text) != length)
         return luaL_argerror(L, 1, "declarations have no zeros");
-    if (lua_gettop(L) > 1 || strchr(text, '$')) {
-        replace_parameters(L, ffi, 1, 2);
-        text = lua_tostring(L, -1);
-    }
-    if (gate_decls_read(ffi->decls, text, &error))
+    struct gate_decls_options options = push_parameters(L, ffi, 2);
+    options.once = once;
+    if (gate_decls_read_with(ffi->decls, text, &options, &error))
         return luaL_error(L, "%s", error.message);
     return 0;
+}
+
+/* ffi.cdef(text, ...) */
+int text_cdef(lua_State *L) {
+    return declare(L, true);
+}
+
+/* ffi.declare(text, ...): beyond LuaJIT, for texts that are made of headers, of which one may be in several */
+int text_declare(lua_State *L) {
+    return declare(L, false);
 }

@@ -84,7 +84,10 @@ end
 
 local function feed(text)
     try(ffi.cdef, text)
-    local ctype = try(ffi.typeof, text) or try(ffi.typeof, text, "int", 3) or try(ffi.typeof, text, ffi.typeof "int")
+    try(ffi.cdef, text, "int")
+    local int = ffi.typeof "int"
+    local ctype = try(ffi.typeof, text) or try(ffi.typeof, text, int) or try(ffi.typeof, text, int, "int") or
+        try(ffi.typeof, text, int, 3)
     if ctype then use(ctype) end
 end
 

@@ -132,6 +132,51 @@ test("there are as many parameters as there are in the text", function()
     raises("wrong number of type parameters", ffi.cdef, "int types_too_many;", 1)
 end)
 
+test("a parameter that is a type is that very one, and not what is written alike", function()
+    local a, b = ffi.typeof "struct { int x; }", ffi.typeof "struct { int x; }"
+    local both = ffi.new(ffi.typeof("struct { $ a; $ b; $ *c; }", a, b, a))
+    equal(ffi.istype(a, both.a), true)
+    equal(ffi.istype(b, both.b), true)
+    equal(ffi.istype(b, both.a), false)
+    both.c = both.a
+    raises("cannot convert", function() both.c = both.b end)
+    ffi.cdef("typedef $ $; typedef $ $;", a, "types_a", b, "types_b")
+    equal(ffi.istype(a, ffi.new "types_a"), true)
+    equal(ffi.istype(a, ffi.new "types_b"), false)
+end)
+
+test("a parameter that is a name is no keyword, and no type", function()
+    local s = ffi.new(ffi.typeof("struct { int $, $, $; }", "int", "types_int", "two words"), {1, 2, 3})
+    equal(s["int"], 1)
+    equal(s.types_int, 2)
+    equal(s["two words"], 3)
+    raises("", ffi.typeof, "$ *", "int")
+    raises("", ffi.typeof, "$ *", "types_int")
+    raises("undeclared or implicit tag", ffi.typeof, "struct $ *", "types_nobody")
+    raises("", ffi.typeof, "struct { int $x; }", "y")
+    raises("", ffi.cdef, "int types_label(int) __asm__($);", "abs")
+end)
+
+test("a parameter that is a number is one of an expression, with its sign", function()
+    is("int [7]", ffi.typeof("int[4-$]", -3))
+    is("int [7]", ffi.typeof("int[$*2+1]", 3))
+    ffi.cdef("enum { $ = $ };", "TYPES_LESS", -3)
+    equal(ffi.C.TYPES_LESS, -3)
+    equal(ffi.alignof(ffi.typeof("struct { int a __attribute__((aligned($))); }", 32)), 32)
+    equal(ffi.sizeof(ffi.typeof("struct { int a:$, b:$; }", 3, 5)), 4)
+end)
+
+test("a struct that is a parameter, without a name behind it, is an anonymous member", function()
+    local s = ffi.new(ffi.typeof("struct { $; int z; }", ffi.typeof "struct { int a; }"), {a = 5, z = 6})
+    equal(s.a, 5)
+    equal(s.z, 6)
+end)
+
+test("a reference is a parameter alone", function()
+    is("int &", ffi.typeof("$", ffi.typeof "int &"))
+    raises("invalid C type", ffi.typeof, "$ *", ffi.typeof "int &")
+end)
+
 test("a parameter is a type, a name or a number", function()
     raises("bad argument #2", ffi.typeof, "$ *", true)
     raises("bad argument #2", ffi.typeof, "$ *", nil)
@@ -146,10 +191,36 @@ test("a declaration may be repeated", function()
     ffi.cdef "typedef int types_repeated_type; typedef int types_repeated_type;"
 end)
 
-test("a struct is defined once", function()
-    ffi.cdef "struct types_once { int a; };"
+test("a struct, a union or an enum is defined once, and a constant", function()
+    ffi.cdef "struct types_once { int a; }; enum { TYPES_ONCE = 1 }; static const int TYPES_ONE = 2;"
     raises("types_once", ffi.cdef, "struct types_once { int b; };")
     raises("types_enum", ffi.cdef, "enum types_enum { TYPES_AGAIN };")
+    for _, text in ipairs {"struct types_once { int a; };", "union types_once;", "enum types_once { TYPES_NEW };",
+        "struct types_new { struct types_once { int a; } s; };", "enum { TYPES_ONCE = 1 };",
+        "static const int TYPES_ONE = 2;", "struct types_new { int a; }; struct types_new { int a; };",
+        "int types_ones(int); enum { types_ones };"} do
+        if pcall(ffi.cdef, text) then error("cdef takes '" .. text .. "'") end
+    end
+    raises("types_once", ffi.sizeof, "struct types_once { int a; }")
+    raises("undeclared or implicit tag 'types_new'", ffi.typeof, "struct types_new { int a; }")
+    ffi.cdef "struct types_once; extern struct types_once *types_pointer_to_it;"
+    equal(ffi.sizeof "struct types_once", 4)
+    equal(ffi.C.TYPES_ONCE, 1)
+end)
+
+test("of what is declared otherwise again, the first declaration counts", function()
+    ffi.cdef [[
+        typedef int types_first_int; typedef double types_first_int;
+        typedef struct { int a; } types_first_struct; typedef struct { double a; } types_first_struct;
+        int types_first(int) __asm__("abs"); double types_first(double);
+    ]]
+    ffi.cdef "typedef char types_first_int; void types_first(void); typedef unsigned size_t;"
+    equal(ffi.sizeof "types_first_int", 4)
+    equal(ffi.sizeof "types_first_struct", 4)
+    equal(ffi.C.types_first(-3), 3)
+    equal(ffi.sizeof "size_t", 8)
+    ffi.cdef "typedef struct { int a[3]; } key_t;"
+    equal(ffi.sizeof "key_t", 12)
 end)
 
 test("a struct may be declared first and defined later", function()
