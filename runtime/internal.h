@@ -784,8 +784,9 @@ struct gate__slot {
     uint64_t next_number, numbers_end;
     struct gate__run_queue ready;
     gate_runtime *runtime;
-    uint32_t index; /* in the runtime's array */
-    gate_m *holder; /* under the runtime's lock */
+    uint32_t index;       /* in the runtime's array */
+    uint32_t others_came; /* the last pick for which what isn't its own came first */
+    gate_m *holder;       /* under the runtime's lock */
     struct gate__slot *idle_next;
     struct gate__calls calls;   /* foreign.c's */
     struct gate__sighting seen; /* monitor.c's */

@@ -184,7 +184,7 @@ int gate_task_join(gate_task *task, void **result);
 void gate_task_detach(gate_task *task);
 
 /* Goes behind the other tasks of its slot that are ready, and returns. One that has become ready elsewhere, in a call that
- * lasted or on a thread without a slot, comes after at most 61 others, and after 10 ms at most for each such task before it.
+ * lasted or on a thread without a slot, comes after at most 61 others and 20 ms, and as much for each such task before it.
  * Threads: only tasks with a slot. */
 void gate_task_yield(void);
 

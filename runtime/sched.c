@@ -8,11 +8,13 @@
  * Who has a slot goes on with the slot's own queue, then the runtime's, then some of another slot's; every 61st time
  * it looks at the runtime's first. So a task that is ready in a slot's queue of n runs after at most n + n/60 others
  * that the slot picks, and one in the runtime's queue, as the k-th, after at most 61 k. If these are long ones, of which
- * each takes its 10 ms, that is too late: whoever is asked to yield looks at the runtime's queue first, and the monitor
- * asks, too, when none was taken from there for 10 ms. So the k-th waits 10 k ms, and what its own slot has is not kept
- * waiting either, as it comes in between. A task that yields could go on itself, and looks at other slots only every 61st
- * time: not at all, and a slot that it has to itself would do nothing for the others. A slot may be left idle with tasks
- * in its queue, for want of a thread: then others take one of these every 61st time, though they have some of their own.
+ * each takes its 10 ms, that is too late: whoever is asked to yield looks at the runtime's queue first, but not twice in
+ * a row, and the monitor asks, too, when none was taken from there for 10 ms. So the k-th waits 20 k ms, as one of the
+ * slot's own comes in between, and these run after 2 n + n/30 others. A task that yields could go on itself, and looks at
+ * other slots only every 61st time: not at all, and a slot that it has to itself would do nothing for the others. A slot
+ * may be left idle with tasks in its queue, for want of a thread: then others take one of these every 61st time, though
+ * they have some of their own. The slot itself goes on with the one that was picked last, or those behind it would pass
+ * it, each as it is picked in turn.
  *
  * A task that yields or parks goes straight to the next one, stack to stack. What remains to be done with it,
  * once it is off its stack, is done by the next: queueing it, or making it PARKED. Were it done before,
@@ -115,12 +117,12 @@ static inline bool is_asked(struct gate__slot *slot) {
 }
 
 /* Each pick is counted. */
-static inline uint32_t next_pick(struct gate__slot *slot) {
-    return atomic_load_explicit(&slot->picks, memory_order_relaxed) + 1;
+static inline uint32_t this_pick(const struct gate__slot *slot) {
+    return atomic_load_explicit(&slot->picks, memory_order_relaxed);
 }
 
 static inline void count_pick(struct gate__slot *slot) {
-    atomic_store_explicit(&slot->picks, next_pick(slot), memory_order_relaxed);
+    atomic_store_explicit(&slot->picks, this_pick(slot) + 1, memory_order_relaxed);
 }
 
 /* Whether a pick takes the first of the slot's own queue, if that has one: not when it is the runtime's turn. */
@@ -129,7 +131,13 @@ static inline bool is_runtimes_turn(uint32_t pick) {
 }
 
 static inline bool is_usual_pick(struct gate__slot *slot) {
-    return !is_asked(slot) && !is_runtimes_turn(next_pick(slot));
+    return !is_asked(slot) && !is_runtimes_turn(this_pick(slot) + 1);
+}
+
+/* Whether what isn't the slot's own comes first: when its holder was asked to yield, too, but not twice in a row. Of tasks
+ * that run until they are asked each would be asked, and the slot's own wait for all that come from elsewhere. */
+static bool others_come_first(const struct gate__slot *slot, bool asked) {
+    return is_runtimes_turn(this_pick(slot)) || (asked && this_pick(slot) - slot->others_came != 1);
 }
 
 /* The next task if it isn't the first of the slot's own queue. */
@@ -138,9 +146,10 @@ static __attribute__((noinline)) gate_task *pick_with_care(struct gate__slot *sl
     bool asked = is_asked(slot);
     if (asked && answer_poll(slot))
         return NULL;
-    if (asked || is_runtimes_turn(atomic_load_explicit(&slot->picks, memory_order_relaxed))) {
+    if (others_come_first(slot, asked)) {
         reach = reach == NEAR ? MODEST : reach;
         task = pick_in_turn(slot);
+        slot->others_came = task ? this_pick(slot) : slot->others_came;
     }
     if (!task)
         task = gate__queue_pop(&slot->ready);
@@ -318,9 +327,16 @@ static bool leave_idle(struct gate__slot *slot, gate_task *task) {
     return idle;
 }
 
+/* The next task of a slot that was idle. What its own queue has comes first then, and has been counted as a pick: it was
+ * put back for want of a thread. */
+static gate_task *pick_again(struct gate__slot *slot) {
+    gate_task *task = gate__sched_stops(slot) ? NULL : gate__queue_pop(&slot->ready);
+    return task ? task : pick(slot, FAR);
+}
+
 void gate__sched_hand_on_for(struct gate__slot *slot, gate_task *task) {
     while (!(task ? give(slot, task) || leave_idle(slot, task) : retire(slot)))
-        task = pick(slot, FAR);
+        task = pick_again(slot);
 }
 
 void gate__sched_hand_on(struct gate__slot *slot) {
@@ -346,7 +362,7 @@ __attribute__((noinline)) void gate__sched_wake_one(gate_runtime *runtime) {
     struct gate__slot *slot = pop_idle(runtime);
     gate__unlock(&runtime->lock);
     if (slot)
-        gate__sched_hand_on(slot);
+        gate__sched_hand_on_for(slot, pick_again(slot));
     else
         gate__monitor_notice(runtime, NULL);
 }
@@ -587,9 +603,7 @@ static inline bool begin_turn(gate_m *m) {
     uint32_t care = gate__queue_begin_use(&slot->ready);
     const gate_task *next = slot->ready.tasks.head;
     bool may = !care && next && !next->bound && !m->task->bound && !m->task->arrival && is_usual_pick(slot);
-    if (__builtin_expect(may, 1))
-        count_pick(slot);
-    else
+    if (__builtin_expect(!may, 0))
         gate__queue_end_use(&slot->ready);
     return may;
 }
@@ -612,15 +626,16 @@ void gate_task_yield(void) {
         yield_with_care();
         return;
     }
-    struct gate__run_queue *queue = &m->slot->ready;
+    struct gate__slot *slot = m->slot;
     gate_task *task = m->task;
     if (__builtin_expect(!begin_turn(m), 0)) {
         yield_with_care();
         return;
     }
-    gate_task *next = gate__queue_rotate(&queue->tasks, task);
+    count_pick(slot);
+    gate_task *next = gate__queue_rotate(&slot->ready.tasks, task);
     change_tasks(m, next);
-    gate__arch_turn(&task->sp, next->sp, &queue->in_use);
+    gate__arch_turn(&task->sp, next->sp, &slot->ready.in_use);
 }
 
 void gate__sched_move(gate_m *m, gate_task *next) {
@@ -639,6 +654,7 @@ static inline void exit_at_once(gate_m *m) {
         gate__queue_end_use(&slot->ready);
         return;
     }
+    count_pick(slot);
     gate_task *next = gate__queue_take_first(&slot->ready.tasks);
     gate__queue_end_use(&slot->ready);
     change_tasks(m, next);

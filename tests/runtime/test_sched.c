@@ -384,6 +384,103 @@ Test(sched, a_task_without_a_thread_runs_beside_those_that_yield) {
     leave_one_without_a_thread(true);
 }
 
+/* One that is on its way is left to itself: whoever yields takes none that waits for it. */
+
+enum { YIELDS_BESIDE = 20 * GATE__LOOK_AT_RUNTIME_EVERY };
+static _Atomic unsigned yielded;
+
+static void *count_yields(void *unused) {
+    while (!atomic_load(&over)) {
+        gate_task_yield();
+        atomic_fetch_add(&yielded, 1);
+    }
+    return unused;
+}
+
+static void wait_for_yields_beside_a_task(void *runtime) {
+    gate_runtime *r = runtime;
+    wait_until(atomic_load(&r->idle_slot_count) == 1 && gate__queue_any_waits(r));
+    unsigned before = atomic_load(&yielded);
+    wait_until(atomic_load(&yielded) - before > YIELDS_BESIDE || atomic_load(&last_ran));
+    cr_assert(!atomic_load(&last_ran), "taken from the idle slot");
+}
+
+/* Keeps its thread, as a thread that was created would be there to find: from here to the end of the call one is awaited,
+ * as far as all others know. */
+static void *leave_one_to_a_thread_on_its_way(void *unused) {
+    struct gate__workers *workers = &gate__m()->runtime->workers;
+    unsigned before = atomic_load(&yielded);
+    wait_until(atomic_load(&yielded) - before > 1); /* on the other slot */
+    atomic_store(&workers->used_up, false);
+    atomic_store(&workers->awaited, 1);
+    gate_task *last = spawn("last", note_last, NULL);
+    gate__foreign_call_blocking(gate__m(), wait_for_yields_beside_a_task, gate__m()->runtime);
+    atomic_store(&workers->awaited, 0);
+    atomic_store(&over, true);
+    join(last);
+    return unused;
+}
+
+Test(sched, a_task_whose_thread_is_on_its_way_is_not_taken_by_one_that_yields) {
+    gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 2, .most_threads = 2});
+    atomic_store(&over, false);
+    atomic_store(&last_ran, false);
+    gate_task *beside = spawn("yields", count_yields, NULL);
+    gate_task *leaves = spawn("leaves", leave_one_to_a_thread_on_its_way, NULL);
+    join(leaves);
+    join(beside);
+    stop(runtime);
+}
+
+static void join_thread(void *thread) {
+    pthread_join(*(pthread_t *)thread, NULL);
+}
+
+/* Tasks that come while no thread is to be had: each time the slot picks one, and has to put it back. */
+
+enum { IN_VAIN = GATE__LOOK_AT_RUNTIME_EVERY * (GATE__LOOK_AT_RUNTIME_EVERY + 2) };
+static _Atomic bool all_have_come;
+static _Atomic uintptr_t ran_in_time, ran_at_all;
+
+static void *note_time(void *k) {
+    if (atomic_fetch_add(&ran_at_all, 1) <= (uintptr_t)k * GATE__LOOK_AT_RUNTIME_EVERY)
+        atomic_fetch_add(&ran_in_time, 1);
+    return NULL;
+}
+
+static void *come_in_vain(void *runtime) {
+    wait_until(atomic_load(&in_the_call) && atomic_load(&((gate_runtime *)runtime)->idle_slot_count) == 1);
+    for (uintptr_t k = 1; k <= IN_VAIN; k++) {
+        struct gate_task_config config = {.main = note_time, .argument = (void *)k, .stack_size = GATE__STACK_LEAST};
+        cr_assert_eq(gate_task_spawn(runtime, &config, NULL), 0);
+    }
+    atomic_store(&all_have_come, true);
+    return NULL;
+}
+
+static void wait_for_all_to_come(void *unused) {
+    (void)unused;
+    atomic_store(&in_the_call, true);
+    wait_until(atomic_load(&all_have_come));
+}
+
+static void *keep_the_only_thread(void *unused) {
+    gate__foreign_call_blocking(gate__m(), wait_for_all_to_come, NULL);
+    return unused;
+}
+
+Test(sched, tasks_that_are_picked_before_a_thread_is_there_are_not_passed_by_those_behind_them) {
+    gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 1, .most_threads = 1});
+    pthread_t thread;
+    atomic_store(&in_the_call, false);
+    pthread_create(&thread, NULL, come_in_vain, runtime);
+    join(spawn("keeps", keep_the_only_thread, NULL));
+    gate__foreign_call(join_thread, &thread);
+    wait_until((block_ms(1), atomic_load(&ran_at_all) == IN_VAIN));
+    cr_assert_eq(atomic_load(&ran_in_time), IN_VAIN);
+    stop(runtime);
+}
+
 /* Parks whose wake has come */
 
 static void *park_without_waiting(void *unused) {
@@ -447,32 +544,34 @@ Test(sched, work_from_outside_runs_though_a_slots_own_queue_is_never_empty) {
     stop(runtime);
 }
 
-/* Tasks from outside, in the runtime's queue, while the slot's own is never empty: how many picks each has waited. */
+/* Tasks from outside, in the runtime's queue, while the slot's own is never empty: for how many runs of others each has
+ * waited. */
 
-static void join_thread(void *thread) {
-    pthread_join(*(pthread_t *)thread, NULL);
-}
-
-enum { FROM_OUTSIDE = 8, SLACK = 16 }; /* picks for which no thread was there, and the task was put back */
+enum { FROM_OUTSIDE = 8 };
+static _Atomic unsigned runs; /* of all of them */
 static struct waiting {
     gate_task *task;
-    uint32_t queued, ran; /* the slot's picks then */
+    unsigned queued, ran; /* the runs then */
 } waiting[FROM_OUTSIDE];
 
-static uint32_t picks_of(gate_runtime *runtime) {
-    return atomic_load(&runtime->slots[0].picks);
+static void *count_runs_all_along(void *unused) {
+    while (!atomic_load(&over)) {
+        atomic_fetch_add(&runs, 1);
+        gate_task_yield();
+    }
+    return unused;
 }
 
-static void *note_picks(void *one) {
-    ((struct waiting *)one)->ran = picks_of(gate__m()->runtime);
+static void *note_runs(void *one) {
+    ((struct waiting *)one)->ran = atomic_fetch_add(&runs, 1);
     return NULL;
 }
 
 static void *queue_from_outside(void *runtime) {
     for (int i = 0; i < FROM_OUTSIDE; i++) {
-        struct gate_task_config config = {.main = note_picks, .argument = &waiting[i]};
+        struct gate_task_config config = {.main = note_runs, .argument = &waiting[i]};
         cr_assert_eq(gate_task_spawn(runtime, &config, &waiting[i].task), 0);
-        waiting[i].queued = picks_of(runtime);
+        waiting[i].queued = atomic_load(&runs);
     }
     return NULL;
 }
@@ -480,14 +579,13 @@ static void *queue_from_outside(void *runtime) {
 Test(sched, the_kth_in_the_runtimes_queue_runs_when_it_has_been_looked_at_k_times) {
     gate_runtime *runtime = start(1);
     atomic_store(&over, false);
-    gate_task *a = spawn("a", yield_all_along, NULL), *b = spawn("b", yield_all_along, NULL);
+    gate_task *a = spawn("a", count_runs_all_along, NULL), *b = spawn("b", count_runs_all_along, NULL);
     pthread_t thread;
     pthread_create(&thread, NULL, queue_from_outside, runtime);
     gate__foreign_call(join_thread, &thread);
     for (int i = 0; i < FROM_OUTSIDE; i++) {
         join(waiting[i].task);
-        cr_assert_leq((int32_t)(waiting[i].ran - waiting[i].queued), GATE__LOOK_AT_RUNTIME_EVERY * (i + 1) + SLACK,
-                      "%d", i);
+        cr_assert_leq((int)(waiting[i].ran - waiting[i].queued), GATE__LOOK_AT_RUNTIME_EVERY * (i + 1), "%d", i);
     }
     atomic_store(&over, true);
     join(a);
@@ -656,6 +754,49 @@ static unsigned most_yields_before(unsigned tasks, unsigned slice) {
         join(each[i]);
     stop(runtime);
     return longest;
+}
+
+/* Two that compute until they are asked to yield, and longer, and go into C, from where they come back to the runtime's
+ * queue: one of them is there whenever the other leaves. */
+
+enum { LONG_RUNS = 8 };
+static _Atomic unsigned long_runs;
+
+static void *compute_and_block(void *unused) {
+    for (int i = 0; i < LONG_RUNS; i++) {
+        uint64_t end = gate__os_now() + GATE__RUNS_LONG + GATE__LAST_LOOK + 5 * 1000 * 1000;
+        atomic_fetch_add(&long_runs, 1);
+        while (gate__os_now() < end)
+            ;
+        gate__foreign_call_blocking(gate__m(), sleep_ms, (void *)1);
+    }
+    return unused;
+}
+
+/* The most runs of others from one run of this task to the next: the one that it yields to, and then for itself and the
+ * other one, which may both be in the slot's queue at first, twice as many. */
+static void *yield_beside_long_ones(void *longest) {
+    for (unsigned before = 0; before < 2 * LONG_RUNS;) {
+        gate_task_yield();
+        unsigned now = atomic_load(&long_runs);
+        if (now - before > *(unsigned *)longest)
+            *(unsigned *)longest = now - before;
+        before = now;
+    }
+    return NULL;
+}
+
+Test(sched, one_in_its_slots_queue_is_not_passed_by_all_that_come_from_elsewhere_beside_long_ones) {
+    gate_runtime *runtime = start(1);
+    unsigned longest = 0;
+    atomic_store(&long_runs, 0);
+    gate_task *yielding = spawn("yields", yield_beside_long_ones, &longest);
+    gate_task *one = spawn("one", compute_and_block, NULL), *other = spawn("other", compute_and_block, NULL);
+    join(yielding);
+    join(one);
+    join(other);
+    cr_assert_leq(longest, 1 + 2 * 2, "%u", longest);
+    stop(runtime);
 }
 
 Test(sched, one_that_becomes_ready_elsewhere_comes_when_the_next_is_asked_to_yield) {
