@@ -67,22 +67,15 @@ static bool line_up(gate_task *task, struct gate__slot *slot) {
     return next;
 }
 
-/* Nothing keeps a runtime from being stopped once its last task runs. */
-static void ready_from_outside(gate_task *task) {
-    gate_runtime *runtime = task->runtime;
-    gate__init_retain(runtime);
-    if (line_up(task, NULL))
-        gate__sched_wake(runtime, NULL);
-    gate__init_release(runtime);
-}
-
 void gate__bound_ready(gate_task *task) {
     gate_runtime *runtime = task->runtime;
     struct gate__slot *slot = gate__sched_own_slot(runtime);
     if (!slot)
-        ready_from_outside(task);
-    else if (line_up(task, slot))
+        gate__init_retain(runtime); /* nothing else keeps it from being stopped once its last task runs */
+    if (line_up(task, slot))
         gate__sched_wake(runtime, slot);
+    if (!slot)
+        gate__init_release(runtime);
 }
 
 /* Those that wait for a thread */

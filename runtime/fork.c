@@ -59,7 +59,8 @@ static void reset_threads(gate_runtime *runtime, gate_m *m) {
         m->all_next = NULL; /* a worker that has forked before its creator had put it there */
         workers->all = m;
     }
-    /* No struct is assigned: MemorySanitizer notes that padding was copied, under a lock of its own that a fork holds. */
+    /* No struct is assigned: MemorySanitizer notes that padding was copied, under a lock of its own that a fork
+     * holds. */
     gate_m *all = workers->all;
     memset(workers, 0, sizeof *workers);
     workers->all = all;

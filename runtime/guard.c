@@ -7,8 +7,8 @@
  *   gate__arch_guard_landing  when the handler returns, with the mask that was noted. C's frames are gone;
  *   gate__guard_call        goes on below the crossing, and the call is left as any other.
  *
- * m->guard is the innermost guarded call, and NULL while a callback's handler runs below it: a fault in interpreter code,
- * or in an unguarded call that it makes, is none of the outer call's.
+ * m->guard is the innermost guarded call, and NULL while a callback's handler runs below it: a fault in interpreter
+ * code, or in an unguarded call that it makes, is none of the outer call's.
  *
  * Whether a fault came is told by memory, not by a result of gate__arch_guard: MemorySanitizer would take what the
  * dropped code left in place of a result for that.

@@ -202,8 +202,8 @@ int gate__mem_map(size_t length, const char *tag, void **base);
 int gate__mem_map_as(size_t length, const struct gate__region_origin *origin, void **base);
 /* The region table's own memory, which is not in the table. [any] */
 int gate__mem_map_unlisted(size_t length, void **base);
-/* Makes these pages read as zero, and gives their memory back, past the hooks: to all who list mappings they stay what they
- * are, private pages that may be read and written. [fork] */
+/* Makes these pages read as zero, and gives their memory back, past the hooks: to all who list mappings they stay what
+ * they are, private pages that may be read and written. [fork] */
 void gate__mem_renew(void *base, size_t length);
 /* Advice on several ranges at once, at most 64: by one system call where the system takes that and no hook is
  * registered. An error may leave some of them done. [any] */
@@ -246,8 +246,8 @@ struct gate__stack_pool {
 void gate__stack_pool_init(struct gate__stack_pool *pool, size_t size, const struct gate_runtime_config *config);
 /* Unmaps every stack, whose tasks are gone. [system stack] */
 void gate__stack_pool_destroy(struct gate__stack_pool *pool);
-/* No stack is in use any more but kept, which may be NULL or another pool's. The others read as zero, and are not handed
- * out again. [fork] */
+/* No stack is in use any more but kept, which may be NULL or another pool's. The others read as zero, and are not
+ * handed out again. [fork] */
 void gate__stack_pool_forget(struct gate__stack_pool *pool, const struct gate__stack *kept);
 /* The class of the smallest stacks with at least size bytes; GATE__STACK_CLASSES if there are none. [any] */
 unsigned gate__stack_class(size_t size);
@@ -374,8 +374,9 @@ gate_task *gate__task_make_root(gate_m *m);
 void gate__task_free_root(gate_task *task);
 /* What remains to be done once a task that has ended is off its stack: wakes its joiner. [any] */
 void gate__task_finish(gate_task *task);
-/* The same for the running task, while it is on its stack still: frees it if nobody waits for its end, and it can be kept
- * for the next spawn with slot, which has to be left with the stack; else false, with nothing done. [task, slot] */
+/* The same for the running task, while it is on its stack still: frees it if nobody waits for its end, and it can be
+ * kept for the next spawn with slot, which has to be left with the stack; else false, with nothing done.
+ * [task, slot] */
 struct gate__slot;
 bool gate__task_free_at_once(gate_task *task, struct gate__slot *slot);
 /* Gives task a wake, and lets it run if it waits for that one. -EALREADY if it had it; -ESRCH once it has ended.
@@ -402,7 +403,8 @@ void gate__task_describe(const struct gate_task_info *info, char *buffer, size_t
 
 /* queue.c: tasks in the order in which they became ready
  *
- * A queue is changed by one at a time: under a lock, or as the run queue of a slot by its owner, whoever has the slot. */
+ * A queue is changed by one at a time: under a lock, or as the run queue of a slot by its owner, whoever has the
+ * slot. */
 
 struct gate__queue {
     gate_task *head, *tail;
@@ -504,7 +506,8 @@ void gate__queue_put_back(struct gate__run_queue *queue, gate_task *task);
 static inline uint32_t gate__queue_count(const struct gate__run_queue *queue) {
     return atomic_load_explicit(&queue->tasks.count, memory_order_relaxed);
 }
-/* Moves half of the tasks to loot, most at most; half of an odd number has the odd one unless the last is spared. [any] */
+/* Moves half of the tasks to loot, most at most; half of an odd number has the odd one unless the last is spared.
+ * [any] */
 void gate__queue_steal(struct gate__run_queue *victim, struct gate__queue *loot, uint32_t most, bool spares_last);
 
 /* The runtime's, from threads without a slot, or whose slot was taken. */
@@ -530,7 +533,8 @@ enum gate__m_status {
     GATE__M_OUTSIDE                         /* C that the runtime did not call: an adopted thread between callbacks */
 };
 
-/* What others did about a thread's call, written under the runtime's lock; not 0 when it is to see to that as it leaves. */
+/* What others did about a thread's call, written under the runtime's lock; not 0 when it is to see to that as it
+ * leaves. */
 enum gate__m_claim {
     GATE__CLAIM_NONE,
     GATE__CLAIM_ASKED = 1,      /* its slot is about to be taken, */
@@ -646,8 +650,8 @@ void gate__m_enter_thread(gate_m *m);
 void gate__m_leave_thread(gate_m *m);
 /* Calls fn for each M of the runtime, with its lock held: they go on meanwhile. [any] */
 void gate__m_visit(gate_runtime *runtime, void (*fn)(void *argument, gate_m *m), void *argument);
-/* Whether the running task has to stay on m: it is pinned, C's frames lie there below its handler, or it is the thread's
- * own. [task] */
+/* Whether the running task has to stay on m: it is pinned, C's frames lie there below its handler, or it is the
+ * thread's own. [task] */
 static inline bool gate__m_keeps_task(const gate_m *m) {
     return m->pins || m->task == m->root || atomic_load_explicit(&m->task->arrival, memory_order_relaxed);
 }
@@ -723,8 +727,8 @@ void gate__switch_drop(uintptr_t lowest, uintptr_t end);
 
 /* Has a task that is bound and ready wait for its thread, and for a slot. [any] */
 void gate__bound_ready(gate_task *task);
-/* gate__sched_park, gate__sched_yield and gate__sched_wait_for_slot for the running task, which keeps m; the second also
- * for a guest. [as these] */
+/* gate__sched_park, gate__sched_yield and gate__sched_wait_for_slot for the running task, which keeps m; the second
+ * also for a guest. [as these] */
 void gate__bound_park(gate_m *m, uint32_t wakes);
 void gate__bound_yield(gate_m *m);
 void gate__bound_wait_for_slot(gate_m *m);
@@ -827,8 +831,8 @@ void gate__sched_yield(gate_m *m);
 /* Leaves for the M that the running task is to run on from now on, or has others run on this one; its slot is for next,
  * unless that is NULL. [task, slot] */
 void gate__sched_move(gate_m *m, gate_task *next);
-/* Takes the task for which one that yields leaves, from a queue; NULL if there is none, or the world stops: whatever was
- * asked of the slot's holder is settled. [slot] */
+/* Takes the task for which one that yields leaves, from a queue; NULL if there is none, or the world stops: whatever
+ * was asked of the slot's holder is settled. [slot] */
 gate_task *gate__sched_pick_for_yield(struct gate__slot *slot);
 /* Whether slot's holder is asked to stop. [slot] */
 static inline bool gate__sched_stops(struct gate__slot *slot) {
@@ -880,7 +884,8 @@ struct gate__workers {
 
 /* Starts one more. -EAGAIN, -ENOMEM. [any] */
 int gate__worker_start(gate_runtime *runtime);
-/* Starts one for an idle slot and a task that waits, unless enough are on their way; false if none is to be had. [any] */
+/* Starts one for an idle slot and a task that waits, unless enough are on their way; false if none is to be had.
+ * [any] */
 bool gate__worker_call(gate_runtime *runtime);
 /* Sees to the tasks that were left to those on their way, when these are late. [monitor] */
 void gate__worker_hurry(gate_runtime *runtime);
@@ -956,8 +961,8 @@ static inline void gate__foreign_leave(gate_m *m) {
 
 /* Asks slot's holder for that. The runtime's lock is held, or the slot is the caller's own. */
 void gate__foreign_ask(struct gate__slot *slot, uint32_t what);
-/* Why calls are watched, and more is done than to make them: what gate__os_watch has. All but the pointer check want to hear
- * of each: while they do, no call or callback goes a short way, which tells nobody. A tracer of the system's is in
+/* Why calls are watched, and more is done than to make them: what gate__os_watch has. All but the pointer check want to
+ * hear of each: while they do, no call or callback goes a short way, which tells nobody. A tracer of the system's is in
  * the word before it is seen. */
 enum gate__watch {
     GATE__WATCH_FIRST = 4,    /* below, the bridge has a call's class: it looks at both at once */
@@ -1009,8 +1014,8 @@ struct gate__frame {
 /* Whether calls and callbacks may take their ways in assembly, which order nothing but by membarrier, and tell nobody
  * anything. [any] */
 bool gate__foreign_is_plain(void);
-/* The floor of a root task, while the short ways are open: above every stack, as it can't take those; it has one of its own
- * (bridge/call.c). */
+/* The floor of a root task, while the short ways are open: above every stack, as it can't take those; it has one of its
+ * own (bridge/call.c). */
 #define GATE__FLOOR_OF_ROOT ((void *)(UINTPTR_MAX - 1))
 /* Sets a task's floor. [any] */
 void gate__foreign_set_floor(gate_task *task);

@@ -99,16 +99,16 @@ static struct gate__slot *look_at(struct gate__slot *slot, uint64_t now, bool st
 }
 
 /* Hands on the slots of calls that last, and asks those that have run for long to yield: nobody in a stopped world,
- * whose stopper must not. Returns the most urgent that it saw. */
-static enum sight look(gate_runtime *runtime) {
+ * whose stopper must not. Unless tasks are queued, some wait for a thread. Returns the most urgent that it saw. */
+static enum sight look(gate_runtime *runtime, bool queued) {
     enum sight most = NO_CALL;
     uint64_t now = gate__os_now();
-    bool still = queue_stands_still(runtime, now), any_helps = gate__queue_any_waits(runtime);
+    bool still = queue_stands_still(runtime, now);
     runtime->monitor.look_again = GATE__FIRST_LOOK;
     for (uint32_t i = 0; i < runtime->slot_count; i++) {
         struct gate__slot *slot = &runtime->slots[i], *claimed = NULL;
         gate__lock(&runtime->lock);
-        bool helps = any_helps || (slot->holder && gate__bound_others_wait(slot->holder));
+        bool helps = queued || (slot->holder && gate__bound_others_wait(slot->holder));
         if (helps && !runtime->world.stopper)
             claimed = look_at(slot, now, still, &most);
         gate__unlock(&runtime->lock);
@@ -116,10 +116,6 @@ static enum sight look(gate_runtime *runtime) {
             gate__sched_hand_on(claimed);
     }
     return most;
-}
-
-static bool any_task_waits(gate_runtime *runtime) {
-    return gate__queue_any_waits(runtime) || gate__bound_any_waits(runtime);
 }
 
 /* Has the next call from each slot ring; false if one is in a call already. */
@@ -158,7 +154,7 @@ static void sleep_for(gate_runtime *runtime, enum gate__monitor_state state, uin
         until = now + GATE__FIRST_LOOK;
     if (state == GATE__MONITOR_PARKED) {
         gate__foreign_heavy_barrier();
-        until = any_task_waits(runtime) ? now : until;
+        until = gate__queue_any_waits(runtime) || gate__bound_any_waits(runtime) ? now : until;
     }
     uint64_t timer = gate__timer_next(runtime), trace = gate__trace_sched(runtime);
     uint64_t interrupt = gate__interrupt_next(runtime), late = atomic_load(&runtime->workers.late_at);
@@ -188,8 +184,9 @@ static void *run(void *data) {
     while (!atomic_load(&runtime->monitor.stop)) {
         gate__timer_fire(runtime);
         gate__worker_hurry(runtime);
-        bool waits = any_task_waits(runtime), turns = tasks_took_turns(runtime);
-        enum sight seen = waits ? look(runtime) : NO_CALL;
+        bool queued = gate__queue_any_waits(runtime), waits = queued || gate__bound_any_waits(runtime);
+        bool turns = tasks_took_turns(runtime);
+        enum sight seen = waits ? look(runtime, queued) : NO_CALL;
         /* A second look at once, but no third: a task whose calls are all short costs two a period. */
         looks_again = seen == NEW_CALL && !looks_again;
         empty = waits || (turns && empty > EMPTY_LOOKS) ? 0 : empty + 1;
@@ -264,7 +261,7 @@ static __attribute__((noinline)) void come_back(gate_runtime *runtime) {
     atomic_store(&runtime->monitor.presence, GATE__PRESENT);
 }
 
-static void wake(gate_runtime *runtime, uint32_t state) {
+static void end_sleep(gate_runtime *runtime, uint32_t state) {
     struct gate__monitor *monitor = &runtime->monitor;
     if (state == GATE__MONITOR_AWAKE || !atomic_compare_exchange_strong(&monitor->state, &state, GATE__MONITOR_AWAKE))
         return;
@@ -280,11 +277,11 @@ void gate__monitor_notice(gate_runtime *runtime, struct gate__slot *own) {
     /* A call that begins before it is awake tells since when it lasts. */
     if (own)
         gate__foreign_ask(own, GATE__POLL_ALARM);
-    wake(runtime, GATE__MONITOR_PARKED);
+    end_sleep(runtime, GATE__MONITOR_PARKED);
 }
 
 void gate__monitor_ring(gate_runtime *runtime) {
-    wake(runtime, atomic_load(&runtime->monitor.state));
+    end_sleep(runtime, atomic_load(&runtime->monitor.state));
 }
 
 void gate__monitor_expect(gate_runtime *runtime, uint64_t deadline) {

@@ -6,13 +6,13 @@
  * thread holds a slot; a foreign call that lasts loses the slot to another thread, and waits for one
  * when it returns.
  *
- * A process may fork, anywhere. In the child only the task goes on that forked, in a runtime that works: it may spawn tasks
- * and call, and stop the runtime if its thread has started it. All other tasks are gone, and a handle of one is that of a
- * task that isn't there (-ESRCH); what they were doing is left as it was, and no host function hears of it. Threads are
- * created when the first is needed; if that fails, the process ends with a message. If the task that forked is one with
- * a stack of its own, the child is without the thread that started the runtime: it can't be stopped (-EPERM), and the
- * process exits with 0 when that task ends. Runtimes that the forking thread does not belong to are as if they had been
- * stopped. vfork and _Fork tell nobody: exec alone may follow.
+ * A process may fork, anywhere. In the child only the task goes on that forked, in a runtime that works: it may spawn
+ * tasks and call, and stop the runtime if its thread has started it. All other tasks are gone, and a handle of one is
+ * that of a task that isn't there (-ESRCH); what they were doing is left as it was, and no host function hears of it.
+ * Threads are created when the first is needed; if that fails, the process ends with a message. If the task that forked
+ * is one with a stack of its own, the child is without the thread that started the runtime: it can't be stopped
+ * (-EPERM), and the process exits with 0 when that task ends. Runtimes that the forking thread does not belong to are
+ * as if they had been stopped. vfork and _Fork tell nobody: exec alone may follow.
  *
  * Functions return 0 or a negative errno unless they say otherwise. A gate_error, where one is
  * taken, may be NULL. Misuse (a yield outside any task, a handle released twice) ends the process
@@ -62,9 +62,9 @@ struct gate_runtime_hooks {
     /* task stops the world, and waits for the others now; it has started the world. NULL: nothing to do. */
     void (*world_stops)(void *host, gate_task *task);
     void (*world_starts)(void *host, gate_task *task);
-    /* Memory for the runtime's own records, aligned as malloc's; NULL when there is none. Both are called on any thread,
-     * with and without a slot, by several threads at once, and must not call the runtime. Given together; NULL: malloc
-     * and free. Task stacks and signal stacks are mapped by gate_mmap. */
+    /* Memory for the runtime's own records, aligned as malloc's; NULL when there is none. Both are called on any
+     * thread, with and without a slot, by several threads at once, and must not call the runtime. Given together; NULL:
+     * malloc and free. Task stacks and signal stacks are mapped by gate_mmap. */
     void *(*allocate)(void *host, size_t size);
     void (*deallocate)(void *host, void *memory, size_t size);
 };
@@ -87,10 +87,10 @@ struct gate_runtime_config {
  * Ownership: the caller's, until gate_runtime_stop. Several runtimes may exist in a process.
  * Signals: its threads begin with the calling thread's mask. The first start installs handlers for SIGSEGV, SIGBUS,
  * SIGFPE and SIGILL. A fault of a task in C or in interpreter code goes to the handler that was there before, or is
- * reported, if there was none, and kills as ever; signals that are sent, and other threads' faults, find what was there.
- * Errors: -EALREADY when this thread belongs to a runtime; -EINVAL for a configuration out of
- * range; -ENOMEM or -EAGAIN when memory or a thread is not to be had.
- * Threads: any that no runtime knows. */
+ * reported, if there was none, and kills as ever; signals that are sent, and other threads' faults, find what was
+ * there.
+ * Errors: -EALREADY when this thread belongs to a runtime; -EINVAL for a configuration out of range; -ENOMEM or -EAGAIN
+ * when memory or a thread is not to be had. Threads: any that no runtime knows. */
 int gate_runtime_start(const struct gate_runtime_config *config, gate_runtime **runtime, gate_error *error);
 
 /* Stops a runtime in which no task is left but the caller, and frees it once its last callback is.
@@ -137,7 +137,8 @@ size_t gate_runtime_list(gate_runtime *runtime, struct gate_task_info *infos, si
 /* Returns the calling thread's handle, and pins the running task to this thread until the matching
  * gate_m_release. Calls nest. A task that parks so keeps its thread, of which there are most_threads, and hands its
  * slot on. A thread that no runtime knows is adopted into the runtime that was started first, without a slot, and
- * dropped when it ends. A thread that several know has a handle in each: in a callback's handler it is that of the callback's runtime.
+ * dropped when it ends. A thread that several know has a handle in each: in a callback's handler it is that of the
+ * callback's runtime.
  *
  * Returns NULL when no runtime is started, or there is no memory to adopt the thread. Never blocks.
  * Any thread. */
@@ -178,13 +179,14 @@ int gate_task_spawn(gate_runtime *runtime, const struct gate_task_config *config
  * tasks with a slot. */
 int gate_task_join(gate_task *task, void **result);
 
-/* Gives the handle up: the task is freed when it ends. Fatal when a task is joining it. Does nothing when a fork has left it
- * behind.
+/* Gives the handle up: the task is freed when it ends. Fatal when a task is joining it. Does nothing when a fork has
+ * left it behind.
  * Never blocks. Any thread. */
 void gate_task_detach(gate_task *task);
 
-/* Goes behind the other tasks of its slot that are ready, and returns. One that has become ready elsewhere, in a call that
- * lasted or on a thread without a slot, comes after at most 61 others and 20 ms, and as much for each such task before it.
+/* Goes behind the other tasks of its slot that are ready, and returns. One that has become ready elsewhere, in a call
+ * that lasted or on a thread without a slot, comes after at most 61 others and 20 ms, and as much for each such task
+ * before it.
  * Threads: only tasks with a slot. */
 void gate_task_yield(void);
 
@@ -265,8 +267,8 @@ uint64_t gate_task_number(const gate_task *task);
  * it can't run. */
 void *gate_task_host(const gate_task *task);
 void gate_task_set_host(gate_task *task, void *host);
-/* The same two for the calling task, in one: sets it to *host, and *host to what it was. Errors: -ESRCH, and nothing is done, on
- * a thread that runs no task. Never blocks. Any thread. */
+/* The same two for the calling task, in one: sets it to *host, and *host to what it was. Errors: -ESRCH, and nothing is
+ * done, on a thread that runs no task. Never blocks. Any thread. */
 int gate_task_swap_host(void **host);
 
 /* How many bytes of its stack the task has used, from the stack's upper end down to the lowest byte that was ever

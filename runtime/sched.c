@@ -7,14 +7,14 @@
  *
  * Who has a slot goes on with the slot's own queue, then the runtime's, then some of another slot's; every 61st time
  * it looks at the runtime's first. So a task that is ready in a slot's queue of n runs after at most n + n/60 others
- * that the slot picks, and one in the runtime's queue, as the k-th, after at most 61 k. If these are long ones, of which
- * each takes its 10 ms, that is too late: whoever is asked to yield looks at the runtime's queue first, but not twice in
- * a row, and the monitor asks, too, when none was taken from there for 10 ms. So the k-th waits 20 k ms, as one of the
- * slot's own comes in between, and these run after 2 n + n/30 others. A task that yields could go on itself, and looks at
- * other slots only every 61st time: not at all, and a slot that it has to itself would do nothing for the others. A slot
- * may be left idle with tasks in its queue, for want of a thread: then others take one of these every 61st time, though
- * they have some of their own. The slot itself goes on with the one that was picked last, or those behind it would pass
- * it, each as it is picked in turn.
+ * that the slot picks, and one in the runtime's queue, as the k-th, after at most 61 k. If these are long ones, of
+ * which each takes its 10 ms, that is too late: whoever is asked to yield looks at the runtime's queue first, but not
+ * twice in a row, and the monitor asks, too, when none was taken from there for 10 ms. So the k-th waits 20 k ms, as
+ * one of the slot's own comes in between, and these run after 2 n + n/30 others. A task that yields could go on itself,
+ * and looks at other slots only every 61st time: not at all, and a slot that it has to itself would do nothing for the
+ * others. A slot may be left idle with tasks in its queue, for want of a thread: then others take one of these every
+ * 61st time, though they have some of their own. The slot itself goes on with the one that was picked last, or those
+ * behind it would pass it, each as it is picked in turn.
  *
  * A task that yields or parks goes straight to the next one, stack to stack. What remains to be done with it,
  * once it is off its stack, is done by the next: queueing it, or making it PARKED. Were it done before,
@@ -66,8 +66,9 @@ static inline bool any_idle(gate_runtime *runtime) {
     return atomic_load_explicit(&runtime->idle_slot_count, memory_order_relaxed);
 }
 
-/* Whether tasks may wait in an idle slot's queue for a thread that does not come. One that is on its way is better left to
- * them: whoever took one of them would soon be in C with it, and what it leaves behind be in want of a thread itself. */
+/* Whether tasks may wait in an idle slot's queue for a thread that does not come. One that is on its way is better left
+ * to them: whoever took one of them would soon be in C with it, and what it leaves behind be in want of a thread
+ * itself. */
 static inline bool lack_threads(gate_runtime *runtime) {
     return any_idle(runtime) && atomic_load_explicit(&runtime->workers.used_up, memory_order_relaxed);
 }
@@ -134,8 +135,8 @@ static inline bool is_usual_pick(struct gate__slot *slot) {
     return !is_asked(slot) && !is_runtimes_turn(this_pick(slot) + 1);
 }
 
-/* Whether what isn't the slot's own comes first: when its holder was asked to yield, too, but not twice in a row. Of tasks
- * that run until they are asked each would be asked, and the slot's own wait for all that come from elsewhere. */
+/* Whether what isn't the slot's own comes first: when its holder was asked to yield, too, but not twice in a row. Of
+ * tasks that run until they are asked each would be asked, and the slot's own wait for all that come from elsewhere. */
 static bool others_come_first(const struct gate__slot *slot, bool asked) {
     return is_runtimes_turn(this_pick(slot)) || (asked && this_pick(slot) - slot->others_came != 1);
 }
@@ -327,8 +328,8 @@ static bool leave_idle(struct gate__slot *slot, gate_task *task) {
     return idle;
 }
 
-/* The next task of a slot that was idle. What its own queue has comes first then, and has been counted as a pick: it was
- * put back for want of a thread. */
+/* The next task of a slot that was idle. What its own queue has comes first then, and has been counted as a pick: it
+ * was put back for want of a thread. */
 static gate_task *pick_again(struct gate__slot *slot) {
     gate_task *task = gate__sched_stops(slot) ? NULL : gate__queue_pop(&slot->ready);
     return task ? task : pick(slot, FAR);

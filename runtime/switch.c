@@ -6,8 +6,8 @@
  * and atomics, too: in a library that is not instrumented it sees locks and semaphores only.
  *
  * The notices are weak symbols: a library built without sanitizers announces its switches as soon as
- * the program it is linked into brings one. Valgrind has to know what is a stack, or it takes a switch to one nearby for
- * a large frame; it is told by instructions that do nothing elsewhere.
+ * the program it is linked into brings one. Valgrind has to know what is a stack, or it takes a switch to one nearby
+ * for a large frame; it is told by instructions that do nothing elsewhere.
  *
  * SPDX-License-Identifier: MIT */
 #include "runtime/arch/arch.h"
@@ -83,8 +83,8 @@ static inline void switch_fibre(void *fibre) {
         tell.switch_fibre(fibre, 0);
 }
 
-/* A crossing to sp is about to call. It doesn't say so between the two, and Valgrind sees the new stack pointer only when
- * the return address is stored below it. */
+/* A crossing to sp is about to call. It doesn't say so between the two, and Valgrind sees the new stack pointer only
+ * when the return address is stored below it. */
 static inline void expect_call(void *sp) {
     enum { ROOM = 64 };
     if (__builtin_expect(tell.names_stacks, 0))

@@ -24,7 +24,8 @@ enum {
     GATE__LARGEST_BATCH = GATE__TUNED(64, 1),
     GATE__KEPT_WARM = GATE__TUNED(256, 1),
 
-    /* sched.c: every how many picks the runtime's queue comes first; tasks stolen at once; looks of one that searches */
+    /* sched.c: every how many picks the runtime's queue comes first; tasks stolen at once; looks of one that
+     * searches */
     GATE__LOOK_AT_RUNTIME_EVERY = GATE__TUNED(61, 2),
     GATE__MOST_STOLEN = GATE__TUNED(64, 1),
     GATE__SEARCHES = GATE__TUNED(400, 1),
@@ -49,7 +50,8 @@ enum {
     GATE__LATE_THREAD = GATE__TUNED(100 * 1000, 1000),
     GATE__LATEST_THREAD = GATE__TUNED(100 * 1000 * 1000, 1000 * 1000),
 
-    /* bridge/handle.c: the first block of its table has 2^this entries, each of which serves up to this generation, odd */
+    /* bridge/handle.c: the first block of its table has 2^this entries, each of which serves up to this generation,
+     * odd */
     GATE__HANDLE_BLOCK_SHIFT = GATE__TUNED(8, 0),
 
     /* bridge/pin.c: its table's first size, a power of two */
