@@ -384,6 +384,9 @@ bool gate__task_free_at_once(gate_task *task, struct gate__slot *slot);
 int gate__task_wake(gate_task *task, uint32_t wake);
 /* The same, but for that whoever calls has to queue the task if *waits. [any] */
 int gate__task_give_wake(gate_task *task, uint32_t wake, bool *waits);
+/* The host has called function on the thread of m, NULL for none, where it must not: says how, and names the task that
+ * is there. [any] */
+_Noreturn void gate__task_misuse(const gate_m *m, const char *function, const char *how);
 /* The calling thread's M, which runs interpreter code: function demands it, and is named if not. [any] */
 gate_m *gate__task_running(const char *function);
 /* Calls fn with what is seen of each task that is not FREE, the roots first. They go on meanwhile: of the task itself

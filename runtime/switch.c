@@ -113,8 +113,8 @@ static void announced_on_system_stack(void *data) {
 }
 
 /* A handler runs on a stack of its own, from which nothing is to be crossed. */
-static _Noreturn GATE__COLD_CODE void refuse_handler(void) {
-    gate__fatal("gate_call", "called from a signal handler, or a memory entry point was");
+static _Noreturn GATE__COLD_CODE void refuse_handler(const gate_m *m) {
+    gate__task_misuse(m, "gate_call", "called from a signal handler, or a memory entry point was");
 }
 
 GATE__HOT_CODE void gate__switch_call(gate_m *m, void (*fn)(void *), void *arg) {
@@ -122,7 +122,7 @@ GATE__HOT_CODE void gate__switch_call(gate_m *m, void (*fn)(void *), void *arg) 
         fn(arg);
     } else if (!on_stack_of(m->task)) {
         if (__builtin_expect(gate__trap_on_signal_stack(m), 0))
-            refuse_handler();
+            refuse_handler(m);
         fn(arg);
     } else if (!tell.start_switch) {
         expect_call(m->system_sp);

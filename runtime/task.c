@@ -397,10 +397,20 @@ void gate__task_describe(const struct gate_task_info *info, char *buffer, size_t
              info->where ? joint : "", info->where ? info->where : "");
 }
 
+GATE__COLD_CODE void gate__task_misuse(const gate_m *m, const char *function, const char *how) {
+    if (m && m->task)
+        gate__fatal(function, "%s, in task '%s' (#%llu)", how, gate_task_name(m->task),
+                    (unsigned long long)gate_task_number(m->task));
+    gate__fatal(function, "%s", how);
+}
+
 static _Noreturn GATE__COLD_CODE void refuse(const gate_m *m, const char *function) {
+    const char *how = "called outside a task";
     if (m && gate__trap_on_signal_stack(m))
-        gate__fatal(function, "called from a signal handler");
-    gate__fatal(function, "called outside a task, or from a foreign call, without a slot");
+        how = "called from a signal handler";
+    else if (m && m->task)
+        how = "called from C, without a slot";
+    gate__task_misuse(m, function, how);
 }
 
 inline gate_m *gate__task_running(const char *function) {

@@ -242,6 +242,30 @@ Test(init, a_start_without_memory_is_enomem_and_leaks_nothing) {
     }
 }
 
+#ifndef GATE_TEST_PLAIN /* sanitizers need address space of their own */
+
+/* The first thread that there is no room for is the worker, or the monitor. */
+static void start_with_few_threads(void *room) {
+    gate_runtime *runtime;
+    gate_error error;
+    leave_room_for_threads((uintptr_t)room);
+    int failed = gate_runtime_start(NULL, &runtime, &error);
+    fprintf(stderr, "%d: %s", failed == error.code ? failed : 0, error.message);
+    leave_room_for_threads(2);
+    fprintf(stderr, "; then %d\n", gate_runtime_start(NULL, &runtime, &error));
+    stop(runtime);
+    abort();
+}
+
+Test(init, a_start_without_a_thread_is_eagain_and_leaves_nothing) {
+    const char *failure = "-11: the runtime's threads can't be created: Resource temporarily unavailable; then 0\n";
+    cr_assert_eq(EAGAIN, 11);
+    for (uintptr_t room = 0; room < 2; room++)
+        cr_assert_dies_with(start_with_few_threads, (void *)room, failure);
+}
+
+#endif
+
 Test(init, one_half_of_an_allocator_is_einval) {
     struct gate_runtime_config config = {.hooks = {.allocate = allocate}};
     gate_runtime *runtime;

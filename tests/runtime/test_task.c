@@ -355,9 +355,10 @@ static void park_inside_a_call(void *unused) {
 }
 
 Test(task, yield_and_park_without_a_slot_are_fatal_and_name_the_function) {
-    cr_assert_dies_with(yield_outside, NULL, "gate_task_yield");
-    cr_assert_dies_with(park_outside, NULL, "gate_task_park");
-    cr_assert_dies_with(park_inside_a_call, NULL, "gate_task_park");
+    cr_assert_dies_with(yield_outside, NULL, "fatal: gate_task_yield: called outside a task\n");
+    cr_assert_dies_with(park_outside, NULL, "fatal: gate_task_park: called outside a task\n");
+    cr_assert_dies_with(park_inside_a_call, NULL,
+                        "fatal: gate_task_park: called from C, without a slot, in task 'main' (#1)\n");
 }
 
 enum { ROUNDS = 2000 };
@@ -709,3 +710,38 @@ Test(task, its_use_of_the_stack_can_be_asked_for_while_it_runs) {
     measure_while_it_runs();
     use_setting("stackpoison=0");
 }
+
+/* Memory of parked tasks: what a million needs, for a tenth of that. Builds that add to each frame take more. */
+
+#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(GATE_TEST_PLAIN) && !GATE_HOSTILE
+
+enum { BYTES_OF_EACH = 4600, MAPPINGS_OF_A_PROCESS = 65530 };
+
+static void *park_until_readied(void *unused) {
+    gate_task_park("the end");
+    return unused;
+}
+
+Test(task, many_that_are_parked_take_a_page_each_and_leave_mappings_for_a_million) {
+    unsigned share = kernel_has_guard_pages() ? 50 : 100, count = 1000 * 1000 / share;
+    gate_runtime *runtime = start(1);
+    gate_task **tasks = malloc(count * sizeof *tasks);
+    struct gate_task_config config = {.main = park_until_readied, .stack_size = 64 * 1024};
+    memset(tasks, 1, count * sizeof *tasks);
+    size_t memory = process_size().resident, mappings = count_mappings();
+    for (unsigned i = 0; i < count; i++) {
+        cr_assert_eq(gate_task_spawn(runtime, &config, &tasks[i]), 0);
+        gate_task_yield();
+    }
+    cr_assert_leq((process_size().resident - memory) / count, BYTES_OF_EACH);
+    if (share == 50)
+        cr_assert_leq((count_mappings() - mappings) * share, MAPPINGS_OF_A_PROCESS);
+    for (unsigned i = 0; i < count; i++) {
+        gate_task_ready(tasks[i]);
+        join(tasks[i]);
+    }
+    free(tasks);
+    stop(runtime);
+}
+
+#endif

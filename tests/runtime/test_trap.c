@@ -369,16 +369,20 @@ static void yield_on_cs_stack(void *body) {
     join(spawn("signalled", (gate_task_main)body, NULL));
 }
 
+#define FROM_HANDLER "called from a signal handler"
+#define SIGNALLED ", in task 'signalled' (#2)\n"
+#define FATAL_CALL "fatal: gate_call: " FROM_HANDLER ", or a memory entry point was"
+#define FATAL_YIELD "fatal: gate_task_yield: "
+
 Test(trap, a_call_from_a_signal_handler_is_fatal) {
-    cr_assert_dies_with(call_in_handler, (void *)signal_itself, "fatal: gate_call: called from a signal handler");
-    cr_assert_dies_with(call_in_handler, (void *)signal_c, "fatal: gate_call: called from a signal handler");
-    cr_assert_dies_with(call_in_root_handler, (void *)signal_itself, "fatal: gate_call: called from a signal handler");
-    cr_assert_dies_with(call_in_root_handler, (void *)signal_c, "fatal: gate_call: called from a signal handler");
+    cr_assert_dies_with(call_in_handler, (void *)signal_itself, FATAL_CALL SIGNALLED);
+    cr_assert_dies_with(call_in_handler, (void *)signal_c, FATAL_CALL SIGNALLED);
+    cr_assert_dies_with(call_in_root_handler, (void *)signal_itself, FATAL_CALL ", in task 'main' (#1)\n");
+    cr_assert_dies_with(call_in_root_handler, (void *)signal_c, FATAL_CALL ", in task 'main' (#1)\n");
 }
 
 Test(trap, a_yield_from_a_signal_handler_is_fatal) {
-    cr_assert_dies_with(yield_in_handler, (void *)signal_itself,
-                        "fatal: gate_task_yield: called from a signal handler");
-    cr_assert_dies_with(yield_in_handler, (void *)signal_c, "fatal: gate_task_yield: called from a signal handler");
-    cr_assert_dies_with(yield_on_cs_stack, (void *)signal_c, "fatal: gate_task_yield: called outside a task");
+    cr_assert_dies_with(yield_in_handler, (void *)signal_itself, FATAL_YIELD FROM_HANDLER SIGNALLED);
+    cr_assert_dies_with(yield_in_handler, (void *)signal_c, FATAL_YIELD FROM_HANDLER SIGNALLED);
+    cr_assert_dies_with(yield_on_cs_stack, (void *)signal_c, FATAL_YIELD "called from C, without a slot" SIGNALLED);
 }

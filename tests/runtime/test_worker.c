@@ -2,7 +2,6 @@
 #include <dlfcn.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "tests/support/runtime.h"
 
@@ -116,26 +115,11 @@ Test(worker, a_task_that_was_left_to_a_thread_which_could_not_be_created_runs_on
 
 #ifndef GATE_TEST_PLAIN /* sanitizers need address space of their own */
 
-static size_t address_space(void) {
-    size_t pages = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    cr_assert_eq(fscanf(file, "%zu", &pages), 1);
-    fclose(file);
-    return pages * gate__os_page_size();
-}
-
-/* New threads ask for a stack of 1 GiB, and half of that is left. */
 static void run_out_of_threads(void *unused) {
     (void)unused;
-    size_t gib = 1024 * 1024 * 1024;
     gate_runtime *runtime = start(2);
     gate_task *tasks[20];
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, gib);
-    pthread_setattr_default_np(&attributes);
-    size_t limit = address_space() + gib / 2;
-    setrlimit(RLIMIT_AS, &(struct rlimit){limit, limit});
+    leave_room_for_threads(0);
     for (int i = 0; i < 20; i++)
         tasks[i] = spawn("blocks", block_once, NULL);
     for (int i = 0; i < 20; i++)
