@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,16 +29,28 @@ static const struct {
     {"stackpoison", &gate__settings.stackpoison}, {"pointercheck", &gate__settings.pointercheck},
 };
 
-/* Takes one "name=value" of length bytes. */
-static void take_setting(const char *text, size_t length) {
+/* The setting that "name=value", of length bytes, is about; NULL for none. */
+static int *find_setting(const char *text, size_t length) {
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         size_t name = strlen(settings[i].name);
-        if (length > name && text[name] == '=' && strncmp(text, settings[i].name, name) == 0) {
-            *settings[i].value = (int)strtol(text + name + 1, NULL, 10);
-            return;
-        }
+        if (length > name && text[name] == '=' && strncmp(text, settings[i].name, name) == 0)
+            return settings[i].value;
     }
-    fprintf(stderr, "callgate: GATE_DEBUG has no setting like '%.*s'\n", (int)length, text);
+    return NULL;
+}
+
+static void take_setting(const char *text, size_t length) {
+    int *setting = find_setting(text, length);
+    const char *digits = setting ? strchr(text, '=') + 1 : text;
+    char *end;
+    long value = strtol(digits, &end, 10);
+    if (!setting)
+        fprintf(stderr, "callgate: GATE_DEBUG has no setting like '%.*s'\n", (int)length, text);
+    else if (end == digits || end != text + length || value < INT_MIN || value > INT_MAX)
+        fprintf(stderr, "callgate: GATE_DEBUG: '%.*s' is ignored: the value is no number, or too large\n", (int)length,
+                text);
+    else
+        *setting = (int)value;
 }
 
 void gate__init_read_settings(void) {

@@ -183,6 +183,20 @@ Test(init, a_setting_that_does_not_exist_is_named) {
     cr_assert_dies_with(read_settings, unknown, "guardpages 0");
 }
 
+Test(init, a_setting_whose_value_is_no_number_is_named_and_stays_as_it_was) {
+    static char word[] = "membarrier=no,guardpages=0", none[] = "membarrier=,guardpages=0", rest[] = "membarrier=0x1",
+                large[] = "membarrier=4294967296";
+    cr_assert_dies_with(
+        read_settings, word,
+        "GATE_DEBUG: 'membarrier=no' is ignored: the value is no number, or too large\nmembarrier 1 guardpages 0");
+    cr_assert_dies_with(read_settings, none,
+                        "'membarrier=' is ignored: the value is no number, or too large\nmembarrier 1");
+    cr_assert_dies_with(read_settings, rest,
+                        "'membarrier=0x1' is ignored: the value is no number, or too large\nmembarrier 1");
+    cr_assert_dies_with(read_settings, large,
+                        "'membarrier=4294967296' is ignored: the value is no number, or too large\nmembarrier 1");
+}
+
 /* The host's allocator: counted, and failing at a chosen call. */
 struct allocator {
     _Atomic long bytes, calls;

@@ -52,9 +52,14 @@ static void hook_munmap(void *address, uintptr_t length) {
     system_munmap(address, length);
 }
 
+static int32_t unknown_option = -1; /* one that the kernel doesn't know */
+static int refusals, protections;   /* of that, and how often no access was asked for */
+
 static int32_t hook_option(void *address, uintptr_t length, int32_t option) {
     note(address, length, option);
-    return (int32_t)answer;
+    refusals += option == unknown_option;
+    protections += option == PROT_NONE;
+    return option == unknown_option ? EINVAL : (int32_t)answer;
 }
 
 static uint64_t installed; /* the signals whose handlers were installed, a bit for each */
@@ -236,6 +241,21 @@ static void *map_and_unmap(void *unused) {
 
 Test(mem_hooks, run_on_the_system_stack_when_a_task_maps) {
     cr_assert_null(run_task(map_and_unmap, NULL));
+}
+
+Test(mem_hooks, where_the_kernel_does_not_know_guard_pages_stacks_are_guarded_by_mprotect) {
+    gate_runtime *runtime = start(1);
+    unknown_option = gate__os_guard_advice;
+    refusals = protections = 0;
+    gate_task *tasks[GATE__LARGEST_BATCH + 1];
+    for (int i = 0; i <= GATE__LARGEST_BATCH; i++)
+        tasks[i] = spawn("has a stack", map_and_unmap, NULL);
+    cr_assert_geq(protections, GATE__LARGEST_BATCH + 1);
+    cr_assert_leq(refusals, GATE__LARGEST_BATCH, "it is asked for each batch");
+    for (int i = 0; i <= GATE__LARGEST_BATCH; i++)
+        join(tasks[i]);
+    stop(runtime);
+    unknown_option = -1;
 }
 
 Test(mem_hooks, see_every_mapping_that_a_runtime_makes) {
