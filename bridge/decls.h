@@ -161,19 +161,19 @@ struct gate_decls_value {
     int number;
 };
 
-/* How a text is read, if not as gate_decls_read does. */
+/* How a text is read, if not as gate_decls_read does.
+ *
+ * Where declarations count once, C's rules for those that come again give way to others: what is defined (a struct, union or enum
+ * by its tag, a constant) is not defined again, not even as it was; of what is declared otherwise the first declaration
+ * counts. So do the known names of <stddef.h> and <stdint.h>; others of the known may become anything. */
 struct gate_decls_options {
     const struct gate_decls_value *values; /* for each "$" one, in the order in which they stand */
     size_t count;
-    bool
-        once; /* C's rules for declarations that come again give way to others: what is defined (a struct, union or enum by its
-                  tag, a constant) is not defined again, not even as it was; of what is declared otherwise the first
-                  declaration counts. So do the known names of <stddef.h> and <stdint.h>; others of the known may become
-                  anything */
+    bool once; /* declarations count once */
 };
 
 /* Reads a text as gate_decls_read does, with these options, and with values, for which each "$" stands; one that is part of a
- * name is no such. An untagged struct or union that is given as a type is an anonymous member where no name follows it.
+ * name is no such. A struct or union that is given as a type is an anonymous member where no name follows it.
  *
  * Ownership: values are the caller's, and names are copied. Errors: as gate_decls_read; -EINVAL when there are more or fewer
  * "$" than values. Never blocks. Any thread. */

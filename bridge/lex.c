@@ -342,22 +342,19 @@ static void read_name(struct gate__reader *r, struct gate__token *token) {
 
 /* A "$", which stands for a value that is given with the text. */
 static void read_given(struct gate__reader *r, struct gate__token *token) {
-    const struct gate_decls_options *options = r->options;
-    const struct gate_decls_value *value = &options->values[r->lexer.taken];
     token->kind = GATE__GIVEN;
     token->length = 1;
-    if (r->lexer.taken == options->count)
+    if (r->lexer.taken == r->options->count)
         gate__lex_fail(r, token, -EINVAL, WRONG_NUMBER);
     else if (gate__lex_is_name_part(token->at[1]))
         gate__lex_fail(r, token, -EINVAL, "which is no part of a name");
-    else if (!value->type && value->name && !*value->name)
-        gate__lex_fail(r, token, -EINVAL, "which stands for a name of no letters");
     if (r->failed)
         return;
-    r->lexer.given = value;
-    r->lexer.taken++;
+    const struct gate_decls_value *value = r->lexer.given = &r->options->values[r->lexer.taken++];
     if (value->type || !value->name)
         return;
+    if (!*value->name)
+        gate__lex_fail(r, token, -EINVAL, "which stands for a name of no letters");
     token->kind = GATE__NAME;
     token->at = value->name;
     token->length = strlen(value->name);

@@ -244,7 +244,7 @@ static void check_item(struct checking *c, const struct item *written) {
     }
 }
 
-/* Scripts: all but the text of each cdef is blanked out, so that lines and columns stay */
+/* Scripts: all but the text of each cdef or declare is blanked out, so that lines and columns stay */
 
 /* Behind the string that begins at text, or NULL; *from and *to are what is in it. */
 static char *skip_string(char *text, char **from, char **to) {
@@ -271,15 +271,23 @@ static void blank(char *from, const char *to) {
     }
 }
 
+/* Behind the next word that a text with declarations may follow, or NULL. */
+static char *skip_to_word(const char *at) {
+    char *cdef = strstr(at, "cdef"), *declare = strstr(at, "declare");
+    if (cdef && (!declare || cdef < declare))
+        return cdef + strlen("cdef");
+    return declare ? declare + strlen("declare") : NULL;
+}
+
 static void keep_declarations(char *script) {
     char *at = script, *word;
-    while ((word = strstr(at, "cdef"))) {
-        char *from, *to, *string = word + 4 + strspn(word + 4, " (\n");
-        char *next = skip_string(string, &from, &to);
-        blank(at, next ? from : word + 4);
+    while ((word = skip_to_word(at))) {
+        char *from, *to;
+        char *next = skip_string(word + strspn(word, " (\n"), &from, &to);
+        blank(at, next ? from : word);
         if (next)
             blank(to, next);
-        at = next ? next : word + 4;
+        at = next ? next : word;
     }
     blank(at, at + strlen(at));
 }

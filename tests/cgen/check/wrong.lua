@@ -6,7 +6,7 @@ ffi.cdef[[
     unsigned open_it(const char *path, enum mode mode);
     int read_it(unsigned long of, void *to, uint32_t size);
 ]]
-ffi.cdef "int say(const char *format);" -- "cdef" as a word is no declaration
+ffi.declare "int say(const char *format);" -- "cdef" as a word is no declaration
 ffi.cdef([==[
     void visit(record *of, int (*each)(struct point *at), void *data);
     int no_such(void);
