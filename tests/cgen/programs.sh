@@ -1,0 +1,25 @@
+#!/bin/sh
+# What Lua's example programs declare by hand is what the headers say.
+#
+#   programs.sh CGEN
+#
+# SPDX-License-Identifier: MIT
+set -eu
+
+cgen=$1
+programs=examples/lua/programs
+passed=0
+
+# check FILE HEADER...
+check() {
+    file=$1
+    shift
+    headers=
+    for header; do headers="$headers --header $header"; done
+    "$cgen" check $headers "$programs/$file"
+    passed=$((passed + 1))
+}
+
+check sqlite/sqlite.lua sqlite3.h
+check sqlite/load.lua unistd.h
+echo "$passed passed, 0 failed"
