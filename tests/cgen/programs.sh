@@ -22,4 +22,5 @@ check() {
 
 check sqlite/sqlite.lua sqlite3.h
 check sqlite/load.lua unistd.h
+check zlib/zlib.lua zlib.h
 echo "$passed passed, 0 failed"
