@@ -23,4 +23,5 @@ check() {
 check sqlite/sqlite.lua sqlite3.h
 check sqlite/load.lua unistd.h
 check zlib/zlib.lua zlib.h
+check openssl/digest.lua openssl/evp.h openssl/err.h fcntl.h unistd.h string.h
 echo "$passed passed, 0 failed"
