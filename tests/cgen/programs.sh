@@ -24,4 +24,5 @@ check sqlite/sqlite.lua sqlite3.h
 check sqlite/load.lua unistd.h
 check zlib/zlib.lua zlib.h
 check openssl/digest.lua openssl/evp.h openssl/err.h fcntl.h unistd.h string.h
+check net/socket.lua netdb.h sys/socket.h poll.h unistd.h string.h errno.h
 echo "$passed passed, 0 failed"
