@@ -114,6 +114,19 @@ test("errno is what the last call left, and the next one finds it", function()
     equal(ffi.errno(), 0)
 end)
 
+test("a finalizer that calls C leaves errno as it was", function()
+    local calls = 0
+    local function fail()
+        calls = calls + C.chdir "/nowhere/at/all"
+    end
+    ffi.gc(ffi.new "int[1]", fail)
+    ffi.errno(7)
+    collectgarbage()
+    collectgarbage()
+    equal(calls, -1)
+    equal(ffi.errno(), 7)
+end)
+
 test("ffi.C has the symbols of a library that was loaded to be global", function()
     ffi.cdef "const char *zlibVersion(void);"
     raises("zlibVersion", function() return C.zlibVersion end)

@@ -130,6 +130,8 @@ int cdata_gc(lua_State *L) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->metatable_refs[0]); /* it may have another */
     lua_setmetatable(L, 1);
     lua_pushvalue(L, 1);
-    lua_call(L, 1, 0);
-    return 0;
+    /* Any allocation may have led here, also one between a call and the question what errno is. */
+    int error_number = ffi->error_number, status = lua_pcall(L, 1, 0, 0);
+    ffi->error_number = error_number;
+    return status ? lua_error(L) : 0;
 }
