@@ -191,6 +191,7 @@ test("a lock of another connection's is waited for, in C", function()
     local other <close> = sqlite.open(path)
     db:script "create table t (a); begin exclusive; insert into t values (1)"
     local reading = task.go(other.value, other, "select count(*) from t")
+    while reading:status() ~= "in call" do task.sleep(0.001) end
     task.sleep(0.05)
     equal(table.concat({reading:status()}, " "), "in call sqlite3_prepare_v2") -- which reads what tables there are
     db:script "commit"
