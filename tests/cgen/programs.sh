@@ -25,4 +25,5 @@ check sqlite/load.lua unistd.h
 check zlib/zlib.lua zlib.h
 check openssl/digest.lua openssl/evp.h openssl/err.h fcntl.h unistd.h string.h
 check net/socket.lua netdb.h sys/socket.h poll.h unistd.h string.h errno.h
+check curl/curl.lua curl/curl.h
 echo "$passed passed, 0 failed"
