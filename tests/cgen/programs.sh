@@ -26,4 +26,6 @@ check zlib/zlib.lua zlib.h
 check openssl/digest.lua openssl/evp.h openssl/err.h fcntl.h unistd.h string.h
 check net/socket.lua netdb.h sys/socket.h poll.h unistd.h string.h errno.h
 check curl/curl.lua curl/curl.h
+check uv/uv.lua uv.h
+check uv/echo.lua unistd.h signal.h
 echo "$passed passed, 0 failed"
