@@ -28,4 +28,7 @@ check net/socket.lua netdb.h sys/socket.h poll.h unistd.h string.h errno.h
 check curl/curl.lua curl/curl.h
 check uv/uv.lua uv.h
 check uv/echo.lua unistd.h signal.h
+check timeline/draw.lua cairo/cairo.h
+check timeline/record.lua time.h
+check timeline/timeline.lua zlib.h unistd.h stdlib.h
 echo "$passed passed, 0 failed"
