@@ -263,8 +263,10 @@ static void start_with_few_threads(void *room) {
     gate_runtime *runtime;
     gate_error error;
     leave_room_for_threads((uintptr_t)room);
+    size_t addresses = process_size().addresses;
     int failed = gate_runtime_start(NULL, &runtime, &error);
     fprintf(stderr, "%d: %s", failed == error.code ? failed : 0, error.message);
+    fprintf(stderr, "; %s", process_size().addresses < addresses + GIB / 2 ? "no thread is left" : "a thread is left");
     leave_room_for_threads(2);
     fprintf(stderr, "; then %d\n", gate_runtime_start(NULL, &runtime, &error));
     stop(runtime);
@@ -272,7 +274,8 @@ static void start_with_few_threads(void *room) {
 }
 
 Test(init, a_start_without_a_thread_is_eagain_and_leaves_nothing) {
-    const char *failure = "-11: the runtime's threads can't be created: Resource temporarily unavailable; then 0\n";
+    const char *failure = "-11: the runtime's threads can't be created: Resource temporarily unavailable; "
+                          "no thread is left; then 0\n";
     cr_assert_eq(EAGAIN, 11);
     for (uintptr_t room = 0; room < 2; room++)
         cr_assert_dies_with(start_with_few_threads, (void *)room, failure);

@@ -42,6 +42,16 @@ Test(monitor, takes_it_as_soon_as_one_does_even_when_it_was_parked) {
     stop(runtime);
 }
 
+/* It may be on its way for long: then the call has lasted since it began. */
+Test(monitor, that_is_parked_has_the_next_call_tell_when_it_begins_once_a_task_waits) {
+    gate_runtime *runtime = start(1);
+    wait_until(atomic_load(&runtime->monitor.state) == GATE__MONITOR_PARKED);
+    gate_task *task = spawn("waits", run, NULL);
+    cr_assert(atomic_load(&gate__m()->slot->poll) & GATE__POLL_ALARM);
+    join(task);
+    stop(runtime);
+}
+
 static uint64_t asked_at;
 
 /* A task that runs beside others is asked to yield, and one that does not ask gives way in its next call. */

@@ -105,17 +105,18 @@ static inline struct process_size process_size(void) {
     return (struct process_size){pages * gate__os_page_size(), resident * gate__os_page_size()};
 }
 
+#define GIB ((size_t)1024 * 1024 * 1024)
+
 /* So many new threads are to be had from now on: each asks for a stack of 1 GiB. */
 static inline void leave_room_for_threads(size_t count) {
     struct rlimit limit;
     pthread_attr_t attributes;
-    size_t gib = 1024 * 1024 * 1024;
     pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, gib);
+    pthread_attr_setstacksize(&attributes, GIB);
     pthread_setattr_default_np(&attributes);
     pthread_attr_destroy(&attributes);
     getrlimit(RLIMIT_AS, &limit);
-    limit.rlim_cur = process_size().addresses + count * gib + gib / 2;
+    limit.rlim_cur = process_size().addresses + count * GIB + GIB / 2;
     cr_assert_eq(setrlimit(RLIMIT_AS, &limit), 0);
 }
 
