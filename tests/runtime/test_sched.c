@@ -436,9 +436,9 @@ static void join_thread(void *thread) {
     pthread_join(*(pthread_t *)thread, NULL);
 }
 
-/* Tasks that come while no thread is to be had: each time the slot picks one, and has to put it back. */
+/* Tasks that come while no thread is to be had: the slot picks one again and again, and has to put it back. */
 
-enum { IN_VAIN = GATE__LOOK_AT_RUNTIME_EVERY * (GATE__LOOK_AT_RUNTIME_EVERY + 2) };
+enum { IN_VAIN = GATE__LOOK_AT_RUNTIME_EVERY + 2 };
 static _Atomic bool all_have_come;
 static _Atomic uintptr_t ran_in_time, ran_at_all;
 
@@ -454,6 +454,8 @@ static void *come_in_vain(void *runtime) {
         struct gate_task_config config = {.main = note_time, .argument = (void *)k, .stack_size = GATE__STACK_LEAST};
         cr_assert_eq(gate_task_spawn(runtime, &config, NULL), 0);
     }
+    for (int i = 0; i < IN_VAIN * GATE__LOOK_AT_RUNTIME_EVERY; i++)
+        gate__sched_wake_one(runtime); /* as whoever queues one does */
     atomic_store(&all_have_come, true);
     return NULL;
 }
