@@ -276,18 +276,23 @@ static const struct punctuator {
     {"%>", '}'},
 };
 
-static void read_punctuator(struct gate__token *token) {
-    token->kind = GATE__PUNCTUATOR;
+/* The one that the text begins with; NULL for none. */
+static const struct punctuator *find_punctuator(const char *at) {
+    if (at[1] == ' ' || gate__lex_is_name_part(at[1])) /* as it is behind most */
+        return NULL;
     for (size_t i = 0; i < sizeof punctuators / sizeof *punctuators; i++) {
-        size_t length = strlen(punctuators[i].text);
-        if (strncmp(token->at, punctuators[i].text, length) == 0) {
-            token->word = punctuators[i].word;
-            token->length = length;
-            return;
-        }
+        const char *text = punctuators[i].text;
+        if (text[0] == at[0] && text[1] == at[1] && (!text[2] || text[2] == at[2]))
+            return &punctuators[i];
     }
-    token->word = (unsigned char)*token->at;
-    token->length = 1;
+    return NULL;
+}
+
+static void read_punctuator(struct gate__token *token) {
+    const struct punctuator *longer = find_punctuator(token->at);
+    token->kind = GATE__PUNCTUATOR;
+    token->word = longer ? longer->word : (unsigned char)*token->at;
+    token->length = longer ? strlen(longer->text) : 1;
 }
 
 /* How many digits a universal character name has; 0 if it is none (C11 6.4.3). */
@@ -298,10 +303,11 @@ static size_t count_universal_digits(const char *at) {
 /* Behind a name that begins at that place. */
 static const char *end_of_name(const char *at) {
     for (;;) {
-        size_t digits = count_universal_digits(at);
-        if (!digits && !gate__lex_is_name_part(*at))
+        while (gate__lex_is_name_part(*at))
+            at++;
+        if (!count_universal_digits(at))
             return at;
-        at += digits ? 2 + strspn(at + 2, "0123456789abcdefABCDEF") : 1;
+        at += 2 + strspn(at + 2, "0123456789abcdefABCDEF");
     }
 }
 
@@ -328,16 +334,20 @@ static void spell_out(struct gate__reader *r, struct gate__token *token) {
     token->length = (size_t)(to - spelled);
 }
 
-static void read_name(struct gate__reader *r, struct gate__token *token) {
+/* Returns its end in the text, which is not where what is spelled out ends. */
+static const char *read_name(struct gate__reader *r, struct gate__token *token) {
     const char *at = token->at, *end = end_of_name(at);
     token->kind = GATE__NAME;
     token->length = (size_t)(end - at);
-    if ((*end == '"' || *end == '\'') && is_prefix(token))
+    if ((*end == '"' || *end == '\'') && is_prefix(token)) {
         read_quoted(r, token);
-    else if (memchr(at, '\\', token->length))
+        return at + token->length;
+    }
+    if (memchr(at, '\\', token->length))
         spell_out(r, token);
     else
         token->word = word_of(token);
+    return end;
 }
 
 /* A "$", which stands for a value that is given with the text. */
@@ -376,8 +386,7 @@ static const char *read_token(struct gate__reader *r, struct gate__token *token)
         read_given(r, token);
         return at + 1;
     } else if (gate__lex_begins_name(*at) || count_universal_digits(at)) {
-        read_name(r, token);
-        return token->kind == GATE__NAME ? end_of_name(at) : at + token->length;
+        return read_name(r, token);
     } else if (gate__lex_is_digit(*at) || (*at == '.' && gate__lex_is_digit(at[1]))) {
         token->kind = GATE__NUMBER;
         token->length = number_length(at);
