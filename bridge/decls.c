@@ -11,6 +11,8 @@ int gate_decls_make(gate_decls **decls) {
 }
 
 void gate_decls_free(gate_decls *decls) {
+    if (decls)
+        gate__signature_forget(decls);
     gate__scope_release(decls);
 }
 

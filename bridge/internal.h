@@ -49,10 +49,10 @@ struct gate_signature {
     bool unspecified;               /* "()": any parameters may be meant */
     bool needs_room;                /* C stores the result itself */
     bool passes_pointers;           /* in an argument, as far as its type tells, or to room for the result */
-    _Atomic unsigned references;    /* the hosts', each of which retains the scope, too, and the scope's */
     size_t fixed;                   /* the parameters before "...", where others have been added: signature.c */
     void *prepared;                 /* ffi.c's; NULL unless libffi makes the calls */
     struct gate__plan *plan;        /* plan.c's; NULL where MemorySanitizer is, and libffi makes the calls */
+    _Atomic long askers;            /* who are to free it; another count while the scope keeps it: signature.c */
     struct gate__allocation *owned; /* signature.c's: what was prepared */
     gate_decls *decls;              /* the types are its */
 };
@@ -548,7 +548,7 @@ int gate__decls_run(gate_decls *decls, const char *text, void (*read)(struct gat
 
 /* Zeroed memory that the signature owns; NULL when there is none. [any] */
 void *gate__signature_allocate(gate_signature *owner, size_t size);
-/* The scope has kept some, and does so no longer. [any] */
+/* Has the scope keep none any longer. They keep its memory. [any] */
 void gate__signature_forget(gate_decls *decls);
 /* What gate_call goes to by the signature of a type: it is fatal. [task] */
 gate__by_value gate__signature_unprepared;

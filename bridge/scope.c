@@ -102,7 +102,6 @@ void gate__scope_retain(gate_decls *decls) {
 void gate__scope_release(gate_decls *decls) {
     if (!decls || atomic_fetch_sub(&decls->references, 1) > 1)
         return;
-    gate__signature_forget(decls);
     free_down_to(&decls->arena, NULL);
     free_down_to(&decls->scratch, NULL);
     free(decls->entries);

@@ -31,15 +31,17 @@ static void discard(gate_signature *signature) {
     free(signature);
 }
 
-static void release(gate_signature *signature) {
-    if (atomic_fetch_sub_explicit(&signature->references, 1, memory_order_acq_rel) == 1)
-        discard(signature);
+/* Adds to the count of those that are to free it, and discards it if that comes to none. */
+static void count(gate_signature *signature, long more) {
+    gate_decls *decls = signature->decls;
+    if (atomic_fetch_add_explicit(&signature->askers, more, memory_order_acq_rel) + more != 0)
+        return;
+    discard(signature);
+    gate__scope_release(decls);
 }
 
 static void drop(gate_signature *signature) {
-    gate_decls *decls = signature->decls;
-    release(signature);
-    gate__scope_release(decls);
+    count(signature, -1);
 }
 
 void gate_signature_free(gate_signature *signature) {
@@ -125,7 +127,7 @@ static gate_signature *derive(gate_decls *decls, const gate_signature *model, ga
         return NULL;
     }
     *signature = *model;
-    signature->references = 1;
+    signature->askers = 1;
     signature->prepared = NULL;
     signature->plan = NULL;
     signature->owned = NULL;
@@ -223,13 +225,16 @@ int gate_signature_parse(const char *text, gate_signature **signature, gate_erro
 }
 
 /* A scope keeps the signatures that it was asked for, and gives them again: as long as nothing more is read into it, since
- * a text may mean another type then. */
+ * a text may mean another type then. One thread at a time asks, and any frees, so the askers are counted in two places:
+ * those that came here, with what is kept, and in the signature, below zero, those that have freed it since. Both are added
+ * up when it is kept no longer. So to have it again costs one atomic instruction, not two. */
 
 enum { BUCKETS = 256 };
 
 struct kept {
     struct kept *next;
     gate_signature *signature;
+    long asked; /* times */
     uint64_t hash;
     size_t length;
     char text[];
@@ -261,7 +266,7 @@ void gate__signature_forget(gate_decls *decls) {
     for (int i = 0; decls->kept && i < BUCKETS; i++) {
         for (struct kept *kept = decls->kept->buckets[i], *next; kept; kept = next) {
             next = kept->next;
-            release(kept->signature);
+            count(kept->signature, kept->asked);
             free(kept);
         }
     }
@@ -269,13 +274,13 @@ void gate__signature_forget(gate_decls *decls) {
     decls->kept = NULL;
 }
 
-static gate_signature *find(gate_decls *decls, const char *text, size_t length, uint64_t hash) {
+static struct kept *find(gate_decls *decls, const char *text, size_t length, uint64_t hash) {
     if (decls->kept && decls->kept->version != decls->version)
         gate__signature_forget(decls);
-    const struct kept *kept = decls->kept ? decls->kept->buckets[hash % BUCKETS] : NULL;
+    struct kept *kept = decls->kept ? decls->kept->buckets[hash % BUCKETS] : NULL;
     while (kept && (kept->hash != hash || kept->length != length || memcmp(kept->text, text, length) != 0))
         kept = kept->next;
-    return kept ? kept->signature : NULL;
+    return kept;
 }
 
 /* Without memory for it, the signature is its asker's alone. */
@@ -288,10 +293,10 @@ static void keep(gate_decls *decls, const char *text, size_t length, uint64_t ha
         return;
     }
     struct kept **bucket = &decls->kept->buckets[hash % BUCKETS];
-    *kept = (struct kept){*bucket, signature, hash, length};
+    *kept = (struct kept){*bucket, signature, 1, hash, length};
     memcpy(kept->text, text, length);
     *bucket = kept;
-    signature->references++;
+    signature->askers = 0;
 }
 
 int gate_decls_signature(gate_decls *decls, const char *text, gate_signature **signature, gate_error *error) {
@@ -299,11 +304,10 @@ int gate_decls_signature(gate_decls *decls, const char *text, gate_signature **s
         return gate__fail(error, -EINVAL, "no text was given");
     size_t length = strlen(text);
     uint64_t hash = hash_of(text, length);
-    gate_signature *known = find(decls, text, length, hash);
-    if (known) {
-        gate__scope_retain(decls);
-        known->references++;
-        *signature = known;
+    struct kept *kept = find(decls, text, length, hash);
+    if (kept) {
+        kept->asked++;
+        *signature = kept->signature;
         return 0;
     }
     int failed = read(decls, text, signature, error);
