@@ -321,8 +321,10 @@ static gate_future *make(const struct gate_async_call *call, const struct gate_a
     gate_future draft = {.function = *call->function, .event = options->event > 0 ? options->event : -1};
     if (draft.function.call_class != GATE_CALL_GUARDED)
         draft.function.call_class = GATE_CALL_BLOCKING;
-    size_t header = round_up(sizeof draft, ALIGNMENT), size = header + lay_out(&draft, NULL, NULL);
-    gate_future *future = aligned_alloc(ALIGNMENT, round_up(size, ALIGNMENT));
+    size_t asked = gate_signature_result(call->function->signature)->alignment;
+    size_t alignment = asked > ALIGNMENT ? asked : ALIGNMENT;
+    size_t header = round_up(sizeof draft, alignment), size = header + lay_out(&draft, NULL, NULL);
+    gate_future *future = aligned_alloc(alignment, round_up(size, alignment));
     if (!future)
         return NULL;
     *future = draft;

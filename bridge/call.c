@@ -310,7 +310,7 @@ static inline int cross_in_registers(gate_m *m, const gate_function *function, v
 /* Whether there is more to do than that. */
 static inline bool is_special(const gate_function *function) {
     const struct gate__plan *plan = function->signature->plan;
-    return __builtin_expect(!plan || gate__plan_is_large(plan), 0) ||
+    return __builtin_expect(!plan || gate__plan_is_large(plan) || gate__plan_is_aligned(plan), 0) ||
            __builtin_expect(class_and_watches(function) > GATE_CALL_LEAF, 0);
 }
 
@@ -335,7 +335,9 @@ static inline int end(gate_task *task, struct gate__call *call, const char *oute
 
 /* A result that nobody asked for has to lie somewhere, if C stores it itself. */
 static __attribute__((noinline)) int call_with_room(const gate_function *function, void *const arguments[]) {
-    void *room = malloc(function->signature->result->size);
+    const gate_type *type = function->signature->result;
+    size_t least = _Alignof(max_align_t), alignment = type->alignment > least ? type->alignment : least;
+    void *room = aligned_alloc(alignment, (type->size + alignment - 1) / alignment * alignment);
     int status = room ? gate__call_values(function, room, arguments) : -ENOMEM;
     free(room);
     return status;

@@ -211,10 +211,11 @@ int gate_decls_signature(gate_decls *decls, const char *text, gate_signature **s
  *
  * Ownership: *signature is the caller's, until gate_signature_free.
  * Errors: -EINVAL for text that is no function type, with line and column, what stands there and what was expected, and
- * for structs and unions by value that are not defined; -ENOTSUP for what can't be passed: vectors of other sizes than 8
- * and 16 bytes, and structs and unions of at most 64 bytes with one in them; what asks for an alignment of more than 16
- * bytes; arguments that take more than 1 MiB of the stack (the system stack holds them twice during a call); and, under
- * MemorySanitizer, whose calls libffi makes, 128-bit integers, vectors, and whatever else it lacks. -ENOMEM. Never blocks. Any
+ * for structs and unions by value that are not defined; -ENOTSUP for what can't be passed: vectors of up to 64 bytes that
+ * have neither 8 nor 16, and structs and unions of at most 64 bytes with one in them; what asks for an alignment of more than
+ * 4096 bytes; arguments that take more than 1 MiB of the stack (the system stack holds them twice during a call); and, under
+ * MemorySanitizer, whose calls libffi makes, 128-bit integers, vectors, arguments that are aligned to more than 16 bytes, and
+ * whatever else it lacks. -ENOMEM. Never blocks. Any
  * thread. */
 int gate_signature_parse(const char *text, gate_signature **signature, gate_error *error);
 

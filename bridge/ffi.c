@@ -103,7 +103,7 @@ static bool add_units(struct members *members, size_t size, ffi_type *unit) {
 /* For one that has what libffi doesn't know (unions, bit-fields, ...): members that are passed alike. False if there are
  * none. */
 static bool add_alike(struct members *members, const gate_type *type) {
-    struct gate__abi abi = {0, 0, 0};
+    struct gate__abi abi = {.words = 0};
     struct gate__part parts[GATE__PARTS_MOST];
     unsigned count = gate__abi_argument(&abi, type, parts);
     bool all = abi.stack == 0; /* of this size, libffi would have it in registers */
@@ -225,6 +225,11 @@ static bool overwrites_vector(const gate_signature *signature) {
     return does;
 }
 
+/* libffi doesn't align the stack for a record. */
+static bool wants_stack_aligned(const gate_type *type) {
+    return gate__type_is_record(type) && type->record->alignment > GATE__STACK_ALIGNMENT;
+}
+
 /* Whether libffi widens a result of this type to a register. */
 static bool is_widened(const gate_type *type) {
     return gate__type_is_integer(type) && type->size < sizeof(ffi_arg);
@@ -236,7 +241,7 @@ static bool find_types(gate_signature *signature, struct prepared *prepared, int
     bool all = prepared->result && !is_record_in_x87(signature->result) && !overwrites_vector(signature);
     for (size_t i = 0; all && i < signature->count; i++) {
         prepared->parameters[i] = ffi_type_of(signature, signature->parameters[i], failed);
-        all = prepared->parameters[i] != NULL;
+        all = prepared->parameters[i] && !wants_stack_aligned(signature->parameters[i]);
     }
     return all;
 }

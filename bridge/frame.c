@@ -85,7 +85,8 @@ gate__by_frame *const *gate__frame_ways(const gate_signature *signature, const s
         [FEW] = {{GATE__BY_FRAME(few_word)}, {GATE__BY_FRAME(few_vector)}, {GATE__BY_FRAME(few_both)}},
         [ALL] = {{GATE__BY_FRAME(all_word)}, {GATE__BY_FRAME(all_vector)}, {GATE__BY_FRAME(all_both)}},
     };
-    if (plan->result.in == GATE__IN_X87 || plan->result.in == GATE__IN_X87_PAIR)
+    bool is_in_x87 = plan->result.in == GATE__IN_X87 || plan->result.in == GATE__IN_X87_PAIR;
+    if (is_in_x87 || gate__plan_is_aligned(plan))
         return NULL;
     enum arguments arguments = arguments_of(signature, plan);
     enum results results = results_of(&plan->result);
@@ -97,7 +98,7 @@ static gate__by_frame *way_of(const gate_function *function) {
     const struct gate__plan *plan = function->signature->plan;
     bool is_checked = gate__check_is_on() && function->signature->passes_pointers;
     bool is_usual = function->call_class <= GATE_CALL_LEAF && plan->result.in == GATE__IN_REGISTERS;
-    return is_usual && !is_checked ? plan->by_frame[function->call_class] : gate__call_frame;
+    return is_usual && plan->by_frame && !is_checked ? plan->by_frame[function->call_class] : gate__call_frame;
 }
 
 int gate_frame_init(gate_frame *frame, const gate_function *function) {

@@ -661,7 +661,18 @@ void gate__call_run(void *data);
 /* The cells that the arguments before have taken, of each sort: arch.h. */
 struct gate__abi {
     unsigned words, vectors, stack;
+    unsigned alignment; /* bytes, that one on the stack asks for; 0: none does */
 };
+
+/* The stack is aligned to so many bytes at each call, and at the most to so many. An argument that asks for more than a page
+ * would have a call step over the page that guards the stack. */
+enum { GATE__STACK_ALIGNMENT = 16, GATE__STACK_ALIGNMENT_MOST = 4096 };
+
+/* So many cells, and more up to a multiple of alignment bytes, 8 or more. [any] */
+static inline unsigned gate__abi_rounded(unsigned cells, unsigned alignment) {
+    unsigned unit = alignment / (unsigned)sizeof(uint64_t);
+    return (cells + unit - 1) / unit * unit;
+}
 
 /* A part of a value: size bytes from offset on, and the first of the cells that they go to. */
 struct gate__part {
@@ -715,10 +726,11 @@ enum { GATE__ARGUMENTS_MOST = 1 << 20 }; /* bytes of them on the stack: decls.h 
 
 struct gate__plan {
     enum gate__shape shape;
-    uint32_t stack_count;            /* cells for the stack */
+    uint32_t stack_count; /* cells for the stack, up to a multiple of its alignment if that is not the usual one */
     gate__by_frame *const *by_frame; /* the ways of calls whose cells are filled, by their class; NULL for none */
     uint32_t result_size; /* bytes: of one in registers its first part's; 0 of one in memory, which C stores itself */
     uint32_t count;       /* of steps */
+    uint32_t stack_alignment; /* bytes */
     struct gate__result result;
     struct gate__step steps[];
 };
@@ -729,6 +741,10 @@ int gate__plan_make(gate_signature *signature, gate_error *error);
 /* Whether its cells are more than are to be had on a task's stack. [any] */
 static inline bool gate__plan_is_large(const struct gate__plan *plan) {
     return plan->stack_count > GATE__CELLS - GATE__STACK;
+}
+/* Whether they are to be aligned, on the stack, as no crossing does it. [any] */
+static inline bool gate__plan_is_aligned(const struct gate__plan *plan) {
+    return plan->stack_alignment > GATE__STACK_ALIGNMENT;
 }
 /* The next functions for what is less common. */
 void gate__plan_load_other(const struct gate__step *step, const void *part, uint64_t *cell);
@@ -753,7 +769,8 @@ static inline struct gate__frame gate__plan_frame(const gate_function *function,
     bool keeps_slot = function->call_class == GATE_CALL_LEAF;
     if (__builtin_expect(plan->result.in == GATE__IN_MEMORY, 0))
         cells[0] = (uint64_t)(uintptr_t)result;
-    return (struct gate__frame){function->address, cells, plan->stack_count, plan->shape, keeps_slot};
+    return (struct gate__frame){function->address,     cells,       plan->stack_count,
+                                plan->stack_alignment, plan->shape, keeps_slot};
 }
 
 /* The same, and fills the cells. [any] */

@@ -106,6 +106,11 @@ int gate__plan_make(gate_signature *signature, gate_error *error) {
         return 0;
     plan->shape = shape_of(&abi, plan);
     plan->stack_count = abi.stack;
+    plan->stack_alignment = GATE__STACK_ALIGNMENT;
+    if (abi.alignment > GATE__STACK_ALIGNMENT) {
+        plan->stack_count = gate__abi_rounded(abi.stack, abi.alignment);
+        plan->stack_alignment = abi.alignment;
+    }
     plan->result_size = plan->result.in == GATE__IN_REGISTERS ? (uint32_t)plan->result.parts[0].size
                         : plan->result.in == GATE__IN_MEMORY  ? 0
                                                               : (uint32_t)signature->result->size;

@@ -77,9 +77,9 @@ static int check(const gate_type *type, bool may_be_void, const char *what, gate
     if (!is_there)
         return gate__fail(error, -EINVAL, "%s is of type '%s', which is not defined", what, printed);
     return gate__fail(error, -ENOTSUP,
-                      "it can't be called: %s is of type '%s', which is aligned to more than 16 bytes, or has a vector "
-                      "of neither 8 nor 16",
-                      what, printed);
+                      "it can't be called: %s is of type '%s', which is aligned to more than %d bytes, or has a vector "
+                      "of neither 8 nor 16 in no more than 64",
+                      what, printed, GATE__STACK_ALIGNMENT_MOST);
 }
 
 static int check_all(const gate_signature *signature, gate_error *error) {

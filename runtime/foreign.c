@@ -226,7 +226,7 @@ struct gate__returned gate__foreign_run_registers(const struct gate__frame *fram
     if (frame->shape == GATE__SHAPE_PAIR)
         word = ((uint64_t(*)(uint64_t, uint64_t))frame->function)(cells[0], cells[1]);
     else
-        word = callers[frame->shape](cells, frame->stack_count, frame->function);
+        word = callers[frame->shape](cells, frame->stack_count, frame->function, frame->stack_alignment);
     return (struct gate__returned){word, *error_number};
 }
 
@@ -253,7 +253,8 @@ struct gate__returned gate__foreign_call_registers_slow(gate_m *m, struct gate__
 struct gate__returned gate__foreign_call_pair_slow(gate_m *m, void (*function)(void), uint64_t a, uint64_t b,
                                                    bool keeps_slot) {
     uint64_t cells[] = {a, b};
-    struct gate__frame frame = {function, cells, 0, GATE__SHAPE_PAIR, keeps_slot};
+    struct gate__frame frame = {
+        .function = function, .cells = cells, .shape = GATE__SHAPE_PAIR, .keeps_slot = keeps_slot};
     return gate__foreign_call_registers_slow(m, frame);
 }
 

@@ -1008,8 +1008,9 @@ void gate__foreign_call_blocking(gate_m *m, void (*fn)(void *), void *arg);
 /* What a call in registers is made of. One that keeps its slot for sure is no call to the hand-off. */
 struct gate__frame {
     void (*function)(void);
-    uint64_t *cells;    /* as the shape needs: arch.h */
-    size_t stack_count; /* of the cells, those for the stack */
+    uint64_t *cells;        /* as the shape needs: arch.h */
+    size_t stack_count;     /* of the cells, those for the stack */
+    size_t stack_alignment; /* bytes, for gate__foreign_run_registers: the crossings have 16 */
     enum gate__shape shape;
     bool keeps_slot;
 };

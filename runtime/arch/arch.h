@@ -49,7 +49,7 @@ void *gate__arch_prepare(void *top, void (*fn)(void *), void *arg);
 
 /* A call in registers takes its arguments from cells of 8 bytes: first those for the word registers, then two for each
  * vector register, all of which are there if only to be loaded in vain; then those that go on the stack, 16-byte
- * aligned. What it returns in more than one register, or in those of the x87, comes back in the first of them. */
+ * aligned, or more where that is said (whose number is a multiple of it then). What it returns in more than one register, or in those of the x87, comes back in the first of them. */
 enum {
     GATE__WORDS = GATE__CELLS_WORDS,
     GATE__VECTORS = GATE__CELLS_VECTORS,
@@ -83,7 +83,7 @@ gate__crossing gate__arch_cross_words, gate__arch_cross_all, gate__arch_cross_ve
 gate__crossing gate__arch_keep_words, gate__arch_keep_all, gate__arch_keep_vector, gate__arch_keep_registers,
     gate__arch_keep_x87, gate__arch_keep_x87_pair;
 
-typedef uint64_t gate__caller(uint64_t cells[], size_t stack_count, void (*function)(void));
+typedef uint64_t gate__caller(uint64_t cells[], size_t stack_count, void (*function)(void), size_t stack_alignment);
 gate__caller gate__arch_call_words, gate__arch_call, gate__arch_call_vector, gate__arch_call_registers,
     gate__arch_call_x87, gate__arch_call_x87_pair;
 

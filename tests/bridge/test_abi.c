@@ -34,7 +34,7 @@ struct batch {
     gate_runtime *runtime; /* callbacks need one */
 };
 
-static unsigned no_libffi, only_gcc, large;
+static unsigned no_libffi, only_gcc, large, aligned;
 
 /* What the ends show, in the call that is under way. */
 
@@ -63,12 +63,24 @@ static void complain(const char *what, unsigned index) {
     fprintf(stderr, "%s, %s: %s %u of %s\n", now.compiler, now.how, what, index, now.trial->text.text);
 }
 
+static bool is_record(const gate_type *type) {
+    return type->kind == GATE_STRUCT || type->kind == GATE_UNION;
+}
+
+/* What is in memory lies where the ABI has it, for code that relies on that. */
+static bool is_aligned(const gate_type *type, const void *at) {
+    return !is_record(type) || (uintptr_t)at % type->record->alignment == 0;
+}
+
 static void see(unsigned index, const void *bytes) {
+    const gate_type *type = type_at(now.trial, index);
     const struct value *value = &now.trial->values[index];
-    size_t size = type_at(now.trial, index)->size;
+    size_t size = type->size;
     if (__msan_unpoison)
         __msan_unpoison(bytes, size);
     now.seen |= 1u << index;
+    if (!is_aligned(type, bytes))
+        complain("alignment of", index);
     if (is_value(value, bytes, size))
         return;
     complain(index == THE_RESULT ? "result" : "argument", index);
@@ -113,10 +125,6 @@ static void end(bool shows_result) {
  * - float _Complex has 16 bytes on the stack if there is no register of any kind left;
  * - it counts no register for a __float128, and so may find one for what follows, where there is none; and its va_start
  *   and va_arg take it to be on the stack, where no caller has it. */
-
-static bool is_record(const gate_type *type) {
-    return type->kind == GATE_STRUCT || type->kind == GATE_UNION;
-}
 
 static bool is_half(const gate_type *type) {
     return type->kind == GATE_FLOAT16 || type->kind == GATE_FLOAT16_COMPLEX;
@@ -218,6 +226,7 @@ static void count_ways(const struct trial *trial) {
     no_libffi += !signature || !prepare_for_ffi(signature);
     only_gcc += trial->only_gcc;
     large += signature && signature->plan && gate__plan_is_large(signature->plan);
+    aligned += signature && signature->plan && gate__plan_is_aligned(signature->plan);
 }
 
 static void make_trials(struct batch *batch) {
@@ -283,7 +292,8 @@ static void compile(struct batch *batch, const char *types, const char *ends) {
 static struct batch make_batch(unsigned count) {
     struct batch batch = {.decls = read_text(halves), .count = count};
     struct writing types = {0}, ends = {0};
-    batch.trials = calloc(count, sizeof *batch.trials);
+    batch.trials = aligned_alloc(ALIGNMENT_MOST, count * sizeof *batch.trials);
+    memset(batch.trials, 0, count * sizeof *batch.trials);
     write_types(&types);
     read_more(batch.decls, types.text);
     make_trials(&batch);
@@ -325,7 +335,7 @@ static void draw_values(struct trial *trial) {
 
 /* A result, and what lies behind it, which nobody may write to. */
 struct room {
-    _Alignas(16) unsigned char bytes[LARGEST + 16];
+    _Alignas(ALIGNMENT_MOST) unsigned char bytes[LARGEST + 16];
 };
 
 static struct room empty_room(void) {
@@ -497,11 +507,14 @@ Test(abi, random_signatures_are_called_and_called_back_as_compilers_do) {
         check_everywhere(&batch);
         free_batch(&batch);
     }
-    fprintf(stderr,
-            "%u signatures: %u have more cells than a task's stack, %u nothing of libffi's, and %u are not clang's\n",
-            count, large, no_libffi, only_gcc);
+    fprintf(
+        stderr,
+        "%u signatures: %u have more cells than a task's stack, %u have the stack aligned, %u nothing of libffi's, and "
+        "%u are not clang's\n",
+        count, large, aligned, no_libffi, only_gcc);
     cr_assert_eq(mismatches, 0);
     cr_assert(__msan_unpoison || large > count / 40, "%u", large);
+    cr_assert(__msan_unpoison || aligned > count / 40, "%u", aligned);
     cr_assert_lt(no_libffi, __msan_unpoison ? count : count / 2);
     cr_assert_lt(only_gcc, count / 2);
 }

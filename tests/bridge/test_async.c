@@ -118,8 +118,30 @@ static void *take_a_large_result(void *unused) {
     return unused;
 }
 
-Test(async, a_call_that_goes_through_libffi_is_one_too) {
+Test(async, a_result_in_the_x87_is_kept_too) {
     run_task(take_a_large_result, NULL);
+}
+
+static void *room; /* that C has for a result that it stores itself */
+
+static void *note_room(void *result) {
+    return room = result;
+}
+
+static void *take_an_aligned_result(void *unused) {
+    gate_function function =
+        make_function("struct { _Alignas(4096) int x; } (void)", address_of(note_room), "note_room");
+    gate_future *future = start_call(&function, NULL);
+    assert_ends(future);
+    cr_assert_not_null(room);
+    cr_assert_eq((uintptr_t)room % 4096, 0);
+    gate_future_free(future);
+    free_function(function);
+    return unused;
+}
+
+Test(async, a_result_has_room_of_its_types_alignment) {
+    run_task(take_an_aligned_result, NULL);
 }
 
 static void *see_it_in_progress(void *unused) {

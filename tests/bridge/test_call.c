@@ -524,6 +524,28 @@ Test(call, drops_structs_that_nobody_asked_for) {
     run_everywhere(call_without_results);
 }
 
+/* What C sees of a function whose result it stores itself: where that goes. */
+static void *room;
+
+static void *note_room(void *result) {
+    return room = result;
+}
+
+static void *call_for_aligned_result(void *unused) {
+    gate_function function =
+        make_function("struct { _Alignas(4096) int x; } (void)", address_of(note_room), "note_room");
+    room = NULL;
+    cr_assert_eq(gate_call(&function, NULL, NULL), 0);
+    cr_assert_not_null(room);
+    cr_assert_eq((uintptr_t)room % 4096, 0);
+    free_function(function);
+    return unused;
+}
+
+Test(call, has_room_of_its_types_alignment_for_a_result_that_nobody_asked_for) {
+    run_everywhere(call_for_aligned_result);
+}
+
 static void *print(void *unused) {
     gate_signature *variadic = parse("int (char *, size_t, const char *, ...)"), *signature = NULL;
     const gate_type *types[] = {gate_type_basic(GATE_CHAR), gate_type_basic(GATE_FLOAT), gate_type_basic(GATE_LDOUBLE),

@@ -10,6 +10,7 @@
 enum {
     ARGUMENTS_MOST = 20,
     LARGEST = 2000, /* bytes, of what is passed */
+    ALIGNMENT_MOST = 128,
     RECORDS = 150,
     DEPTH_MOST = 3
 };
@@ -31,6 +32,7 @@ static const char named_types[] =
     "typedef short shorts16 __attribute__((vector_size(16))); typedef long longs16 __attribute__((vector_size(16)));\n"
     "typedef float floats16 __attribute__((vector_size(16))); typedef double doubles16 "
     "__attribute__((vector_size(16)));\n"
+    "typedef int ints128 __attribute__((vector_size(128)));\n"
     "typedef int raised_int __attribute__((aligned(16))); typedef long lowered_long __attribute__((aligned(2)));\n"
     "typedef double lowered_double __attribute__((aligned(4)));\n"
     "typedef struct {} empty;\n";
@@ -79,6 +81,7 @@ static const char *const scalars[] = {
     "lowered_double",
     "__float128",
     "quad_complex",
+    "ints128",
     "half_complex", /* not in a record: gcc 12 loses half of one that is alone in the second eight bytes */
 };
 enum { SCALARS = sizeof scalars / sizeof *scalars, TAME_SCALARS = 25, TAME_RECORDS = RECORDS / 2 };
@@ -97,7 +100,7 @@ static void write_attributes(struct writing *w, const struct palette *palette, u
     if (!palette->is_tame && draw(one_of) == 0)
         write_text(w, " __attribute__((packed))");
     if (!palette->is_tame && draw(one_of) == 0)
-        write_text(w, " __attribute__((aligned(%u)))", 1u << draw(5));
+        write_text(w, " __attribute__((aligned(%u)))", 1u << draw(8));
 }
 
 static void write_bits(struct writing *w, unsigned member) {
@@ -198,7 +201,7 @@ static bool has_members(const gate_type *type) {
  * padding has no room on the stack, and its va_arg loads records that are aligned to 16 bytes from registers that it has
  * saved at addresses that are not. */
 static bool can_be_passed(const gate_type *type, bool is_variadic, bool is_fixed) {
-    size_t most = is_fixed || type->kind < GATE_STRUCT ? 16 : 8;
+    size_t most = is_fixed || type->kind < GATE_STRUCT || type->size > 16 ? ALIGNMENT_MOST : 8;
     bool is_padding = type->size && (type->kind == GATE_STRUCT || type->kind == GATE_UNION) && !has_members(type);
     return type->size <= LARGEST && type->alignment <= most && !(is_variadic && is_padding);
 }
@@ -294,7 +297,7 @@ static void write_caller(struct writing *w, const struct drawn *drawn, const gat
 /* Values: bytes, and which of their bits count. */
 
 struct value {
-    _Alignas(16) unsigned char bytes[LARGEST], mask[LARGEST];
+    _Alignas(ALIGNMENT_MOST) unsigned char bytes[LARGEST], mask[LARGEST];
 };
 
 static void put_bit(struct value *value, size_t bit, bool is_set) {

@@ -22,7 +22,7 @@ enum abi_class {
     MEMORY
 };
 
-enum { EIGHTS = 2, SMALL = 8 * EIGHTS, STACK_ALIGNMENT = 16, LARGEST_IN_REGISTERS = 64, NOTED_BITS = 4 };
+enum { EIGHTS = 2, SMALL = 8 * EIGHTS, LARGEST_IN_REGISTERS = 64, NOTED_BITS = 4 };
 
 _Static_assert(sizeof((struct gate__passing *)0)->classes == SMALL, "a record is noted for each place in such a one");
 
@@ -251,9 +251,13 @@ static size_t alignment_of(const gate_type *type) {
     return gate__type_natural_alignment(&plain);
 }
 
+/* The stack is aligned as much as the argument that asks for most. */
 static unsigned take_stack(struct gate__abi *abi, const gate_type *type, struct gate__part parts[]) {
-    if (alignment_of(type) >= STACK_ALIGNMENT)
-        abi->stack += abi->stack % 2;
+    size_t alignment = alignment_of(type);
+    if (alignment > abi->alignment)
+        abi->alignment = (unsigned)alignment;
+    if (alignment > 8)
+        abi->stack = gate__abi_rounded(abi->stack, (unsigned)alignment);
     parts[0] = (struct gate__part){GATE__STACK + abi->stack, 0, type->size};
     abi->stack += (type->size + 7) / 8;
     return 1;
@@ -289,7 +293,7 @@ unsigned gate__abi_argument(struct gate__abi *abi, const gate_type *type, struct
 
 void gate__abi_result(const gate_type *type, struct gate__result *result) {
     enum abi_class classes[EIGHTS];
-    struct gate__abi abi = {0, 0, 0};
+    struct gate__abi abi = {.words = 0};
     *result = (struct gate__result){.in = GATE__IN_REGISTERS};
     if (gate__abi_is_empty(type) || type->kind == GATE_VOID)
         return;
@@ -303,6 +307,6 @@ void gate__abi_result(const gate_type *type, struct gate__result *result) {
 }
 
 bool gate__abi_takes(const gate_type *type) {
-    bool may_be_in_vector = type->kind == GATE_VECTOR || type->size <= LARGEST_IN_REGISTERS;
-    return alignment_of(type) <= STACK_ALIGNMENT && !(may_be_in_vector && has_odd_vector(type));
+    bool may_be_in_vector = type->size <= LARGEST_IN_REGISTERS;
+    return alignment_of(type) <= GATE__STACK_ALIGNMENT_MOST && !(may_be_in_vector && has_odd_vector(type));
 }

@@ -218,19 +218,20 @@ GATE__END(\name)
     crossings cross, enter
     crossings keep, stay
 
-/* uint64_t gate__arch_call(uint64_t cells[], size_t stack_count, void (*function)(void)), and call_words, call_vector,
- * call_registers, call_x87, call_x87_pair
+/* uint64_t gate__arch_call(uint64_t cells[], size_t stack_count, void (*function)(void), size_t stack_alignment), and
+ * call_words, call_vector, call_registers, call_x87, call_x87_pair
  *
- * Make a call in registers on this stack; the result as above.
+ * Make a call in registers on this stack; the result as above. What goes on the stack is aligned as asked for.
  *
- *   in: rdi cells, rsi stack_count, rdx function       out: rax       clobbers: what a call does
+ *   in: rdi cells, rsi stack_count, rdx function, rcx stack_alignment      out: rax      clobbers: what a call does
  */
     .macro caller name, load, keep
 GATE__ROUTINE(\name)
     endbr64
     push_frame
     pushq %rdi
-    pushq %rdi
+    negq %rcx
+    andq %rcx, %rsp
     movq %rdx, %r11
     load_\load
     call *%r11
