@@ -401,9 +401,9 @@ static int check_all(const struct gate_async_call *calls, size_t count, gate_err
 int gate_call_async_all(const struct gate_async_call *calls, size_t count, const struct gate_async_options *given,
                         gate_future *futures[], gate_error *error) {
     const struct gate_async_options options = given ? *given : (struct gate_async_options){0};
-    int refused = check_all(calls, count, error);
-    for (size_t i = 0; i < count && refused; i++)
+    for (size_t i = 0; i < count; i++)
         futures[i] = NULL;
+    int refused = check_all(calls, count, error);
     if (refused)
         return refused;
     gate_runtime *usual = options.runtime ? NULL : usual_runtime();

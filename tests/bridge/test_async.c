@@ -213,9 +213,9 @@ Test(async, threads_that_no_runtime_knows_start_calls_and_wait) {
 
 Test(async, without_a_runtime_is_einval) {
     gate_function function = passing();
-    gate_future *future = NULL;
     gate_error error = {0, ""};
     int x = 1;
+    gate_future *future = (gate_future *)(void *)&x;
     void *arguments[] = {&x};
     cr_assert_eq(gate_call_async(&function, arguments, NULL, &future, &error), -EINVAL);
     cr_assert_not_null(strstr(error.message, "needs a runtime"), "%s", error.message);

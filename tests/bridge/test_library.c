@@ -110,6 +110,15 @@ static int answer(gate_library *library, const char *name) {
     return ((int (*)(void))find(library, name))();
 }
 
+Test(library, what_is_opened_gives_the_process_no_symbols) {
+    gate_library *fixture = open_fixture(), *self = open_library(NULL);
+    void *address = NULL;
+    cr_assert_eq(gate_library_symbol(fixture, "note_unload", &address, NULL), 0);
+    cr_assert_eq(gate_library_symbol(self, "note_unload", &address, NULL), -ENOENT);
+    cr_assert_eq(gate_library_close(self, NULL), 0);
+    cr_assert_eq(gate_library_close(fixture, NULL), 0);
+}
+
 Test(library, a_symbol_has_the_version_that_is_asked_for_or_the_default) {
     gate_library *library = open_fixture();
     gate_error error = {0, ""};

@@ -56,6 +56,9 @@ Test(tally, tells_what_half_and_99_of_100_took_at_most) {
     add_microseconds("many", 10000);
     assert_near(counted("many").p50, 5000 * 1000);
     assert_near(counted("many").p99, 9900 * 1000);
+    for (int i = 0; i < 100; i++)
+        add_times("two of it are long", (uint64_t[]){i < 98 ? 10 : 1000 * 1000}, 1);
+    assert_near(counted("two of it are long").p99, 1000 * 1000);
     add_microseconds("one", 1);
     cr_assert_eq(counted("one").p50, 1000u, "no more than the longest");
     cr_assert_eq(counted("one").p99, 1000u);
