@@ -693,8 +693,8 @@ struct gate__result {
 /* The parts of the next argument, and how many there are: none of an empty struct's. [any] */
 unsigned gate__abi_argument(struct gate__abi *abi, const gate_type *type, struct gate__part parts[]);
 void gate__abi_result(const gate_type *type, struct gate__result *result);
-/* Whether values of the type can be passed. [any] */
-bool gate__abi_takes(const gate_type *type);
+/* Why values of the type can't be passed, in words; NULL if they can. [any] */
+const char *gate__abi_refusal(const gate_type *type);
 /* Whether they are not, since nothing is in them. [any] */
 bool gate__abi_is_empty(const gate_type *type);
 /* What is to be noted of a struct or union with these fields, whose own are complete. [any] */

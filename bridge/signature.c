@@ -69,17 +69,15 @@ static int check(const gate_type *type, bool may_be_void, const char *what, gate
     char printed[96];
     bool is_there = gate__type_is_complete(type) || (may_be_void && type->kind == GATE_VOID);
     bool is_array = type->kind == GATE_ARRAY;
-    if (is_there && !is_array && gate__abi_takes(type))
+    const char *refusal = is_there ? gate__abi_refusal(type) : NULL;
+    if (is_there && !is_array && !refusal)
         return 0;
     gate_type_print(type, printed, sizeof printed);
     if (is_array)
         return gate__fail(error, -EINVAL, "%s is of type '%s': C passes a pointer in place of an array", what, printed);
     if (!is_there)
         return gate__fail(error, -EINVAL, "%s is of type '%s', which is not defined", what, printed);
-    return gate__fail(error, -ENOTSUP,
-                      "it can't be called: %s is of type '%s', which is aligned to more than %d bytes, or has a vector "
-                      "of neither 8 nor 16 in no more than 64",
-                      what, printed, GATE__STACK_ALIGNMENT_MOST);
+    return gate__fail(error, -ENOTSUP, "it can't be called: %s is of type '%s', %s", what, printed, refusal);
 }
 
 static int check_all(const gate_signature *signature, gate_error *error) {

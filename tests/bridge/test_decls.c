@@ -129,9 +129,10 @@ Test(decls, signatures_of_a_scope_are_freed_by_any_threads) {
 }
 
 Test(decls, what_can_not_be_called_is_a_type_all_the_same) {
-    gate_decls *decls = read_text("struct line { int x; } __attribute__((aligned(64))); struct line draw(struct line);"
-                                  "typedef float eight __attribute__((vector_size(32))); eight add(eight, eight);"
-                                  "struct later; struct later wait(void);");
+    gate_decls *decls =
+        read_text("struct line { int x; } __attribute__((aligned(8192))); struct line draw(struct line);"
+                  "typedef float eight __attribute__((vector_size(32))); eight add(eight, eight);"
+                  "struct later; struct later wait(void);");
     gate_signature *signature = NULL;
     gate_error error = {0, ""};
     cr_assert_eq(gate_decls_signature(decls, "draw", &signature, &error), -ENOTSUP, "%s", error.message);

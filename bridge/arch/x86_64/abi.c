@@ -306,7 +306,12 @@ void gate__abi_result(const gate_type *type, struct gate__result *result) {
         result->count = take_registers(&abi, type, classes, result->parts);
 }
 
-bool gate__abi_takes(const gate_type *type) {
-    bool may_be_in_vector = type->size <= LARGEST_IN_REGISTERS;
-    return alignment_of(type) <= GATE__STACK_ALIGNMENT_MOST && !(may_be_in_vector && has_odd_vector(type));
+/* Vectors of 32 and 64 bytes are in registers that not all processors have, and where a function takes them depends on how
+ * it was compiled. Of those below 8, compilers make what they like. */
+const char *gate__abi_refusal(const gate_type *type) {
+    if (alignment_of(type) > GATE__STACK_ALIGNMENT_MOST)
+        return "which is aligned to more than a page";
+    if (type->size <= LARGEST_IN_REGISTERS && has_odd_vector(type))
+        return "which is, or has, a vector that is neither of 8 bytes nor of 16";
+    return NULL;
 }
