@@ -121,6 +121,8 @@ static void end(bool shows_result) {
  *   arrays of none; bit-fields of unions are classified by their bits, and not as integers; what lies in a union beside a
  *   float and its padding in another member is lost;
  * - a vector of one double is returned in a register;
+ * - the register that says where a vector in memory is returned to is not counted, and so a struct that finds one less than it
+ *   needs is half in a register and half on the stack;
  * - __int128 may be half in a register and half on the stack, and is not aligned there;
  * - float _Complex has 16 bytes on the stack if there is no register of any kind left;
  * - it counts no register for a __float128, and so may find one for what follows, where there is none; and its va_start
@@ -175,8 +177,8 @@ static bool clang_differs_by_place(const gate_signature *signature, size_t index
 
 static bool is_only_gccs(const gate_signature *signature) {
     const gate_type *result = gate_signature_result(signature);
-    bool is = clang_differs(result) ||
-              (result->kind == GATE_VECTOR && result->count == 1 && result->target->kind == GATE_DOUBLE);
+    bool is_one_double = result->kind == GATE_VECTOR && result->count == 1 && result->target->kind == GATE_DOUBLE;
+    bool is = clang_differs(result) || is_one_double || (result->kind == GATE_VECTOR && result->size > 16);
     for (size_t i = 0; !is && i < gate_signature_count(signature); i++)
         is = clang_differs(gate_signature_parameter(signature, i)) || clang_differs_by_place(signature, i);
     return is;
