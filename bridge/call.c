@@ -19,7 +19,10 @@
  * slot. A pinned task and a root task keep their thread, which waits. Then the result is stored, and the task goes on, on its
  * own stack.
  *
- * For other arguments, gate_call fills a frame (call_by_frame, below), which is memory with a cell for each
+ * For more arguments there is one routine for all types (bridge/arch/<name>/by_takes.S), which does the same by a list that the
+ * signature has (bridge/way.c): a few instructions for each argument, which go to the next.
+ *
+ * What is in neither, gate_call has by a frame (gate__call_by_frame, below), which is memory with a cell for each
  * register and for each word on the stack. A routine that was chosen with the plan (bridge/frame.c,
  * bridge/arch/<name>/by_frame.S) is all of the above for what is in a frame. A host that has values of its own may have a
  * frame of its own, and put them there by itself: gate_call_frame goes to that routine at once.
@@ -378,7 +381,7 @@ static __attribute__((noinline)) void note_errno(int error_number) {
 
 enum { HEAD = offsetof(gate_frame, cells) / sizeof(uint64_t) }; /* words of a frame before its cells */
 
-static int call_by_frame(const gate_function *function, void *result, void *const arguments[]) {
+int gate__call_by_frame(const gate_function *function, void *result, void *const arguments[]) {
     const struct gate__plan *plan = function->signature->plan;
     _Alignas(16) uint64_t room[HEAD + GATE__CELLS];
     gate_frame *frame = (gate_frame *)room;
@@ -396,58 +399,6 @@ static int call_by_frame(const gate_function *function, void *result, void *cons
     note_errno(frame->error_number);
     gate__plan_store_any(plan, cells[plan->shape == GATE__SHAPE_VECTOR ? GATE__WORDS : 0], cells, result);
     return status;
-}
-
-/* What bridge/arch has ways for. */
-
-enum argument { NONE, INT, LONG, DOUBLE };
-
-/* -1 if they have nothing for it. */
-static int argument_at(const struct gate__plan *plan, uint32_t index) {
-    const struct gate__step *step = &plan->steps[index];
-    if (index >= plan->count)
-        return NONE;
-    if (step->load == GATE__LOAD_S32 && step->cell < GATE__WORDS)
-        return INT;
-    if (step->load == GATE__LOAD_64 && step->cell < GATE__STACK)
-        return step->cell < GATE__WORDS ? LONG : DOUBLE;
-    return -1;
-}
-
-static int result_of(const struct gate__result *result) {
-    const struct gate__part *part = &result->parts[0];
-    if (result->in != GATE__IN_REGISTERS || result->count > 1 || part->offset)
-        return -1;
-    if (result->count == 0)
-        return NONE;
-    if (part->cell >= GATE__WORDS)
-        return part->size == sizeof(double) ? DOUBLE : -1;
-    return part->size == sizeof(int) ? INT : part->size == sizeof(long) ? LONG : -1;
-}
-
-/* Whether each step is the whole of an argument. */
-static bool takes_two_at_most(const gate_signature *signature) {
-    const struct gate__plan *plan = signature->plan;
-    bool all = plan && plan->count <= 2 && plan->count == signature->count && !plan->stack_count;
-    for (uint32_t i = 0; all && i < plan->count; i++)
-        all = plan->steps[i].argument == i && plan->steps[i].offset == 0;
-    return all && !signature->variadic && !signature->unspecified;
-}
-
-gate__by_value *gate__call_way(const gate_signature *signature) {
-    static gate__by_value *const ways[][DOUBLE + 1][DOUBLE + 1] = {
-        [NONE] = {[NONE] = {GATE__BY_VALUE(none)}},
-        [INT] = {{GATE__BY_VALUE(i)}, {GATE__BY_VALUE(ii)}, {GATE__BY_VALUE(il)}, {GATE__BY_VALUE(id)}},
-        [LONG] = {{GATE__BY_VALUE(l)}, {GATE__BY_VALUE(li)}, {GATE__BY_VALUE(ll)}, {GATE__BY_VALUE(ld)}},
-        [DOUBLE] = {{GATE__BY_VALUE(d)}, {GATE__BY_VALUE(di)}, {GATE__BY_VALUE(dl)}, {GATE__BY_VALUE(dd)}},
-    };
-    const struct gate__plan *plan = signature->plan;
-    if (takes_two_at_most(signature)) {
-        int first = argument_at(plan, 0), second = argument_at(plan, 1), result = result_of(&plan->result);
-        if (first >= 0 && second >= 0 && result >= 0)
-            return ways[first][second][result];
-    }
-    return plan && plan->by_frame && !gate__plan_is_large(plan) ? call_by_frame : gate__call_values;
 }
 
 /* A root task has no stack to leave. So its calls that need nothing special come here, and do in C what assembly does for

@@ -41,7 +41,9 @@ enum {
 /* A function's type. What a host holds has been prepared, keeps the scope, and owns what was prepared. What a type points
  * to is the type's: it does none of that, and is good for no call. */
 struct gate_signature {
-    int (*call)(const gate_function *function, void *result, void *const arguments[]); /* what gate_call goes to */
+    int (*call)(const gate_function *function, void *result, void *const arguments[]); /* what gate_call goes to, */
+    const struct gate__take *takes; /* and what it has there: way.c */
+    void (*give)(void);
     const gate_type *result;
     const gate_type **parameters; /* count of them */
     size_t count;
@@ -647,14 +649,20 @@ struct gate__value_call {
     void *const *arguments;
 };
 
-/* What gate_call goes to for functions of that signature, whose plan is made, if it has one. [any] */
-gate__by_value *gate__call_way(const gate_signature *signature);
-/* gate_call, for whatever the ways in bridge/arch have nothing for. [any] */
+/* gate_call, for whatever the ways in bridge/arch have nothing for: by a frame of its own, if the signature has ways to make
+ * calls by one; else step by step. [any] */
+gate__by_value gate__call_by_frame;
 gate__by_value gate__call_values;
 /* gate_call_frame, for whatever the ways in bridge/arch have nothing for. [task] */
 int gate__call_frame(gate_frame *frame);
 /* Calls the function, on the stack that it is to have. data is a struct gate__value_call. [system stack] */
 void gate__call_run(void *data);
+
+/* way.c */
+
+/* Where gate_call goes for functions of that signature, whose plan is made, if it has one; it gets what that needs. -ENOMEM.
+ * [any] */
+int gate__way_choose(gate_signature *signature, gate_error *error);
 
 /* arch/<name>/abi.c: where the platform's ABI has arguments and results */
 

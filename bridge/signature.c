@@ -98,7 +98,8 @@ static int prepare(gate_signature *signature, gate_error *error) {
         failed = gate__ffi_prepare(signature, error);
     if (!failed && !signature->plan && !signature->prepared)
         failed = gate__fail(error, -ENOTSUP, "libffi, which makes calls for MemorySanitizer, has no such types");
-    signature->call = gate__call_way(signature);
+    if (!failed)
+        failed = gate__way_choose(signature, error);
     signature->needs_room =
         signature->result->size > GATE__FFI_ROOM || (signature->plan && signature->plan->result.in == GATE__IN_MEMORY);
     signature->passes_pointers = signature->needs_room;
@@ -126,6 +127,7 @@ static gate_signature *derive(gate_decls *decls, const gate_signature *model, ga
     }
     *signature = *model;
     signature->askers = 1;
+    signature->takes = NULL;
     signature->prepared = NULL;
     signature->plan = NULL;
     signature->owned = NULL;

@@ -10,7 +10,7 @@
 #define GATE__FRAME_CELLS 48
 
 /* And how many of its cells go on the stack. */
-#define GATE__SIGNATURE_PLAN 56
+#define GATE__SIGNATURE_PLAN 72
 #define GATE__PLAN_STACK_COUNT 4
 
 #ifndef __ASSEMBLER__

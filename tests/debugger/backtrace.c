@@ -1,6 +1,6 @@
 /* A program to stop in: an interpreter's task that calls C, which calls back, which calls C, which calls back, which
  * calls C. The first call goes one step after another, the others in registers: one by a crossing, one by value. Before
- * them is one by frame.
+ * them are one by frame and one by a list.
  *
  * run.sh has gdb print the backtrace in stop_here. The names of the functions are the test.
  *
@@ -12,7 +12,7 @@
 #include "callgate.h"
 
 static gate_runtime *runtime;
-static gate_function first, outer, middle, inner;
+static gate_function first, many, outer, middle, inner;
 
 __attribute__((noinline)) int stop_here(int x);
 __attribute__((noinline)) int c_function(int (*callback)(int), int x);
@@ -21,6 +21,10 @@ __attribute__((noinline)) int interpreter_handler(void *host, void *result, void
 __attribute__((noinline)) void *interpreter_loop(void *callback);
 
 /* Each keeps its frame: what it does after the call is not a tail call. */
+
+static double add_many(int a, double b, long c, long d, long e, long f, long g, long h) {
+    return a + b + (double)(c + d + e + f + g + h);
+}
 
 int stop_here(int x) {
     printf("stopped with %d\n", x);
@@ -67,9 +71,20 @@ static int call_by_frame(int a, int b) {
     return result;
 }
 
+/* With arguments of three sorts, one of them on the stack. */
+static void call_by_list(void) {
+    int a = 1;
+    double b = 2, sum = 0;
+    long c = 3;
+    void *arguments[] = {&a, &b, &c, &c, &c, &c, &c, &c};
+    if (gate_call(&many, &sum, arguments) || sum != 21)
+        abort();
+}
+
 void *interpreter_loop(void *callback) {
     void (*address)(void) = gate_callback_address(callback);
     int x = call_by_frame(43, 3), result = 0;
+    call_by_list();
     void *arguments[] = {&address, &x};
     if (gate_call(&outer, &result, arguments))
         abort();
@@ -93,6 +108,8 @@ int main(void) {
     if (gate_runtime_start(NULL, &runtime, NULL))
         return 1;
     first = make_function("int (int, int)", (void (*)(void))subtract, "subtract");
+    many =
+        make_function("double (int, double, long, long, long, long, long, long)", (void (*)(void))add_many, "add_many");
     inner = make_function("int (int)", (void (*)(void))stop_here, "stop_here");
     middle = make_function("long double (int (*)(int), double)", (void (*)(void))c_again, "c_again");
     outer = make_function("int (int (*)(int), int)", (void (*)(void))c_function, "c_function");
