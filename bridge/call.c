@@ -27,7 +27,8 @@
  * bridge/arch/<name>/by_frame.S) is all of the above for what is in a frame. A host that has values of its own may have a
  * frame of its own, and put them there by itself: gate_call_frame goes to that routine at once.
  *
- * On a thread without a task these are nothing but the call between two values of errno.
+ * A root task's call by frame does all of this in one routine, too, but for the switch: it is on its system stack already, and
+ * keeps its thread. On a thread without a task these are nothing but the call between two values of errno.
  *
  * Calls that need more than this are gate__call_values' and gate__call_frame's, below; gate__os_watch says if all
  * do. They take the same steps one after another, behind the pointer check (bridge/check.c) if a host has asked for that:
@@ -76,6 +77,7 @@
 
 _Static_assert(offsetof(gate_function, signature) == GATE__FUNCTION_SIGNATURE, "by_value.h");
 _Static_assert(offsetof(gate_function, address) == GATE__FUNCTION_ADDRESS, "by_value.h");
+_Static_assert(offsetof(gate_function, name) == GATE__FUNCTION_NAME, "by_value.h");
 _Static_assert(offsetof(gate_function, call_class) == GATE__FUNCTION_CLASS, "by_value.h");
 _Static_assert(offsetof(gate_signature, call) == GATE__SIGNATURE_CALL, "by_value.h");
 _Static_assert(offsetof(struct gate__call, function) == GATE__CALL_FUNCTION, "by_value.h");
@@ -401,14 +403,6 @@ int gate__call_by_frame(const gate_function *function, void *result, void *const
     return status;
 }
 
-/* A root task has no stack to leave. So its calls that need nothing special come here, and do in C what assembly does for
- * others: an interpreter's main thread makes most of its calls so. */
-static inline bool goes_from_root(const gate_m *m, const gate_task *task, const gate_frame *frame) {
-    return task && atomic_load_explicit(&task->floor, memory_order_relaxed) == GATE__FLOOR_OF_ROOT &&
-           frame->enter != gate__call_frame &&
-           atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING && !gate__trap_on_signal_stack(m);
-}
-
 /* A frame is as gate_frame_init left it, but for its values, between its calls. */
 static inline int end_frame(gate_task *task, struct gate__call *call, const char *outer_name) {
     int status = end(task, call, outer_name);
@@ -417,26 +411,10 @@ static inline int end_frame(gate_task *task, struct gate__call *call, const char
     return status;
 }
 
-static int call_from_root(gate_m *m, gate_task *task, gate_frame *frame) {
-    struct gate__call *call = (struct gate__call *)frame;
-    const gate_function *function = frame->function;
-    bool is_leaf = function->call_class == GATE_CALL_LEAF;
-    const char *outer_name = begin(task, call, function);
-    gate__lock_assert_none();
-    if (!is_leaf)
-        gate__foreign_enter(m);
-    function->signature->plan->by_frame[GATE__BY_FRAME_HERE](frame);
-    if (!is_leaf)
-        gate__foreign_leave(m);
-    return end_frame(task, call, outer_name);
-}
-
 int gate__call_frame(gate_frame *frame) {
     gate_m *m = gate__m();
     gate_task *task = m ? m->task : NULL;
     struct gate__call *call = (struct gate__call *)frame;
-    if (__builtin_expect(goes_from_root(m, task, frame), 1))
-        return call_from_root(m, task, frame);
     if (frame->function->signature->needs_room && !frame->result)
         return -EINVAL;
     int refused = gate__check_frame(frame);

@@ -62,7 +62,8 @@ void gate__foreign_set_floor(gate_task *task) {
     bool plain;
     do {
         plain = gate__foreign_is_plain();
-        void *floor = !plain ? (void *)UINTPTR_MAX : task->stack.base ? task->stack.base : GATE__FLOOR_OF_ROOT;
+        void *of_root = (void *)(intptr_t)GATE__FLOOR_OF_ROOT;
+        void *floor = !plain ? (void *)UINTPTR_MAX : task->stack.base ? task->stack.base : of_root;
         atomic_store_explicit(&task->floor, floor, memory_order_relaxed);
         gate__foreign_light_barrier();
     } while (gate__foreign_is_plain() != plain);

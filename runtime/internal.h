@@ -345,6 +345,7 @@ struct gate_task {
 _Static_assert(offsetof(gate_task, sp) == GATE__TASK_SP, "layout.h");
 _Static_assert(offsetof(gate_task, floor) == GATE__TASK_FLOOR, "layout.h");
 _Static_assert(offsetof(gate_task, call) == GATE__TASK_CALL, "layout.h");
+_Static_assert(offsetof(gate_task, where) == GATE__TASK_WHERE, "layout.h");
 _Static_assert(offsetof(gate_task, arrival) == GATE__TASK_ARRIVAL, "layout.h");
 _Static_assert(offsetof(gate_task, call_errno) == GATE__TASK_CALL_ERRNO, "layout.h");
 _Static_assert(offsetof(gate_task, in_leaf) == GATE__TASK_IN_LEAF, "layout.h");
@@ -617,6 +618,8 @@ _Static_assert(offsetof(gate_m, claim) == GATE__M_CLAIM, "layout.h");
 _Static_assert(offsetof(gate_m, asked) == GATE__M_ASKED, "layout.h");
 _Static_assert(offsetof(gate_m, slot) == GATE__M_SLOT, "layout.h");
 _Static_assert(offsetof(gate_m, error_number) == GATE__M_ERROR_NUMBER, "layout.h");
+_Static_assert(offsetof(gate_m, signal_stack.base) == GATE__M_SIGNAL_STACK, "layout.h");
+_Static_assert(offsetof(gate_m, signal_stack.size) == GATE__M_SIGNAL_STACK + 8, "layout.h");
 
 /* What is the thread's own: gate__m_current. */
 struct gate__thread {
@@ -1018,9 +1021,6 @@ struct gate__frame {
 /* Whether calls and callbacks may take their ways in assembly, which order nothing but by membarrier, and tell nobody
  * anything. [any] */
 bool gate__foreign_is_plain(void);
-/* The floor of a root task, while the short ways are open: above every stack, as it can't take those; it has one of its
- * own (bridge/call.c). */
-#define GATE__FLOOR_OF_ROOT ((void *)(UINTPTR_MAX - 1))
 /* Sets a task's floor. [any] */
 void gate__foreign_set_floor(gate_task *task);
 /* The same for one that begins: its floor may be from before the watch, or the watch's end. [task, slot] */

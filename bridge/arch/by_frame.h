@@ -16,7 +16,7 @@
 #ifndef __ASSEMBLER__
 #include "bridge/bridge.h"
 
-/* A call by frame of class default, or of class leaf: all of it, on a thread without a task or from a task; where they
+/* A call by frame of class default, or of class leaf: all of it, on a thread without a task, from a root task, or from another; where they
  * can't, they leave it to gate__call_frame. The first word of their names says which arguments they load:
  *
  *   pair      the first two words                    few     the first two words, and as doubles
@@ -28,10 +28,10 @@
  * vectors. */
 typedef int gate__by_frame(gate_frame *frame);
 
-#define GATE__BY_FRAME(name) gate__arch_frame_##name, gate__arch_leaf_##name, gate__arch_here_##name
+#define GATE__BY_FRAME(name) gate__arch_frame_##name, gate__arch_leaf_##name
 
-/* By a call's class; the last is no way of a call, but nothing beside what it does to registers and errno. */
-enum { GATE__BY_FRAME_HERE = GATE_CALL_LEAF + 1, GATE__BY_FRAME_WAYS };
+/* By a call's class. */
+enum { GATE__BY_FRAME_WAYS = GATE_CALL_LEAF + 1 };
 
 gate__by_frame GATE__BY_FRAME(pair_word), GATE__BY_FRAME(words_word), GATE__BY_FRAME(stack_word),
     GATE__BY_FRAME(doubles_word), GATE__BY_FRAME(doubles_vector), GATE__BY_FRAME(doubles_both),

@@ -13,11 +13,14 @@ static bool has_frames(void) {
     return size > 0;
 }
 
-/* On this thread without a runtime, and from a task. */
-static void both_ways(gate_task_main body) {
+/* On this thread without a runtime, from a root task, and from one with a stack of its own. */
+static void each_way(gate_task_main body) {
     if (!has_frames())
         return;
     body(NULL);
+    gate_runtime *runtime = start(1);
+    body(NULL);
+    stop(runtime);
     run_task(body, NULL);
 }
 
@@ -61,7 +64,7 @@ static void *call_with_words(void *unused) {
 }
 
 Test(frame, integers_are_words) {
-    both_ways(call_with_words);
+    each_way(call_with_words);
 }
 
 static double weigh(double a, int b, float c) {
@@ -85,7 +88,7 @@ static void *call_with_doubles(void *unused) {
 }
 
 Test(frame, doubles_and_floats_are_as_they_are) {
-    both_ways(call_with_doubles);
+    each_way(call_with_doubles);
 }
 
 struct mixed {
@@ -117,7 +120,7 @@ static void *call_with_structs(void *unused) {
 }
 
 Test(frame, a_struct_in_two_registers_has_two_places) {
-    both_ways(call_with_structs);
+    each_way(call_with_structs);
 }
 
 struct large {
@@ -152,7 +155,7 @@ static void *call_with_memory(void *unused) {
 }
 
 Test(frame, what_registers_have_no_room_for_is_on_the_stack_and_such_a_result_where_the_host_says) {
-    both_ways(call_with_memory);
+    each_way(call_with_memory);
 }
 
 static long double _Complex turn(long double _Complex z) {
@@ -174,7 +177,7 @@ static void *call_with_x87(void *unused) {
 }
 
 Test(frame, results_of_the_x87_are_found_too) {
-    both_ways(call_with_x87);
+    each_way(call_with_x87);
 }
 
 /* Each way through by_frame.S that copies arguments to the stack: an even number and an odd one, and what is beside them. */
@@ -237,7 +240,7 @@ static void *call_with_stack(void *unused) {
 }
 
 Test(frame, arguments_on_the_stack_are_copied_there) {
-    both_ways(call_with_stack);
+    each_way(call_with_stack);
 }
 
 struct words {
@@ -286,7 +289,7 @@ static void *call_for_two_registers(void *unused) {
 }
 
 Test(frame, results_in_two_registers_or_in_a_whole_vector_are_stored) {
-    both_ways(call_for_two_registers);
+    each_way(call_for_two_registers);
 }
 
 static int exchange_errno(int number) {
@@ -335,7 +338,7 @@ Test(frame, errno_is_set_before_a_guarded_call_too) {
 }
 
 Test(frame, errno_is_set_before_the_call_and_captured_after_it) {
-    both_ways(call_for_errno);
+    each_way(call_for_errno);
 }
 
 /* More arguments than gate_call has cells for on a task's stack. */
@@ -376,7 +379,7 @@ static void *call_with_many(void *unused) {
 }
 
 Test(frame, there_is_one_for_as_many_arguments_as_can_be) {
-    both_ways(call_with_many);
+    each_way(call_with_many);
 }
 
 /* At such an address: a way that loads it into rax and leaves eax as the count of vectors says that there are none. */
@@ -408,7 +411,7 @@ static void *call_with_variadic_doubles(void *unused) {
 }
 
 Test(frame, a_variadic_function_hears_of_doubles_that_are_alone) {
-    both_ways(call_with_variadic_doubles);
+    each_way(call_with_variadic_doubles);
 }
 
 /* Each way through by_frame.S, with calls that last: the slot is taken meanwhile, and they may end on another thread. */
@@ -716,7 +719,7 @@ static void *compute(void *done) {
     return NULL;
 }
 
-/* The short way of root tasks is C (bridge/call.c), and has to do all that assembly does for others. */
+/* Root tasks have a way of their own, which has to do all that is done for others. */
 Test(frame, a_root_task_makes_its_calls_without_a_stack_to_leave) {
     static void *(*const bodies[])(void *) = {call_a_failing_one, fail_and_go_on, call_below_another, call_a_leaf};
     if (!has_frames())

@@ -136,21 +136,14 @@
     .endm
 
 /* On a thread without a task, while nobody watches: nothing but errno. In: rdi frame, rcx task. Out: eax. Where a copy of
- * arguments lies on the stack, rbp says where that began.
- *
- * here is the call alone, for whoever does the rest in C: a root task, which has no stack to leave. */
+ * arguments lies on the stack, rbp says where that began. */
 
     .set is_alone, 0
     .macro alone arguments, result, copies
     .p2align 6
 GATE__ROUTINE(gate__arch_alone_\arguments\()_\result)
     orq gate__os_watch(%rip), %rcx
-    jnz gate__call_frame
-    .globl gate__arch_here_\arguments\()_\result
-    .hidden gate__arch_here_\arguments\()_\result
-    .type gate__arch_here_\arguments\()_\result, %function
-gate__arch_here_\arguments\()_\result:
-    endbr64
+    jnz gate__arch_root_\arguments\()_\result
     .if \copies
     push_frame
     pushq %rdi
@@ -182,6 +175,114 @@ gate__arch_here_\arguments\()_\result:
     xorl %eax, %eax
     ret
 GATE__END(gate__arch_alone_\arguments\()_\result)
+    .endm
+
+/* From a root task, which has no stack to leave, and which keeps its thread: all else is as for others, below. What calls is
+ * told by its name. The task's call lies on the thread's own stack, and who looks when the thread has ended inside the call finds
+ * other things there. In: rdi frame, rdx m. Out: eax.
+ *
+ *   | return address            |
+ *   | caller's rbp              | <- rbp
+ *   | what it called before     |
+ *   | m                         |
+ *   | arguments on the stack    | 16-byte aligned
+ */
+
+    .section .rodata
+unnamed:
+    .asciz "a function"
+    .text
+
+#define OUTER_NAME -8(%rbp)
+#define OWN_M -16(%rbp)
+
+    .macro begin_from_root /* leaves function in rax */
+    push_frame
+    movq GATE__CALL_FUNCTION(%rdi), %rax
+    leaq unnamed(%rip), %rsi
+    movq GATE__FUNCTION_NAME(%rax), %r8
+    testq %r8, %r8
+    cmovzq %rsi, %r8
+    pushq GATE__TASK_WHERE(%rcx)
+    pushq %rdx
+    movq GATE__TASK_CALL(%rcx), %r9
+    movq %r8, GATE__TASK_WHERE(%rcx)
+    movq %rdi, GATE__TASK_CALL(%rcx)
+    movq %r9, GATE__CALL_OUTER(%rdi)
+    .endm
+
+    .macro end_from_root /* in: rsi task, rdi frame */
+    movq GATE__CALL_OUTER(%rdi), %rdx
+    movq OUTER_NAME, %rcx
+    movq %rdx, GATE__TASK_CALL(%rsi)
+    movq %rcx, GATE__TASK_WHERE(%rsi)
+    movq $0, GATE__CALL_OUTER(%rdi)
+    .endm
+
+    .macro from_root arguments, result
+GATE__ROUTINE(gate__arch_root_\arguments\()_\result)
+    movq GATE__M_TASK(%rdx), %rcx
+    testq %rcx, %rcx
+    jz gate__call_frame
+    cmpq $GATE__FLOOR_OF_ROOT, GATE__TASK_FLOOR(%rcx)
+    jne gate__call_frame
+    cmpl $GATE__STATUS_RUNNING, GATE__M_STATUS(%rdx)
+    jne gate__call_frame
+    movq %rsp, %rax
+    subq GATE__M_SIGNAL_STACK(%rdx), %rax
+    cmpq GATE__M_SIGNAL_STACK + 8(%rdx), %rax
+    jb gate__call_frame
+    begin_from_root
+    cmpl $GATE__CLASS_LEAF, GATE__FUNCTION_CLASS(%rax)
+    je 6f
+    enter_call %rdx, 7f
+2:  movq gate__m_errno_at(%rip), %rcx
+    movl GATE__CALL_ERROR_NUMBER(%rdi), %eax
+    movl %eax, %fs:(%rcx)
+    call_\arguments
+    movq OWN_M, %rcx
+    movq GATE__M_TASK(%rcx), %rsi
+    movq GATE__TASK_CALL(%rsi), %rdi
+    store_\result
+    movq gate__m_errno_at(%rip), %rdx
+    movq GATE__CALL_FUNCTION(%rdi), %r8
+    movl GATE__CALL_STATUS(%rdi), %eax
+    movl %fs:(%rdx), %edx
+    movq %rdx, GATE__CALL_ERROR_NUMBER(%rdi) /* and status */
+    cmpl $GATE__CLASS_LEAF, GATE__FUNCTION_CLASS(%r8)
+    je 9f
+    leave_call %rcx, 8f
+3:  end_from_root
+    movq %rbp, %rsp
+    popq %rbp
+    .cfi_remember_state
+    .cfi_def_cfa %rsp, 8
+    .cfi_restore %rbp
+    ret
+    .cfi_restore_state
+6:  movb $1, GATE__TASK_IN_LEAF(%rcx)
+    jmp 2b
+7:  pushq %rdi
+    pushq %rdx
+    movq %rdx, %rdi
+    movq GATE__M_SLOT(%rdx), %rsi
+    call gate__foreign_enter_slow
+    popq %rdx
+    popq %rdi
+    jmp 2b
+8:  pushq %rax
+    pushq %rax
+    movq %rcx, %rdi
+    call gate__foreign_leave_slow
+    popq %rax
+    popq %rax
+    movq OWN_M, %rcx
+    movq GATE__M_TASK(%rcx), %rsi
+    movq GATE__TASK_CALL(%rsi), %rdi
+    jmp 3b
+9:  movb $0, GATE__TASK_IN_LEAF(%rsi)
+    jmp 3b
+GATE__END(gate__arch_root_\arguments\()_\result)
     .endm
 
 /* The call itself. In: rdi frame, rdx m, rcx task. Out: eax. way is frame, or leaf: m keeps its slot, and the task itself says
@@ -260,7 +361,7 @@ GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
     cmpq %rcx, %rsp
     jae gate__arch_alone_\arguments\()_\result
     cmpq GATE__TASK_FLOOR(%rcx), %rsp
-    jb gate__call_frame
+    jb gate__arch_root_\arguments\()_\result
     cmpq $0, GATE__TASK_CALL(%rcx)
     jne gate__arch_\way\()_\arguments\()_\result\()_below
     make_call \way, \arguments, \result, none
@@ -276,6 +377,7 @@ GATE__END(gate__arch_\way\()_\arguments\()_\result\()_below)
 
     .macro ways arguments, result, copies=0
     alone \arguments, \result, \copies
+    from_root \arguments, \result
     by_frame frame, \arguments, \result
     by_frame leaf, \arguments, \result
     .endm
