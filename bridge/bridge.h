@@ -34,6 +34,7 @@ typedef struct gate_function {
     const char *name; /* where gate_runtime_list says that the task is, NULL is "a function": text that lives as long as
                          whoever lists tasks may look at it */
     enum gate_call_class call_class;
+    void *host; /* the host's own, which it may change between calls: gate_call_host */
 } gate_function;
 
 /* Calls a C function on the system stack.
@@ -57,6 +58,10 @@ typedef struct gate_function {
  * of returning.
  * Threads: any. Without a runtime it is a plain call. */
 int gate_call(const gate_function *function, void *result, void *const arguments[]);
+
+/* The host pointer of the function that the calling task's innermost call is of: in a callback's handler, of the call that
+ * led there. NULL outside a call, and on a thread that runs no task. Never blocks. Any thread. */
+void *gate_call_host(void);
 
 /* What errno was when the calling task's last gate_call returned; outside a task, the calling
  * thread's. Never blocks. Any thread. */

@@ -427,6 +427,12 @@ int gate__call_frame(gate_frame *frame) {
     return end_frame(task, call, outer_name);
 }
 
+void *gate_call_host(void) {
+    gate_task *task = gate_task_current();
+    const struct gate__call *call = task ? atomic_load_explicit(&task->call, memory_order_relaxed) : NULL;
+    return call ? call->function->host : NULL;
+}
+
 int gate_errno(void) {
     gate_task *task = gate_task_current();
     return task ? task->call_errno : get_thread_errno();

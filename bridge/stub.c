@@ -28,7 +28,10 @@ int gate_call_stub(const gate_stub *stub, void *frame) {
     gate_signature *of_stubs = atomic_load_explicit(&signature, memory_order_acquire);
     if (__builtin_expect(!of_stubs, 0) && !(of_stubs = make_signature()))
         return -ENOMEM;
-    const gate_function function = {of_stubs, (void (*)(void))stub->run, stub->name, stub->call_class};
+    const gate_function function = {.signature = of_stubs,
+                                    .address = (void (*)(void))stub->run,
+                                    .name = stub->name,
+                                    .call_class = stub->call_class};
     void *const arguments[] = {&frame};
     return gate_call(&function, NULL, arguments);
 }
@@ -37,6 +40,7 @@ int gate_function_of_stub(const gate_stub *stub, gate_decls *decls, gate_functio
     gate_signature *made;
     int failed = gate_decls_signature(decls, stub->signature, &made, error);
     if (!failed)
-        *function = (gate_function){made, stub->address, stub->name, stub->call_class};
+        *function = (gate_function){
+            .signature = made, .address = stub->address, .name = stub->name, .call_class = stub->call_class};
     return failed;
 }

@@ -100,6 +100,53 @@ Test(callback, nest_to_any_depth_that_the_stacks_hold) {
     tear_down();
 }
 
+/* Whose call it was */
+
+static void *hosts[4];
+
+static int see_host(void *unused, void *result, void *const arguments[]) {
+    hosts[0] = gate_call_host();
+    *(int *)result = *(int *)arguments[0];
+    return unused != NULL;
+}
+
+static int see_hosts(void *seeing, void *result, void *const arguments[]) {
+    int below = 0;
+    gate_function inner = caller;
+    void (*address)(void) = gate_callback_address(seeing);
+    void *of_inner[] = {&address, &below};
+    (void)arguments;
+    inner.host = &hosts[0];
+    hosts[1] = gate_call_host();
+    cr_assert_eq(gate_call(&inner, &below, of_inner), 0);
+    hosts[2] = gate_call_host();
+    *(int *)result = below;
+    return 0;
+}
+
+static void *tell_hosts(void *unused) {
+    gate_callback *seeing = make_callback(host, int_int, see_host, NULL);
+    gate_callback *outer = make_callback(host, int_int, see_hosts, seeing);
+    int result = 0;
+    caller.host = &hosts[1];
+    cr_assert_eq(through_c(outer, 0, &result), 0);
+    cr_assert_eq(hosts[1], &hosts[1]);
+    cr_assert_eq(hosts[0], &hosts[0], "the inner call's");
+    cr_assert_eq(hosts[2], &hosts[1], "and when that is over, the outer one's");
+    cr_assert_null(gate_call_host());
+    gate_callback_free(outer);
+    gate_callback_free(seeing);
+    return unused;
+}
+
+Test(callback, a_handler_is_told_whose_call_led_to_it) {
+    cr_assert_null(gate_call_host());
+    set_up(1);
+    tell_hosts(NULL);
+    join(spawn("tells", tell_hosts, NULL));
+    tear_down();
+}
+
 /* Failing */
 
 static int handled;

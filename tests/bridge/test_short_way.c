@@ -311,7 +311,7 @@ static int fault(int x) {
 
 /* A guarded call in a handler, which closes the way by which that may have come. */
 static int call_guarded(void *unused, void *result, void *const arguments[]) {
-    gate_function faulting = {int_int, address_of(fault), "fault", GATE_CALL_GUARDED};
+    gate_function faulting = {int_int, address_of(fault), "fault", GATE_CALL_GUARDED, NULL};
     int i = *(int *)arguments[0];
     (void)unused;
     cr_assert_eq(gate_call(&faulting, result, (void *[]){&i}), -EFAULT);

@@ -31,7 +31,7 @@ static const gate_signature *signature;
 
 static __attribute__((noinline)) int call_by_value(int (*address)(int, int), const char *name,
                                                    enum gate_call_class class) {
-    gate_function function = {signature, (void (*)(void))address, name, class};
+    gate_function function = {signature, (void (*)(void))address, name, class, NULL};
     int a = 20, b = 3, result = 0;
     void *arguments[] = {&a, &b};
     if (gate_call(&function, &result, arguments))
@@ -40,7 +40,7 @@ static __attribute__((noinline)) int call_by_value(int (*address)(int, int), con
 }
 
 static int call_by_frame(void) {
-    gate_function function = {signature, (void (*)(void))add, "add_by_frame", GATE_CALL_DEFAULT};
+    gate_function function = {signature, (void (*)(void))add, "add_by_frame", GATE_CALL_DEFAULT, NULL};
     size_t size = (gate_frame_size(signature) + 15) / 16 * 16;
     gate_frame *frame = aligned_alloc(16, size);
     int a = 20, b = 3, result = 0;
