@@ -69,7 +69,8 @@ int async_start(lua_State *L) {
     keep_for(L, values, f);
     luaL_setmetatable(L, FUTURE);
     anchor(L, f, true);
-    struct gate_async_options options = {.runtime = runtime, .host = f->coroutine};
+    struct gate_async_options options = {.runtime = runtime};
+    function.host = f->coroutine;
     if (gate_call_async(&function, arguments, &options, &f->future, &error)) {
         anchor(L, f, false);
         return luaL_error(L, "%s", error.message);

@@ -70,15 +70,24 @@ void binding_stop(struct ffi *ffi) {
     ffi->bindings = NULL;
 }
 
-struct binding *binding_make(lua_State *L, struct ctype *function) {
-    struct ffi *ffi = function->ffi;
-    gate_error error;
+static struct binding *make(lua_State *L, struct ctype *function, gate_error *error) {
     gate_signature *signature;
-    if (!ffi->decls)
+    if (!function->binding && gate_signature_of(function->type, &signature, error) == 0)
+        function->binding = keep_binding(L, function->ffi, signature);
+    return function->binding;
+}
+
+struct binding *binding_make(lua_State *L, struct ctype *function) {
+    gate_error error;
+    if (!function->ffi->decls)
         luaL_error(L, "callgate has stopped: the Lua state closes");
-    if (gate_signature_of(function->type, &signature, &error))
+    if (!make(L, function, &error))
         luaL_error(L, "%s", error.message);
-    return function->binding = keep_binding(L, ffi, signature);
+    return function->binding;
+}
+
+struct binding *binding_find(lua_State *L, struct ctype *function) {
+    return function->ffi->decls ? make(L, function, NULL) : NULL;
 }
 
 const gate_signature *binding_signature(lua_State *L, struct ctype *function) {

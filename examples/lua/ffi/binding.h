@@ -36,11 +36,13 @@ struct binding {
     struct step steps[];
 };
 
-/* The binding of a function's type. */
+/* The binding of a function's type. Raises an error while there is none. */
 struct binding *binding_make(lua_State *L, struct ctype *function);
 static inline struct binding *binding_of(lua_State *L, struct ctype *function) {
     return function->binding ? function->binding : binding_make(L, function);
 }
+/* The same, and NULL while there is none: a type that is passed may be declared later. */
+struct binding *binding_find(lua_State *L, struct ctype *function);
 /* The binding for the arguments from index first to the top, of a variadic function. */
 struct binding *binding_find_variant(lua_State *L, struct ffi *ffi, struct binding *variadic, int first);
 

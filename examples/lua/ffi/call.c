@@ -67,46 +67,47 @@ static __attribute__((noinline)) const char *put_other(lua_State *L, struct ffi 
     }
 }
 
-/* Lua's own values of the usual types, with few calls of Lua's; false for all others, which go the long way. */
-static inline __attribute__((always_inline)) bool put(lua_State *L, struct ffi *ffi, int index, const struct step *step,
-                                                      void *at) {
-    int is_exact;
-    const struct cdata *cd;
-    int type = lua_type(L, index);
-    if (step->way == AS_INT) {
-        lua_Integer value = lua_tointegerx(L, index, &is_exact);
-        *(int64_t *)at = (int32_t)value;
-        return type == LUA_TNUMBER && is_exact && LUA_VERSION_NUM >= 503;
-    }
-    if (step->way == AS_DOUBLE) {
-        *(double *)at = lua_tonumber(L, index);
-        return type == LUA_TNUMBER;
-    }
-    if (step->way == AS_TEXT && type == LUA_TSTRING) {
-        *(const char **)at = lua_tostring(L, index);
+static inline void *place(gate_frame *frame, const struct step *step) {
+    return (char *)frame + step->at;
+}
+
+/* Lua's own values of the usual types, with few calls of Lua's, none of which runs code; false for all others, which go the
+ * long way. */
+static inline __attribute__((always_inline)) bool put(lua_State *L, struct ffi *ffi, int index, enum way way,
+                                                      const struct step *step, gate_frame *frame) {
+    if (way == AS_INT) {
+        if (!lua_isinteger(L, index) || LUA_VERSION_NUM < 503)
+            return false;
+        int64_t value = (int32_t)lua_tointegerx(L, index, NULL);
+        *(int64_t *)place(frame, step) = value;
         return true;
     }
-    if (type != LUA_TUSERDATA || (step->way != AS_IS && step->way != AS_TEXT))
+    int type = lua_type(L, index);
+    if (way == AS_DOUBLE) {
+        double value = type == LUA_TNUMBER ? lua_tonumberx(L, index, NULL) : 0;
+        *(double *)place(frame, step) = value;
+        return type == LUA_TNUMBER;
+    }
+    if (way == AS_TEXT && type == LUA_TSTRING) {
+        const char *value = lua_tostring(L, index);
+        *(const char **)place(frame, step) = value;
+        return true;
+    }
+    if (type != LUA_TUSERDATA || (way != AS_IS && way != AS_TEXT))
         return false;
-    cd = cdata_test(L, ffi, index);
+    const struct cdata *cd = cdata_test(L, ffi, index);
     if (!cd || cd->type != step->type)
         return false;
-    *(uint64_t *)at = *(uint64_t *)cd->address;
+    *(uint64_t *)place(frame, step) = *(uint64_t *)cd->address;
     return true;
 }
 
 /* The call */
 
-/* On behalf of L: callbacks below it run there. */
-static inline int enter(lua_State *L, struct ffi *ffi, gate_frame *frame) {
-    void *on_behalf = L;
-    if (__builtin_expect(!ffi->host->runtime || gate_task_swap_host(&on_behalf) < 0, 0))
-        return luaL_error(L, "'%s' can't be called: %s", name_of(frame->function),
-                          ffi->host->runtime ? "this thread belongs to no runtime of callgate's"
-                                             : "the Lua state closes");
+static inline int enter(lua_State *L, struct ffi *ffi, gate_function *function, gate_frame *frame) {
+    host_call_for(L, ffi->host, function);
     frame->error_number = ffi->error_number;
     int status = gate_call_frame(frame);
-    gate_task_swap_host(&on_behalf);
     ffi->error_number = frame->error_number;
     return status;
 }
@@ -127,51 +128,50 @@ static __attribute__((noinline)) int fail(lua_State *L, const gate_function *fun
 }
 
 /* A result that is made before the call, because C may write it, or is in several places. */
-static int call_with_room(lua_State *L, struct ffi *ffi, const struct binding *binding, gate_frame *frame,
-                          bool *is_in_use) {
+static int call_with_room(lua_State *L, struct ffi *ffi, const struct binding *binding, gate_function *function,
+                          gate_frame *frame) {
     struct ctype *type = binding->result.type->plain;
     struct cdata *made = cdata_new(L, ffi, type, type->size);
     frame->result = made->address;
-    int status = enter(L, ffi, frame);
+    int status = enter(L, ffi, function, frame);
     if (!status && binding->result_places)
         gate_frame_get(binding->signature, frame, made->address);
-    *is_in_use = false;
-    return status ? fail(L, frame->function, status) : 1;
+    return status;
 }
 
-/* All of a call by a frame that is prepared. *is_in_use is true from the first argument to the result, since finalizers may
- * run between; an error of memory leaves it so. */
-static inline __attribute__((always_inline)) int call_by_frame(lua_State *L, struct ffi *ffi,
-                                                               const struct binding *binding, int first,
-                                                               gate_frame *frame, bool *is_in_use) {
-    *is_in_use = true;
-    const struct step *step = binding->steps, *end = step + binding->count;
-    for (int index = first; step < end; step++, index++) {
-        if (__builtin_expect(put(L, ffi, index, step, (char *)frame + step->at), 1))
+/* Pushes what is in its place, and returns how many values that is. */
+static inline __attribute__((always_inline)) int push_result(lua_State *L, struct ffi *ffi, enum way way,
+                                                             const struct step *result, const gate_frame *frame) {
+    const void *at = (const char *)frame + result->at;
+    if (way == AS_INT)
+        lua_pushinteger(L, *(const int *)at);
+    else if (way == AS_DOUBLE)
+        lua_pushnumber(L, *(const double *)at);
+    else if (way == AS_IS)
+        result->type->to_lua(L, ffi, result->type, at);
+    return way != AS_NOTHING;
+}
+
+/* All of a call by a frame that is prepared, with arguments from index first to the top. It goes to *free behind that: finalizers
+ * may run in between. An error of memory leaves it taken. */
+static int call_by_frame(lua_State *L, struct ffi *ffi, const struct binding *binding, gate_function *function,
+                         int first, gate_frame *frame, gate_frame **free) {
+    for (int i = 0; i < binding->count; i++) {
+        const struct step *step = &binding->steps[i];
+        if (__builtin_expect(put(L, ffi, first + i, step->way, step, frame), 1))
             continue;
-        const char *why = put_other(L, ffi, index, binding, frame, index - first);
+        const char *why = put_other(L, ffi, first + i, binding, frame, i);
         if (why) {
-            *is_in_use = false;
-            return refuse(L, frame->function, index - first, why);
+            *free = frame;
+            return refuse(L, function, i, why);
         }
     }
     const struct step *result = &binding->result;
-    if (result->way == AS_VALUE)
-        return call_with_room(L, ffi, binding, frame, is_in_use);
-    int status = enter(L, ffi, frame);
-    const void *at = (char *)frame + result->at;
-    if (__builtin_expect(status != 0, 0)) {
-        *is_in_use = false;
-        return fail(L, frame->function, status);
-    }
-    if (result->way == AS_INT)
-        lua_pushinteger(L, *(const int *)at);
-    else if (result->way == AS_DOUBLE)
-        lua_pushnumber(L, *(const double *)at);
-    else if (result->way == AS_IS)
-        result->type->to_lua(L, ffi, result->type, at);
-    *is_in_use = false;
-    return result->way != AS_NOTHING;
+    bool has_room = result->way == AS_VALUE;
+    int status = has_room ? call_with_room(L, ffi, binding, function, frame) : enter(L, ffi, function, frame);
+    int count = status || has_room ? 1 : push_result(L, ffi, result->way, result, frame);
+    *free = frame;
+    return status ? fail(L, function, status) : count;
 }
 
 static gate_frame *aligned_frame(void *room) {
@@ -183,8 +183,7 @@ static __attribute__((noinline)) int call_slowly(lua_State *L, struct ffi *ffi, 
                                                  const gate_function *model, int first) {
     _Alignas(ALIGNED) char room[FRAME];
     gate_function function = *model;
-    gate_frame *frame = (gate_frame *)room;
-    bool is_in_use;
+    gate_frame *frame = (gate_frame *)room, *unused;
     int given = lua_gettop(L) - first + 1;
     if (binding->is_variadic ? given < binding->count : given != binding->count)
         return luaL_error(L, "wrong number of arguments for function call");
@@ -197,29 +196,127 @@ static __attribute__((noinline)) int call_slowly(lua_State *L, struct ffi *ffi, 
     if (binding->frame_size > FRAME)
         frame = aligned_frame(lua_newuserdatauv(L, binding->frame_size + ALIGNED, 0));
     gate_frame_init(frame, &function);
-    return call_by_frame(L, ffi, binding, first, frame, &is_in_use);
+    return call_by_frame(L, ffi, binding, &function, first, frame, &unused);
 }
 
-/* A function has a frame, which is prepared at its first call, and serves one call at a time. */
-static bool has_frame(lua_State *L, struct bound *bound) {
-    const struct binding *binding = binding_of(L, bound->type);
-    if (binding->is_variadic || !binding->frame_size)
-        return false;
-    bound->frame = aligned_frame(ffi_keep(L, bound->ffi, binding->frame_size + ALIGNED));
+/* Functions of Lua's. Their upvalue is the cdata of the function that they call, which has a frame. That is prepared at the
+ * first call, and serves one call at a time. */
+
+static inline struct bound *bound_of(lua_State *L) {
+    const struct cdata *cd = lua_touserdata(L, lua_upvalueindex(1));
+    return cd->address;
+}
+
+static void prepare(lua_State *L, struct bound *bound) {
+    struct binding *binding = binding_of(L, bound->type);
     bound->binding = binding;
     bound->function.signature = binding->signature;
+    if (binding->is_variadic || !binding->frame_size)
+        return;
+    bound->frame = aligned_frame(ffi_keep(L, bound->ffi, binding->frame_size + ALIGNED));
     gate_frame_init(bound->frame, &bound->function);
-    return true;
 }
 
-/* [a function of Lua's] Its upvalue is the function's cdata. */
 static int call_bound(lua_State *L) {
-    const struct cdata *cd = lua_touserdata(L, lua_upvalueindex(1));
-    struct bound *bound = cd->address;
-    bool is_ready = __builtin_expect(bound->frame != NULL, 1) || has_frame(L, bound);
-    if (__builtin_expect(!is_ready || bound->is_in_use || lua_gettop(L) != bound->binding->count, 0))
-        return call_slowly(L, bound->ffi, binding_of(L, bound->type), &bound->function, 1);
-    return call_by_frame(L, bound->ffi, bound->binding, 1, bound->frame, &bound->is_in_use);
+    struct bound *bound = bound_of(L);
+    if (__builtin_expect(!bound->binding, 0))
+        prepare(L, bound);
+    gate_frame *frame = bound->frame;
+    if (__builtin_expect(!frame || lua_gettop(L) != bound->binding->count, 0))
+        return call_slowly(L, bound->ffi, bound->binding, &bound->function, 1);
+    bound->frame = NULL;
+    return call_by_frame(L, bound->ffi, bound->binding, &bound->function, 1, frame, &bound->frame);
+}
+
+/* The same for functions of few arguments, with ways that are known when this is compiled. What Lua has to convert is left to
+ * call_bound. */
+static inline __attribute__((always_inline)) int call_at_once(lua_State *L, enum way first, enum way second,
+                                                              enum way result) {
+    struct bound *bound = bound_of(L);
+    struct ffi *ffi = bound->ffi;
+    gate_frame *frame = bound->frame;
+    if (__builtin_expect(!frame || lua_gettop(L) != (first != AS_NOTHING) + (second != AS_NOTHING), 0))
+        return call_bound(L);
+    const struct binding *binding = bound->binding;
+    if ((first != AS_NOTHING && !put(L, ffi, 1, first, &binding->steps[0], frame)) ||
+        (second != AS_NOTHING && !put(L, ffi, 2, second, &binding->steps[1], frame)))
+        return call_bound(L);
+    bound->frame = NULL;
+    int status = enter(L, ffi, &bound->function, frame);
+    int count = status ? 1 : push_result(L, ffi, result, &binding->result, frame);
+    bound->frame = frame;
+    return status ? fail(L, &bound->function, status) : count;
+}
+
+/* One for each result. */
+#define AT_ONCE(arguments, first, second)                  \
+    static int call_##arguments##_int(lua_State *L) {      \
+        return call_at_once(L, first, second, AS_INT);     \
+    }                                                      \
+    static int call_##arguments##_double(lua_State *L) {   \
+        return call_at_once(L, first, second, AS_DOUBLE);  \
+    }                                                      \
+    static int call_##arguments##_other(lua_State *L) {    \
+        return call_at_once(L, first, second, AS_IS);      \
+    }                                                      \
+    static int call_##arguments##_nothing(lua_State *L) {  \
+        return call_at_once(L, first, second, AS_NOTHING); \
+    }
+
+AT_ONCE(none, AS_NOTHING, AS_NOTHING)
+AT_ONCE(i, AS_INT, AS_NOTHING)
+AT_ONCE(d, AS_DOUBLE, AS_NOTHING)
+AT_ONCE(t, AS_TEXT, AS_NOTHING)
+AT_ONCE(ii, AS_INT, AS_INT)
+AT_ONCE(id, AS_INT, AS_DOUBLE)
+AT_ONCE(it, AS_INT, AS_TEXT)
+AT_ONCE(di, AS_DOUBLE, AS_INT)
+AT_ONCE(dd, AS_DOUBLE, AS_DOUBLE)
+AT_ONCE(dt, AS_DOUBLE, AS_TEXT)
+AT_ONCE(ti, AS_TEXT, AS_INT)
+AT_ONCE(td, AS_TEXT, AS_DOUBLE)
+AT_ONCE(tt, AS_TEXT, AS_TEXT)
+
+enum { AT_ONCE_FIRST = 4, AT_ONCE_SECOND = 4, AT_ONCE_RESULTS = 4 };
+
+/* By the first argument's way, the second's and the result's. */
+#define BY_RESULT(arguments) \
+    { call_##arguments##_int, call_##arguments##_double, call_##arguments##_other, call_##arguments##_nothing }
+static const lua_CFunction at_once[AT_ONCE_FIRST][AT_ONCE_SECOND][AT_ONCE_RESULTS] = {
+    {BY_RESULT(ii), BY_RESULT(id), BY_RESULT(it), BY_RESULT(i)},
+    {BY_RESULT(di), BY_RESULT(dd), BY_RESULT(dt), BY_RESULT(d)},
+    {BY_RESULT(ti), BY_RESULT(td), BY_RESULT(tt), BY_RESULT(t)},
+    {[3] = BY_RESULT(none)},
+};
+
+/* Where a way stands there; -1 for those that don't. */
+static int argument_at(const struct binding *binding, int i) {
+    static const int at[AS_NOTHING + 1] = {[AS_INT] = 0,   [AS_DOUBLE] = 1, [AS_TEXT] = 2,   [AS_INTEGER] = -1,
+                                           [AS_BOOL] = -1, [AS_IS] = -1,    [AS_VALUE] = -1, [AS_NOTHING] = 3};
+    return at[i < binding->count ? binding->steps[i].way : AS_NOTHING];
+}
+
+static int result_at(const struct binding *binding) {
+    static const int at[AS_NOTHING + 1] = {[AS_INT] = 0,   [AS_DOUBLE] = 1, [AS_TEXT] = -1,  [AS_INTEGER] = -1,
+                                           [AS_BOOL] = -1, [AS_IS] = 2,     [AS_VALUE] = -1, [AS_NOTHING] = 3};
+    return at[binding->result.way];
+}
+
+static lua_CFunction function_for(lua_State *L, struct ctype *type) {
+    const struct binding *binding = binding_find(L, type);
+    if (!binding || binding->is_variadic || binding->count > 2)
+        return call_bound;
+    int first = argument_at(binding, 0), second = argument_at(binding, 1), result = result_at(binding);
+    return first < 0 || second < 0 || result < 0 ? call_bound : at_once[first][second][result];
+}
+
+/* Whether that is a function of Lua's for one of C's. */
+static bool is_ours(lua_CFunction function) {
+    const lua_CFunction *all = &at_once[0][0][0];
+    bool is_one = function == call_bound;
+    for (size_t i = 0; function && !is_one && i < sizeof at_once / sizeof *all; i++)
+        is_one = all[i] == function;
+    return is_one;
 }
 
 int call_pointer(lua_State *L, const struct cdata *cd) {
@@ -231,7 +328,7 @@ int call_pointer(lua_State *L, const struct cdata *cd) {
 }
 
 struct cdata *call_cdata(lua_State *L, int index) {
-    if (lua_tocfunction(L, index) != call_bound)
+    if (!is_ours(lua_tocfunction(L, index)))
         return NULL;
     lua_getupvalue(L, index, 1);
     struct cdata *cd = lua_touserdata(L, -1);
@@ -298,7 +395,7 @@ void call_push_function(lua_State *L, struct ffi *ffi, struct ctype *type, void 
     bound->function.address = (void (*)(void))address;
     bound->function.call_class = call_class;
     bound->function.name = memcpy(bound->name, name, length);
-    lua_pushcclosure(L, call_bound, 1);
+    lua_pushcclosure(L, function_for(L, type), 1);
 }
 
 /* The same function, of another class. */

@@ -288,9 +288,8 @@ struct bound {
     struct ffi *ffi;
     struct ctype *type;
     gate_function function;
-    const struct binding *binding; /* once it was called: that, and a frame, which serves one call at a time */
-    gate_frame *frame;
-    bool is_in_use;
+    struct binding *binding; /* once it was called: that, and a frame, which serves one call at a time; */
+    gate_frame *frame;       /* NULL meanwhile, and for what has none */
     char name[];
 };
 

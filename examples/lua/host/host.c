@@ -51,8 +51,21 @@ void host_at_stop(lua_State *L, host_stop_function *function) {
     luaL_error(L, "callgate: too many modules");
 }
 
+_Thread_local struct host *host_here;
+
+__attribute__((noinline)) void host_arrive(lua_State *L, struct host *host, const gate_function *function) {
+    const char *name = function->name ? function->name : "a function";
+    if (!host->runtime)
+        luaL_error(L, "'%s' can't be called: the Lua state closes", name);
+    if (!gate_task_current())
+        luaL_error(L, "'%s' can't be called: this thread belongs to no runtime of callgate's", name);
+    host_here = host;
+}
+
 int host_call_back(lua_CFunction function, void *data) {
-    lua_State *L = gate_task_host(gate_task_current());
+    lua_State *L = gate_call_host();
+    if (!L)
+        L = gate_task_host(gate_task_current());
     if (!L || !lua_checkstack(L, 3))
         return LUA_ERRMEM;
     lua_pushcfunction(L, function);
@@ -123,8 +136,7 @@ static uint64_t now(void) {
 /* Returns why the runtime can't stop, or NULL when it has. A script may end the program from inside a callback,
  * where the runtime is in use below. */
 static const char *stop(gate_runtime *runtime, gate_error *error) {
-    gate_task *task = gate_task_current();
-    if (task && gate_task_host(task))
+    if (gate_call_host())
         return "from inside a callback";
     return gate_runtime_stop(runtime, error) ? error->message : NULL;
 }
@@ -136,7 +148,7 @@ static const char *stop_patiently(lua_State *L, struct host *host, gate_error *e
     if (!why)
         return NULL;
     fprintf(stderr, "callgate: the Lua state closes, but %s\n", why);
-    if (gate_task_current() != host->main || gate_task_host(host->main))
+    if (gate_task_current() != host->main || gate_call_host())
         return why;
     host->closing = true;
     for (uint64_t end = now() + PATIENCE; why && now() < end; why = stop(runtime, error)) {
@@ -155,6 +167,7 @@ static int host_collect(lua_State *L) {
     gate_error error;
     const char *why = host->runtime ? stop_patiently(L, host, &error) : "it never started";
     host->runtime = NULL;
+    host_here = NULL;
     for (int i = HOST_STOP_FUNCTIONS - 1; i >= 0 && !why; i--) {
         if (host->at_stop[i])
             host->at_stop[i](L);

@@ -8,8 +8,8 @@
  * So handlers run Lua protected, and leave the error object on top of the calling coroutine's stack,
  * where the call that led there finds it.
  *
- * gate_task_host is the coroutine that made the call which a task is in; NULL while it is in none. An adopted thread's is
- * the coroutine that it was given. Whoever calls C on behalf of Lua sets it, and puts the outer one back.
+ * A call's function has that coroutine as its host: whoever calls C on behalf of Lua sets it, in a gate_function that is
+ * that call's alone. gate_task_host is the coroutine that a thread of C's own was given, for what it calls by itself.
  *
  * Lua calls finalizers in an order that no script controls, and a finalizer may use what has been finalized
  * before it. So nothing that C needs is freed by one: it is kept until the state closes, and freed by a function that
@@ -61,7 +61,20 @@ void host_at_stop(lua_State *L, host_stop_function *function);
 /* What a runtime's handler does: calls function protected, with data, a light userdata, on the coroutine that made the call
  * it arrived below. Returns Lua's status; an error stays on top of that coroutine's stack. [a slot] */
 int host_call_back(lua_CFunction function, void *data);
+/* Has the call of function that follows be made on behalf of L. Raises an error where none can be made. */
+static inline void host_call_for(lua_State *L, struct host *host, gate_function *function);
+/* The rest of that, the first time on a thread: it is a task's that runs there. */
+void host_arrive(lua_State *L, struct host *host, const gate_function *function);
 /* Adds the functions to a metatable of that name, and gives it its methods, which may be NULL. */
 void host_open_metatable(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods);
+
+/* The host whose tasks the thread is known to run; NULL on others, and when the state closes. */
+extern _Thread_local struct host *host_here __attribute__((tls_model("initial-exec")));
+
+static inline void host_call_for(lua_State *L, struct host *host, gate_function *function) {
+    if (__builtin_expect(host_here != host, 0))
+        host_arrive(L, host, function);
+    function->host = L;
+}
 
 #endif

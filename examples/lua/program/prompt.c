@@ -42,19 +42,10 @@ static struct prompt *prompt_of(EditLine *editor) {
 /* One byte from the terminal; the other tasks run meanwhile. */
 static ssize_t read_byte(struct prompt *prompt, char *byte) {
     int file = STDIN_FILENO;
-    void *to = byte, *outer = NULL;
+    void *to = byte;
     size_t size = 1;
     ssize_t got = -1;
-    gate_task *task = gate_task_current();
-    if (task) {
-        outer = gate_task_host(task);
-        gate_task_set_host(task, prompt->L);
-    }
-    if (gate_call(&prompt->read, &got, (void *[]){&file, &to, &size}))
-        got = -1;
-    if (task)
-        gate_task_set_host(task, outer);
-    return got;
+    return gate_call(&prompt->read, &got, (void *[]){&file, &to, &size}) ? -1 : got;
 }
 
 static int read_key(EditLine *editor, wchar_t *key) {
@@ -148,7 +139,8 @@ static void open_editor(struct prompt *prompt) {
 static bool open_prompt(struct prompt *prompt) {
     if (gate_signature_parse("ssize_t (int, void *, size_t)", &prompt->signature, NULL))
         return false;
-    prompt->read = (gate_function){.signature = prompt->signature, .address = (void (*)(void))read, .name = "read"};
+    prompt->read = (gate_function){
+        .signature = prompt->signature, .address = (void (*)(void))read, .name = "read", .host = prompt->L};
     if (isatty(STDIN_FILENO))
         open_editor(prompt);
     return true;
