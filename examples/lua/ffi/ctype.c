@@ -276,7 +276,7 @@ static void add_field(lua_State *L, struct ffi *ffi, struct ctype *record, struc
         mask = count - 1;
         for (size_t i = 0; i < record->field_count; i++) {
             for (struct field *f = record->fields[i], *next; f; f = next) {
-                size_t slot = ((uintptr_t)f->name >> 4) & mask;
+                size_t slot = ((uintptr_t)f->key >> 4) & mask;
                 next = f->next;
                 f->next = fields[slot];
                 fields[slot] = f;
@@ -285,7 +285,7 @@ static void add_field(lua_State *L, struct ffi *ffi, struct ctype *record, struc
         record->fields = fields;
         record->field_count = count;
     }
-    size_t slot = ((uintptr_t)field->name >> 4) & mask;
+    size_t slot = ((uintptr_t)field->key >> 4) & mask;
     field->next = record->fields[slot];
     record->fields[slot] = field;
     record->field_used++;
@@ -304,9 +304,10 @@ static bool find_field(lua_State *L, struct ffi *ffi, const struct ctype *record
     gate_field found;
     if (gate_type_field(record->type, name, &found))
         return false;
-    *field = (struct field){.name = name, .offset = found.offset, .bit_offset = found.bit_offset};
+    *field = (struct field){.offset = found.offset, .bit_offset = found.bit_offset};
     field->bit_width = ctype_bit_width(&found);
     field->type = ctype_of(L, ffi, found.type);
+    field->is_int = field->type->plain == ffi->basic[GATE_INT] && !field->bit_width;
     return true;
 }
 
@@ -316,6 +317,7 @@ static const struct field *keep_field(lua_State *L, struct ctype *plain, int ind
     index = lua_absindex(L, index);
     struct field *kept = ffi_keep(L, ffi, sizeof *kept);
     *kept = *field;
+    kept->key = ctype_key(L, index);
     lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->kept);
     lua_pushvalue(L, index);
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
@@ -332,18 +334,9 @@ static const struct field *learn_field(lua_State *L, struct ctype *record, int i
     return length > INTERNED ? room : keep_field(L, record->plain, index, room);
 }
 
-/* The name's address is enough to find it again, because the string is kept. */
 const struct field *ctype_field(lua_State *L, struct ctype *record, int index, struct field *room) {
-    const char *name = lua_tostring(L, index);
-    const struct ctype *plain = record->plain;
-    if (plain->field_count) {
-        const struct field *f = plain->fields[((uintptr_t)name >> 4) & (plain->field_count - 1)];
-        while (f && f->name != name)
-            f = f->next;
-        if (f)
-            return f;
-    }
-    return learn_field(L, record, index, room);
+    const struct field *known = ctype_known_field(record, ctype_key(L, index));
+    return known ? known : learn_field(L, record, index, room);
 }
 
 bool ctype_constant(const struct ctype *type, const char *name, uint64_t *value) {

@@ -49,10 +49,11 @@ typedef void to_lua_function(lua_State *L, struct ffi *ffi, struct ctype *type, 
 
 /* A member of a record. */
 struct field {
-    const char *name; /* Lua's own string, which is kept */
+    const void *key; /* of its name: ctype_key */
     struct ctype *type;
     size_t offset;
     unsigned bit_offset, bit_width; /* of bit-fields; a width of 0 is none */
+    bool is_int;                    /* what most are */
     struct field *next;
 };
 
@@ -165,6 +166,23 @@ bool ctype_variable_size(lua_State *L, struct ffi *ffi, struct ctype *type, lua_
 /* A member, also of anonymous ones, by its name, the string at index; NULL if there is none. It lives as long as the state, or
  * is put into room. */
 const struct field *ctype_field(lua_State *L, struct ctype *record, int index, struct field *room);
+/* Where Lua has the string at index; NULL for what is none, or something that no string is. Lua has a short string once, so
+ * that one which is kept is found again by that. */
+static inline const void *ctype_key(lua_State *L, int index) {
+#if LUA_VERSION_NUM >= 504
+    return lua_topointer(L, index);
+#else
+    return lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : NULL;
+#endif
+}
+/* The same member, if it was found by that key before; NULL also for what is no record. */
+static inline const struct field *ctype_known_field(const struct ctype *record, const void *key) {
+    const struct ctype *plain = record->plain;
+    const struct field *f = plain->fields ? plain->fields[((uintptr_t)key >> 4) & (plain->field_count - 1)] : NULL;
+    while (f && f->key != key)
+        f = f->next;
+    return f;
+}
 /* The width of a bit-field; 0 for what is like other members. */
 unsigned ctype_bit_width(const gate_field *field);
 /* A constant of an enum by its name. */

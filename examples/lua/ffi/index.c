@@ -164,28 +164,35 @@ static inline char *element_at(lua_State *L, const struct cdata *cd) {
     return is_exact && begin ? begin + i * (int64_t)type->target->size : NULL;
 }
 
+/* The member that the string at index 2 names, of a record or where a pointer leads, and in record where that is; NULL if it has
+ * not been asked for before, or that takes more to say. */
+static inline const struct field *known_member(lua_State *L, const struct cdata *cd, char **record) {
+    const struct ctype *type = cd->type;
+    bool is_pointer = type->form == FORM_POINTER;
+    *record = is_pointer ? *(char **)cd->address : cd->address;
+    return *record ? ctype_known_field(is_pointer ? type->target : type, ctype_key(L, 2)) : NULL;
+}
+
 /* [__index] Members of records and elements are what is most often read: they come first, with few calls of Lua's. */
 int index_get(lua_State *L) {
     const struct cdata *cd = lua_touserdata(L, 1);
     struct ctype *type = cd->type;
-    struct field room;
-    if (type->form != FORM_RECORD || lua_type(L, 2) != LUA_TSTRING) {
-        char *element = element_at(L, cd);
-        if (!element)
-            return get(L, cd);
-        type->target->to_lua(L, type->ffi, type->target, element);
-        return 1;
-    }
-    const struct field *field = ctype_field(L, type, 2, &room);
-    if (!field)
-        return get(L, cd);
-    if (field->type == type->ffi->basic[GATE_INT] && !field->bit_width) {
+    char *record;
+    const struct field *field = known_member(L, cd, &record);
+    if (field && field->is_int) {
         int value; /* it may be packed */
-        memcpy(&value, (const char *)cd->address + field->offset, sizeof value);
+        memcpy(&value, record + field->offset, sizeof value);
         lua_pushinteger(L, value);
         return 1;
     }
-    convert_push_field(L, type->ffi, field, cd->address);
+    if (field) {
+        convert_push_field(L, type->ffi, field, record);
+        return 1;
+    }
+    char *element = element_at(L, cd);
+    if (!element)
+        return get(L, cd);
+    type->target->to_lua(L, type->ffi, type->target, element);
     return 1;
 }
 
@@ -205,12 +212,11 @@ int index_set(lua_State *L) {
     const struct cdata *cd = lua_touserdata(L, 1);
     struct ctype *type = cd->type;
     const char *why = NULL;
-    struct field room;
-    const struct field *field =
-        type->form == FORM_RECORD && lua_type(L, 2) == LUA_TSTRING ? ctype_field(L, type, 2, &room) : NULL;
+    char *record;
+    const struct field *field = known_member(L, cd, &record);
     char *element = field ? NULL : element_at(L, cd);
-    if (field && !ctype_is_const(type) && !ctype_is_const(field->type))
-        why = convert_set_field(L, type->ffi, 3, field, cd->address);
+    if (field && !ctype_is_const(type->form == FORM_POINTER ? type->target : type) && !ctype_is_const(field->type))
+        why = convert_set_field(L, type->ffi, 3, field, record);
     else if (element && !ctype_is_const(type->target))
         why = type->target->to_c(L, type->ffi, 3, type->target, element);
     else
