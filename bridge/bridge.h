@@ -175,6 +175,24 @@ void (*gate_callback_address(const gate_callback *callback))(void);
  * Never blocks. Any thread. */
 int gate_callback_free(gate_callback *callback);
 
+typedef struct gate_relay gate_relay;
+
+/* Makes a C function that takes a word, and calls target with that word and data behind it: for interfaces whose functions
+ * are given no pointer of the host's, as an interpreter's own may be. It is no callback: whoever calls it has called target,
+ * where it is and as it is.
+ *
+ * Ownership: *relay is the caller's until gate_relay_free.
+ * Errors: -ENOMEM. Fatal without a target. Never blocks. Any thread. */
+int gate_relay_make(void (*target)(void), void *data, gate_relay **relay, gate_error *error);
+
+/* The function. Never blocks. Any thread. */
+void (*gate_relay_address(const gate_relay *relay))(void);
+
+/* Gives the function up. It is the same until it is another relay's or callback's, which it may be once 1024 others have been
+ * freed after it: calls that come late still get to target, and it is the host's to know what they find. NULL is fine.
+ * Never blocks. Any thread. */
+void gate_relay_free(gate_relay *relay);
+
 typedef struct gate_library gate_library;
 
 /* Opens a shared library by the loader's search: "libz.so.1", a path with a slash, or a short name,

@@ -7,7 +7,8 @@
  *   | code: thunk 0, thunk 1, ... | data: entry 0, entry 1, ... | names |
  *
  * A thunk that has been freed goes to its name, which is a record, too, and leads to whoever tells it, until it is made
- * anew: which it is only when REST others have been freed since, as C may call what it still has.
+ * anew: which it is only when REST others have been freed since, as C may call what it still has. A relay's record lies in the
+ * name's place, and is still there when the relay has been freed.
  *
  * libffi's own closures are not used: where it is built without static trampolines, as Debian builds
  * it, their pages are writable and executable at once.
@@ -35,6 +36,7 @@ struct name {
 };
 
 _Static_assert(offsetof(struct name, text) == GATE__THUNK_NAME, "thunk.h");
+_Static_assert(sizeof(struct name) == GATE__THUNK_ROOM, "thunk.h");
 
 enum { THUNKS = GATE__THUNK_PAGE / GATE__THUNK_SIZE, REST = 1024 };
 
@@ -100,21 +102,26 @@ static struct entry *take_new(void) {
     return entry;
 }
 
-static struct entry *take_entry(void *record) {
-    gate__lock(&thunks_lock);
-    struct entry *entry = freed.count > REST ? take_rested() : take_new();
-    if (entry)
-        entry->record = record;
-    gate__unlock(&thunks_lock);
-    return entry;
-}
-
 static struct block *block_of(void (*address)(void)) {
     return (struct block *)((uintptr_t)address & ~(uintptr_t)(page - 1));
 }
 
+static void (*address_of(const struct entry *entry))(void) {
+    return (void (*)(void))((uintptr_t)entry - page);
+}
+
 static size_t index_of(void (*address)(void)) {
     return (uintptr_t)address % page / GATE__THUNK_SIZE;
+}
+
+/* Without a record, it has one in its room. */
+static struct entry *take_entry(void *record) {
+    gate__lock(&thunks_lock);
+    struct entry *entry = freed.count > REST ? take_rested() : take_new();
+    if (entry)
+        entry->record = record ? record : gate__thunk_room(address_of(entry));
+    gate__unlock(&thunks_lock);
+    return entry;
 }
 
 static void set_name(struct name *name, const char *text) {
@@ -126,27 +133,43 @@ const char *gate__thunk_name(void (*address)(void)) {
     return block_of(address)->names[index_of(address)].text;
 }
 
-int gate__thunk_make(void *record, const char *name, void (**address)(void)) {
+static int make(void *record, void (**address)(void)) {
     struct entry *entry;
     while ((entry = take_entry(record)) == NULL) {
         int failed = add_block();
         if (failed)
             return failed;
     }
-    *address = (void (*)(void))((uintptr_t)entry - page);
-    set_name(&block_of(*address)->names[index_of(*address)], name);
+    *address = address_of(entry);
     return 0;
 }
 
-void gate__thunk_free(void (*address)(void)) {
-    struct block *block = block_of(address);
-    size_t index = index_of(address);
-    struct entry *entry = &block->entries[index];
+int gate__thunk_make(void *record, const char *name, void (**address)(void)) {
+    int failed = make(record, address);
+    if (!failed)
+        set_name(&block_of(*address)->names[index_of(*address)], name);
+    return failed;
+}
+
+int gate__thunk_make_in_room(void (**address)(void)) {
+    return make(NULL, address);
+}
+
+void *gate__thunk_room(void (*address)(void)) {
+    return &block_of(address)->names[index_of(address)];
+}
+
+void gate__thunk_rest(void (*address)(void)) {
+    struct entry *entry = &block_of(address)->entries[index_of(address)];
     gate__lock(&thunks_lock);
-    entry->record = &block->names[index];
     entry->next = NULL;
     *freed.end = entry;
     freed.end = &entry->next;
     freed.count++;
     gate__unlock(&thunks_lock);
+}
+
+void gate__thunk_free(void (*address)(void)) {
+    block_of(address)->entries[index_of(address)].record = gate__thunk_room(address);
+    gate__thunk_rest(address);
 }

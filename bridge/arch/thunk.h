@@ -7,7 +7,12 @@
 #define GATE__THUNK_PAGE 4096 /* bytes of code, and of the data behind it */
 #define GATE__THUNK_SIZE 16   /* bytes of a thunk, and of its entry in the data */
 
-#define GATE__THUNK_NAME 8 /* in the record of one that has been freed: its name */
+#define GATE__THUNK_NAME 8  /* in the record of one that has been freed: its name */
+#define GATE__THUNK_ROOM 64 /* bytes of that record, or of another that lies in its place */
+
+/* A relay: what its code looks at. */
+#define GATE__RELAY_TARGET 8
+#define GATE__RELAY_DATA 16
 
 /* A callback's frame, in bytes from its frame address: down to its note, the cells with C's registers, and room in which
  * arguments are put together; and up to C's stack arguments. */
@@ -36,6 +41,8 @@ extern const char gate__thunk_code[GATE__THUNK_PAGE];
 /* Where those that have been freed go, and who it tells. */
 void gate__thunk_freed(void);
 _Noreturn void gate__thunk_tell_freed(const char *name);
+/* Where those of relays go: on to the target, with the data as the second argument. */
+void gate__arch_relay(void);
 /* Where those of callbacks go, which are their own records: arrive does for all. Of the others there is one for each kind
  * of arguments and result; to be called with any they are not. */
 void gate__arch_arrive(void);

@@ -48,6 +48,74 @@ test("a bound function is one of Lua's, and a cdata to the ffi", function()
     equal(ffi.new("struct { int (*f)(int); }", {C.abs}).f(-6), 6)
 end)
 
+test("a function is one for good, also of another class", function()
+    equal(ffi.leaf(C.abs), ffi.leaf(C.abs))
+    equal(ffi.leaf(ffi.guard(C.abs)), ffi.leaf(C.abs))
+    assert(ffi.leaf(C.abs) ~= C.abs and ffi.leaf(C.abs) ~= ffi.blocking(C.abs))
+    equal(ffi.load("libc.so.6").abs, C.abs)
+end)
+
+-- C's functions don't mind arguments that they do not take, and words and doubles don't take each other's registers.
+ffi.cdef [[
+    int none_to_int() asm("getppid");         void none_to_nothing(void) asm("tzset");
+    int none_to_int_too(void) asm("getppid"); int64_t none_to_other(void) asm("getppid");
+    int i_to_int(int) asm("abs");             double d_to_double(double) asm("floor");
+    void i_to_nothing(int) asm("usleep");     int64_t i_to_other(int) asm("abs");
+    int t_to_int(const char *) asm("atoi");   double t_to_double(const char *) asm("nan");
+    int ii_to_int(int, int) asm("abs");       double id_to_double(int, double) asm("ldexp");
+    int it_to_int(int, const char *) asm("abs"); double di_to_double(double, int) asm("ldexp");
+    double dd_to_double(double, double) asm("hypot"); int dt_to_int(double, const char *) asm("atoi");
+    int ti_to_int(const char *, int) asm("atoi"); int td_to_int(const char *, double) asm("atoi");
+    int tt_to_int(const char *, const char *) asm("strcmp"); char *ti_to_other(const char *, int) asm("strchr");
+]]
+
+test("functions of few arguments do what others do", function()
+    equal(C.none_to_int_too(), C.none_to_int())
+    equal(number(C.none_to_other()), C.none_to_int())
+    equal(select("#", C.none_to_nothing()), 0)
+    equal(select("#", C.i_to_nothing(1)), 0)
+    equal(number(C.i_to_other(-7)), 7)
+    equal(C.t_to_int "12", 12)
+    assert(C.t_to_double "" ~= C.t_to_double "")
+    for _, five in ipairs {5, 5.0, 5.5, ffi.new("int64_t", 5), ffi.new("double", 5.5)} do
+        equal(C.i_to_int(five), 5)
+        equal(C.ii_to_int(five, 1), 5)
+        equal(C.id_to_double(five, 0.5), 16)
+        equal(C.di_to_double(0.5, five), 16)
+        equal(C.it_to_int(five, "x"), 5)
+        equal(C.d_to_double(five), 5)
+        equal(C.dt_to_int(five, "34"), 34)
+        equal(C.ti_to_int("56", five), 56)
+        equal(C.td_to_int("78", five), 78)
+    end
+    equal(C.dd_to_double(3, ffi.new("float", 4)), 5)
+    equal(C.tt_to_int("ab", ffi.new("char[3]", "ab")), 0)
+    equal(C.tt_to_int(ffi.new("const char *", C.ti_to_other("ab", 98)), "b"), 0)
+end)
+
+test("and are as strict", function()
+    local names = {i = "int", d = "double", t = "const char *"}
+    local good, bad = {i = 1, d = 1.5, t = "1"}, {i = "1", d = "1", t = 1}
+    for _, name in ipairs {"i_to_int", "d_to_double", "t_to_int"} do
+        local f, way = C[name], name:sub(1, 1)
+        raises("wrong number of arguments", f)
+        raises("wrong number of arguments", f, good[way], good[way])
+        raises("bad argument #1 to '" .. name .. "' (cannot convert '", f, bad[way])
+        raises("to '" .. names[way] .. "')", f, bad[way])
+        f(good[way])
+    end
+    for _, name in ipairs {"ii_to_int", "id_to_double", "it_to_int", "di_to_double", "dd_to_double", "dt_to_int",
+        "ti_to_int", "td_to_int", "tt_to_int"} do
+        local f, first, second = C[name], name:match "^(%a)(%a)"
+        raises("wrong number of arguments", f, good[first])
+        raises("wrong number of arguments", f, good[first], good[second], good[second])
+        raises("bad argument #1 to '" .. name .. "' (cannot convert '", f, bad[first], good[second])
+        raises("bad argument #2 to '" .. name .. "' (cannot convert '", f, good[first], bad[second])
+        raises("to '" .. names[second] .. "')", f, good[first], bad[second])
+        f(good[first], good[second])
+    end
+end)
+
 test("the same function may be called below its own callback", function()
     local inner
     equal(sorted({3, 1, 2}, function(a, b)

@@ -153,6 +153,35 @@ test("finalizers may use tasks while the state closes; those older than the host
     assert(output:find("older\tfalse\tcallgate has stopped: the Lua state closes", 1, true), output)
 end)
 
+test("finalizers older than the host are refused functions of the ffi's, whether they were called before or not", function()
+    local output = says("done", [[
+        local ffi
+        local function refused(name, ...)
+            print(name, pcall(ffi.C[name], ...))
+        end
+        local function report()
+            refused("abs", -1) refused("labs", -1) refused("atoi", "1") refused("memcmp", "a", "b", 1)
+            refused("printf", "%s%s%d", "a", nil, 1)
+        end
+        if newproxy then
+            older = newproxy(true)
+            getmetatable(older).__gc = report
+        else
+            older = setmetatable({}, {__gc = report})
+        end
+        ffi = require "callgate.ffi"
+        ffi.cdef "int abs(int); long labs(long); int atoi(const char *); int printf(const char *, ...);"
+        ffi.cdef "int memcmp(const void *, const void *, size_t);"
+        local C = ffi.C
+        C.abs(-1) C.memcmp("a", "b", 1) C.printf("")
+        local _ = C.labs, C.atoi
+        print "done"
+    ]])
+    for _, name in ipairs {"abs", "labs", "atoi", "memcmp", "printf"} do
+        assert(output:find(name .. "\tfalse\t[^\n]*the Lua state closes"), output)
+    end
+end)
+
 test("a state that closes with none left says nothing", function()
     local output, ok = run [[
         local ffi, task = require "callgate.ffi", require "callgate.task"

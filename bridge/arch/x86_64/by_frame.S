@@ -142,8 +142,10 @@
     .macro alone arguments, result, copies
     .p2align 6
 GATE__ROUTINE(gate__arch_alone_\arguments\()_\result)
-    orq gate__os_watch(%rip), %rcx
+    testq %rcx, %rcx
     jnz gate__arch_root_\arguments\()_\result
+    cmpq $0, gate__os_watch(%rip)
+    jne gate__call_frame
     .if \copies
     push_frame
     pushq %rdi
@@ -179,7 +181,7 @@ GATE__END(gate__arch_alone_\arguments\()_\result)
 
 /* From a root task, which has no stack to leave, and which keeps its thread: all else is as for others, below. What calls is
  * told by its name. The task's call lies on the thread's own stack, and who looks when the thread has ended inside the call finds
- * other things there. In: rdi frame, rdx m. Out: eax.
+ * other things there. In: rdi frame, rdx m, rcx task. Out: eax.
  *
  *   | return address            |
  *   | caller's rbp              | <- rbp
@@ -221,9 +223,6 @@ unnamed:
 
     .macro from_root arguments, result
 GATE__ROUTINE(gate__arch_root_\arguments\()_\result)
-    movq GATE__M_TASK(%rdx), %rcx
-    testq %rcx, %rcx
-    jz gate__call_frame
     cmpq $GATE__FLOOR_OF_ROOT, GATE__TASK_FLOOR(%rcx)
     jne gate__call_frame
     cmpl $GATE__STATUS_RUNNING, GATE__M_STATUS(%rdx)

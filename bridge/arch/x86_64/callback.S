@@ -42,6 +42,15 @@ GATE__ROUTINE(gate__thunk_freed)
     hlt
 GATE__END(gate__thunk_freed)
 
+/* void gate__arch_relay(void): to the target of the relay that led here.
+ *
+ *   in: r10 the relay, rdi whatever is passed */
+GATE__ROUTINE(gate__arch_relay)
+    endbr64
+    movq GATE__RELAY_DATA(%r10), %rsi
+    jmp *GATE__RELAY_TARGET(%r10)
+GATE__END(gate__arch_relay)
+
 /* Where thunks of callbacks may lead: gate__callback_arrive, with C's registers in cells (runtime/arch/arch.h).
  *
  *   in: r10 the callback, and whatever C passes      out: what C is returned

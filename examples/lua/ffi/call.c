@@ -21,12 +21,8 @@ enum {
 
 /* Arguments */
 
-static const char *name_of(const gate_function *function) {
-    return function->name ? function->name : "a function";
-}
-
 static int refuse(lua_State *L, const gate_function *function, int i, const char *why) {
-    return luaL_error(L, "bad argument #%d to '%s' (%s)", i + 1, name_of(function), why);
+    return luaL_error(L, "bad argument #%d to '%s' (%s)", i + 1, function->name, why);
 }
 
 /* One that goes into several places, or is large. */
@@ -117,9 +113,9 @@ static int raise_fault(lua_State *L, const gate_function *function, int status) 
     char words[2048];
     const gate_trap *trap = status == -EFAULT ? gate_trap_last() : NULL;
     if (!trap)
-        return luaL_error(L, "'%s' failed: %s", name_of(function), strerror(-status));
+        return luaL_error(L, "'%s' failed: %s", function->name, strerror(-status));
     gate_trap_print(trap, words, sizeof words);
-    return luaL_error(L, "'%s' crashed: %s", name_of(function), words);
+    return luaL_error(L, "'%s' crashed: %s", function->name, words);
 }
 
 /* A positive status is a callback's, which has left the error on top. */
@@ -184,6 +180,7 @@ static __attribute__((noinline)) int call_slowly(lua_State *L, struct ffi *ffi, 
     _Alignas(ALIGNED) char room[FRAME];
     gate_function function = *model;
     gate_frame *frame = (gate_frame *)room, *unused;
+    host_arrive(L, ffi->host, &function);
     int given = lua_gettop(L) - first + 1;
     if (binding->is_variadic ? given < binding->count : given != binding->count)
         return luaL_error(L, "wrong number of arguments for function call");
@@ -191,7 +188,7 @@ static __attribute__((noinline)) int call_slowly(lua_State *L, struct ffi *ffi, 
         binding = binding_find_variant(L, ffi, binding, first);
     function.signature = binding->signature;
     if (!binding->frame_size)
-        return luaL_error(L, "'%s' has more arguments than can be passed", name_of(&function));
+        return luaL_error(L, "'%s' has more arguments than can be passed", function.name);
     luaL_checkstack(L, LUA_MINSTACK, "a call");
     if (binding->frame_size > FRAME)
         frame = aligned_frame(lua_newuserdatauv(L, binding->frame_size + ALIGNED, 0));
@@ -199,13 +196,7 @@ static __attribute__((noinline)) int call_slowly(lua_State *L, struct ffi *ffi, 
     return call_by_frame(L, ffi, binding, &function, first, frame, &unused);
 }
 
-/* Functions of Lua's. Their upvalue is the cdata of the function that they call, which has a frame. That is prepared at the
- * first call, and serves one call at a time. */
-
-static inline struct bound *bound_of(lua_State *L) {
-    const struct cdata *cd = lua_touserdata(L, lua_upvalueindex(1));
-    return cd->address;
-}
+/* Functions that are bound have a frame, which is prepared at the first call, and serves one call at a time. */
 
 static void prepare(lua_State *L, struct bound *bound) {
     struct binding *binding = binding_of(L, bound->type);
@@ -217,8 +208,7 @@ static void prepare(lua_State *L, struct bound *bound) {
     gate_frame_init(bound->frame, &bound->function);
 }
 
-static int call_bound(lua_State *L) {
-    struct bound *bound = bound_of(L);
+static int call_bound(lua_State *L, struct bound *bound) {
     if (__builtin_expect(!bound->binding, 0))
         prepare(L, bound);
     gate_frame *frame = bound->frame;
@@ -230,37 +220,36 @@ static int call_bound(lua_State *L) {
 
 /* The same for functions of few arguments, with ways that are known when this is compiled. What Lua has to convert is left to
  * call_bound. */
-static inline __attribute__((always_inline)) int call_at_once(lua_State *L, enum way first, enum way second,
-                                                              enum way result) {
-    struct bound *bound = bound_of(L);
+static inline __attribute__((always_inline)) int call_at_once(lua_State *L, struct bound *bound, enum way first,
+                                                              enum way second, enum way result) {
     struct ffi *ffi = bound->ffi;
     gate_frame *frame = bound->frame;
     if (__builtin_expect(!frame || lua_gettop(L) != (first != AS_NOTHING) + (second != AS_NOTHING), 0))
-        return call_bound(L);
+        return call_bound(L, bound);
     const struct binding *binding = bound->binding;
     if ((first != AS_NOTHING && !put(L, ffi, 1, first, &binding->steps[0], frame)) ||
         (second != AS_NOTHING && !put(L, ffi, 2, second, &binding->steps[1], frame)))
-        return call_bound(L);
+        return call_bound(L, bound);
     bound->frame = NULL;
     int status = enter(L, ffi, &bound->function, frame);
     int count = status ? 1 : push_result(L, ffi, result, &binding->result, frame);
     bound->frame = frame;
-    return status ? fail(L, &bound->function, status) : count;
+    return status ? fail(L, frame->function, status) : count;
 }
 
 /* One for each result. */
-#define AT_ONCE(arguments, first, second)                  \
-    static int call_##arguments##_int(lua_State *L) {      \
-        return call_at_once(L, first, second, AS_INT);     \
-    }                                                      \
-    static int call_##arguments##_double(lua_State *L) {   \
-        return call_at_once(L, first, second, AS_DOUBLE);  \
-    }                                                      \
-    static int call_##arguments##_other(lua_State *L) {    \
-        return call_at_once(L, first, second, AS_IS);      \
-    }                                                      \
-    static int call_##arguments##_nothing(lua_State *L) {  \
-        return call_at_once(L, first, second, AS_NOTHING); \
+#define AT_ONCE(arguments, first, second)                                      \
+    static int call_##arguments##_int(lua_State *L, struct bound *bound) {     \
+        return call_at_once(L, bound, first, second, AS_INT);                  \
+    }                                                                          \
+    static int call_##arguments##_double(lua_State *L, struct bound *bound) {  \
+        return call_at_once(L, bound, first, second, AS_DOUBLE);               \
+    }                                                                          \
+    static int call_##arguments##_other(lua_State *L, struct bound *bound) {   \
+        return call_at_once(L, bound, first, second, AS_IS);                   \
+    }                                                                          \
+    static int call_##arguments##_nothing(lua_State *L, struct bound *bound) { \
+        return call_at_once(L, bound, first, second, AS_NOTHING);              \
     }
 
 AT_ONCE(none, AS_NOTHING, AS_NOTHING)
@@ -277,46 +266,35 @@ AT_ONCE(ti, AS_TEXT, AS_INT)
 AT_ONCE(td, AS_TEXT, AS_DOUBLE)
 AT_ONCE(tt, AS_TEXT, AS_TEXT)
 
-enum { AT_ONCE_FIRST = 4, AT_ONCE_SECOND = 4, AT_ONCE_RESULTS = 4 };
+enum { WAYS = AS_NOTHING + 1 };
 
-/* By the first argument's way, the second's and the result's. */
-#define BY_RESULT(arguments) \
-    { call_##arguments##_int, call_##arguments##_double, call_##arguments##_other, call_##arguments##_nothing }
-static const lua_CFunction at_once[AT_ONCE_FIRST][AT_ONCE_SECOND][AT_ONCE_RESULTS] = {
-    {BY_RESULT(ii), BY_RESULT(id), BY_RESULT(it), BY_RESULT(i)},
-    {BY_RESULT(di), BY_RESULT(dd), BY_RESULT(dt), BY_RESULT(d)},
-    {BY_RESULT(ti), BY_RESULT(td), BY_RESULT(tt), BY_RESULT(t)},
-    {[3] = BY_RESULT(none)},
+#define BY_RESULT(arguments)                                                          \
+    {                                                                                 \
+        [AS_INT] = call_##arguments##_int, [AS_DOUBLE] = call_##arguments##_double,   \
+        [AS_IS] = call_##arguments##_other, [AS_NOTHING] = call_##arguments##_nothing \
+    }
+
+/* By the ways of the first argument, the second and the result. */
+static call_function *const at_once[WAYS][WAYS][WAYS] = {
+    [AS_INT] =
+        {[AS_INT] = BY_RESULT(ii), [AS_DOUBLE] = BY_RESULT(id), [AS_TEXT] = BY_RESULT(it), [AS_NOTHING] = BY_RESULT(i)},
+    [AS_DOUBLE] =
+        {[AS_INT] = BY_RESULT(di), [AS_DOUBLE] = BY_RESULT(dd), [AS_TEXT] = BY_RESULT(dt), [AS_NOTHING] = BY_RESULT(d)},
+    [AS_TEXT] =
+        {[AS_INT] = BY_RESULT(ti), [AS_DOUBLE] = BY_RESULT(td), [AS_TEXT] = BY_RESULT(tt), [AS_NOTHING] = BY_RESULT(t)},
+    [AS_NOTHING] = {[AS_NOTHING] = BY_RESULT(none)},
 };
 
-/* Where a way stands there; -1 for those that don't. */
-static int argument_at(const struct binding *binding, int i) {
-    static const int at[AS_NOTHING + 1] = {[AS_INT] = 0,   [AS_DOUBLE] = 1, [AS_TEXT] = 2,   [AS_INTEGER] = -1,
-                                           [AS_BOOL] = -1, [AS_IS] = -1,    [AS_VALUE] = -1, [AS_NOTHING] = 3};
-    return at[i < binding->count ? binding->steps[i].way : AS_NOTHING];
+static enum way way_at(const struct binding *binding, int i) {
+    return i < binding->count ? binding->steps[i].way : AS_NOTHING;
 }
 
-static int result_at(const struct binding *binding) {
-    static const int at[AS_NOTHING + 1] = {[AS_INT] = 0,   [AS_DOUBLE] = 1, [AS_TEXT] = -1,  [AS_INTEGER] = -1,
-                                           [AS_BOOL] = -1, [AS_IS] = 2,     [AS_VALUE] = -1, [AS_NOTHING] = 3};
-    return at[binding->result.way];
-}
-
-static lua_CFunction function_for(lua_State *L, struct ctype *type) {
+call_function *call_way(lua_State *L, struct ctype *type) {
     const struct binding *binding = binding_find(L, type);
-    if (!binding || binding->is_variadic || binding->count > 2)
-        return call_bound;
-    int first = argument_at(binding, 0), second = argument_at(binding, 1), result = result_at(binding);
-    return first < 0 || second < 0 || result < 0 ? call_bound : at_once[first][second][result];
-}
-
-/* Whether that is a function of Lua's for one of C's. */
-static bool is_ours(lua_CFunction function) {
-    const lua_CFunction *all = &at_once[0][0][0];
-    bool is_one = function == call_bound;
-    for (size_t i = 0; function && !is_one && i < sizeof at_once / sizeof *all; i++)
-        is_one = all[i] == function;
-    return is_one;
+    call_function *way = NULL;
+    if (binding && !binding->is_variadic && binding->count <= 2)
+        way = at_once[way_at(binding, 0)][way_at(binding, 1)][binding->result.way];
+    return way ? way : call_bound;
 }
 
 int call_pointer(lua_State *L, const struct cdata *cd) {
@@ -327,39 +305,14 @@ int call_pointer(lua_State *L, const struct cdata *cd) {
     return call_slowly(L, type->ffi, binding_of(L, type), &function, 2);
 }
 
-struct cdata *call_cdata(lua_State *L, int index) {
-    if (!is_ours(lua_tocfunction(L, index)))
-        return NULL;
-    lua_getupvalue(L, index, 1);
-    struct cdata *cd = lua_touserdata(L, -1);
-    lua_pop(L, 1);
-    return cd;
-}
-
 /* By values */
-
-/* The function, or what a pointer leads to. */
-static struct ctype *check_function(lua_State *L, struct ffi *ffi, gate_function *function) {
-    const struct cdata *cd = cdata_check(L, ffi, 1);
-    struct ctype *type = cd->type;
-    if (type->form == FORM_FUNCTION) {
-        *function = ((const struct bound *)cd->address)->function;
-        return type;
-    }
-    if (type->form != FORM_POINTER || type->target->form != FORM_FUNCTION)
-        luaL_argerror(L, 1, "a function expected");
-    *function = (gate_function){.address = *(void (**)(void))cd->address, .name = "a function pointer"};
-    if (!function->address)
-        luaL_argerror(L, 1, "a NULL pointer");
-    return type->target;
-}
 
 static size_t room_of(const struct ctype *type) {
     return (type->size + 15) / 16 * 16; /* no argument is aligned to more */
 }
 
 void **call_values(lua_State *L, struct ffi *ffi, gate_function *function) {
-    struct binding *binding = binding_of(L, check_function(L, ffi, function));
+    struct binding *binding = binding_of(L, function_check(L, ffi, function));
     int given = lua_gettop(L) - 1;
     if (binding->is_variadic ? given < binding->count : given != binding->count)
         luaL_error(L, "wrong number of arguments for function call");
@@ -380,43 +333,6 @@ void **call_values(lua_State *L, struct ffi *ffi, gate_function *function) {
         at += room_of(type);
     }
     return arguments;
-}
-
-/* Functions as values */
-
-void call_push_function(lua_State *L, struct ffi *ffi, struct ctype *type, void *address, const char *name,
-                        enum gate_call_class call_class) {
-    size_t length = strlen(name) + 1;
-    struct cdata *cd = cdata_new(L, ffi, type, sizeof(struct bound) + length);
-    struct bound *bound = cd->address;
-    bound->address = address;
-    bound->ffi = ffi;
-    bound->type = type;
-    bound->function.address = (void (*)(void))address;
-    bound->function.call_class = call_class;
-    bound->function.name = memcpy(bound->name, name, length);
-    lua_pushcclosure(L, function_for(L, type), 1);
-}
-
-/* The same function, of another class. */
-static int of_class(lua_State *L, enum gate_call_class call_class) {
-    struct ffi *ffi = ffi_of(L);
-    gate_function function;
-    struct ctype *type = check_function(L, ffi, &function);
-    call_push_function(L, ffi, type, (void *)(uintptr_t)function.address, name_of(&function), call_class);
-    return 1;
-}
-
-int call_leaf(lua_State *L) {
-    return of_class(L, GATE_CALL_LEAF);
-}
-
-int call_blocking(lua_State *L) {
-    return of_class(L, GATE_CALL_BLOCKING);
-}
-
-int call_guard(lua_State *L) {
-    return of_class(L, GATE_CALL_GUARDED);
 }
 
 /* ffi.errno([new]) */

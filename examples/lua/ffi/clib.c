@@ -59,6 +59,11 @@ static bool is_unsigned(const gate_type *type) {
     return kind == GATE_UINT || kind == GATE_ULONG || kind == GATE_ULLONG;
 }
 
+static void push_function(lua_State *L, struct ffi *ffi, const gate_decl *decl) {
+    gate_function function = {.address = (void (*)(void))find_symbol(L, ffi, decl), .name = decl->name};
+    function_push(L, ffi, ctype_of(L, ffi, decl->type), &function);
+}
+
 /* [__index of the table of what was found] */
 static int find(lua_State *L) {
     struct ffi *ffi = ffi_of(L);
@@ -69,8 +74,7 @@ static int find(lua_State *L) {
         return 1;
     }
     if (decl->kind == GATE_DECL_FUNCTION)
-        call_push_function(L, ffi, ctype_of(L, ffi, decl->type), find_symbol(L, ffi, decl), decl->name,
-                           GATE_CALL_DEFAULT);
+        push_function(L, ffi, decl);
     else
         convert_push_number(L, (int64_t)decl->value, is_unsigned(decl->type));
     lua_pushvalue(L, 2);

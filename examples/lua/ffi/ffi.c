@@ -290,10 +290,10 @@ static int ffi_type(lua_State *L) {
 /* The module */
 
 static const luaL_Reg functions[] = {
-    {"abi", ffi_abi},           {"alignof", ffi_alignof},   {"async", async_start}, {"blocking", call_blocking},
+    {"abi", ffi_abi},           {"alignof", ffi_alignof},   {"async", async_start}, {"blocking", function_blocking},
     {"cast", ffi_cast},         {"cdef", text_cdef},        {"copy", ffi_copy},     {"declare", text_declare},
-    {"errno", call_errno},      {"fill", ffi_fill},         {"gc", ffi_gc},         {"guard", call_guard},
-    {"istype", ffi_istype},     {"leaf", call_leaf},        {"load", clib_load},    {"metatype", meta_type},
+    {"errno", call_errno},      {"fill", ffi_fill},         {"gc", ffi_gc},         {"guard", function_guard},
+    {"istype", ffi_istype},     {"leaf", function_leaf},    {"load", clib_load},    {"metatype", meta_type},
     {"new", ffi_new},           {"offsetof", ffi_offsetof}, {"sizeof", ffi_sizeof}, {"string", ffi_string},
     {"tonumber", ffi_tonumber}, {"type", ffi_type},         {"typeof", ffi_typeof}, {NULL, NULL},
 };
@@ -306,6 +306,7 @@ static void stop(lua_State *L) {
     struct ffi *ffi = ffi_get(L);
     closure_stop(ffi);
     clib_stop(ffi);
+    function_stop(ffi);
     binding_stop(ffi);
     gate_decls_free(ffi->decls);
     ffi->decls = NULL;
@@ -350,6 +351,7 @@ static struct ffi *make(lua_State *L) {
     ffi->kept = make_table(L);
     ffi->texts = make_table(L);
     ffi->finalizers = make_table(L);
+    ffi->functions = make_table(L);
     ffi->closures = make_table(L);
     ffi->passed = make_table(L);
     make_scope(L, ffi);

@@ -108,6 +108,7 @@ struct ffi {
     int kept;              /* the registry's reference to a table: what must live as long as the state */
     int texts;             /* to a table: ctypes by their text */
     int finalizers;        /* to a table: by the address of their cdata */
+    int functions;         /* to a table: function.c's */
     int closures;          /* to a table: by the address that C has */
     int passed;            /* to a table: by function, those that were made of functions that were passed, by type */
     int error_number;      /* errno, as the last call left it */
@@ -117,6 +118,7 @@ struct ffi {
     size_t bucket_count, type_count;
     unsigned numbers;
     struct binding *bindings; /* what is freed when the state has closed */
+    struct bound *all_bound;
     struct closure *all_closures;
     struct closure *freed[FREED]; /* the last ones: C that calls them meets an error */
     unsigned freed_next;
@@ -140,12 +142,12 @@ bool cdata_to_int64(lua_State *L, struct ffi *ffi, int index, uint64_t *bits, bo
 /* Pushes a boxed int64_t or uint64_t. */
 void cdata_push_int64(lua_State *L, struct ffi *ffi, uint64_t bits, bool is_unsigned);
 
-struct cdata *call_cdata(lua_State *L, int index);
+struct cdata *function_cdata(lua_State *L, const struct ffi *ffi, int index);
 
 static inline struct cdata *cdata_test(lua_State *L, const struct ffi *ffi, int index) {
     struct cdata *cd = lua_touserdata(L, index);
     if (!cd)
-        return call_cdata(L, index);
+        return function_cdata(L, ffi, index);
     bool is_one = lua_rawlen(L, index) >= sizeof *cd && cd->mark == ((uintptr_t)cd ^ ffi->secret);
     return is_one ? cd : NULL;
 }
@@ -298,7 +300,7 @@ void meta_open(lua_State *L, struct ffi *ffi, int metatable);
 /* The signature of calls by that type; it lives until the state closes. */
 const gate_signature *binding_signature(lua_State *L, struct ctype *function);
 
-/* call.c: functions */
+/* function.c: functions of C as Lua's */
 
 /* What a cdata of a function holds. */
 struct bound {
@@ -308,19 +310,30 @@ struct bound {
     gate_function function;
     struct binding *binding; /* once it was called: that, and a frame, which serves one call at a time; */
     gate_frame *frame;       /* NULL meanwhile, and for what has none */
+    gate_relay *relay;
+    struct bound *next; /* of all */
     char name[];
 };
 
-/* Pushes the function at address: a function of Lua's, whose upvalue is the cdata. */
-void call_push_function(lua_State *L, struct ffi *ffi, struct ctype *type, void *address, const char *name,
-                        enum gate_call_class call_class);
+/* Pushes a function of Lua's for what function says, but for its signature, which type is for. */
+void function_push(lua_State *L, struct ffi *ffi, struct ctype *type, const gate_function *function);
+/* The function at index 1, or what the pointer there leads to; raises an error for others. */
+struct ctype *function_check(lua_State *L, struct ffi *ffi, gate_function *function);
+/* ffi.leaf, ffi.blocking, ffi.guard */
+int function_leaf(lua_State *L);
+int function_blocking(lua_State *L);
+int function_guard(lua_State *L);
+
+/* call.c: calls */
+
+/* Calls what bound says, with the arguments on the stack, as a function of Lua's does. */
+typedef int call_function(lua_State *L, struct bound *bound);
+/* What does so for functions of that type. */
+call_function *call_way(lua_State *L, struct ctype *type);
 /* Calls what the cdata at index 1 points to, with the arguments from index 2 to the top. */
 int call_pointer(lua_State *L, const struct cdata *cd);
-/* ffi.errno, ffi.leaf, ffi.blocking, ffi.guard */
+/* ffi.errno */
 int call_errno(lua_State *L);
-int call_leaf(lua_State *L);
-int call_blocking(lua_State *L);
-int call_guard(lua_State *L);
 
 /* For a call by values of the function at index 1: converts the arguments from index 2 to the top, pushes what they lie in, and
  * fills function in. */
@@ -337,9 +350,10 @@ void async_open(lua_State *L);
 const char *closure_make(lua_State *L, struct ffi *ffi, int index, struct ctype *pointer, bool is_cast, void *to);
 /* Pushes the method of a function pointer: free or set. */
 int closure_method(lua_State *L, struct ffi *ffi, const char *name);
-/* Frees what was made of signatures, callbacks and libraries, when the state has closed. */
+/* Frees what was made of signatures, functions, callbacks and libraries, when the state has closed. */
 void closure_stop(struct ffi *ffi);
 void binding_stop(struct ffi *ffi);
+void function_stop(struct ffi *ffi);
 void clib_stop(struct ffi *ffi);
 
 /* clib.c: libraries */

@@ -17,6 +17,14 @@ test("NULL is not followed", function()
     raises("attempt to follow a NULL pointer of type 'int *'", function() ffi.new "int *"[0] = 1 end)
     raises("attempt to follow a NULL pointer of type 'struct ", function() return ffi.new "struct { int a; } *".a end)
     raises("attempt to follow a NULL pointer of type 'struct ", function() ffi.new "struct { int a; } *".a = 1 end)
+    local pointer = ffi.new "struct { int a; } *[1]"
+    for _ = 1, 2 do
+        pointer[0] = ffi.cast(ffi.typeof(pointer[0]), ffi.new "int[1]")
+        pointer[0].a = pointer[0].a + 1
+        pointer[0] = nil
+        raises("attempt to follow a NULL pointer of type 'struct ", function() return pointer[0].a end)
+        raises("attempt to follow a NULL pointer of type 'struct ", function() pointer[0].a = 1 end)
+    end
 end)
 
 test("NULL is not called", function()

@@ -37,6 +37,31 @@ test("an index loses its fraction, and may be an integer of C", function()
     equal(array[1], 5)
 end)
 
+test("a member is the same each time, and where a pointer leads", function()
+    local type = ffi.typeof "struct { int i; double d; unsigned bits : 3; const int fixed; struct { int inner; }; }"
+    local record = ffi.new(type)
+    local pointer, constant = ffi.cast(ffi.typeof("$ *", type), record), ffi.cast(ffi.typeof("const $ *", type), record)
+    for n = 1, 3 do
+        record.i, record.d, record.bits, record.inner = n, n + 0.5, n, -n
+        for _, r in ipairs {record, pointer, constant} do
+            equal(r.i, n)
+            equal(r.d, n + 0.5)
+            equal(r.bits, n)
+            equal(r.inner, -n)
+        end
+        pointer.i, pointer.d, pointer.bits, pointer.inner = n + 1, n, n + 1, n
+        equal(record.i, n + 1)
+        equal(record.d, n)
+        equal(record.bits, n + 1)
+        equal(record.inner, n)
+        raises("attempt to write to constant location", function() constant.i = 1 end)
+        raises("attempt to write to constant location", function() pointer.fixed = 1 end)
+        raises("has no member named 'j'", function() return pointer.j end)
+        raises("has no member named 'j'", function() record.j = 1 end)
+        raises("cannot be indexed with", function() return record[pointer] end)
+    end
+end)
+
 test("no other type is an index", function()
     local array = ffi.new "int[3]"
     raises("'int [3]' cannot be indexed with 'boolean'", function() return array[true] end)
