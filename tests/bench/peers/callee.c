@@ -1,14 +1,11 @@
 /* What the bench's peers call that load it: the functions of tests/bench/calls.c, and one that calls back.
  *
  * SPDX-License-Identifier: MIT */
+#pragma GCC visibility push(default)
+#include "callee.h"
+#pragma GCC visibility pop
+
 #include <time.h>
-
-#define EXPORTED __attribute__((visibility("default")))
-
-EXPORTED int add(int a, int b);
-EXPORTED double scale(double a, double b);
-EXPORTED double call_back(int (*function)(int, int), long count);
-EXPORTED double now(void);
 
 int add(int a, int b) {
     return a + b;

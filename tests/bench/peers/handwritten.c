@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-int add(int a, int b);
-double scale(double a, double b);
-double now(void);
+#include "callee.h"
+
 int luaopen_handwritten(lua_State *L);
 
 static int call_add(lua_State *L) {

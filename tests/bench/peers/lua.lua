@@ -1,4 +1,4 @@
--- What stock Lua pays for C: by functions that were written in C for it, and by callgate.ffi.
+-- What stock Lua pays for C: by functions that were written in C for it, by callgate.ffi, and by a module that cgen wrote.
 --
 --   lua.lua NAME COUNT: prints the nanoseconds that COUNT took, for a row of the bench to read. NAME begins with who does it.
 --
@@ -64,6 +64,7 @@ function figures.callback(who, count)
 end
 
 local who, name = (arg[1] or ""):match "^(%a+)%-(%a+)$"
+if who == "module" then libraries.module = require "callee" end
 if not figures[name] or #arg ~= 2 then
     io.stderr:write "usage: lua.lua WHO-NAME COUNT\n"
     os.exit(2)
