@@ -59,8 +59,8 @@ typedef struct gate_function {
  * Threads: any. Without a runtime it is a plain call. */
 int gate_call(const gate_function *function, void *result, void *const arguments[]);
 
-/* The host pointer of the function that the calling task's innermost call is of: in a callback's handler, of the call that
- * led there. NULL outside a call, and on a thread that runs no task. Never blocks. Any thread. */
+/* The host pointer of the function that the calling task's innermost call is of: in a callback's handler, of the call
+ * that led there. NULL outside a call, and on a thread that runs no task. Never blocks. Any thread. */
 void *gate_call_host(void);
 
 /* What errno was when the calling task's last gate_call returned; outside a task, the calling
@@ -177,9 +177,9 @@ int gate_callback_free(gate_callback *callback);
 
 typedef struct gate_relay gate_relay;
 
-/* Makes a C function that takes a word, and calls target with that word and data behind it: for interfaces whose functions
- * are given no pointer of the host's, as an interpreter's own may be. It is no callback: whoever calls it has called target,
- * where it is and as it is.
+/* Makes a C function that takes a word, and calls target with that word and data behind it: for interfaces whose
+ * functions are given no pointer of the host's, as an interpreter's own may be. It is no callback: whoever calls it has
+ * called target, where it is and as it is.
  *
  * Ownership: *relay is the caller's until gate_relay_free.
  * Errors: -ENOMEM. Fatal without a target. Never blocks. Any thread. */
@@ -188,9 +188,9 @@ int gate_relay_make(void (*target)(void), void *data, gate_relay **relay, gate_e
 /* The function. Never blocks. Any thread. */
 void (*gate_relay_address(const gate_relay *relay))(void);
 
-/* Gives the function up. It is the same until it is another relay's or callback's, which it may be once 1024 others have been
- * freed after it: calls that come late still get to target, and it is the host's to know what they find. NULL is fine.
- * Never blocks. Any thread. */
+/* Gives the function up. It is the same until it is another relay's or callback's, which it may be once 1024 others
+ * have been freed after it: calls that come late still get to target, and it is the host's to know what they find. NULL
+ * is fine. Never blocks. Any thread. */
 void gate_relay_free(gate_relay *relay);
 
 typedef struct gate_library gate_library;

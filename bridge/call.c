@@ -27,8 +27,8 @@
  * bridge/arch/<name>/by_frame.S) is all of the above for what is in a frame. A host that has values of its own may have a
  * frame of its own, and put them there by itself: gate_call_frame goes to that routine at once.
  *
- * A root task's call by frame does all of this in one routine, too, but for the switch: it is on its system stack already, and
- * keeps its thread. On a thread without a task these are nothing but the call between two values of errno.
+ * A root task's call by frame does all of this in one routine, too, but for the switch: it is on its system stack
+ * already, and keeps its thread. On a thread without a task these are nothing but the call between two values of errno.
  *
  * Calls that need more than this are gate__call_values' and gate__call_frame's, below; gate__os_watch says if all
  * do. They take the same steps one after another, behind the pointer check (bridge/check.c) if a host has asked for that:

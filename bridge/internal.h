@@ -582,7 +582,8 @@ void gate__ffi_closure_free(struct gate__ffi_closure *closure);
  * static chain. Negative errno. [any] */
 int gate__thunk_make(void *record, const char *name, void (**address)(void));
 const char *gate__thunk_name(void (*address)(void));
-/* The same with a record in the thunk's own room, which its name has else: it is to be filled before the thunk is called. */
+/* The same with a record in the thunk's own room, which its name has else: it is to be filled before the thunk is
+ * called. */
 int gate__thunk_make_in_room(void (**address)(void));
 void *gate__thunk_room(void (*address)(void));
 /* It leads where it did until it is made again. [any] */

@@ -1,5 +1,5 @@
-/* Relays: functions that pass a pointer of the host's on. Their code is a thunk's, as a callback's is; but nothing is left or
- * entered on the way, and what they lead to runs as whatever called it does.
+/* Relays: functions that pass a pointer of the host's on. Their code is a thunk's, as a callback's is; but nothing is
+ * left or entered on the way, and what they lead to runs as whatever called it does.
  *
  * SPDX-License-Identifier: MIT */
 #include <stddef.h>

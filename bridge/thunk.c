@@ -7,8 +7,8 @@
  *   | code: thunk 0, thunk 1, ... | data: entry 0, entry 1, ... | names |
  *
  * A thunk that has been freed goes to its name, which is a record, too, and leads to whoever tells it, until it is made
- * anew: which it is only when REST others have been freed since, as C may call what it still has. A relay's record lies in the
- * name's place, and is still there when the relay has been freed.
+ * anew: which it is only when REST others have been freed since, as C may call what it still has. A relay's record lies
+ * in the name's place, and is still there when the relay has been freed.
  *
  * libffi's own closures are not used: where it is built without static trampolines, as Debian builds
  * it, their pages are writable and executable at once.

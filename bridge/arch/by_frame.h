@@ -16,8 +16,9 @@
 #ifndef __ASSEMBLER__
 #include "bridge/bridge.h"
 
-/* A call by frame of class default, or of class leaf: all of it, on a thread without a task, from a root task, or from another; where they
- * can't, they leave it to gate__call_frame. The first word of their names says which arguments they load:
+/* A call by frame of class default, or of class leaf: all of it, on a thread without a task, from a root task, or from
+ * another; where they can't, they leave it to gate__call_frame. The first word of their names says which arguments they
+ * load:
  *
  *   pair      the first two words                    few     the first two words, and as doubles
  *   words     the words                              all     the words, the vectors' lower halves, and the stack's

@@ -1,6 +1,6 @@
-/* Calls of C from a stock lua5.4, by callgate.ffi: "direct" is a function that was written in C for it, "generated" one of a module
- * that cgen wrote. A member of a struct is
- * compared with a table's field. tests/bench/peers/lua.lua does it all.
+/* Calls of C from a stock lua5.4, by callgate.ffi: "direct" is a function that was written in C for it,
+ * "generated" one of a module that cgen wrote. A member of a struct is compared with a table's field.
+ * tests/bench/peers/lua.lua does it all.
  *
  * SPDX-License-Identifier: MIT */
 #include "tests/bench/bench.h"

@@ -179,9 +179,9 @@ GATE__ROUTINE(gate__arch_alone_\arguments\()_\result)
 GATE__END(gate__arch_alone_\arguments\()_\result)
     .endm
 
-/* From a root task, which has no stack to leave, and which keeps its thread: all else is as for others, below. What calls is
- * told by its name. The task's call lies on the thread's own stack, and who looks when the thread has ended inside the call finds
- * other things there. In: rdi frame, rdx m, rcx task. Out: eax.
+/* From a root task, which has no stack to leave, and which keeps its thread: all else is as for others, below. What
+ * calls is told by its name. The task's call lies on the thread's own stack, and who looks when the thread has ended
+ * inside the call finds other things there. In: rdi frame, rdx m, rcx task. Out: eax.
  *
  *   | return address            |
  *   | caller's rbp              | <- rbp

@@ -1,6 +1,6 @@
 /* Calls. What a function's type says is read once, into a binding: for each argument how it is converted, and where in the
- * frame it goes. A call has its frame on C's stack, and allocates nothing for numbers, strings and pointers that are
- * passed.
+ * frame it goes. A function has a frame, and allocates nothing for numbers, strings and pointers that are passed; calls
+ * beside one that lasts have theirs on C's stack.
  *
  * A string's bytes, and whatever cdata are passed, stay on Lua's stack while the call lasts: other tasks may run in this
  * state meanwhile, and the collector with them.
@@ -67,22 +67,22 @@ static inline void *place(gate_frame *frame, const struct step *step) {
     return (char *)frame + step->at;
 }
 
-/* Lua's own values of the usual types, with few calls of Lua's, none of which runs code; false for all others, which go the
- * long way. */
+/* Lua's own values of the usual types, with few calls of Lua's, none of which runs code; false for all others, which go
+ * the long way. */
 static inline __attribute__((always_inline)) bool put(lua_State *L, struct ffi *ffi, int index, enum way way,
                                                       const struct step *step, gate_frame *frame) {
     if (way == AS_INT) {
-        if (!lua_isinteger(L, index) || LUA_VERSION_NUM < 503)
+        if (LUA_VERSION_NUM < 503 || !lua_isinteger(L, index))
             return false;
         int64_t value = (int32_t)lua_tointegerx(L, index, NULL);
         *(int64_t *)place(frame, step) = value;
         return true;
     }
     int type = lua_type(L, index);
-    if (way == AS_DOUBLE) {
-        double value = type == LUA_TNUMBER ? lua_tonumberx(L, index, NULL) : 0;
+    if (way == AS_DOUBLE && type == LUA_TNUMBER) {
+        double value = lua_tonumberx(L, index, NULL);
         *(double *)place(frame, step) = value;
-        return type == LUA_TNUMBER;
+        return true;
     }
     if (way == AS_TEXT && type == LUA_TSTRING) {
         const char *value = lua_tostring(L, index);
@@ -148,8 +148,8 @@ static inline __attribute__((always_inline)) int push_result(lua_State *L, struc
     return way != AS_NOTHING;
 }
 
-/* All of a call by a frame that is prepared, with arguments from index first to the top. It goes to *free behind that: finalizers
- * may run in between. An error of memory leaves it taken. */
+/* All of a call by a frame that is prepared, with arguments from index first to the top. It goes to *free behind that:
+ * finalizers may run in between. An error of memory leaves it taken. */
 static int call_by_frame(lua_State *L, struct ffi *ffi, const struct binding *binding, gate_function *function,
                          int first, gate_frame *frame, gate_frame **free) {
     for (int i = 0; i < binding->count; i++) {
@@ -218,8 +218,8 @@ static int call_bound(lua_State *L, struct bound *bound) {
     return call_by_frame(L, bound->ffi, bound->binding, &bound->function, 1, frame, &bound->frame);
 }
 
-/* The same for functions of few arguments, with ways that are known when this is compiled. What Lua has to convert is left to
- * call_bound. */
+/* The same for functions of few arguments, with ways that are known when this is compiled. What Lua has to convert is
+ * left to call_bound. */
 static inline __attribute__((always_inline)) int call_at_once(lua_State *L, struct bound *bound, enum way first,
                                                               enum way second, enum way result) {
     struct ffi *ffi = bound->ffi;

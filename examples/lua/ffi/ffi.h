@@ -168,8 +168,8 @@ bool ctype_variable_size(lua_State *L, struct ffi *ffi, struct ctype *type, lua_
 /* A member, also of anonymous ones, by its name, the string at index; NULL if there is none. It lives as long as the state, or
  * is put into room. */
 const struct field *ctype_field(lua_State *L, struct ctype *record, int index, struct field *room);
-/* Where Lua has the string at index; NULL for what is none, or something that no string is. Lua has a short string once, so
- * that one which is kept is found again by that. */
+/* Where Lua has the string at index; NULL for what is none, or something that no string is. Lua has a short string
+ * once, so that one which is kept is found again by that. */
 static inline const void *ctype_key(lua_State *L, int index) {
 #if LUA_VERSION_NUM >= 504
     return lua_topointer(L, index);

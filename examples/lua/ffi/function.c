@@ -1,6 +1,6 @@
-/* Functions of C as Lua's. Each is one for good, which a script may have as often as it looks it up: a relay of the bridge's, which
- * passes what is known of it on to call.c, so that a call has no upvalue to ask for. A table has its cdata by its address, and
- * by all that makes it differ from others the function itself.
+/* Functions of C as Lua's. Each is one for good, which a script may have as often as it looks it up: a relay of the
+ * bridge's, which passes what is known of it on to call.c, so that a call has no upvalue to ask for. A table has its
+ * cdata by its address, and by all that makes it differ from others the function itself.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -34,7 +34,8 @@ static struct bound *push_bound(lua_State *L, struct ffi *ffi, const gate_functi
     return bound;
 }
 
-/* Makes the relay, and keeps the cdata on top in the table at index, and with it the relay until the state has closed. */
+/* Makes the relay, and keeps the cdata on top in the table at index, and with it the relay until the state has closed.
+ * */
 static lua_CFunction relay(lua_State *L, int table, struct bound *bound) {
     gate_error error;
     struct ffi *ffi = bound->ffi;

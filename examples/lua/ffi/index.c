@@ -164,8 +164,8 @@ static inline char *element_at(lua_State *L, const struct cdata *cd) {
     return is_exact && begin ? begin + i * (int64_t)type->target->size : NULL;
 }
 
-/* The member that the string at index 2 names, of a record or where a pointer leads, and in record where that is; NULL if it has
- * not been asked for before, or that takes more to say. */
+/* The member that the string at index 2 names, of a record or where a pointer leads, and in record where that is; NULL
+ * if it has not been asked for before, or that takes more to say. */
 static inline const struct field *known_member(lua_State *L, const struct cdata *cd, char **record) {
     const struct ctype *type = cd->type;
     bool is_pointer = type->form == FORM_POINTER;

@@ -8,8 +8,9 @@
  * So handlers run Lua protected, and leave the error object on top of the calling coroutine's stack,
  * where the call that led there finds it.
  *
- * A call's function has that coroutine as its host: whoever calls C on behalf of Lua sets it, in a gate_function that is
- * that call's alone. gate_task_host is the coroutine that a thread of C's own was given, for what it calls by itself.
+ * A call's function has that coroutine as its host: whoever calls C on behalf of Lua sets it, in a gate_function that
+ * is that call's alone. gate_task_host is the coroutine that a thread of C's own was given, for what it calls by
+ * itself.
  *
  * Lua calls finalizers in an order that no script controls, and a finalizer may use what has been finalized
  * before it. So nothing that C needs is freed by one: it is kept until the state closes, and freed by a function that
