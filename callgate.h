@@ -9,6 +9,7 @@
  *   runtime/runtime.h  runtimes, tasks, thread handles
  *   bridge/decls.h     types, declarations, signatures
  *   bridge/bridge.h    calls, callbacks, libraries
+ *   bridge/direct.h    calls whose arguments the compiler puts into registers
  *   bridge/async.h     calls that their caller does not wait for
  *   bridge/handle.h    handles and pins for the host's objects
  *   bridge/check.h     pointers into the host's heap, kept from C
@@ -29,6 +30,7 @@
 #include "runtime/hooks.h"
 #include "runtime/runtime.h"
 #include "bridge/bridge.h"
+#include "bridge/direct.h"
 #include "bridge/async.h"
 #include "bridge/handle.h"
 #include "bridge/check.h"

@@ -27,6 +27,10 @@
  * bridge/arch/<name>/by_frame.S) is all of the above for what is in a frame. A host that has values of its own may have a
  * frame of its own, and put them there by itself: gate_call_frame goes to that routine at once.
  *
+ * A host whose compiler knows the function has it put the arguments into C's registers: a direct call (bridge/direct.h) is
+ * the same routine again without a frame (bridge/arch/<name>/direct.S), and becomes one by frame (bridge/direct.c) where
+ * more is asked.
+ *
  * A root task's call by frame does all of this in one routine, too, but for the switch: it is on its system stack
  * already, and keeps its thread. On a thread without a task these are nothing but the call between two values of errno.
  *

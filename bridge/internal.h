@@ -19,6 +19,7 @@
 #include "arch/by_frame.h"
 #include "arch/by_value.h"
 #include "bridge.h"
+#include "direct.h"
 #include "handle.h"
 #include "trace.h"
 #include "runtime/internal.h"
@@ -628,6 +629,11 @@ void gate__library_hold_at(void (*address)(void), const char *what, gate_library
 /* The ways of calls of class default and of class leaf whose cells are filled, for a plan that is complete but for that; NULL
  * if there is nothing for it in assembly. [any] */
 gate__by_frame *const *gate__frame_ways(const gate_signature *signature, const struct gate__plan *plan);
+
+/* direct.c */
+
+/* Makes a direct call by frame, which has room for all registers; the arguments are in it, and the result is then. [task] */
+void gate__direct_call(gate_direct *direct, gate_frame *frame);
 
 /* call.c */
 

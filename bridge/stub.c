@@ -8,8 +8,6 @@
 #include "bridge/internal.h"
 #include "bridge/stub.h"
 
-_Static_assert(GATE_STUB_WORDS == GATE__WORDS, "stub.h");
-
 /* That of all stubs: made by the first call, and never freed. */
 static _Atomic(gate_signature *) signature;
 

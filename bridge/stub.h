@@ -2,7 +2,7 @@
  *
  * A stub takes a pointer to a struct with the call's arguments, laid out by the compiler, and stores the result there:
  * so any type is passed as C passes it. For functions whose arguments fit registers cgen writes inline callers, too,
- * which fill a gate_frame (bridge.h) and have no stub. All since 0.1.
+ * which make direct calls (direct.h) and need no stub. All since 0.1.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_BRIDGE_STUB_H
@@ -26,11 +26,6 @@ typedef struct gate_stub {
     enum gate_call_class call_class;
 } gate_stub;
 
-/* Where an inline caller puts arguments in a gate_frame's cells: word i in cell i, and vector i in two cells from
- * GATE_STUB_VECTOR(i) on. */
-#define GATE_STUB_WORDS 6
-#define GATE_STUB_VECTOR(i) (GATE_STUB_WORDS + 2 * (i))
-
 /* Calls a function by its stub: as gate_call does, with the same task, slot, callbacks and classes; what the function
  * leaves in errno is gate_errno, and in the frame, if the stub stores it.
  *
@@ -40,7 +35,7 @@ typedef struct gate_stub {
  * first one. */
 int gate_call_stub(const gate_stub *stub, void *frame);
 
-/* Makes a gate_function of what a stub's table says, for gate_call, gate_frame_init and others: the text of the signature
+/* Makes a gate_function of what a stub's table says, for gate_call, gate_direct_init and others: the text of the signature
  * is read in decls.
  *
  * Ownership: function->signature is the caller's, until gate_signature_free; stub and its texts live as long.

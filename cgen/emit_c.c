@@ -91,44 +91,24 @@ static void write_struct(const struct item *item, FILE *out) {
     fprintf(out, "void gate_stub_%s(void *frame);\nvoid gate_stub_plain_%s(void *frame);\n", item->name, item->name);
 }
 
-static void write_fill(const struct type *type, const char *name, size_t *words, size_t *vectors, FILE *out) {
-    const struct type *plain = type_plain(type_passed(type));
-    const struct type *integer = plain->kind == TYPE_ITEM ? type_plain(plain->item->type) : plain;
-    if (is_vector(type))
-        fprintf(out, "    __builtin_memcpy(&cells[GATE_STUB_VECTOR(%zu)], &%s, sizeof %s);\n", (*vectors)++, name,
-                name);
-    else if (plain->kind == TYPE_POINTER)
-        fprintf(out, "    cells[%zu] = (uintptr_t)%s;\n", (*words)++, name);
-    else
-        fprintf(out, "    cells[%zu] = (uint64_t)%s%s;\n", (*words)++,
-                integer->basic == BASIC_SIGNED ? "(int64_t)" : "", name);
+static void write_arguments(const struct type *type, const char *before, FILE *out) {
+    for (size_t i = 0; i < type->parameter_count; i++)
+        fprintf(out, "%s%s%s", i ? ", " : "", before, parameter_name(i));
 }
 
-static void write_take(const struct type *type, FILE *out) {
-    if (is_void(type))
-        return;
-    if (is_vector(type))
-        fputs("    __builtin_memcpy(result, &cells[GATE_STUB_VECTOR(0)], sizeof *result);\n", out);
-    else
-        fprintf(out, "    *result = (%s)cells[0];\n", spell_variable(type, ""));
-}
-
-/* The frame was prepared for this function by gate_frame_init. */
-static void write_inline(const struct item *item, FILE *out) {
+/* Direct was prepared for this function by gate_direct_init. */
+static void write_caller(const struct item *item, FILE *out) {
     const struct type *type = item->type;
-    size_t words = 0, vectors = 0;
-    fprintf(out, "static inline int gate_caller_%s(gate_frame *frame", item->name);
+    struct type pointer = {.kind = TYPE_POINTER, .target = type};
+    fprintf(out, "static inline int gate_caller_%s(gate_direct *direct", item->name);
     if (!is_void(type->target))
         fprintf(out, ", %s", spell_variable(type->target, "*result"));
     for (size_t i = 0; i < type->parameter_count; i++)
         fprintf(out, ", %s", spell_variable(type->parameters[i].type, parameter_name(i)));
-    bool has_cells = type->parameter_count || !is_void(type->target);
-    fprintf(out, ") {\n%s", has_cells ? "    uint64_t *cells = frame->cells;\n" : "");
-    for (size_t i = 0; i < type->parameter_count; i++)
-        write_fill(type->parameters[i].type, parameter_name(i), &words, &vectors, out);
-    fputs("    int status = gate_call_frame(frame);\n", out);
-    write_take(type->target, out);
-    fputs("    return status;\n}\n", out);
+    fprintf(out, ") {\n    %sGATE_CALL_DIRECT(direct, %s, ",
+            is_void(type->target) ? "" : "*result = ", spell(&pointer, "", SPELL_NAMED));
+    write_arguments(type, "", out);
+    fputs(");\n    return gate_direct_status(direct);\n}\n", out);
 }
 
 static void write_prototype(const struct item *item, const char *name, const char *end, FILE *out) {
@@ -166,17 +146,12 @@ void emit_h(const struct model *model, const struct request *request, FILE *out)
         if (item->is_inline)
             write_prototype(item, memory_format("gate_inline_%s", item->name), ";", out);
         if (fits(item))
-            write_inline(item, out);
+            write_caller(item, out);
     }
     fputs("\n#endif\n", out);
 }
 
 /* The source */
-
-static void write_arguments(const struct type *type, const char *before, FILE *out) {
-    for (size_t i = 0; i < type->parameter_count; i++)
-        fprintf(out, "%s%s%s", i ? ", " : "", before, parameter_name(i));
-}
 
 /* Through a pointer: the compiler is not to look at what a format says. */
 static void write_variadic_call(const struct item *item, FILE *out) {

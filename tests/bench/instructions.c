@@ -80,6 +80,18 @@ static void frame(long count) {
     free(frame);
 }
 
+static void registers(long count) {
+    gate_direct direct;
+    if (gate_direct_init(&direct, &function))
+        abort();
+    for (long i = 0; i < count; i++) {
+        int result = GATE_CALL_DIRECT(&direct, int (*)(int, int), (int)i, 1);
+        if (gate_direct_status(&direct))
+            abort();
+        keep(result);
+    }
+}
+
 /* C that calls back, so many times. */
 
 static __attribute__((noinline)) void call_back(int (*callback)(int, int), long count) {
@@ -115,9 +127,16 @@ static const struct way {
     void (*run)(long count);
     bool in_task;
 } ways[] = {
-    {"direct", direct, false},           {"libffi", libffi, false},          {"frame-thread", frame, false},
-    {"frame-task", frame, true},         {"callgate-thread", values, false}, {"callgate-task", values, true},
-    {"back-direct", back_direct, false}, {"back-task", back, true},
+    {"direct", direct, false},
+    {"libffi", libffi, false},
+    {"frame-thread", frame, false},
+    {"frame-task", frame, true},
+    {"registers-thread", registers, false},
+    {"registers-task", registers, true},
+    {"callgate-thread", values, false},
+    {"callgate-task", values, true},
+    {"back-direct", back_direct, false},
+    {"back-task", back, true},
 };
 
 struct work {

@@ -26,7 +26,7 @@ __attribute__((noinline)) double generated_scale(double a, double b) {
 
 static const gate_stub *add_stub;
 static gate_function functions[3];
-static gate_frame *add_frame, *leaf_frame, *scale_frame;
+static gate_direct add_direct, leaf_direct, scale_direct;
 
 static const gate_stub *find(const char *name) {
     const gate_stub *stub = gate_stubs_generated;
@@ -35,15 +35,12 @@ static const gate_stub *find(const char *name) {
     return stub;
 }
 
-static gate_frame *prepare(const char *name, gate_function *function) {
+static void prepare(const char *name, gate_function *function, gate_direct *direct) {
     gate_decls *decls;
-    if (gate_decls_make(&decls) || gate_function_of_stub(find(name), decls, function, NULL))
+    if (gate_decls_make(&decls) || gate_function_of_stub(find(name), decls, function, NULL) ||
+        gate_direct_init(direct, function))
         abort();
     gate_decls_free(decls);
-    gate_frame *frame = aligned_alloc(64, (gate_frame_size(function->signature) + 63) / 64 * 64);
-    if (!frame || gate_frame_init(frame, function))
-        abort();
-    return frame;
 }
 
 static double by_stub(long count) {
@@ -62,7 +59,7 @@ static double by_caller(long count) {
     int result = 0;
     double before = bench_now();
     for (long i = 0; i < count; i++) {
-        gate_caller_generated_add(add_frame, &result, (int)i, 1);
+        gate_caller_generated_add(&add_direct, &result, (int)i, 1);
         keep(result);
     }
     return bench_now() - before;
@@ -72,7 +69,7 @@ static double by_leaf_caller(long count) {
     int result = 0;
     double before = bench_now();
     for (long i = 0; i < count; i++) {
-        gate_caller_generated_leaf(leaf_frame, &result, (int)i, 1);
+        gate_caller_generated_leaf(&leaf_direct, &result, (int)i, 1);
         keep(result);
     }
     return bench_now() - before;
@@ -81,7 +78,7 @@ static double by_leaf_caller(long count) {
 static double by_double_caller(long count) {
     double result = 0, before = bench_now();
     for (long i = 0; i < count; i++) {
-        gate_caller_generated_scale(scale_frame, &result, (double)i, 2);
+        gate_caller_generated_scale(&scale_direct, &result, (double)i, 2);
         keep(result);
     }
     return bench_now() - before;
@@ -105,9 +102,9 @@ static double task_double_caller(long count) {
 
 void bench_stubs_prepare(void) {
     add_stub = find("generated_add");
-    add_frame = prepare("generated_add", &functions[0]);
-    leaf_frame = prepare("generated_leaf", &functions[1]);
-    scale_frame = prepare("generated_scale", &functions[2]);
+    prepare("generated_add", &functions[0], &add_direct);
+    prepare("generated_leaf", &functions[1], &leaf_direct);
+    prepare("generated_scale", &functions[2], &scale_direct);
 }
 
 const struct bench_row bench_stubs[] = {

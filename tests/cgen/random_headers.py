@@ -121,8 +121,8 @@ def comparison(number, result, types, has_caller):
     text += "    must(gate_call(&function, %s, values));\n" % ("&result" if returned else "0")
     text += check % (number, "gate_call", look % "result" if returned else look)
     if has_caller:
-        call = ", ".join(["(gate_frame *)room"] + (["&result"] if returned else []) + (arguments.split(", ") if arguments else []))
-        text += "    must(gate_frame_init((gate_frame *)room, &function)); seen = 0;\n    must(gate_caller_f%d(%s));\n" % (number, call)
+        call = ", ".join(["&direct"] + (["&result"] if returned else []) + (arguments.split(", ") if arguments else []))
+        text += "    must(gate_direct_init(&direct, &function)); seen = 0;\n    must(gate_caller_f%d(%s));\n" % (number, call)
         text += check % (number, "caller", look % "result" if returned else look)
     return text + "    gate_signature_free((gate_signature *)function.signature);\n}\n"
 
@@ -130,7 +130,7 @@ def comparison(number, result, types, has_caller):
 MAIN = """
 static gate_decls *decls;
 static gate_error error;
-static _Alignas(64) char room[4096];
+static gate_direct direct;
 static void must(int status) { if (status) { fprintf(stderr, "%s\\n", error.message); exit(1); } }
 static void check(int number, const char *how, uint64_t expected, uint64_t back, uint64_t got) {
     if (seen != expected || back != got) { fprintf(stderr, "f%d by %s\\n", number, how); exit(1); }

@@ -84,16 +84,15 @@ static const gate_stub *find(const char *name) {
     return stub;
 }
 
-/* A frame that is prepared for a function of calls.h. */
-static gate_frame *prepare(const char *name, gate_function *function) {
-    static _Alignas(64) char room[1024];
+/* What calls a function of calls.h directly. */
+static gate_direct *prepare(const char *name, gate_function *function) {
+    static gate_direct direct;
     gate_decls *decls;
     cr_assert(gate_decls_make(&decls) == 0);
     cr_assert(gate_function_of_stub(find(name), decls, function, NULL) == 0);
     gate_decls_free(decls);
-    cr_assert(gate_frame_size(function->signature) <= sizeof room);
-    cr_assert(gate_frame_init((gate_frame *)room, function) == 0);
-    return (gate_frame *)room;
+    cr_assert(gate_direct_init(&direct, function) == 0);
+    return &direct;
 }
 
 Test(stubs, words_go_in_and_a_result_comes_out) {
@@ -186,12 +185,12 @@ Test(stubs, classes_are_the_configs) {
     cr_assert(find("fail_with")->call_class == GATE_CALL_BLOCKING);
 }
 
-Test(callers, words_and_doubles_go_to_their_cells) {
+Test(callers, words_and_doubles_are_passed_on) {
     gate_function function;
-    gate_frame *frame = prepare("mix", &function);
+    gate_direct *direct = prepare("mix", &function);
     double result = 0;
-    cr_assert(gate_caller_mix(frame, &result, 1, 2, 3, 4) == 0 && result == 4321);
-    cr_assert(gate_caller_mix(frame, &result, -1, 2, -3, 4) == 0 && result == 3719);
+    cr_assert(gate_caller_mix(direct, &result, 1, 2, 3, 4) == 0 && result == 4321);
+    cr_assert(gate_caller_mix(direct, &result, -1, 2, -3, 4) == 0 && result == 3719);
     free_function(function);
 }
 
@@ -205,12 +204,12 @@ Test(callers, narrow_values_are_extended_by_their_sign) {
     free_function(function);
 }
 
-Test(callers, errno_is_in_the_frame) {
+Test(callers, errno_is_kept) {
     gate_function function;
     int result = 0;
-    gate_frame *frame = prepare("fail_with", &function);
-    cr_assert(gate_caller_fail_with(frame, &result, EPERM) == 0 && result == -1);
-    cr_assert(frame->error_number == EPERM);
+    gate_direct *direct = prepare("fail_with", &function);
+    cr_assert(gate_caller_fail_with(direct, &result, EPERM) == 0 && result == -1);
+    cr_assert(direct->error_number == EPERM);
     free_function(function);
 }
 

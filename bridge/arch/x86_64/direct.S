@@ -1,0 +1,182 @@
+/* Direct calls on x86-64 (System V ABI): what GATE_CALL_DIRECT goes to.
+ *
+ * Each is a crossing (runtime/arch/x86_64/switch.S), and gate__foreign_enter and gate__foreign_leave, in one, for those
+ * calls that have nothing special. The arguments are in their registers already and the results stay in theirs, so none of
+ * these may be touched, and no way need know which they are.
+ *
+ * void gate__arch_direct_frame(void), gate__arch_direct_leaf(void)
+ *
+ *   in: r10 a gate_direct, and a function's arguments       out: what the function returns
+ *   clobbers: what a call does
+ *
+ *   task's stack                        system stack
+ *   +--------------------+              +----------------------------+
+ *   | return address     |              | scheduler's or C's frames  |
+ *   | caller's rbp       | <- rbp,      +----------------------------+ <- m->system_sp
+ *   +--------------------+    task->sp  | function's frames          |
+ *                                       +----------------------------+
+ *
+ * What is needed behind the call is found anew, as by_frame.S does and for its reasons; so it is with the stores that stand
+ * together. A call below another's callback has a routine of the same name, with _below behind.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bridge/arch/by_frame.h"
+#include "bridge/arch/direct.h"
+#include "runtime/arch/asm.h"
+#include "runtime/arch/x86_64/crossing.h"
+#include "runtime/layout.h"
+
+#define BASE %rsp
+#define CELLS GATE__FRAME_CELLS
+#include "runtime/arch/x86_64/cells.h"
+
+#define FRAME_SIZE (STACK) /* a frame without cells for the stack */
+
+    .text
+
+/* void gate__arch_direct_by_frame(void)
+ *
+ * The same for any call: gate__direct_call makes it by a frame, in which the registers are. */
+GATE__ROUTINE(gate__arch_direct_by_frame)
+    endbr64
+    push_frame
+    pushq %r10
+    subq $FRAME_SIZE + 8, %rsp /* 16-byte aligned */
+    store_words
+    store_vectors
+    movq %r10, %rdi
+    movq %rsp, %rsi
+    call gate__direct_call
+    movq WORD(0), %rax
+    movq WORD(1), %rdx
+    movaps VECTOR(0), %xmm0
+    movaps VECTOR(1), %xmm1
+    movq %rbp, %rsp
+    popq %rbp
+    .cfi_def_cfa %rsp, 8
+    ret
+GATE__END(gate__arch_direct_by_frame)
+
+/* On a thread without a task, while nobody watches: nothing but errno. In: r11 task. */
+    .p2align 6
+GATE__ROUTINE(gate__arch_direct_alone)
+    orq gate__os_watch(%rip), %r11
+    jnz gate__arch_direct_by_frame
+    pushq %r10
+    .cfi_def_cfa_offset 16
+    movq gate__m_errno_at(%rip), %rax
+    movl $0, %fs:(%rax)
+    movq GATE__DIRECT_ADDRESS(%r10), %rax
+    call *%rax
+    popq %r10
+    .cfi_def_cfa_offset 8
+    movq gate__m_errno_at(%rip), %rcx
+    movl %fs:(%rcx), %ecx
+    movl %ecx, GATE__CALL_ERROR_NUMBER(%r10)
+    ret
+GATE__END(gate__arch_direct_alone)
+
+/* The call itself. In: r10 direct, rax m, r11 task. way and outer are as in by_frame.S. */
+    .macro make_call way, outer
+    push_frame
+    movq %r10, GATE__TASK_CALL(%r11) /* the call is listed */
+    movq %rbp, GATE__TASK_SP(%r11)
+    .ifc \way, frame
+    enter_call %rax, 7f
+    .else
+    movb $1, GATE__TASK_IN_LEAF(%r11)
+    .endif
+2:  movq gate__m_errno_at(%rip), %r11
+    movq GATE__M_SYSTEM_SP(%rax), %rsp
+    movl $0, %fs:(%r11)
+    movq GATE__DIRECT_ADDRESS(%r10), %rax
+    call *%rax
+    current_m %rcx
+    movq gate__m_errno_at(%rip), %r8
+    movq GATE__M_TASK(%rcx), %rsi
+    movl %fs:(%r8), %r8d
+    movq GATE__TASK_CALL(%rsi), %rdi
+    movl %r8d, GATE__CALL_ERROR_NUMBER(%rdi)
+    .ifc \way, frame
+    leave_call %rcx, 8f
+    .else
+    movb $0, GATE__TASK_IN_LEAF(%rsi)
+    .endif
+    .ifc \outer, none
+3:  movq $0, GATE__TASK_CALL(%rsi)
+    .else
+3:  movq GATE__CALL_OUTER(%rdi), %r8
+    movq %r8, GATE__TASK_CALL(%rsi)
+    movq $0, GATE__CALL_OUTER(%rdi)
+    .endif
+    movq %rbp, %rsp
+    popq %rbp
+    .cfi_remember_state
+    .cfi_def_cfa %rsp, 8
+    .cfi_restore %rbp
+    ret
+    .ifc \way, frame
+    .cfi_restore_state
+7:  pushq %r10
+    subq $FRAME_SIZE + 8, %rsp
+    store_words
+    store_vectors
+    movq %rax, %rdi
+    movq GATE__M_SLOT(%rax), %rsi
+    call gate__foreign_enter_slow
+    load_vectors movaps
+    load_words
+    movq -8(%rbp), %r10
+    current_m %rax
+    jmp 2b
+8:  movq %rbp, %rsp
+    subq $48, %rsp
+    movaps %xmm0, (%rsp)
+    movaps %xmm1, 16(%rsp)
+    movq %rax, 32(%rsp)
+    movq %rdx, 40(%rsp)
+    movq %rcx, %rdi
+    call gate__foreign_leave_slow
+    movaps (%rsp), %xmm0
+    movaps 16(%rsp), %xmm1
+    movq 32(%rsp), %rax
+    movq 40(%rsp), %rdx
+    current_m %rcx
+    movq GATE__M_TASK(%rcx), %rsi
+    .ifc \outer, below
+    movq GATE__TASK_CALL(%rsi), %rdi
+    .endif
+    jmp 3b
+    .endif
+    .endm
+
+    .macro direct way
+    .p2align 6
+GATE__ROUTINE(gate__arch_direct_\way)
+    .cfi_signal_frame
+    endbr64
+    movq gate__m_current@gottpoff(%rip), %rax
+    movq %fs:GATE__THREAD_M_OR_OTHER(%rax), %rax
+    movq GATE__M_TASK(%rax), %r11
+    cmpq %r11, %rsp
+    jae gate__arch_direct_alone
+    cmpq GATE__TASK_FLOOR(%r11), %rsp
+    jb gate__arch_direct_by_frame
+    cmpq $0, GATE__TASK_CALL(%r11)
+    jne gate__arch_direct_\way\()_below
+    make_call \way, none
+GATE__END(gate__arch_direct_\way)
+
+GATE__ROUTINE(gate__arch_direct_\way\()_below)
+    .cfi_signal_frame
+    movq GATE__TASK_CALL(%r11), %rax
+    movq %rax, GATE__CALL_OUTER(%r10)
+    current_m %rax
+    make_call \way, below
+GATE__END(gate__arch_direct_\way\()_below)
+    .endm
+
+    direct frame
+    direct leaf
+
+GATE__NO_EXECUTABLE_STACK

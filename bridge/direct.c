@@ -1,0 +1,41 @@
+/* Direct calls: arch/<name>/direct.S makes most of them. Here is which way a function's go, and the long one: what is in
+ * registers becomes a frame, and the call is one by frame.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "bridge/arch/direct.h"
+#include "bridge/internal.h"
+
+_Static_assert(offsetof(struct gate__call, function) == offsetof(gate_direct, function), "it begins with a call");
+_Static_assert(offsetof(struct gate__call, outer) == offsetof(gate_direct, outer), "it begins with a call");
+_Static_assert(offsetof(struct gate__call, error_number) == offsetof(gate_direct, error_number), "and goes on");
+_Static_assert(offsetof(struct gate__call, status) == offsetof(gate_direct, status), "and goes on");
+_Static_assert(offsetof(gate_direct, address) == GATE__DIRECT_ADDRESS, "direct.h");
+
+/* Whether registers have all of it: what is on the caller's stack is out of reach behind a switch. */
+static bool goes_in_registers(const gate_signature *signature) {
+    const struct gate__plan *plan = signature->plan;
+    return plan && plan->stack_count == 0 && plan->result.in == GATE__IN_REGISTERS && !signature->variadic &&
+           !signature->unspecified;
+}
+
+int gate_direct_init(gate_direct *direct, const gate_function *function) {
+    static void (*const ways[])(void) = {
+        [GATE_CALL_DEFAULT] = gate__arch_direct_frame,
+        [GATE_CALL_LEAF] = gate__arch_direct_leaf,
+        [GATE_CALL_BLOCKING] = gate__arch_direct_by_frame,
+        [GATE_CALL_GUARDED] = gate__arch_direct_by_frame,
+    };
+    gate__signature_require(function->signature, "gate_direct_init");
+    if (!goes_in_registers(function->signature))
+        return -ENOTSUP;
+    *direct = (gate_direct){.function = function, .enter = ways[function->call_class], .address = function->address};
+    return 0;
+}
+
+void gate__direct_call(gate_direct *direct, gate_frame *frame) {
+    gate_frame_init(frame, direct->function);
+    direct->status = gate_call_frame(frame);
+    direct->error_number = frame->error_number;
+}
