@@ -1,8 +1,10 @@
-/* Declarations that somebody wrote by hand, against the real headers.
+/* Declarations that somebody wrote by hand, against the real headers and the library's debug information.
  *
- * Both are read into models, and whatever is declared by hand is looked up by its name in the other one. What is
+ * All are read into models, and whatever is declared by hand is looked up by its name in the others. What is
  * compared is what calls and accesses depend on: sizes, offsets, how a value is passed, what a constant is worth. A
  * pointer to void, or to a struct that is not defined, goes for any.
+ *
+ * A library has the types of all that it was made of, of which some have the same name: one that agrees is enough.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
@@ -12,9 +14,13 @@
 
 #include "cgen/model.h"
 
+/* What declarations are compared with. */
 struct checking {
     const struct model *real;
-    const char *path; /* of what was written by hand */
+    const char *where; /* it is from, for whoever reads the result */
+    const char *note;  /* what is at the other place of a mistake */
+    bool is_all;       /* it is a mistake to declare what isn't there */
+    bool is_quiet;     /* mistakes are counted alone */
     size_t mistakes, found;
 };
 
@@ -64,7 +70,8 @@ static bool is_same(const struct type *a, const struct type *b, int depth) {
     bool is_enum = type_plain(a)->kind == TYPE_ITEM || type_plain(b)->kind == TYPE_ITEM;
     a = plain(a);
     b = plain(b);
-    if (depth > DEEPEST)
+    bool has_one_name = a->kind == TYPE_BASIC && b->kind == TYPE_BASIC && strcmp(a->name, b->name) == 0;
+    if (depth > DEEPEST || has_one_name)
         return true;
     if (is_integer(a) && is_integer(b))
         return is_same_integer(a, b, !is_enum);
@@ -97,17 +104,22 @@ __attribute__((format(printf, 4, 5))) static void complain(struct checking *c, c
     va_list arguments;
     const struct place *at = &written->place;
     c->mistakes++;
+    if (c->is_quiet)
+        return;
     const char *name = name_of(written);
     fprintf(stderr, "%s:%u:%u: error: %s%s", at->file, at->line, at->column, name, *name ? ": " : "");
     va_start(arguments, pattern);
     vfprintf(stderr, pattern, arguments);
     va_end(arguments);
-    fprintf(stderr, "\n%s:%u:%u: note: it is declared here\n", real->place.file, real->place.line, real->place.column);
+    fprintf(stderr, "\n%s:%u:%u: note: %s\n", real->place.file, real->place.line, real->place.column, c->note);
 }
 
 /* As it is declared, and what that is. */
 static const char *text_of(const struct type *type) {
     const char *named = memory_format("'%s'", spell(type, "", SPELL_NAMED));
+    const struct item *record = item_of_record(type);
+    if (record && record->is_complete) /* the other may have the same name */
+        return memory_format("%s of %lld bytes", named, record->size);
     bool is_clear = type_plain(type) == type || type_plain(type)->kind == TYPE_ITEM;
     return is_clear ? named : memory_format("%s (aka '%s')", named, spell(type_plain(type), "", SPELL_NAMED));
 }
@@ -174,7 +186,7 @@ static void check_record(struct checking *c, const struct item *a, const struct 
         complain(c, a, b, "it is a %s", word_of_kind(b->kind));
     if (a->size != b->size)
         complain(c, a, b, "its size is %lld bytes, not %lld", b->size, a->size);
-    if (a->alignment != b->alignment)
+    if (a->alignment != b->alignment && b->alignment) /* which debug information doesn't tell */
         complain(c, a, b, "its alignment is %lld, not %lld", b->alignment, a->alignment);
     for (size_t i = 0; i < a->field_count; i++)
         check_field(c, a, b, &a->fields[i]);
@@ -213,14 +225,30 @@ static bool is_tag(const struct item *item) {
     return item->kind == ITEM_STRUCT || item->kind == ITEM_UNION || item->kind == ITEM_ENUM;
 }
 
-static const struct item *find(const struct model *model, const struct item *written) {
-    for (size_t i = 0; i < model->count; i++) {
-        const struct item *item = model->items[i];
+static void check_against(struct checking *c, const struct item *written, const struct item *real) {
+    if (written->kind == ITEM_FUNCTION)
+        check_function(c, written, real);
+    else if (written->kind == ITEM_VARIABLE || written->kind == ITEM_TYPEDEF)
+        check_type(c, written, real);
+    else if (written->kind == ITEM_STRUCT || written->kind == ITEM_UNION)
+        check_record(c, written, real);
+}
+
+/* What is to be compared with written: of those with its name one that agrees, if there is any. */
+static const struct item *find(const struct checking *c, const struct item *written) {
+    const struct item *first = NULL;
+    for (size_t i = 0; i < c->real->count && *written->name; i++) {
+        const struct item *item = c->real->items[i];
+        struct checking quiet = {.real = c->real, .is_quiet = true};
         bool is_alike = is_tag(item) ? is_tag(written) : item->kind == written->kind;
-        if (is_alike && strcmp(item->name, written->name) == 0)
+        if (!is_alike || strcmp(item->name, written->name) != 0)
+            continue;
+        check_against(&quiet, written, item);
+        if (!quiet.mistakes)
             return item;
+        first = first ? first : item;
     }
-    return NULL;
+    return first;
 }
 
 static void check_item(struct checking *c, const struct item *written) {
@@ -228,20 +256,27 @@ static void check_item(struct checking *c, const struct item *written) {
         check_constant(c, written, written->constants[i].name, written->constants[i].value);
     if (written->value.kind == VALUE_INTEGER)
         check_constant(c, written, written->name, written->value.integer);
-    const struct item *real = *written->name ? find(c->real, written) : NULL;
+    const struct item *real = find(c, written);
     bool has_symbol = written->kind == ITEM_FUNCTION || (written->kind == ITEM_VARIABLE && !written->is_inline);
     c->found += real != NULL;
-    if (!real && has_symbol) {
+    if (real)
+        check_against(c, written, real);
+    if (!real && has_symbol && c->is_all) {
         c->mistakes++;
         fprintf(stderr, "%s:%u:%u: error: %s: no header declares it\n", written->place.file, written->place.line,
                 written->place.column, written->name);
-    } else if (real && written->kind == ITEM_FUNCTION) {
-        check_function(c, written, real);
-    } else if (real && (written->kind == ITEM_VARIABLE || written->kind == ITEM_TYPEDEF)) {
-        check_type(c, written, real);
-    } else if (real && (written->kind == ITEM_STRUCT || written->kind == ITEM_UNION)) {
-        check_record(c, written, real);
     }
+}
+
+/* Those of written that request asks for, or which these need. */
+static int check_items(struct checking c, const struct model *written, const struct request *request, const char *of) {
+    for (size_t i = 0; i < written->count; i++) {
+        const struct item *item = written->items[i];
+        if (item->is_needed && (request->from.count == 0 || list_matches(&request->from, item->place.file)))
+            check_item(&c, item);
+    }
+    printf("%s: %zu declarations found in %s, %zu mistakes\n", of, c.found, c.where, c.mistakes);
+    return c.mistakes != 0 || (c.is_all && !c.found);
 }
 
 /* Scripts: all but the text of each cdef or declare is blanked out, so that lines and columns stay */
@@ -317,8 +352,22 @@ static void prepare(struct request *request, const char *path, char *text) {
     request->text = text;
 }
 
-int check_file(const struct model *real, const char *path) {
-    struct checking c = {real, path, 0, 0};
+/* A library's debug information. */
+struct library {
+    const char *path;
+    struct model model;
+};
+
+static struct checking against_headers(const struct model *headers) {
+    return (struct checking){.real = headers, .where = "the headers", .note = "it is declared here", .is_all = true};
+}
+
+static struct checking against_library(const struct library *library) {
+    const char *note = memory_format("%s was compiled with this", library->path);
+    return (struct checking){.real = &library->model, .where = library->path, .note = note};
+}
+
+static int check_file(const struct model *headers, const struct library *libraries, size_t count, const char *path) {
     struct request request = {.text = NULL};
     struct model written = {.count = 0};
     char *text = read_file(path);
@@ -328,10 +377,40 @@ int check_file(const struct model *real, const char *path) {
     if (model_read(&request, &written))
         return 1;
     model_choose(&written, &request);
-    for (size_t i = 0; i < written.count; i++) {
-        if (list_matches(&request.from, written.items[i]->place.file))
-            check_item(&c, written.items[i]);
+    int failed = check_items(against_headers(headers), &written, &request, path);
+    for (size_t i = 0; i < count; i++)
+        failed |= check_items(against_library(&libraries[i]), &written, &request, path);
+    return failed;
+}
+
+/* Of those that have debug information. */
+static int read_libraries(const struct request *request, struct library **libraries, size_t *count) {
+    struct list paths = {NULL, 0};
+    int failed = installed_libraries(request, &paths);
+    for (size_t i = 0; i < paths.count && !failed; i++) {
+        struct library library = {paths.items[i], {.count = 0}};
+        bool has = false;
+        if (dwarf_read(library.path, &library.model, &has)) {
+            failed = request->library != NULL; /* a package's may be a script for the linker */
+            continue;
+        }
+        if (!has) {
+            fprintf(stderr, "%s: note: it has no debug information to compare with\n", library.path);
+            continue;
+        }
+        *libraries = memory_grow(*libraries, *count, sizeof **libraries);
+        (*libraries)[(*count)++] = library;
     }
-    printf("%s: %zu declarations found in the headers, %zu mistakes\n", path, c.found, c.mistakes);
-    return c.mistakes || !c.found;
+    return failed;
+}
+
+int check_all(const struct model *headers, const struct request *request, const struct list *files) {
+    struct library *libraries = NULL;
+    size_t count = 0;
+    int failed = read_libraries(request, &libraries, &count);
+    for (size_t i = 0; i < files->count && !failed; i++)
+        failed = check_file(headers, libraries, count, files->items[i]);
+    for (size_t i = 0; i < count && files->count == 0 && !failed; i++)
+        failed = check_items(against_library(&libraries[i]), headers, request, request->headers.items[0]);
+    return failed;
 }

@@ -547,7 +547,7 @@ static bool read_body(CXCursor cursor, struct item *item) {
 
 /* A macro that is defined again is worth what the last one says. */
 static void drop_earlier(struct model *model, const char *name) {
-    for (size_t i = 0; i < model->count && model_has_macro(model, name); i++) {
+    for (size_t i = 0; i < model->count && set_has(&model->macros, name); i++) {
         struct item *item = model->items[i];
         if (item->kind == ITEM_MACRO && !item->reason && strcmp(item->name, name) == 0)
             item->reason = "it is defined again";
@@ -558,7 +558,7 @@ static void read_macro(struct reader *r, CXCursor cursor) {
     struct item tried = {.kind = ITEM_MACRO, .name = take(clang_getCursorSpelling(cursor)), .place = place_of(cursor)};
     drop_earlier(r->model, tried.name);
     if (!clang_Cursor_isMacroFunctionLike(cursor) && *tried.place.file)
-        model_add_macro(r->model, tried.name);
+        set_add(&r->model->macros, tried.name);
     bool is_of_headers = *tried.place.file && !clang_Cursor_isMacroBuiltin(cursor);
     if (!is_of_headers || !model_asks(&tried, r->request) || !read_body(cursor, &tried))
         return;

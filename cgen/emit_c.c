@@ -209,7 +209,7 @@ static const char *name_of_record(const struct item *item) {
 
 /* A macro that came behind the declaration hides it. */
 static void write_undefine(const struct model *model, const char *name, FILE *out) {
-    if (*name && model_has_macro(model, name))
+    if (*name && set_has(&model->macros, name))
         fprintf(out, "#undef %s\n", name);
 }
 

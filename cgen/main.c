@@ -11,12 +11,12 @@
 
 static const char usage[] =
     "usage: cgen --header FILE [--match PATTERN] [--emit FORM,...] [-o FILE or FOLDER/] [more]\n"
-    "       cgen check --header FILE [more] FILE...\n"
+    "       cgen check --header FILE [--library NAME] [more] [FILE...]\n"
     "       cgen wrap --header FILE --pkg NAME [more] -o FOLDER/\n"
     "\n"
     "Reads C headers as the compiler does, and writes what calls their functions; or compares them with what\n"
-    "somebody has declared by hand, in C or in the cdef of a Lua script. wrap writes all forms, and what builds and\n"
-    "tests them: cd FOLDER && ninja test\n"
+    "somebody has declared by hand, in C or in the cdef of a Lua script, and both with the debug information of the\n"
+    "library, where it has any. wrap writes all forms, and what builds and tests them: cd FOLDER && ninja test\n"
     "\n"
     "  --header FILE      a header, as #include finds it; may be given again, as all that have a PATTERN or DIR\n"
     "  --match PATTERN    only what has a name like this, as file names have in a shell\n"
@@ -33,7 +33,7 @@ static const char usage[] =
     "                       json        all that was read\n"
     "                       lua         a module for Lua, on callgate.ffi\n"
     "                       exports     the config's exports: functions of the host's for C to call\n"
-    "  --library NAME     what a module loads; without it, as --name\n"
+    "  --library NAME     what a module loads; without it, as --name. What is checked; without it, the packages'\n"
     "  --name NAME        what files and tables are called; without it, as the first header\n"
     "  --weak             stubs of functions that the library lacks are no error: their address is NULL\n"
     "  --verbose          names the macros, too, that are left out\n"
@@ -112,23 +112,6 @@ static void choose_all(struct options *options) {
     options->request.is_weak = true;
 }
 
-/* pkg-config's flags of a package. */
-static void add_package(struct request *request, const char *name) {
-    char line[4096] = "";
-    if (!*name || strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-._") != strlen(name))
-        stop_wrongly_called("no package is called ", name);
-    FILE *pipe = popen(memory_format("pkg-config --cflags %s", name), "r");
-    size_t length = pipe ? fread(line, 1, sizeof line - 1, pipe) : 0;
-    if (!pipe || pclose(pipe) != 0) {
-        fprintf(stderr, "cgen: pkg-config does not know %s\n", name);
-        exit(1);
-    }
-    line[length] = '\0';
-    for (char *flag = strtok(memory_copy(line), " \n"); flag; flag = strtok(NULL, " \n"))
-        list_add(&request->flags, flag);
-    list_add(&request->packages, name);
-}
-
 enum { HELP = 256, HEADER, MATCH, EXCLUDE, FROM, PACKAGE, CONFIG, EMIT, NAME, LIBRARY, WEAK, VERBOSE };
 
 static const struct option names[] = {
@@ -197,7 +180,10 @@ static void read_option(struct options *options, int option, char *const *argv) 
         list_add(&request->from, optarg);
         break;
     case PACKAGE:
-        add_package(request, optarg);
+        if (!installed_may_be(optarg))
+            stop_wrongly_called("no package is called ", optarg);
+        if (installed_package(optarg, request))
+            exit(1);
         break;
     case EMIT:
         choose_forms(options, optarg);
@@ -232,8 +218,9 @@ static void read_options(int argc, char **argv, struct options *options) {
         list_add(&options->files, argv[optind]);
     if (optind < argc)
         stop_wrongly_called("not understood: ", argv[optind]);
-    if (options->checks && options->files.count == 0)
-        stop_wrongly_called("no file was given to check", "");
+    bool has_other = options->files.count || options->request.library || options->request.packages.count;
+    if (options->checks && !has_other)
+        stop_wrongly_called("no file was given to check, nor a --library", "");
     if (options->wraps)
         choose_all(options);
     if (options->request.headers.count == 0)
@@ -336,9 +323,9 @@ int main(int argc, char **argv) {
         model_choose(&model, &options.request);
         failed = check_request(&model, &options.request);
     }
-    for (size_t i = 0; i < options.files.count && !failed; i++)
-        failed = check_file(&model, options.files.items[i]);
-    if (!failed && !options.checks) {
+    if (!failed && options.checks) {
+        failed = check_all(&model, &options.request, &options.files);
+    } else if (!failed) {
         model_report(&model, options.is_verbose);
         failed = write_forms(&model, &options);
     }

@@ -65,6 +65,38 @@ bool list_matches(const struct list *list, const char *name) {
     return false;
 }
 
+/* A table of a power of two, half empty. */
+static size_t find_in(const char **names, size_t room, const char *name) {
+    size_t hash = 5381;
+    for (const char *at = name; *at; at++)
+        hash = 33 * hash + (unsigned char)*at;
+    while (names[hash & (room - 1)] && strcmp(names[hash & (room - 1)], name) != 0)
+        hash++;
+    return hash & (room - 1);
+}
+
+bool set_add(struct set *set, const char *name) {
+    if (2 * set->count >= set->room) {
+        size_t room = set->room ? 2 * set->room : 1024;
+        const char **larger = memory_take(room * sizeof *larger);
+        for (size_t i = 0; i < set->room; i++) {
+            if (set->names[i])
+                larger[find_in(larger, room, set->names[i])] = set->names[i];
+        }
+        set->names = larger;
+        set->room = room;
+    }
+    const char **slot = &set->names[find_in(set->names, set->room, name)];
+    bool is_new = !*slot;
+    set->count += is_new;
+    *slot = name;
+    return is_new;
+}
+
+bool set_has(const struct set *set, const char *name) {
+    return set->room && set->names[find_in(set->names, set->room, name)];
+}
+
 void memory_free_all(void) {
     while (pieces) {
         struct piece *next = pieces->next;

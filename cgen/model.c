@@ -45,37 +45,6 @@ const char *item_name(const struct item *item) {
     return item->rename ? item->rename : item->name;
 }
 
-/* Names of macros: a table of a power of two, half empty */
-
-static size_t find_macro(const char **macros, size_t room, const char *name) {
-    size_t hash = 5381;
-    for (const char *at = name; *at; at++)
-        hash = 33 * hash + (unsigned char)*at;
-    while (macros[hash & (room - 1)] && strcmp(macros[hash & (room - 1)], name) != 0)
-        hash++;
-    return hash & (room - 1);
-}
-
-void model_add_macro(struct model *model, const char *name) {
-    if (2 * model->macro_count >= model->macro_room) {
-        size_t room = model->macro_room ? 2 * model->macro_room : 1024;
-        const char **larger = memory_take(room * sizeof *larger);
-        for (size_t i = 0; i < model->macro_room; i++) {
-            if (model->macros[i])
-                larger[find_macro(larger, room, model->macros[i])] = model->macros[i];
-        }
-        model->macros = larger;
-        model->macro_room = room;
-    }
-    const char **slot = &model->macros[find_macro(model->macros, model->macro_room, name)];
-    model->macro_count += !*slot;
-    *slot = name;
-}
-
-bool model_has_macro(const struct model *model, const char *name) {
-    return model->macro_room && model->macros[find_macro(model->macros, model->macro_room, name)];
-}
-
 /* Needs */
 
 static void need_type(const struct type *type);
@@ -129,13 +98,13 @@ bool model_asks(const struct item *item, const struct request *request) {
 
 /* Headers have macros of the same names as an enum's constants. */
 static void mark_constants(struct model *model) {
-    struct model constants = {.count = 0};
+    struct set constants = {.count = 0};
     for (size_t i = 0; i < model->count; i++) {
         for (size_t j = 0; j < model->items[i]->constant_count; j++)
-            model_add_macro(&constants, model->items[i]->constants[j].name);
+            set_add(&constants, model->items[i]->constants[j].name);
     }
     for (size_t i = 0; i < model->count; i++)
-        model->items[i]->is_constant_too = model_has_macro(&constants, model->items[i]->name);
+        model->items[i]->is_constant_too = set_has(&constants, model->items[i]->name);
 }
 
 void model_choose(struct model *model, const struct request *request) {

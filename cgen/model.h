@@ -124,13 +124,18 @@ struct entry {
     bool is_definition;
 };
 
+/* Names, each once. */
+struct set {
+    const char **names; /* room for so many: a table, with NULLs */
+    size_t count, room;
+};
+
 struct model {
     struct item **items; /* in the order in which they were declared first */
     size_t count;
     struct entry *entries;
     size_t entry_count;
-    const char **macros; /* the names of all that take no arguments, macro_room of them: a table, with NULLs */
-    size_t macro_count, macro_room;
+    struct set macros; /* the names of all that take no arguments */
 };
 
 /* A function of the host's that C is to be able to call. */
@@ -178,6 +183,8 @@ char *memory_copy(const char *text);
 __attribute__((format(printf, 1, 2))) char *memory_format(const char *pattern, ...);
 void list_add(struct list *list, const char *item);
 bool list_matches(const struct list *list, const char *name); /* one of them, as a pattern */
+bool set_add(struct set *set, const char *name);              /* whether it is new */
+bool set_has(const struct set *set, const char *name);
 void memory_free_all(void);
 
 /* clang.c: reads the headers; returns 0, or 1 when they do not compile, which is on standard error then. */
@@ -191,8 +198,6 @@ bool model_asks(const struct item *item, const struct request *request); /* for 
 void model_choose(struct model *model, const struct request *request);
 void model_report(const struct model *model, bool macros_too); /* what can't be bound, and why */
 size_t model_count(const struct model *model, enum item_kind kind);
-void model_add_macro(struct model *model, const char *name);
-bool model_has_macro(const struct model *model, const char *name);
 bool item_is_bound(const struct item *item);    /* asked for, and can be */
 const char *item_name(const struct item *item); /* for hosts */
 const char *word_of_class(enum call_class call_class);
@@ -210,9 +215,18 @@ const char *spell_problem(const struct type *type); /* why SPELL_RESOLVED can't 
 /* config.c: reads a file of overrides; returns 0, or 1 when it is wrong, which is on standard error then. */
 int config_read(const char *path, struct request *request);
 
-/* check.c: compares what a file declares with the headers' declarations; returns 0, or 1 when there are mistakes, which
- * are on standard error then. */
-int check_file(const struct model *real, const char *path);
+/* installed.c: what this system has. The next two return 0, or 1 with what is wrong on standard error. */
+bool installed_may_be(const char *name);                                    /* the name of a package or a library */
+int installed_package(const char *name, struct request *request);           /* adds its flags */
+int installed_libraries(const struct request *request, struct list *paths); /* where those are that it is about */
+
+/* dwarf.c: reads the debug information of a library, if *found; returns 0, or 1 when it is no library, which is on standard
+ * error then. */
+int dwarf_read(const char *path, struct model *model, bool *found);
+
+/* check.c: compares what files declare, or the headers, if there are none, with the headers' declarations and with the
+ * libraries' debug information; returns 0, or 1 when there are mistakes, which are on standard error then. */
+int check_all(const struct model *headers, const struct request *request, const struct list *files);
 
 /* output.c: a file that appears whole, or not at all, and takes the place of none that cgen did not make. */
 struct output {

@@ -72,6 +72,43 @@ fi
 diff -u tests/cgen/check/wrong.expect "$work/mistakes" || fail 'other mistakes are found'
 fact
 
+# So is what the library was compiled with, where it says that, in itself or in a file of its own.
+checks_library() {
+    "$cgen" check --header tests/cgen/check/library.h --from '*/library.h' --library "$work/libold.so" "$@" >"$work/out" \
+        2>"$work/mistakes"
+}
+count_mistakes() {
+    grep -c ': error: ' "$work/mistakes" || true
+}
+for flags in 'gcc -gdwarf-5' 'gcc -gdwarf-4' 'gcc -gdwarf-2 -gstrict-dwarf' 'gcc -fdebug-types-section' clang; do
+    $flags -g -w -shared -fPIC -Wl,--build-id tests/cgen/check/library.c -o "$work/libold.so"
+    ! checks_library || fail "no mistake is found in what $flags has made"
+    sed "s|$work|.|; s|$PWD/||" "$work/mistakes" >"$work/$(echo "$flags" | tr ' ' _)"
+    [ "$(count_mistakes)" -eq 11 ] || { cat "$work/mistakes"; fail "other mistakes are found in what $flags has made"; }
+    fact
+done
+[ -z "${GATE_UPDATE:-}" ] || cp "$work/gcc_-gdwarf-5" tests/cgen/check/library.expect
+diff -u tests/cgen/check/library.expect "$work/gcc_-gdwarf-5" || fail 'other mistakes are found in a library'
+fact
+objcopy --only-keep-debug "$work/libold.so" "$work/libold.debug"
+strip --strip-debug "$work/libold.so"
+checks_library || { cat "$work/mistakes"; fail 'no debug information is a mistake'; }
+grep -q 'libold.so: note: it has no debug information' "$work/mistakes" || fail 'nobody says that there is no debug information'
+fact
+objcopy --add-gnu-debuglink="$work/libold.debug" "$work/libold.so"
+! checks_library || fail 'debug information in another file is not found'
+fact
+! checks_library tests/cgen/check/library.cdef || fail 'what the headers say otherwise is no mistake'
+[ "$(count_mistakes)" -eq 5 ] && ! grep -q 'libold.so was compiled' "$work/mistakes" || { cat "$work/mistakes"; fail 'a file that the library agrees with'; }
+grep -q 'library.cdef: 2 declarations found in .*libold.so, 0 mistakes' "$work/out" || { cat "$work/out"; fail 'a file against a library'; }
+fact
+"$cgen" check --header callgate.h -I. --from '*/bridge/*' --from '*/runtime/*' --library "$library" >"$work/out" 2>"$work/err" ||
+    { cat "$work/err"; fail "Callgate's own library"; }
+grep -q '^callgate.h: [1-9][0-9][0-9]* declarations found in .*, 0 mistakes$' "$work/out" || { cat "$work/out"; fail "Callgate's own debug information"; }
+fact
+refuses 1 'no library is found that is called nowhere' check --header zlib.h --library nowhere
+refuses 1 "$work/out: .*ELF" check --header zlib.h --library "$work/out"
+
 for header in zlib.h sqlite3.h string.h stdlib.h stdio.h math.h unistd.h pthread.h; do
     "$cgen" --header "$header" >"$work/real" 2>"$work/skipped"
     grep -v '^#' "$work/real" | cut -f 2 >"$work/signatures"
@@ -127,7 +164,7 @@ refuses 2 'no --header was given' --match x
 refuses 2 'not understood: --nonsense' --nonsense
 refuses 2 'a value is missing behind --header' --header
 refuses 2 'no form of output is called xml' --header zlib.h --emit xml
-refuses 2 'no file was given to check' check --header zlib.h
+refuses 2 'no file was given to check, nor a --library' check --header zlib.h
 refuses 2 'several forms need a folder' --header zlib.h --emit cdef,json
 refuses 1 'pkg-config does not know no-such-package' --header zlib.h --pkg no-such-package
 refuses 2 'no package is called' --header zlib.h --pkg '; echo'

@@ -1,0 +1,57 @@
+/* A library that is older than its header, library.h. */
+#include <stdarg.h>
+
+typedef struct {
+    int x, y;
+} point;
+struct entry {
+    short kind;
+    char name[12];
+    struct entry *next;
+};
+struct flags {
+    unsigned first : 3, second : 5;
+    int third : 9;
+};
+union any {
+    long integer;
+    double number;
+};
+enum color { COLOR_RED, COLOR_BLUE = 200, COLOR_GREEN = 3 };
+typedef float quad __attribute__((vector_size(16)));
+typedef int (*visitor)(void *host, const struct entry *entry);
+
+long counter = 200;
+const char *names[3];
+
+int length_of(point of, long scale) {
+    return of.x + of.y + (int)scale;
+}
+
+int visit(visitor visitor, void *host) {
+    struct entry last = {1, "last", 0};
+    return visitor(host, &last);
+}
+
+void log_to(const char *format, ...) {
+    (void)format;
+}
+
+int log_list(const char *format, va_list list) {
+    return *format ? va_arg(list, int) : 0;
+}
+
+quad twice(quad of) {
+    return of + of;
+}
+
+unsigned char same(const struct flags *flags, union any any, enum color color, _Bool is, long double wide) {
+    return (unsigned char)(flags->second + any.integer + color + is + (int)wide);
+}
+
+int old_style(a, b)
+    int a;
+    double b;
+{
+    return a + (int)b;
+}

@@ -1,0 +1,33 @@
+/* As the header of a library has it today, which was compiled with what library.c says. */
+#include <stdarg.h>
+
+typedef struct {
+    int x, y;
+    long z; /* it is new */
+} point;
+struct entry {
+    int kind; /* was a short */
+    char name[12];
+    struct entry *next;
+};
+struct flags {
+    unsigned first : 3, second : 5;
+    int third : 9;
+};
+union any {
+    long integer;
+    double number;
+};
+enum color { COLOR_RED, COLOR_BLUE = 200, COLOR_GREEN = 2 };
+typedef float quad __attribute__((vector_size(16)));
+typedef int (*visitor)(void *host, const struct entry *entry);
+
+extern int counter;
+extern const char *names[3];
+long length_of(point of, int scale);
+int visit(visitor visitor, void *host);
+void log_to(int level, const char *format, ...);
+int log_list(const char *format, va_list list);
+quad twice(quad of);
+unsigned char same(const struct flags *flags, union any any, enum color color, _Bool is, long double wide);
+int old_style(int a, double b);
