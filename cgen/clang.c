@@ -3,8 +3,8 @@
  * Declarations are visited in their order. Each becomes an item when it is met first, by its own or in a type; a struct's
  * fields are read where it is defined. Types keep the names that the header gives them.
  *
- * Macros have no types: what they are worth is found by compiling. The headers are read once more, with a function behind
- * them for each macro, in which a variable is set to it; where that is an error, the macro is no expression.
+ * Macros have no types. What they are is macro.c's to find out, which has lines compiled behind the headers: model_try says
+ * which of them the compiler takes, and of what type the variable in them is.
  *
  * SPDX-License-Identifier: MIT */
 #include <clang-c/Index.h>
@@ -18,6 +18,7 @@ struct reader {
     struct model *model;
     struct seen *seen; /* capacity of them, a power of two: what has an item, by its declaration */
     size_t seen_count, capacity;
+    struct set macros; /* the names of all that came by */
 };
 
 struct seen {
@@ -38,6 +39,24 @@ static struct place place_of(CXCursor cursor) {
     clang_getExpansionLocation(clang_getCursorLocation(cursor), &file, &place.line, &place.column, NULL);
     place.file = file ? take(clang_getFileName(file)) : "";
     return place;
+}
+
+/* The tokens of a macro (its name, its parameters, its body), or of an attribute. */
+struct tokens {
+    const char **texts;
+    size_t count;
+};
+
+static struct tokens tokens_of(CXCursor cursor) {
+    CXToken *tokens = NULL;
+    unsigned count = 0;
+    CXTranslationUnit unit = clang_Cursor_getTranslationUnit(cursor);
+    clang_tokenize(unit, clang_getCursorExtent(cursor), &tokens, &count);
+    struct tokens all = {memory_take((count + 1) * sizeof *all.texts), count};
+    for (unsigned i = 0; i < count; i++)
+        all.texts[i] = take(clang_getTokenSpelling(unit, tokens[i]));
+    clang_disposeTokens(unit, tokens, count);
+    return all;
 }
 
 /* Items by their declarations */
@@ -120,7 +139,7 @@ static void read_function_type(struct reader *r, CXType type, struct type *resul
     result->parameters = memory_take((result->parameter_count + 1) * sizeof *result->parameters);
     for (size_t i = 0; i < result->parameter_count; i++) {
         CXType parameter = clang_getArgType(type, (unsigned)i);
-        result->parameters[i] = (struct parameter){"", read_type(r, parameter), nullability_of(parameter)};
+        result->parameters[i] = (struct parameter){"", read_type(r, parameter), nullability_of(parameter), false};
     }
 }
 
@@ -390,27 +409,44 @@ static struct item *read_typedef(struct reader *r, CXCursor cursor) {
 
 /* Functions and variables */
 
-/* GNU's attributes that libclang has no kind for, by their first word. */
+/* The parameters that an attribute's numbers name. A list of none is all pointers', where that has a meaning. */
+static bool is_named(const struct tokens *tokens, size_t index) {
+    for (size_t i = 1; i < tokens->count; i++) {
+        if (strtoul(tokens->texts[i], NULL, 10) == index + 1)
+            return true;
+    }
+    return false;
+}
+
+static void mark_nonnull(struct item *item, const struct tokens *tokens) {
+    for (size_t i = 0; i < item->type->parameter_count; i++) {
+        struct parameter *p = &item->type->parameters[i];
+        bool is_pointer = type_plain(type_passed(p->type))->kind == TYPE_POINTER;
+        if (is_named(tokens, i) || (tokens->count == 1 && is_pointer))
+            p->nullability = NULL_NEVER;
+    }
+}
+
+static void mark_taken(struct item *item, const struct tokens *tokens) {
+    for (size_t i = 0; i < item->type->parameter_count; i++)
+        item->type->parameters[i].is_taken |= is_named(tokens, i);
+}
+
+/* GNU's attributes that libclang has no kind for, and those of ownership, by their first word. */
 static void read_attribute(struct item *item, CXCursor cursor) {
-    CXToken *tokens = NULL;
-    unsigned count = 0;
-    CXTranslationUnit unit = clang_Cursor_getTranslationUnit(cursor);
-    clang_tokenize(unit, clang_getCursorExtent(cursor), &tokens, &count);
-    const char *word = count ? take(clang_getTokenSpelling(unit, tokens[0])) : "";
+    struct tokens tokens = tokens_of(cursor);
+    const char *word = tokens.count ? tokens.texts[0] : "";
     word += strspn(word, "_");
-    if (strncmp(word, "malloc", 6) == 0)
+    if (strncmp(word, "malloc", 6) == 0 || strcmp(word, "ownership_returns") == 0)
         item->is_allocating = true;
     else if (strncmp(word, "returns_nonnull", 15) == 0)
         item->result_nullability = NULL_NEVER;
     else if (strncmp(word, "noreturn", 8) == 0)
         item->is_noreturn = true;
-    bool is_nonnull = strncmp(word, "nonnull", 7) == 0;
-    for (unsigned i = 1; is_nonnull && i < count; i++) {
-        long which = strtol(take(clang_getTokenSpelling(unit, tokens[i])), NULL, 10);
-        if (which > 0 && (size_t)which <= item->type->parameter_count)
-            item->type->parameters[which - 1].nullability = NULL_NEVER;
-    }
-    clang_disposeTokens(unit, tokens, count);
+    else if (strncmp(word, "nonnull", 7) == 0)
+        mark_nonnull(item, &tokens);
+    else if (strcmp(word, "ownership_takes") == 0 || strcmp(word, "ownership_holds") == 0)
+        mark_taken(item, &tokens);
 }
 
 static enum CXChildVisitResult visit_attribute(CXCursor cursor, CXCursor parent, CXClientData data) {
@@ -434,29 +470,6 @@ static enum CXChildVisitResult visit_attribute(CXCursor cursor, CXCursor parent,
         break;
     }
     return CXChildVisit_Continue;
-}
-
-/* Why a value of that type can't be passed, or NULL. */
-static const char *problem_of(const struct type *type) {
-    const struct type *plain = type_plain(type);
-    if (plain->kind == TYPE_UNKNOWN)
-        return plain->name;
-    const struct item *record = item_of_record(type);
-    return record && !record->is_complete
-               ? memory_format("it passes a %s that is not defined", word_of_kind(record->kind))
-               : NULL;
-}
-
-static void find_problem(struct item *item) {
-    const struct type *type = item->type;
-    if (item->kind == ITEM_VARIABLE) {
-        bool is_unknown = type_plain(type)->kind == TYPE_UNKNOWN;
-        item->reason = is_unknown ? type_plain(type)->name : item->is_thread_local ? "each thread has its own" : NULL;
-        return;
-    }
-    item->reason = problem_of(type->target);
-    for (size_t i = 0; i < type->parameter_count && !item->reason; i++)
-        item->reason = problem_of(type->parameters[i].type);
 }
 
 static void read_function(struct reader *r, CXCursor cursor) {
@@ -526,29 +539,50 @@ static void read_variable(struct reader *r, CXCursor cursor) {
 
 /* Macros */
 
+/* Names its parameters, whose types nobody knows yet. Returns where the body begins. */
+static size_t read_macro_parameters(const struct tokens *tokens, struct item *item) {
+    struct type *type = memory_take(sizeof *type);
+    size_t i = 2;
+    type->kind = TYPE_FUNCTION;
+    for (; i < tokens->count && strcmp(tokens->texts[i], ")") != 0; i++) {
+        if (strcmp(tokens->texts[i], "...") == 0)
+            item->reason = "it takes any number of arguments";
+        if (strchr(",.", *tokens->texts[i]))
+            continue;
+        type->parameters = memory_grow(type->parameters, type->parameter_count, sizeof *type->parameters);
+        type->parameters[type->parameter_count++] = (struct parameter){tokens->texts[i], NULL, NULL_UNSAID, false};
+    }
+    item->type = type;
+    return i + 1;
+}
+
+static const char *problem_of_token(const char *text) {
+    if (strchr("{};", *text) || strcmp(text, "return") == 0 || strcmp(text, "_Pragma") == 0)
+        return "it is no expression";
+    if (*text == '#')
+        return "it makes text or names of its arguments";
+    if (strcmp(text, "__LINE__") == 0 || strcmp(text, "__COUNTER__") == 0)
+        return "it is another at each place";
+    return NULL;
+}
+
 /* Whether a macro may be an expression; one without a body is none, and one that stands for its own name says only that
  * there is something of that name. */
 static bool read_body(CXCursor cursor, struct item *item) {
-    CXToken *tokens = NULL;
-    unsigned count = 0;
-    CXTranslationUnit unit = clang_Cursor_getTranslationUnit(cursor);
-    clang_tokenize(unit, clang_getCursorExtent(cursor), &tokens, &count);
-    bool is_itself = count == 2 && strcmp(take(clang_getTokenSpelling(unit, tokens[1])), item->name) == 0;
-    for (unsigned i = 1; i < count && !item->reason; i++) {
-        const char *text = take(clang_getTokenSpelling(unit, tokens[i]));
-        if (strchr("{};", *text) || strcmp(text, "return") == 0)
-            item->reason = "it is no expression";
-        else if (strcmp(text, "__LINE__") == 0 || strcmp(text, "__COUNTER__") == 0)
-            item->reason = "it is another at each place";
-    }
-    clang_disposeTokens(unit, tokens, count);
-    return count > 1 && !is_itself;
+    struct tokens tokens = tokens_of(cursor);
+    size_t first = item->takes_arguments ? read_macro_parameters(&tokens, item) : 1;
+    bool is_name = !item->takes_arguments && tokens.count == 2;
+    for (size_t i = first; i < tokens.count && !item->reason; i++)
+        item->reason = problem_of_token(tokens.texts[i]);
+    item->alias = is_name ? tokens.texts[1] : NULL;
+    return tokens.count > first && !(is_name && strcmp(tokens.texts[1], item->name) == 0);
 }
 
 /* A macro that is defined again is worth what the last one says. */
-static void drop_earlier(struct model *model, const char *name) {
-    for (size_t i = 0; i < model->count && set_has(&model->macros, name); i++) {
-        struct item *item = model->items[i];
+static void drop_earlier(struct reader *r, const char *name) {
+    bool is_first = set_add(&r->macros, name);
+    for (size_t i = 0; i < r->model->count && !is_first; i++) {
+        struct item *item = r->model->items[i];
         if (item->kind == ITEM_MACRO && !item->reason && strcmp(item->name, name) == 0)
             item->reason = "it is defined again";
     }
@@ -556,16 +590,16 @@ static void drop_earlier(struct model *model, const char *name) {
 
 static void read_macro(struct reader *r, CXCursor cursor) {
     struct item tried = {.kind = ITEM_MACRO, .name = take(clang_getCursorSpelling(cursor)), .place = place_of(cursor)};
-    drop_earlier(r->model, tried.name);
+    drop_earlier(r, tried.name);
     if (!clang_Cursor_isMacroFunctionLike(cursor) && *tried.place.file)
         set_add(&r->model->macros, tried.name);
     bool is_of_headers = *tried.place.file && !clang_Cursor_isMacroBuiltin(cursor);
+    tried.takes_arguments = clang_Cursor_isMacroFunctionLike(cursor);
     if (!is_of_headers || !model_asks(&tried, r->request) || !read_body(cursor, &tried))
         return;
     struct item *item = add_item(r->model, ITEM_MACRO, tried.name, tried.place);
-    item->takes_arguments = clang_Cursor_isMacroFunctionLike(cursor);
-    item->comment = comment_of(cursor);
-    item->reason = item->takes_arguments ? "it takes arguments, whose types only a config can say" : tried.reason;
+    tried.comment = comment_of(cursor);
+    *item = tried;
     add_entry(r->model, item, true);
 }
 
@@ -646,21 +680,22 @@ static const char *includes_of(const struct request *request) {
     return source;
 }
 
-/* What macros are worth */
+/* Lines that may compile or not */
 
-struct probe {
+struct trying {
     struct reader *reader;
-    struct item **macros;
+    struct attempt *attempts;
     size_t count;
     unsigned first_line;
 };
 
-static struct item *probed_at(struct probe *p, CXSourceLocation location) {
+static struct attempt *attempt_at(const struct trying *t, CXSourceLocation location) {
     unsigned line;
     CXFile file;
     clang_getExpansionLocation(location, &file, &line, NULL, NULL);
     bool is_ours = file && strcmp(take(clang_getFileName(file)), "cgen.c") == 0;
-    return is_ours && line >= p->first_line && line < p->first_line + p->count ? p->macros[line - p->first_line] : NULL;
+    return is_ours && line >= t->first_line && line < t->first_line + t->count ? &t->attempts[line - t->first_line]
+                                                                               : NULL;
 }
 
 /* The literal that an expression is, behind parentheses and conversions. */
@@ -673,80 +708,97 @@ static enum CXChildVisitResult visit_literal(CXCursor cursor, CXCursor parent, C
     return kind == CXCursor_UnexposedExpr || kind == CXCursor_ParenExpr ? CXChildVisit_Recurse : CXChildVisit_Break;
 }
 
-static void read_probe(struct probe *p, CXCursor variable) {
-    struct item *item = probed_at(p, clang_getCursorLocation(variable));
-    if (!item || item->reason)
+/* Of a function's parameters and its variable, the last is the variable; a function without has a type of its own. */
+static void read_attempt(const struct trying *t, CXCursor cursor) {
+    struct attempt *attempt = attempt_at(t, clang_getCursorLocation(cursor));
+    if (!attempt || !attempt->is_accepted)
         return;
-    item->type = read_type(p->reader, clang_getCanonicalType(clang_getCursorType(variable)));
-    item->value = evaluate(variable);
-    if (item->value.kind == VALUE_NONE)
-        clang_visitChildren(variable, visit_literal, &item->value);
+    attempt->type = read_type(t->reader, clang_getCanonicalType(clang_getCursorType(cursor)));
+    if (clang_getCursorKind(cursor) != CXCursor_VarDecl)
+        return;
+    attempt->value = evaluate(cursor);
+    if (attempt->value.kind == VALUE_NONE)
+        clang_visitChildren(cursor, visit_literal, &attempt->value);
 }
 
-static enum CXChildVisitResult visit_probe(CXCursor cursor, CXCursor parent, CXClientData data) {
-    struct probe *p = data;
+static enum CXChildVisitResult visit_attempt(CXCursor cursor, CXCursor parent, CXClientData data) {
+    struct trying *t = data;
     (void)parent;
     switch ((int)clang_getCursorKind(cursor)) {
     case CXCursor_FunctionDecl:
-        return probed_at(p, clang_getCursorLocation(cursor)) ? CXChildVisit_Recurse : CXChildVisit_Continue;
+        read_attempt(t, cursor);
+        return attempt_at(t, clang_getCursorLocation(cursor)) ? CXChildVisit_Recurse : CXChildVisit_Continue;
     case CXCursor_CompoundStmt:
     case CXCursor_DeclStmt:
         return CXChildVisit_Recurse;
     case CXCursor_VarDecl:
-        read_probe(p, cursor);
+        read_attempt(t, cursor);
         return CXChildVisit_Continue;
     default:
         return CXChildVisit_Continue;
     }
 }
 
-static void drop_failed(struct probe *p, CXTranslationUnit unit) {
-    for (unsigned i = 0; i < clang_getNumDiagnostics(unit); i++) {
-        CXDiagnostic diagnostic = clang_getDiagnostic(unit, i);
-        struct item *item = probed_at(p, clang_getDiagnosticLocation(diagnostic));
-        if (item && clang_getDiagnosticSeverity(diagnostic) >= CXDiagnostic_Error)
-            item->reason = "it is no expression";
+static void drop_failed(const struct trying *t, CXTranslationUnit unit) {
+    CXDiagnosticSet all = clang_getDiagnosticSetFromTU(unit); /* which takes its time */
+    for (unsigned i = 0; i < clang_getNumDiagnosticsInSet(all); i++) {
+        CXDiagnostic diagnostic = clang_getDiagnosticInSet(all, i);
+        struct attempt *attempt = attempt_at(t, clang_getDiagnosticLocation(diagnostic));
+        if (attempt && clang_getDiagnosticSeverity(diagnostic) >= CXDiagnostic_Error)
+            attempt->is_accepted = false;
         clang_disposeDiagnostic(diagnostic);
     }
+    clang_disposeDiagnosticSet(all);
 }
 
-static const char *source_of_probes(const struct request *request, struct probe *p) {
+static const char *source_of_attempts(const struct request *request, const struct trying *t) {
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return "";
     fputs(includes_of(request), out);
-    for (size_t i = 0; i < p->count; i++)
-        fprintf(out, "void cgen_probe_%zu(void) { __auto_type value = %s; }\n", i, p->macros[i]->name);
+    for (size_t i = 0; i < t->count; i++) {
+        t->attempts[i].is_accepted = true;
+        fprintf(out, "%s\n", t->attempts[i].line);
+    }
     fclose(out);
     const char *source = memory_copy(text);
     free(text);
     return source;
 }
 
-static void read_macros(struct reader *r, CXIndex index) {
-    struct probe p = {r, memory_take((r->model->count + 1) * sizeof *p.macros), 0,
-                      (unsigned)(r->request->headers.count + r->request->export_count) + 1 +
-                          (r->request->text != NULL)};
-    for (size_t i = 0; i < r->model->count; i++) {
-        if (r->model->items[i]->kind == ITEM_MACRO && !r->model->items[i]->reason)
-            p.macros[p.count++] = r->model->items[i];
-    }
-    CXTranslationUnit unit = p.count ? parse(index, r->request, source_of_probes(r->request, &p), 0) : NULL;
-    if (!unit)
-        return;
-    drop_failed(&p, unit);
-    /* Types are of another reading of the same text: their declarations are others. */
+/* Conversions that a compiler only warns of are errors here. Types are of another reading of the same text: their
+ * declarations are others. */
+int model_try(const struct request *request, struct attempt *attempts, size_t count) {
+    static const char *const flags[] = {"-Wno-everything",
+                                        "-Werror=int-conversion",
+                                        "-Werror=incompatible-pointer-types",
+                                        "-Werror=conditional-type-mismatch",
+                                        "-Werror=implicit-function-declaration",
+                                        "-Werror=implicit-int-float-conversion",
+                                        "-fmacro-backtrace-limit=1"};
+    struct request strict = *request;
     struct model aside = {.count = 0};
-    struct reader again = {r->request, &aside, NULL, 0, 0};
-    p.reader = &again;
-    clang_visitChildren(clang_getTranslationUnitCursor(unit), visit_probe, &p);
-    for (size_t i = 0; i < p.count; i++) {
-        if (!p.macros[i]->type && !p.macros[i]->reason)
-            p.macros[i]->reason = "it is no expression";
+    struct reader reader = {.request = &strict, .model = &aside};
+    struct trying t = {&reader, attempts, count,
+                       (unsigned)(request->headers.count + request->export_count) + 1 + (request->text != NULL)};
+    if (count == 0)
+        return 0;
+    strict.flags = (struct list){NULL, 0};
+    for (size_t i = 0; i < request->flags.count; i++)
+        list_add(&strict.flags, request->flags.items[i]);
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        list_add(&strict.flags, flags[i]);
+    CXIndex index = clang_createIndex(0, 0);
+    CXTranslationUnit unit = parse(index, &strict, source_of_attempts(request, &t), 0);
+    if (unit) {
+        drop_failed(&t, unit);
+        clang_visitChildren(clang_getTranslationUnitCursor(unit), visit_attempt, &t);
+        clang_disposeTranslationUnit(unit);
     }
-    clang_disposeTranslationUnit(unit);
+    clang_disposeIndex(index);
+    return unit == NULL;
 }
 
 /* The host's functions stand behind the headers. One that is none is an error of the config's. */
@@ -769,7 +821,7 @@ static int find_exports(const struct request *request, const struct model *model
 
 int model_read(struct request *request, struct model *model) {
     CXIndex index = clang_createIndex(0, 0);
-    struct reader r = {request, model, NULL, 0, 0};
+    struct reader r = {.request = request, .model = model};
     CXTranslationUnit unit = parse(index, request, includes_of(request),
                                    CXTranslationUnit_DetailedPreprocessingRecord |
                                        CXTranslationUnit_SkipFunctionBodies | CXTranslationUnit_IncludeAttributedTypes);
@@ -779,10 +831,9 @@ int model_read(struct request *request, struct model *model) {
         for (size_t i = 0; i < model->count; i++) {
             struct item *item = model->items[i];
             if (item->kind == ITEM_FUNCTION || item->kind == ITEM_VARIABLE)
-                find_problem(item);
+                item_find_problem(item);
         }
-        read_macros(&r, index);
-        bad = find_exports(request, model);
+        bad = macro_read(model, request) || find_exports(request, model);
     }
     if (unit)
         clang_disposeTranslationUnit(unit);

@@ -7,6 +7,9 @@
  *   owner = sqlite3_finalize     who frees the result
  *   skip = yes                   it is left out
  *
+ *   [macro MAKE_COLOR]           one with arguments, as if it were a function
+ *   type = unsigned (int, int, int)
+ *
  *   [export on_row]              a function of the host's, for C to call by its name
  *   type = int (void *, int)
  *
@@ -20,8 +23,9 @@ struct config {
     const char *path;
     unsigned line;
     struct request *request;
-    struct override *override; /* the section, one of these two */
+    struct override *override; /* the section, one of these three */
     struct export *export;
+    struct macro_type *macro;
 };
 
 static int fail(const struct config *config, const char *what, const char *which) {
@@ -46,6 +50,7 @@ static int begin_section(struct config *config, char *text) {
     *name++ = '\0';
     config->override = NULL;
     config->export = NULL;
+    config->macro = NULL;
     if (strcmp(text, "function") == 0) {
         request->overrides = memory_grow(request->overrides, request->override_count, sizeof *request->overrides);
         config->override = &request->overrides[request->override_count++];
@@ -54,6 +59,10 @@ static int begin_section(struct config *config, char *text) {
         request->exports = memory_grow(request->exports, request->export_count, sizeof *request->exports);
         config->export = &request->exports[request->export_count++];
         *config->export = (struct export){.name = memory_copy(trim(name))};
+    } else if (strcmp(text, "macro") == 0) {
+        request->macro_types = memory_grow(request->macro_types, request->macro_type_count, sizeof *config->macro);
+        config->macro = &request->macro_types[request->macro_type_count++];
+        *config->macro = (struct macro_type){.name = memory_copy(trim(name))};
     } else {
         return fail(config, "no section is called", text);
     }
@@ -74,6 +83,8 @@ static int set(struct config *config, const char *key, const char *value) {
     struct override *override = config->override;
     if (config->export && strcmp(key, "type") == 0)
         config->export->type = memory_copy(value);
+    else if (config->macro && strcmp(key, "type") == 0)
+        config->macro->type = memory_copy(value);
     else if (override && strcmp(key, "class") == 0)
         return set_class(config, value);
     else if (override && strcmp(key, "rename") == 0)
@@ -100,7 +111,7 @@ static int read_line(struct config *config, char *line) {
 }
 
 int config_read(const char *path, struct request *request) {
-    struct config config = {path, 0, request, NULL, NULL};
+    struct config config = {path, 0, request, NULL, NULL, NULL};
     char line[1024];
     int failed = 0;
     FILE *file = fopen(path, "r");
@@ -116,6 +127,10 @@ int config_read(const char *path, struct request *request) {
     for (size_t i = 0; !failed && i < request->export_count; i++) {
         if (!request->exports[i].type)
             failed = fail(&config, "an export has no type:", request->exports[i].name);
+    }
+    for (size_t i = 0; !failed && i < request->macro_type_count; i++) {
+        if (!request->macro_types[i].type)
+            failed = fail(&config, "a macro has no type:", request->macro_types[i].name);
     }
     return failed;
 }

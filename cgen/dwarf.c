@@ -212,7 +212,7 @@ static void read_function(struct reader *r, Dwarf_Die *die, struct type *type) {
             continue;
         type->parameters = memory_grow(type->parameters, type->parameter_count, sizeof *type->parameters);
         type->parameters[type->parameter_count++] =
-            (struct parameter){name_of(&child), read_target(r, &child), NULL_UNSAID};
+            (struct parameter){name_of(&child), read_target(r, &child), NULL_UNSAID, false};
     }
     /* Old style definitions have no prototype, and all their parameters. */
     type->is_unprototyped = !type->parameter_count && !has_flag(die, DW_AT_prototyped);

@@ -10,11 +10,6 @@ static bool is_stubbed(const struct item *item) {
     return item->kind == ITEM_FUNCTION && item_is_bound(item);
 }
 
-static bool is_void(const struct type *type) {
-    type = type_plain(type);
-    return type->kind == TYPE_BASIC && type->basic == BASIC_VOID;
-}
-
 /* An array by the compiler's own name, which is passed as a pointer that has no name. */
 static bool is_va_list(const struct type *type) {
     type = type_plain(type);
@@ -39,7 +34,10 @@ static const char *parameter_name(size_t index) {
 }
 
 /* Variadic functions: what comes behind the last parameter is passed in the registers that are left, whichever
- * way words and doubles alternate. So all of them are passed. */
+ * way words and doubles alternate; and what they have no room for on the stack, in order. So all of them are passed, and
+ * some of the stack. */
+
+enum { MORE = 16 }; /* words on the stack */
 
 static bool is_vector(const struct type *type) {
     type = type_plain(type);
@@ -60,12 +58,25 @@ static size_t words_left(const struct type *function) {
     return words < 6 ? 6 - words : 0;
 }
 
+static size_t doubles_left(const struct type *function) {
+    size_t doubles = 0;
+    for (size_t i = 0; i < function->parameter_count; i++)
+        doubles += is_vector(function->parameters[i].type);
+    return doubles < 8 ? 8 - doubles : 0;
+}
+
+/* What C calls it by: a macro by the function that has it. */
+static const char *name_in_c(const struct item *item) {
+    bool is_by_stubs = item->is_macro && item->is_inline;
+    return is_by_stubs ? memory_format("gate_inline_%s", item->name) : item->name;
+}
+
 /* Whether all of it goes in registers, as an inline caller needs. */
 static bool fits(const struct item *item) {
     const struct type *type = item->type;
     size_t words = 0, vectors = 0;
     bool fits = !item->is_inline && !type->is_variadic && !type->is_unprototyped && item->call_class <= CLASS_GUARDED;
-    fits = fits && (is_void(type->target) || is_word(type->target) || is_vector(type->target));
+    fits = fits && (type_is_void(type->target) || is_word(type->target) || is_vector(type->target));
     for (size_t i = 0; i < type->parameter_count && fits; i++) {
         words += is_word(type->parameters[i].type);
         vectors += is_vector(type->parameters[i].type);
@@ -83,9 +94,11 @@ static void write_struct(const struct item *item, FILE *out) {
         fprintf(out, "    %s;\n", spell_variable(type->parameters[i].type, parameter_name(i)));
     if (type->is_variadic && words_left(type))
         fprintf(out, "    uintptr_t words[%zu];\n", words_left(type));
+    if (type->is_variadic && doubles_left(type))
+        fprintf(out, "    double doubles[%zu];\n", doubles_left(type));
     if (type->is_variadic)
-        fputs("    double doubles[8];\n", out);
-    if (!is_void(type->target))
+        fprintf(out, "    uintptr_t more[%d];\n", MORE);
+    if (!type_is_void(type->target))
         fprintf(out, "    %s;\n", spell_variable(type->target, "result"));
     fputs("    int error_number;\n};\n", out);
     fprintf(out, "void gate_stub_%s(void *frame);\nvoid gate_stub_plain_%s(void *frame);\n", item->name, item->name);
@@ -101,12 +114,12 @@ static void write_caller(const struct item *item, FILE *out) {
     const struct type *type = item->type;
     struct type pointer = {.kind = TYPE_POINTER, .target = type};
     fprintf(out, "static inline int gate_caller_%s(gate_direct *direct", item->name);
-    if (!is_void(type->target))
+    if (!type_is_void(type->target))
         fprintf(out, ", %s", spell_variable(type->target, "*result"));
     for (size_t i = 0; i < type->parameter_count; i++)
         fprintf(out, ", %s", spell_variable(type->parameters[i].type, parameter_name(i)));
     fprintf(out, ") {\n    %sGATE_CALL_DIRECT(direct, %s, ",
-            is_void(type->target) ? "" : "*result = ", spell(&pointer, "", SPELL_NAMED));
+            type_is_void(type->target) ? "" : "*result = ", spell(&pointer, "", SPELL_NAMED));
     write_arguments(type, "", out);
     fputs(");\n    return gate_direct_status(direct);\n}\n", out);
 }
@@ -115,7 +128,7 @@ static void write_prototype(const struct item *item, const char *name, const cha
     struct type copy = *item->type;
     copy.parameters = memory_take((copy.parameter_count + 1) * sizeof *copy.parameters);
     for (size_t i = 0; i < copy.parameter_count; i++)
-        copy.parameters[i] = (struct parameter){parameter_name(i), item->type->parameters[i].type, NULL_UNSAID};
+        copy.parameters[i] = (struct parameter){parameter_name(i), item->type->parameters[i].type, NULL_UNSAID, false};
     fprintf(out, "%s%s\n", spell(&copy, name, SPELL_NAMED), end);
 }
 
@@ -141,7 +154,8 @@ void emit_h(const struct model *model, const struct request *request, FILE *out)
         const struct item *item = model->items[i];
         if (!is_stubbed(item))
             continue;
-        fprintf(out, "\n/* %s */\n", spell(item->type, item->name, SPELL_NAMED));
+        const char *notes = spell_notes(item);
+        fprintf(out, "\n/* %s%s%s */\n", spell(item->type, item->name, SPELL_NAMED), *notes ? ": " : "", notes);
         write_struct(item, out);
         if (item->is_inline)
             write_prototype(item, memory_format("gate_inline_%s", item->name), ";", out);
@@ -161,24 +175,26 @@ static void write_variadic_call(const struct item *item, FILE *out) {
     write_arguments(type, "f->", out);
     for (size_t i = 0; i < words_left(type); i++)
         fprintf(out, "%sf->words[%zu]", i || type->parameter_count ? ", " : "", i);
-    for (size_t i = 0; i < 8; i++)
+    for (size_t i = 0; i < doubles_left(type); i++)
         fprintf(out, ", f->doubles[%zu]", i);
+    for (size_t i = 0; i < MORE; i++)
+        fprintf(out, ", f->more[%zu]", i);
     fputs(");\n", out);
 }
 
 static void write_call(const struct item *item, FILE *out) {
-    fputs(is_void(item->type->target) ? "    " : "    f->result = ", out);
+    fputs(type_is_void(item->type->target) ? "    " : "    f->result = ", out);
     if (item->type->is_variadic) {
         write_variadic_call(item, out);
         return;
     }
-    fprintf(out, "(%s)(", item->name);
+    fprintf(out, "(%s)(", name_in_c(item));
     write_arguments(item->type, "f->", out);
     fputs(");\n", out);
 }
 
 static void write_stub(const struct item *item, FILE *out) {
-    bool uses_frame = item->type->parameter_count || item->type->is_variadic || !is_void(item->type->target);
+    bool uses_frame = item->type->parameter_count || item->type->is_variadic || !type_is_void(item->type->target);
     fprintf(out, "\nvoid gate_stub_%s(void *frame) {\n    struct gate_args_%s *f = frame;\n    errno = 0;\n",
             item->name, item->name);
     write_call(item, out);
@@ -191,13 +207,22 @@ static void write_stub(const struct item *item, FILE *out) {
     fputs("}\n", out);
 }
 
-/* A static inline function has no symbol: this is one for it. */
+/* A static inline function has no symbol, nor has a macro: this is one for it. */
 static void write_wrapper(const struct item *item, FILE *out) {
+    bool is_call = !item->is_macro || item->takes_arguments;
     putc('\n', out);
     write_prototype(item, memory_format("gate_inline_%s", item->name), " {", out);
-    fprintf(out, "    %s%s(", is_void(item->type->target) ? "" : "return ", item->name);
+    fprintf(out, "    %s%s%s", type_is_void(item->type->target) ? "" : "return ", item->name, is_call ? "(" : "");
     write_arguments(item->type, "", out);
-    fputs(");\n}\n", out);
+    fputs(is_call ? ");\n}\n" : ";\n}\n", out);
+}
+
+static void write_wrappers(const struct model *model, bool macros, FILE *out) {
+    for (size_t i = 0; i < model->count; i++) {
+        const struct item *item = model->items[i];
+        if (is_stubbed(item) && item->is_inline && item->is_macro == macros)
+            write_wrapper(item, out);
+    }
 }
 
 /* Struct's name for an expression, or NULL where it has none. */
@@ -241,7 +266,7 @@ static void write_row(const struct item *item, FILE *out) {
     fprintf(
         out,
         ",\n     (void (*)(void))%s, gate_stub_%s, gate_stub_plain_%s, sizeof(struct gate_args_%s), GATE_CALL_%s},\n",
-        item->name, item->name, item->name, item->name, classes[item->call_class]);
+        name_in_c(item), item->name, item->name, item->name, classes[item->call_class]);
 }
 
 /* Before they are declared: a function that the library lacks is NULL in the table. */
@@ -259,8 +284,9 @@ void emit_c(const struct model *model, const struct request *request, FILE *out)
         write_weak(model, out);
     fprintf(out, "#include \"%s_stubs.h\"\n#include <errno.h>\n#include <stddef.h>\n\n", request->name);
     fputs("#pragma GCC diagnostic ignored \"-Wdeprecated-declarations\"\n\n", out);
+    write_wrappers(model, true, out); /* before their names are undefined */
     for (size_t i = 0; i < model->count; i++) {
-        if (model->items[i]->is_needed && model->items[i]->kind != ITEM_MACRO)
+        if (model->items[i]->is_needed && model->items[i]->kind != ITEM_MACRO && !model->items[i]->is_macro)
             write_undefines(model, model->items[i], out);
     }
     for (size_t i = 0; i < model->count; i++) {
@@ -268,12 +294,10 @@ void emit_c(const struct model *model, const struct request *request, FILE *out)
             write_proof(model->items[i], out);
     }
     for (size_t i = 0; i < model->count; i++) {
-        if (is_stubbed(model->items[i])) {
+        if (is_stubbed(model->items[i]))
             write_stub(model->items[i], out);
-            if (model->items[i]->is_inline)
-                write_wrapper(model->items[i], out);
-        }
     }
+    write_wrappers(model, false, out);
     fprintf(out, "\nconst gate_stub gate_stubs_%s[] = {\n", request->name);
     for (size_t i = 0; i < model->count; i++) {
         if (is_stubbed(model->items[i]))

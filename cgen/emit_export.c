@@ -16,7 +16,7 @@ static const struct type *named_type(const struct export *export) {
     copy->parameters = memory_take((copy->parameter_count + 1) * sizeof *copy->parameters);
     for (size_t i = 0; i < copy->parameter_count; i++)
         copy->parameters[i] =
-            (struct parameter){memory_format("p%zu", i), export->item->type->parameters[i].type, NULL_UNSAID};
+            (struct parameter){memory_format("p%zu", i), export->item->type->parameters[i].type, NULL_UNSAID, false};
     return copy;
 }
 

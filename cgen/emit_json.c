@@ -28,6 +28,7 @@ static void write_parameters(const struct type *type, FILE *out) {
         fprintf(out, "%s{\"name\": ", i ? ", " : "");
         write_string(type->parameters[i].name, out);
         write_nullability(type->parameters[i].nullability, out);
+        write_flag("taken", type->parameters[i].is_taken, out);
         fputs(", \"type\": ", out);
         write_type(type->parameters[i].type, out);
         putc('}', out);
@@ -111,7 +112,8 @@ static void write_function(const struct item *item, FILE *out) {
     write_member("class", word_of_class(item->call_class), out);
     write_member("owner", item->owner, out);
     write_nullability(item->result_nullability, out);
-    write_flag("inline", item->is_inline, out);
+    write_flag("inline", item->is_inline && !item->is_macro, out);
+    write_flag("macro", item->is_macro, out);
     write_flag("noreturn", item->is_noreturn, out);
     write_flag("deprecated", item->is_deprecated, out);
     write_flag("allocating", item->is_allocating, out);

@@ -21,6 +21,8 @@ static void write_functions(const struct model *model, bool inlines, FILE *out) 
         if (f->kind != ITEM_FUNCTION || !item_is_bound(f) || f->is_inline != inlines)
             continue;
         write_comment(f, out);
+        if (*spell_notes(f))
+            fprintf(out, "    --- %s\n", spell_notes(f));
         fprintf(out, "    [\"%s\"] = {\"%s\", \"%s\"}, -- %s\n", item_name(f), f->name, word_of_class(f->call_class),
                 spell(f->type, f->name, SPELL_NAMED));
     }

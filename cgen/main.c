@@ -270,6 +270,10 @@ static int check_request(const struct model *model, const struct request *reques
         if (!request->overrides[i].is_used)
             return complain("the config has a function that no header has: ", request->overrides[i].name);
     }
+    for (size_t i = 0; i < request->macro_type_count; i++) {
+        if (!request->macro_types[i].is_used)
+            return complain("the config has a macro that no header has with arguments: ", request->macro_types[i].name);
+    }
     size_t wanted = 0;
     for (int kind = ITEM_FUNCTION; kind <= ITEM_MACRO; kind++)
         wanted += model_count(model, (enum item_kind)kind);

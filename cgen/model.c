@@ -37,12 +37,40 @@ const struct item *item_of_record(const struct type *type) {
     return is ? type->item : NULL;
 }
 
+bool type_is_void(const struct type *type) {
+    type = type_plain(type);
+    return type->kind == TYPE_BASIC && type->basic == BASIC_VOID;
+}
+
 bool item_is_bound(const struct item *item) {
     return item->is_wanted && !item->reason;
 }
 
 const char *item_name(const struct item *item) {
     return item->rename ? item->rename : item->name;
+}
+
+/* Why a value of that type can't be passed, or NULL. */
+static const char *problem_of(const struct type *type) {
+    const struct type *plain = type_plain(type);
+    if (plain->kind == TYPE_UNKNOWN)
+        return plain->name;
+    const struct item *record = item_of_record(type);
+    return record && !record->is_complete
+               ? memory_format("it passes a %s that is not defined", word_of_kind(record->kind))
+               : NULL;
+}
+
+void item_find_problem(struct item *item) {
+    const struct type *type = item->type;
+    if (item->kind == ITEM_VARIABLE) {
+        bool is_unknown = type_plain(type)->kind == TYPE_UNKNOWN;
+        item->reason = is_unknown ? type_plain(type)->name : item->is_thread_local ? "each thread has its own" : NULL;
+        return;
+    }
+    item->reason = problem_of(type->target);
+    for (size_t i = 0; i < type->parameter_count && !item->reason; i++)
+        item->reason = problem_of(type->parameters[i].type);
 }
 
 /* Needs */
@@ -133,7 +161,8 @@ void model_report(const struct model *model, bool macros_too) {
                     item->name, item->reason);
     }
     if (macros)
-        fprintf(stderr, "cgen: %zu macros are no expressions, or take arguments: --verbose names them\n", macros);
+        fprintf(stderr, "cgen: %zu macros are left out, most of which are no expressions: --verbose says why\n",
+                macros);
 }
 
 size_t model_count(const struct model *model, enum item_kind kind) {

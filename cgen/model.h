@@ -49,6 +49,7 @@ struct parameter {
     const char *name; /* "" if it has none */
     const struct type *type;
     enum nullability nullability;
+    bool is_taken; /* what it points to belongs to the function from then on */
 };
 
 struct field {
@@ -113,8 +114,10 @@ struct item {
     enum call_class call_class;
     const char *owner; /* what a config says of who frees the result; else NULL */
 
-    /* MACRO, and constant VARIABLEs */
-    bool takes_arguments, is_constant_too; /* of an enum, by the same name */
+    /* MACRO, and constant VARIABLEs; a FUNCTION is_macro if a macro makes it, and has a symbol in the stubs alone, but for
+     * one that is another name of a function */
+    bool is_macro, takes_arguments, is_constant_too; /* of an enum, by the same name */
+    const char *alias;                               /* the one name that is its body, or NULL */
     struct value value;
 };
 
@@ -157,6 +160,12 @@ struct list {
     size_t count;
 };
 
+/* What a config says of a macro: the type of a function that it is like. */
+struct macro_type {
+    const char *name, *type;
+    bool is_used;
+};
+
 /* What is asked for. */
 struct request {
     struct list headers;
@@ -169,6 +178,8 @@ struct request {
     size_t override_count;
     struct export *exports;
     size_t export_count;
+    struct macro_type *macro_types;
+    size_t macro_type_count;
     const char *text_path, *text; /* one of the headers, and what it is to be read as; else NULL */
     const char *command;          /* the command line, for the output's first line */
     bool is_weak;                 /* the library may lack functions that the headers have */
@@ -190,10 +201,24 @@ void memory_free_all(void);
 /* clang.c: reads the headers; returns 0, or 1 when they do not compile, which is on standard error then. */
 int model_read(struct request *request, struct model *model);
 
+/* A line of C that may be compiled behind the headers, or not. */
+struct attempt {
+    const char *line; /* a function with one variable or with none, or its declaration; it is called as no other */
+    bool is_accepted;
+    const struct type *type; /* the variable's; if there is none, the function's */
+    struct value value;      /* the variable's, if it is constant */
+};
+int model_try(const struct request *request, struct attempt *attempts, size_t count);
+
+/* macro.c: finds out what the model's macros are; returns 0, or 1 when a config is wrong about one. */
+int macro_read(struct model *model, struct request *request);
+
 /* model.c */
-const struct type *type_plain(const struct type *type);     /* what it is behind all typedefs */
-const struct type *type_passed(const struct type *type);    /* what it becomes as a parameter: a pointer, if an array */
-const struct item *item_of_record(const struct type *type); /* the struct or union that it is, or NULL */
+const struct type *type_plain(const struct type *type);  /* what it is behind all typedefs */
+const struct type *type_passed(const struct type *type); /* what it becomes as a parameter: a pointer, if an array */
+bool type_is_void(const struct type *type);
+void item_find_problem(struct item *item);                               /* a function's or a variable's: its reason */
+const struct item *item_of_record(const struct type *type);              /* the struct or union that it is, or NULL */
 bool model_asks(const struct item *item, const struct request *request); /* for it, by name and place */
 void model_choose(struct model *model, const struct request *request);
 void model_report(const struct model *model, bool macros_too); /* what can't be bound, and why */
@@ -203,7 +228,10 @@ const char *item_name(const struct item *item); /* for hosts */
 const char *word_of_class(enum call_class call_class);
 const char *word_of_kind(enum item_kind kind);
 
-/* spell.c: types in C. inner is the declarator that stands in them, "" for none. */
+/* spell.c: what attributes and a config say of a function, in words; "" for nothing. */
+const char *spell_notes(const struct item *item);
+
+/* Types in C. inner is the declarator that stands in them, "" for none. */
 enum spelling {
     SPELL_NAMED,   /* as the header has it */
     SPELL_RESOLVED /* without any name but tags behind pointers: it means the same without the header */

@@ -99,6 +99,31 @@ const char *spell_problem(const struct type *type) {
     return problem;
 }
 
+/* Attributes */
+
+static const char *words_of(enum nullability nullability) {
+    return nullability == NULL_NEVER ? "is never NULL" : nullability == NULL_ALLOWED ? "may be NULL" : NULL;
+}
+
+static const char *add_note(const char *notes, const char *what, const char *words) {
+    return words ? memory_format("%s%s%s %s", notes, *notes ? "; " : "", what, words) : notes;
+}
+
+const char *spell_notes(const struct item *item) {
+    const char *notes = add_note("", "the result", words_of(item->result_nullability));
+    if (item->owner)
+        notes = add_note(notes, "its owner is", item->owner);
+    else if (item->is_allocating)
+        notes = add_note(notes, "the result", "is the caller's to free");
+    for (size_t i = 0; i < item->type->parameter_count; i++) {
+        const struct parameter *p = &item->type->parameters[i];
+        const char *name = *p->name ? p->name : memory_format("parameter %zu", i + 1);
+        notes = add_note(notes, name, words_of(p->nullability));
+        notes = add_note(notes, name, p->is_taken ? "is the function's from then on" : NULL);
+    }
+    return add_note(notes, "it", item->is_deprecated ? "is deprecated" : NULL);
+}
+
 /* Layout. Offsets and sizes in bytes. */
 
 static long long align(long long at, long long alignment) {

@@ -30,4 +30,16 @@ static inline int twice(int x) {
     return 2 * x;
 }
 
+extern int counter;
+extern struct pair pairs[2];
+#define COUNTER (counter + 1)
+#define SECOND_PAIR (pairs[1])
+#define plus add
+#define SUM_OF_TWO(a, b) add((int)(a), b)
+#define NAME_AT(numbers, i) name_of(sum_of(numbers, i))
+#define TEN_TIMES(x) mix(0, x, 0, 0)
+#define SIDE_OF(pair, side) ((pair)->side)
+#define A_OF(pair) ((pair)->a)
+#define RESET(x) ((void)(counter = (x)))
+
 #endif

@@ -170,6 +170,15 @@ refuses 1 'pkg-config does not know no-such-package' --header zlib.h --pkg no-su
 refuses 2 'no package is called' --header zlib.h --pkg '; echo'
 printf '# one\n[function deflate]\nclass = fast\n' >"$work/bad.conf"
 refuses 1 "bad.conf:3:1: error: no class is called 'fast'" --header zlib.h --config "$work/bad.conf"
+printf '[macro deflateInit]\ntype = int (int)\n' >"$work/bad.conf"
+refuses 1 "error: deflateInit: the config's type is not that of a function with 2 parameters: 'int (int)'" --header zlib.h \
+    --config "$work/bad.conf"
+printf '[macro deflateInit]\ntype = int (double, int)\n' >"$work/bad.conf"
+refuses 1 "error: deflateInit: it does not compile as 'int (double, int)'" --header zlib.h --config "$work/bad.conf"
+printf '[macro NO_SUCH]\ntype = int (int)\n' >"$work/bad.conf"
+refuses 1 "a macro that no header has with arguments: 'NO_SUCH'" --header zlib.h --config "$work/bad.conf"
+printf '[macro deflateInit]\n' >"$work/bad.conf"
+refuses 1 "bad.conf:1:1: error: a macro has no type: 'deflateInit'" --header zlib.h --config "$work/bad.conf"
 printf '[function no_such]\nclass = leaf\n' >"$work/bad.conf"
 refuses 1 "a function that no header has: 'no_such'" --header zlib.h --config "$work/bad.conf"
 

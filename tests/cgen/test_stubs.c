@@ -73,6 +73,9 @@ int sum_of(const int values[], int count) {
     return total;
 }
 
+int counter = 4;
+struct pair pairs[2] = {{1, 2}, {3, 4}};
+
 int apply(int (*function)(int, int), int a, int b) {
     return function(a, b);
 }
@@ -123,6 +126,16 @@ Test(stubs, variadic_functions_get_words_and_doubles_in_any_order) {
     cr_assert(f.result == 6.75);
 }
 
+Test(stubs, what_variadic_functions_get_beyond_registers_is_on_the_stack_in_order) {
+    struct gate_args_sum f = {.p0 = 20, .words = {1, 2, 3, 4, 5}, .doubles = {.1, .2, .3, .4, .5, .6, .7, .8}};
+    double last[] = {1.5, 2.5};
+    f.more[0] = 10, f.more[1] = 20, f.more[2] = 30, f.more[3] = 40, f.more[5] = 50;
+    memcpy(&f.more[4], &last[0], sizeof last[0]);
+    memcpy(&f.more[6], &last[1], sizeof last[1]);
+    cr_assert(gate_call_stub(find("sum"), &f) == 0);
+    cr_assert_float_eq(f.result, 15 + 3.6 + 150 + 4, 1e-9);
+}
+
 static int print(char *to, unsigned long size, const char *format, ...) {
     struct gate_args_print_to f = {.p0 = to, .p1 = size, .p2 = format};
     va_list list;
@@ -156,6 +169,42 @@ Test(stubs, static_inline_functions_have_stubs_and_a_symbol) {
     struct gate_args_twice f = {.p0 = 21};
     cr_assert(gate_call_stub(find("twice"), &f) == 0 && f.result == 42);
     cr_assert(gate_inline_twice(4) == 8);
+}
+
+Test(stubs, macros_that_are_not_constant_are_functions) {
+    struct gate_args_COUNTER c = {.result = 0};
+    struct gate_args_SECOND_PAIR p = {.result = {0}};
+    counter = 4;
+    cr_assert(gate_call_stub(find("COUNTER"), &c) == 0 && c.result == 5);
+    cr_assert(gate_call_stub(find("SECOND_PAIR"), &p) == 0 && p.result.a == 3 && p.result.b == 4);
+    counter = 9;
+    cr_assert(gate_call_stub(find("COUNTER"), &c) == 0 && c.result == 10);
+}
+
+Test(stubs, macros_take_the_arguments_that_the_compiler_takes) {
+    int numbers[] = {1, -1, 1};
+    struct gate_args_SUM_OF_TWO s = {.p0 = 40, .p1 = 2};
+    struct gate_args_NAME_AT n = {.p0 = numbers, .p1 = 3};
+    struct gate_args_TEN_TIMES t = {.p0 = 2.5};
+    struct gate_args_RESET r = {.p0 = 7};
+    cr_assert(gate_call_stub(find("SUM_OF_TWO"), &s) == 0 && s.result == 42);
+    cr_assert(gate_call_stub(find("NAME_AT"), &n) == 0 && strcmp(n.result, "one") == 0);
+    cr_assert(gate_call_stub(find("TEN_TIMES"), &t) == 0 && t.result == 25);
+    cr_assert(gate_call_stub(find("RESET"), &r) == 0 && counter == 7);
+    cr_assert(find("RESET")->call_class == GATE_CALL_LEAF);
+}
+
+Test(stubs, a_config_says_the_type_of_a_macro) {
+    struct gate_args_A_OF a = {.p0 = &pairs[1]};
+    cr_assert(gate_call_stub(find("A_OF"), &a) == 0 && a.result == 3);
+    cr_assert_str_eq(find("A_OF")->signature, "int A_OF(const struct pair *pair)");
+    cr_assert(!find("SIDE_OF")->name, "nobody says the type of this one");
+}
+
+Test(stubs, a_macro_that_is_another_name_calls_the_function) {
+    struct gate_args_plus f = {.p0 = 1, .p1 = 2};
+    cr_assert(gate_call_stub(find("plus"), &f) == 0 && f.result == 3);
+    cr_assert(find("plus")->address == (void (*)(void))add);
 }
 
 Test(stubs, arrays_and_functions_are_passed_as_pointers) {

@@ -24,3 +24,33 @@
 #define AGAIN 2
 int call_it(void);
 #define INSTEAD call_it
+extern int counter;
+struct shape {
+    int sides;
+};
+typedef struct {
+    double at;
+} mark;
+extern struct shape *shapes;
+extern const char *const *words;
+int call_it_2(int x, const char *text);
+void stop_it(struct shape *shape);
+mark mark_of(double at);
+#define COUNTER (counter + 1)
+#define SHAPES shapes
+#define FIRST_WORD (words[0])
+#define PLUS(a, b) ((a) + (b))
+#define SIDES_OF(shape) call_it_2((shape)->sides, 0)
+#define CALL_IT(text, x) call_it_2(x, text)
+#define STOP(shape) stop_it(shape)
+#define ROOT(x) __builtin_sqrt(x)
+#define IS_NAN(x) __builtin_isnan(x)
+#define MARK(at) mark_of(at)
+#define NOW() counter
+#define TEXT_OF(x) #x
+#define JOIN(a, b) a##b
+#define SIZE_OF(type) sizeof(type)
+#define EACH(...) call_it_2(__VA_ARGS__)
+#define call_it_2(x, text) call_it_2(x, text)
+#define ITEMS(x) \
+    { x }

@@ -1,0 +1,321 @@
+/* What macros are: constants, values that are computed, other names of functions, functions of their arguments.
+ *
+ * No header says their types; they are found by compiling (model_try). A macro without arguments is set to a variable. One
+ * with arguments is given a type for each of them: the config's, or else the first of these that the compiler takes without
+ * a conversion that it warns of, while the other arguments are 0, which is an integer and a null pointer. Then the whole is
+ * compiled with all types. What is not constant becomes a function, for which the stubs have a symbol.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "cgen/model.h"
+
+static const char *const choices[] = {"long", "void *", "double"};
+
+enum { CHOICES = sizeof choices / sizeof *choices };
+
+static const char no_expression[] = "it is no expression";
+static const char no_choice[] = "it is no expression of longs, void pointers or doubles: a config can say its type";
+
+/* A macro that may be an expression, and the type of the function that it may be. */
+struct candidate {
+    struct item *macro;
+    const struct macro_type *config; /* what that says of it, or NULL */
+    struct type *type;
+    size_t attempt; /* the first of its own */
+};
+
+struct trying {
+    struct candidate *candidates;
+    size_t count;
+    struct attempt *attempts;
+    size_t attempt_count;
+};
+
+static void add_attempt(struct trying *t, const char *line) {
+    t->attempts = memory_grow(t->attempts, t->attempt_count, sizeof *t->attempts);
+    t->attempts[t->attempt_count++] = (struct attempt){.line = line};
+}
+
+static const struct macro_type *find_config(struct request *request, const struct item *macro) {
+    for (size_t i = 0; i < request->macro_type_count; i++) {
+        if (strcmp(request->macro_types[i].name, macro->name) != 0)
+            continue;
+        request->macro_types[i].is_used = true;
+        return &request->macro_types[i];
+    }
+    return NULL;
+}
+
+static void add_candidate(struct trying *t, struct request *request, struct item *macro) {
+    struct type *type = memory_take(sizeof *type);
+    if (macro->type)
+        *type = *macro->type; /* its parameters, without types */
+    type->kind = TYPE_FUNCTION;
+    t->candidates = memory_grow(t->candidates, t->count, sizeof *t->candidates);
+    t->candidates[t->count++] =
+        (struct candidate){macro, macro->takes_arguments ? find_config(request, macro) : NULL, type, 0};
+}
+
+/* The arguments' types */
+
+/* Its expansion, with 0 for each argument but that at index, which is p. */
+static const char *call_with(const struct candidate *c, size_t index) {
+    const char *call = memory_format("%s(", c->macro->name);
+    for (size_t i = 0; i < c->type->parameter_count; i++)
+        call = memory_format("%s%s%c", call, i ? ", " : "", i == index ? 'p' : '0');
+    return memory_format("%s)", call);
+}
+
+static void try_arguments(struct trying *t, struct candidate *c) {
+    c->attempt = t->attempt_count;
+    if (c->config) {
+        add_attempt(t, memory_format("__typeof__(%s) cgen_try_%zu;", c->config->type, t->attempt_count));
+        return;
+    }
+    for (size_t i = 0; i < c->type->parameter_count; i++) {
+        const char *call = call_with(c, i);
+        for (size_t j = 0; j < CHOICES; j++)
+            add_attempt(t,
+                        memory_format("void cgen_try_%zu(%s p) { (void)(%s); }", t->attempt_count, choices[j], call));
+    }
+}
+
+static struct type *type_by_name(const char *name) {
+    struct type *type = memory_take(sizeof *type);
+    *type = (struct type){.kind = TYPE_BASIC, .name = name, .basic = BASIC_SIGNED, .size = 8, .alignment = 8};
+    if (strcmp(name, "double") == 0)
+        type->basic = BASIC_FLOATING;
+    if (strcmp(name, "void *") == 0) {
+        static const struct type void_type = {.kind = TYPE_BASIC, .name = "void", .basic = BASIC_VOID};
+        type->kind = TYPE_POINTER;
+        type->target = &void_type;
+    }
+    return type;
+}
+
+static void choose_arguments(const struct trying *t, struct candidate *c) {
+    const struct attempt *attempt = &t->attempts[c->attempt];
+    for (size_t i = 0; i < c->type->parameter_count; i++, attempt += CHOICES) {
+        size_t j = 0;
+        while (j < CHOICES && !attempt[j].is_accepted)
+            j++;
+        if (j == CHOICES)
+            c->macro->reason = no_choice;
+        else
+            c->type->parameters[i].type = type_by_name(choices[j]);
+    }
+}
+
+/* An error of the config's, which ends the program, is a reason that the caller shows. */
+static void take_config(const struct trying *t, struct candidate *c) {
+    const struct type *type = t->attempts[c->attempt].type;
+    if (!type || type->kind != TYPE_FUNCTION || type->parameter_count != c->type->parameter_count) {
+        c->macro->reason = memory_format("the config's type is not that of a function with %zu parameters: '%s'",
+                                         c->type->parameter_count, c->config->type);
+        return;
+    }
+    c->type->target = type->target;
+    for (size_t i = 0; i < type->parameter_count; i++)
+        c->type->parameters[i].type = type->parameters[i].type;
+}
+
+static int find_arguments(struct trying *t, const struct request *request) {
+    for (size_t i = 0; i < t->count; i++)
+        try_arguments(t, &t->candidates[i]);
+    int failed = model_try(request, t->attempts, t->attempt_count);
+    for (size_t i = 0; i < t->count && !failed; i++) {
+        if (t->candidates[i].config)
+            take_config(t, &t->candidates[i]);
+        else
+            choose_arguments(t, &t->candidates[i]);
+    }
+    t->attempt_count = 0;
+    return failed;
+}
+
+/* Types of another reading: what they name is found again by its place, in the model */
+
+static const struct type *adopt(const struct model *model, const struct type *type);
+
+static struct item *find_item(const struct model *model, const struct item *other) {
+    for (size_t i = 0; i < model->count; i++) {
+        const struct place *a = &model->items[i]->place, *b = &other->place;
+        bool is_there = a->line == b->line && a->column == b->column && strcmp(a->file, b->file) == 0;
+        if (is_there && model->items[i]->kind == other->kind && strcmp(model->items[i]->name, other->name) == 0)
+            return model->items[i];
+    }
+    return NULL;
+}
+
+static bool adopt_parameters(const struct model *model, struct type *type) {
+    struct parameter *parameters = memory_take((type->parameter_count + 1) * sizeof *parameters);
+    bool all = true;
+    for (size_t i = 0; i < type->parameter_count && all; i++) {
+        parameters[i] = type->parameters[i];
+        parameters[i].type = adopt(model, type->parameters[i].type);
+        all = parameters[i].type != NULL;
+    }
+    type->parameters = parameters;
+    return all;
+}
+
+/* NULL if the model has no such type. */
+static const struct type *adopt(const struct model *model, const struct type *type) {
+    struct type *copy = memory_take(sizeof *copy);
+    *copy = *type;
+    bool is_found = adopt_parameters(model, copy);
+    if (is_found && type->item)
+        is_found = (copy->item = find_item(model, type->item)) != NULL;
+    if (is_found && type->target)
+        is_found = (copy->target = adopt(model, type->target)) != NULL;
+    return is_found ? copy : NULL;
+}
+
+/* The whole */
+
+static const char *spell_parameters(const struct candidate *c) {
+    const char *text = c->type->parameter_count ? "" : "void";
+    for (size_t i = 0; i < c->type->parameter_count; i++)
+        text = memory_format("%s%s%s", text, i ? ", " : "",
+                             spell(c->type->parameters[i].type, memory_format("p%zu", i), SPELL_NAMED));
+    return text;
+}
+
+static const char *spell_call(const struct candidate *c) {
+    const char *text = c->macro->name;
+    for (size_t i = 0; i < c->type->parameter_count; i++)
+        text = memory_format("%s%sp%zu", text, i ? ", " : "(", i);
+    return memory_format("%s%s", text, c->type->parameter_count ? ")" : c->macro->takes_arguments ? "()" : "");
+}
+
+/* Set to a variable, which has the type; or, with arguments, to none, as what is void. */
+static void try_whole(struct trying *t, struct candidate *c) {
+    const char *parameters = spell_parameters(c), *call = spell_call(c);
+    bool is_typed = c->type->target && !type_is_void(c->type->target);
+    const char *value = is_typed ? spell(c->type->target, "value", SPELL_NAMED) : "__auto_type value";
+    c->attempt = t->attempt_count;
+    add_attempt(t, memory_format("void cgen_try_%zu(%s) { %s = %s; }", t->attempt_count, parameters, value, call));
+    if (c->macro->takes_arguments)
+        add_attempt(t, memory_format("void cgen_try_%zu(%s) { (void)(%s); }", t->attempt_count, parameters, call));
+}
+
+/* A function's other name, without arguments of its own. */
+static bool take_alias(const struct model *model, struct item *macro) {
+    for (size_t i = 0; i < model->count && macro->alias; i++) {
+        const struct item *f = model->items[i];
+        if (f->kind != ITEM_FUNCTION || strcmp(f->name, macro->alias) != 0 || f->is_inline)
+            continue;
+        struct item was = *macro;
+        *macro = *f;
+        macro->name = was.name;
+        macro->place = was.place;
+        macro->comment = was.comment ? was.comment : f->comment;
+        macro->symbol = f->symbol ? f->symbol : f->name;
+        macro->is_macro = true;
+        return true;
+    }
+    return false;
+}
+
+static void take_function(const struct model *model, struct candidate *c, const struct type *result) {
+    struct item *macro = c->macro;
+    c->type->target = c->type->target ? c->type->target : result;
+    const struct type *type = adopt(model, c->type);
+    if (!type) {
+        macro->reason = "its type has no name here";
+        return;
+    }
+    macro->kind = ITEM_FUNCTION;
+    macro->type = type;
+    macro->is_macro = macro->is_inline = true;
+    item_find_problem(macro);
+}
+
+static void finish(const struct model *model, const struct trying *t, struct candidate *c) {
+    const struct attempt *typed = &t->attempts[c->attempt];
+    static const struct type void_type = {.kind = TYPE_BASIC, .name = "void", .basic = BASIC_VOID};
+    struct item *macro = c->macro;
+    if (typed->is_accepted && !macro->takes_arguments && typed->value.kind != VALUE_NONE) {
+        macro->type = typed->type;
+        macro->value = typed->value;
+    } else if (typed->is_accepted && take_alias(model, macro)) {
+        return;
+    } else if (typed->is_accepted || (macro->takes_arguments && typed[1].is_accepted)) {
+        take_function(model, c, typed->is_accepted ? typed->type : &void_type);
+    } else {
+        macro->reason = c->config ? memory_format("it does not compile as '%s'", c->config->type) : no_expression;
+    }
+}
+
+/* Functions of these names are what a host wants, whatever a macro does in their place. */
+static void drop_hidden(struct model *model) {
+    struct set names = {.count = 0};
+    for (size_t i = 0; i < model->count; i++) {
+        if (model->items[i]->kind == ITEM_FUNCTION || model->items[i]->kind == ITEM_VARIABLE)
+            set_add(&names, model->items[i]->name);
+    }
+    for (size_t i = 0; i < model->count; i++) {
+        struct item *item = model->items[i];
+        if (item->kind == ITEM_MACRO && !item->reason && set_has(&names, item->name))
+            item->reason = "a function or a variable has its name";
+    }
+}
+
+/* What became a function needs types that are declared behind the macro. */
+static void move_functions(struct model *model) {
+    struct entry *entries = NULL;
+    size_t count = 0;
+    for (int last = 0; last < 2; last++) {
+        for (size_t i = 0; i < model->entry_count; i++) {
+            if (model->entries[i].item->is_macro != (last == 1))
+                continue;
+            entries = memory_grow(entries, count, sizeof *entries);
+            entries[count++] = model->entries[i];
+        }
+    }
+    model->entries = entries;
+}
+
+/* Of those that are none, as their parameters have no types. */
+static void drop_types(struct model *model) {
+    for (size_t i = 0; i < model->count; i++) {
+        if (model->items[i]->kind == ITEM_MACRO && model->items[i]->takes_arguments)
+            model->items[i]->type = NULL;
+    }
+}
+
+static int complain_of_config(const struct trying *t) {
+    int failed = 0;
+    for (size_t i = 0; i < t->count; i++) {
+        const struct item *macro = t->candidates[i].macro;
+        if (!t->candidates[i].config || !macro->reason)
+            continue;
+        failed = 1;
+        fprintf(stderr, "%s:%u:%u: error: %s: %s\n", macro->place.file, macro->place.line, macro->place.column,
+                macro->name, macro->reason);
+    }
+    return failed;
+}
+
+int macro_read(struct model *model, struct request *request) {
+    struct trying t = {.count = 0};
+    drop_hidden(model);
+    for (size_t i = 0; i < model->count; i++) {
+        if (model->items[i]->kind == ITEM_MACRO && !model->items[i]->reason)
+            add_candidate(&t, request, model->items[i]);
+    }
+    int failed = find_arguments(&t, request);
+    for (size_t i = 0; i < t.count && !failed; i++) {
+        if (!t.candidates[i].macro->reason)
+            try_whole(&t, &t.candidates[i]);
+    }
+    failed = failed || model_try(request, t.attempts, t.attempt_count);
+    for (size_t i = 0; i < t.count && !failed; i++) {
+        if (!t.candidates[i].macro->reason)
+            finish(model, &t, &t.candidates[i]);
+    }
+    move_functions(model);
+    drop_types(model);
+    return failed || complain_of_config(&t);
+}

@@ -1,0 +1,12 @@
+/* Whose the memory is, and what is never NULL, as GCC's attributes and clang's analyzer have it. */
+#ifdef __clang__
+#define RETURNS __attribute__((ownership_returns(malloc)))
+#define TAKES(which) __attribute__((ownership_takes(malloc, which)))
+#else
+#define RETURNS
+#define TAKES(which)
+#endif
+int put(const char *key, const char *value, int n) __attribute__((nonnull));
+int look(const char *key, const char *other) __attribute__((nonnull(2)));
+void *take(unsigned long size) RETURNS;
+void give(int how, void *what) TAKES(2);
