@@ -572,6 +572,10 @@ static bool read_body(CXCursor cursor, struct item *item) {
     struct tokens tokens = tokens_of(cursor);
     size_t first = item->takes_arguments ? read_macro_parameters(&tokens, item) : 1;
     bool is_name = !item->takes_arguments && tokens.count == 2;
+    for (size_t i = 0; item->takes_arguments && i < item->type->parameter_count; i++) {
+        if (tokens.count == first + 1 && strcmp(tokens.texts[first], item->type->parameters[i].name) == 0)
+            item->reason = "it is what it is given";
+    }
     for (size_t i = first; i < tokens.count && !item->reason; i++)
         item->reason = problem_of_token(tokens.texts[i]);
     item->alias = is_name ? tokens.texts[1] : NULL;

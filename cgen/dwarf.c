@@ -1,8 +1,8 @@
 /* Reads the debug information of a library with libdw, which nothing else includes: what its makers' compiler has found in
  * the headers of that day, in the same plain structures.
  *
- * Each unit of a library repeats what it has included: of what stands at the same place in the same file, the first is taken.
- * What is not asked for by the headers' own model costs nothing: a type is read when something needs it.
+ * Each unit of a library repeats what it has included: of what stands at the same place in the same file, the first is
+ * taken.
  *
  * SPDX-License-Identifier: MIT */
 #include <dwarf.h>

@@ -89,6 +89,7 @@ static struct type *type_by_name(const char *name) {
     if (strcmp(name, "void *") == 0) {
         static const struct type void_type = {.kind = TYPE_BASIC, .name = "void", .basic = BASIC_VOID};
         type->kind = TYPE_POINTER;
+        type->name = NULL;
         type->target = &void_type;
     }
     return type;

@@ -24,7 +24,7 @@ static const char usage[] =
     "  --from PATTERN     only what is declared in a file like this, '*/openssl/*'\n"
     "  --pkg NAME         with the flags that pkg-config has for NAME\n"
     "  -I DIR, -D NAME    as for the compiler\n"
-    "  --config FILE      classes of functions, other names for them, exports: cgen(1) has its form\n"
+    "  --config FILE      classes of functions, other names, types of macros, exports: see cgen(1)\n"
     "  --emit FORM,...    what to write; several go to a folder, each to NAME.ending:\n"
     "                       signatures  a line for each function (the default)\n"
     "                       cdef        declarations for gate_decls_read, or ffi.cdef\n"

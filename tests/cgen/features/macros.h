@@ -54,3 +54,4 @@ mark mark_of(double at);
 #define call_it_2(x, text) call_it_2(x, text)
 #define ITEMS(x) \
     { x }
+#define ITSELF(statements) statements
