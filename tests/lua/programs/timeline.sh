@@ -13,7 +13,8 @@ GATE_DEBUG=chrometrace=1 GATE_TRACE_FILE=trace.json run timeline/timeline.lua pi
 holds 'calls are those of the trace' "$tests/programs/timeline_check.py" sums sums trace.json
 holds 'one task at a time runs Lua' "$tests/programs/timeline_check.py" one picture.png
 
-refuses 'a folder that is not there' 'timeline.lua: no/picture.png: No such file or directory' timeline/timeline.lua no/picture.png
+refuses 'a folder that is not there' 'timeline.lua: no/picture.png: No such file or directory' \
+    timeline/timeline.lua no/picture.png
 status=0
 run timeline/timeline.lua >out 2>&1 || status=$?
 holds 'usage is told' [ "$status $(head -n 1 out)" = '2 usage: timeline.lua picture.png' ]

@@ -43,8 +43,11 @@ def read_png(path):
     assert (depth, color) == (8, 2), "not of 24 bits"
     lines, above, rows = zlib.decompress(parts[b"IDAT"]), bytes(width * 3), []
     for y in range(height):
-        line = lines[y * (width * 3 + 1):(y + 1) * (width * 3 + 1)]
-        above = unfilter(line[0], bytearray(line[1:]), above, 3)
+        kind, line = lines[y * (width * 3 + 1)], bytearray(lines[y * (width * 3 + 1) + 1:(y + 1) * (width * 3 + 1)])
+        if kind == 2 and rows and not any(line):  # the same again, as most are
+            rows.append(rows[-1])
+            continue
+        above = unfilter(kind, line, above, 3)
         rows.append([above[x] << 16 | above[x + 1] << 8 | above[x + 2] for x in range(0, len(above), 3)])
     return rows
 

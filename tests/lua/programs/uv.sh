@@ -89,7 +89,7 @@ for most in 1000 3; do
     server=
 done
 refuses 'no server' 'echo.lua: connection refused' uv/echo.lua send 1 hello
-for mistake in '' 'send' 'send 7' 'send x hello' 'serve 7.5' 'serve 70000' 'serve -t' 'serve -t x' 'serve 7 7' 'listen'; do
+for mistake in '' 'send 7' 'send x hello' 'serve 7.5' 'serve -t x' 'listen'; do
     holds "no argument: $mistake" echo_lua 2 '' $mistake
     holds 'but the usage' grep -q '^usage: ' complaints
 done

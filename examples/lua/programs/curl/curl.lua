@@ -42,8 +42,8 @@ end
 -- Not safe beside other calls of curl's: so it is here, and not in the first transfer.
 check(lib.curl_global_init(C.CURL_GLOBAL_DEFAULT))
 
--- A variadic function is told no types, so that a number of Lua's goes as a double, as in LuaJIT. Which type an option takes is in
--- its number: the ten thousands.
+-- A variadic function is told no types, so that a number of Lua's goes as a double, as in LuaJIT. Which type an option takes,
+-- its number tells: by the ten thousands.
 local option_types = {[0] = "long", [1] = "const void *", [2] = "void (*)(void)", [3] = "int64_t"}
 
 local function set(easy, option, value)

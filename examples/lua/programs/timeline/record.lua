@@ -7,8 +7,8 @@
 --     ...
 --     local lanes = record.stop()
 --
--- The file that GATE_DEBUG=chrometrace=1 makes has each call of any program, to the nanosecond. But it doesn't say when a task ran
--- Lua, or what it waited for; and that is what the picture is to show.
+-- The file that GATE_DEBUG=chrometrace=1 makes has each call of any program, to the nanosecond. But when a task ran Lua, or what it
+-- waited for, it doesn't say; and that is what the picture is to show.
 --
 -- SPDX-License-Identifier: MIT
 
@@ -21,42 +21,51 @@ ffi.cdef [[
     int clock_gettime(int clock, struct timespec *time);
 ]]
 local record = {}
-local clock_gettime, time = ffi.leaf(ffi.C.clock_gettime), ffi.new "struct timespec" -- leaf: it waits for nothing
-local clock <const> = ffi.C.CLOCK_MONOTONIC
+local clock_gettime, clock <const> = ffi.leaf(ffi.C.clock_gettime), ffi.C.CLOCK_MONOTONIC -- leaf: it waits for nothing
 
--- In milliseconds.
+-- In milliseconds. Another task may come between any two of Lua's instructions, so that each has a struct of its own.
 local function now()
+    local time = ffi.new "struct timespec"
     clock_gettime(clock, time)
     return ffi.tonumber(time.tv_sec) * 1e3 + ffi.tonumber(time.tv_nsec) / 1e6
 end
 
--- A lane is what is noted of one task. A note says that its task has come to another state; as one task at a time runs Lua, notes
--- are made in the order of their times.
-local lanes, notes, is_on = {}, {}, false
+-- A lane is what is noted of one task; a note says that its task has come to another state.
+local lanes, lane_of_task, notes, is_on = {}, {}, {}, false
 
 local function enter(lane, state, label)
     lane.state, lane.label = state, label
-    if is_on then notes[#notes + 1] = {lane = lane, state = state, label = label, time = now()} end
+    if is_on then table.insert(notes, {lane = lane, state = state, label = label, time = now()}) end
 end
 
-local function lane_of(t)
-    local number = t:number()
-    lanes[number] = lanes[number] or {name = t:name(), number = number, state = "lua", spans = {}, calls = 0}
-    return lanes[number]
+local function new_lane(name)
+    local lane = {name = name, state = "lua", spans = {}, calls = 0}
+    table.insert(lanes, lane)
+    return lane
 end
 
-local function back(lane, state, label, ...)
-    enter(lane, state, label)
-    return ...
+-- That of the task which runs.
+local function own_lane()
+    local self = task.self()
+    local number = self:number()
+    lane_of_task[number] = lane_of_task[number] or new_lane(self:name())
+    return lane_of_task[number]
+end
+
+-- For `local back <close> = back_to(lane, state, label)`: where the block ends, by an error too, that is the state.
+local Back = {__close = function(back) enter(back.lane, back.state, back.label) end}
+
+local function back_to(lane, state, label)
+    return setmetatable({lane = lane, state = state, label = label}, Back)
 end
 
 -- f, which is noted as that state.
 local function noted(state, label, f)
     return function(...)
-        local lane = lane_of(task.self())
-        local state_before, label_before = lane.state, lane.label
+        local lane = own_lane()
+        local back <close> = back_to(lane, lane.state, lane.label)
         enter(lane, state, label)
-        return back(lane, state_before, label_before, f(...))
+        return f(...)
     end
 end
 
@@ -65,7 +74,7 @@ function record.library(library)
     return setmetatable({}, {__index = function(self, name)
         local call = noted("c", name, library[name])
         self[name] = function(...)
-            local lane = lane_of(task.self())
+            local lane = own_lane()
             lane.calls = lane.calls + 1
             return call(...)
         end
@@ -80,15 +89,15 @@ function record.callback(f) return noted("lua", nil, f) end
 record.task = {sleep = noted("waits", "sleep", task.sleep), yield = noted("ready", nil, task.yield)}
 
 function record.task.go(options, f, ...)
-    local lane
-    local function run(...)
-        enter(lane, "lua")
-        return back(lane, "ended", nil, f(...))
-    end
-    local t = task.go(options, run, ...)
-    lane = lane_of(t)
+    local lane = new_lane(options.name)
     enter(lane, "ready")
-    return setmetatable({}, {__index = {join = noted("waits", "join", function() return t:join() end)}})
+    local t = task.go(options, function(...)
+        lane_of_task[task.self():number()] = lane
+        local back <close> = back_to(lane, "ended")
+        enter(lane, "lua")
+        return f(...)
+    end, ...)
+    return {join = noted("waits", "join", function() return t:join() end)}
 end
 
 function record.task.channel(...)
@@ -122,8 +131,8 @@ local function runner_after(note, runnable)
 end
 
 -- Each lane is in the state of its last note. Of those that are in Lua one runs, and the others could.
-local function make_spans(from)
-    local runnable, live = {}, {}
+local function make_spans()
+    local from, runnable, live = notes[1].time, {}, {}
     for i, note in ipairs(notes) do
         local to = notes[i + 1] and notes[i + 1].time or note.time
         runnable[note.lane] = note.state == "lua" and note.time or nil
@@ -137,20 +146,18 @@ local function make_spans(from)
 end
 
 function record.start()
-    lanes, notes, is_on = {}, {}, true
-    enter(lane_of(task.self()), "lua")
+    lanes, lane_of_task, notes, is_on = {}, {}, {}, true
+    enter(own_lane(), "lua")
 end
 
--- Returns the lanes, in the order in which their tasks were made: their `name`, how many `calls` of C they made, and `spans`, each
--- with `state` ("lua", "c", "waits", "ready"), `label`, and `from` and `to`, in milliseconds since the start.
+-- Returns the lanes, in the order in which their tasks were made: their `name`, how many `calls` of C they made, and `spans`, which
+-- have a `state` ("lua", "c", "waits", "ready"), a `label`, and `from` and `to`, in milliseconds since the start.
 function record.stop()
-    enter(lane_of(task.self()), "ended")
+    enter(own_lane(), "ended")
     is_on = false
-    make_spans(notes[1].time)
-    local list = {}
-    for _, lane in pairs(lanes) do list[#list + 1] = lane end
-    table.sort(list, function(a, b) return a.number < b.number end)
-    return list
+    table.sort(notes, function(a, b) return a.time < b.time end) -- another may have come between a time and its note
+    make_spans()
+    return lanes
 end
 
 return record
