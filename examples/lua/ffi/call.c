@@ -199,6 +199,7 @@ static __attribute__((noinline)) int call_slowly(lua_State *L, struct ffi *ffi, 
 /* Functions that are bound have a frame, which is prepared at the first call, and serves one call at a time. */
 
 static void prepare(lua_State *L, struct bound *bound) {
+    host_arrive(L, bound->ffi->host, &bound->function); /* or else the type's signature may be gone */
     struct binding *binding = binding_of(L, bound->type);
     bound->binding = binding;
     bound->function.signature = binding->signature;
