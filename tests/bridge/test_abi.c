@@ -67,9 +67,9 @@ static bool is_record(const gate_type *type) {
     return type->kind == GATE_STRUCT || type->kind == GATE_UNION;
 }
 
-/* What is in memory lies where the ABI has it, for code that relies on that. What has no members is anywhere. */
+/* What is in memory lies where the ABI has it, for code that relies on that. What is empty is anywhere. */
 static bool is_aligned(const gate_type *type, const void *at) {
-    return !is_record(type) || !has_members(type) || (uintptr_t)at % type->record->alignment == 0;
+    return !is_record(type) || gate__abi_is_empty(type) || (uintptr_t)at % type->record->alignment == 0;
 }
 
 static void see(unsigned index, const void *bytes) {
