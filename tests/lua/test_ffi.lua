@@ -182,6 +182,25 @@ test("errno is what the last call left, and the next one finds it", function()
     equal(ffi.errno(), 0)
 end)
 
+test("errno is as it was when others run while a library is opened", function()
+    ffi.cdef "int mkfifo(const char *, unsigned);"
+    local path = os.tmpname()
+    os.remove(path)
+    equal(C.mkfifo(path, 384), 0)
+    local loading = task.go(function()
+        ffi.errno(7)
+        local ok = pcall(ffi.load, path) -- waits for somebody who writes
+        return ok, ffi.errno()
+    end)
+    while loading:status() ~= "in call" do task.yield() end
+    C.chdir "/nowhere/at/all"
+    io.open(path, "w"):close()
+    local ok, errno = loading:join()
+    os.remove(path)
+    equal(ok, false)
+    equal(errno, 7)
+end)
+
 test("a finalizer that calls C leaves errno as it was", function()
     local calls = 0
     local function fail()

@@ -32,11 +32,15 @@ static const gate_decl *find_decl(lua_State *L, struct ffi *ffi, int index) {
     return decl;
 }
 
-static int look_up(gate_library *library, const gate_decl *decl, void **address, gate_error *error) {
+/* Others may run while the loader looks. errno stays as it was: a function that tells what it means may be looked up first. */
+static int look_up(struct ffi *ffi, gate_library *library, const gate_decl *decl, void **address, gate_error *error) {
     const char *symbol = decl->label ? decl->label : decl->name;
-    if (decl->kind == GATE_DECL_FUNCTION)
-        return gate_library_symbol(library, symbol, address, error);
-    return gate_library_variable(library, symbol, decl->type->size, address, error);
+    int error_number = ffi->error_number;
+    int status = decl->kind == GATE_DECL_FUNCTION
+                     ? gate_library_symbol(library, symbol, address, error)
+                     : gate_library_variable(library, symbol, decl->type->size, address, error);
+    ffi->error_number = error_number;
+    return status;
 }
 
 /* ffi.C is what the process has, and then what was loaded to be global. */
@@ -44,10 +48,10 @@ static void *find_symbol(lua_State *L, struct ffi *ffi, const gate_decl *decl) {
     gate_error error;
     void *address = NULL;
     gate_library *library = library_of(L);
-    if (look_up(library, decl, &address, &error) == 0)
+    if (look_up(ffi, library, decl, &address, &error) == 0)
         return address;
     for (const struct library *other = ffi->libraries; other && library == ffi->process; other = other->next) {
-        if (other->is_global && look_up(other->library, decl, &address, NULL) == 0)
+        if (other->is_global && look_up(ffi, other->library, decl, &address, NULL) == 0)
             return address;
     }
     luaL_error(L, "%s", error.message);
@@ -127,7 +131,9 @@ static void push_namespace(lua_State *L, struct ffi *ffi, gate_library *library)
 static gate_library *open_library(lua_State *L, struct ffi *ffi, const char *name, bool is_global, gate_error *error) {
     struct library *library = ffi_keep(L, ffi, sizeof *library);
     host_check(L);
-    if (gate_library_open(name, &library->library, error))
+    int error_number = ffi->error_number, status = gate_library_open(name, &library->library, error);
+    ffi->error_number = error_number; /* others may have run */
+    if (status)
         return NULL;
     library->is_global = is_global;
     library->next = ffi->libraries; /* behind the call, in which others may have run */
