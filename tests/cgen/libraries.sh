@@ -63,7 +63,7 @@ preprocess() {
         esac
         shift 2
     done
-    printf "$text" | gcc -E $flags -x c -
+    printf "$text" | clang -E $flags -x c - # cgen reads them as clang does
 }
 
 # Of cgen's options the patterns of files, with commas.

@@ -152,6 +152,16 @@ printf 'struct hidden;\nvoid take(struct hidden h);\nint other;\n' >"$work/hidde
 grep -q 'hidden.h:2:6: skipped: take: it passes a struct that is not defined' "$work/err" || fail 'a silent skip'
 fact
 
+"$cgen" --help >"$work/out" && grep -q '^usage: cgen --header FILE' "$work/out" || fail '--help'
+fact
+"$cgen" --header zlib.h --match 'crc*' --exclude '*_combine*' >"$work/out"
+grep -q '^crc32	' "$work/out" && ! grep -q '^crc32_combine' "$work/out" || fail 'what is excluded is there'
+fact
+printf '[function zError]\nowner = nobody\n' >"$work/owner.conf"
+"$cgen" --header zlib.h --match zError --config "$work/owner.conf" --emit json | grep -q '"owner": "nobody"' || fail 'an owner'
+"$cgen" --header zlib.h --match zError --config "$work/owner.conf" --emit lua | grep -q 'its owner is nobody' || fail 'an owner in words'
+fact
+
 echo precious >"$work/precious"
 refuses 1 'was not made by cgen' --header zlib.h -o "$work/precious"
 grep -q precious "$work/precious" || fail 'a file of somebody else is gone'
