@@ -408,14 +408,22 @@ static void wait_for_yields_beside_a_task(void *runtime) {
 /* Keeps its thread, as a thread that was created would be there to find: from here to the end of the call one is awaited,
  * as far as all others know. */
 static void *leave_one_to_a_thread_on_its_way(void *unused) {
-    struct gate__workers *workers = &gate__m()->runtime->workers;
+    gate_runtime *runtime = gate__m()->runtime;
+    struct gate__workers *workers = &runtime->workers;
     unsigned before = atomic_load(&yielded);
     wait_until(atomic_load(&yielded) - before > 1); /* on the other slot */
+    gate__lock(&runtime->lock);
+    workers->patience = 1000ull * 1000 * 1000 * 1000; /* whoever started this thread may yet say when it is late */
     atomic_store(&workers->used_up, false);
     atomic_store(&workers->awaited, 1);
+    gate__unlock(&runtime->lock);
     gate_task *last = spawn("last", note_last, NULL);
-    gate__foreign_call_blocking(gate__m(), wait_for_yields_beside_a_task, gate__m()->runtime);
+    gate__foreign_call_blocking(gate__m(), wait_for_yields_beside_a_task, runtime);
+    gate__lock(&runtime->lock);
+    workers->patience = GATE__LATE_THREAD;
     atomic_store(&workers->awaited, 0);
+    atomic_store(&workers->late_at, GATE__TIMER_NEVER);
+    gate__unlock(&runtime->lock);
     atomic_store(&over, true);
     join(last);
     return unused;
