@@ -232,7 +232,10 @@ static inline __attribute__((always_inline)) double cross_words(long count, bool
     double before = bench_now();
     for (long i = 0; i < count; i++) {
         uint64_t cells[GATE__CELLS];
-        struct gate__frame frame = {(void (*)(void))add_pointer, cells, 0, GATE__SHAPE_WORDS, keeps_slot};
+        struct gate__frame frame = {.function = (void (*)(void))add_pointer,
+                                    .cells = cells,
+                                    .shape = GATE__SHAPE_WORDS,
+                                    .keeps_slot = keeps_slot};
         cells[0] = (uint64_t)i;
         cells[1] = 1;
         keep_int((int)gate__foreign_call_registers(gate__m(), frame).word);

@@ -198,7 +198,10 @@ static __attribute__((noinline)) void *trace_call_in_registers(void *frame) {
 static void trace_calls_in_registers(void (*take)(void *)) {
     struct trace trace = {.take = take};
     uint64_t cells[GATE__CELLS] = {(uint64_t)(uintptr_t)&trace};
-    struct gate__frame frame = {(void (*)(void))take_trace_in_registers, cells, 1, GATE__SHAPE_ALL, false};
+    struct gate__frame frame = {.function = (void (*)(void))take_trace_in_registers,
+                                .cells = cells,
+                                .stack_count = 1,
+                                .shape = GATE__SHAPE_ALL};
     run_task(trace_call_in_registers, &frame);
     cr_assert(has_frame_of(trace.frames, trace.count, address_of((void (*)(void))take_trace_in_registers)));
     cr_assert(has_frame_of(trace.frames, trace.count, address_of((void (*)(void))trace_call_in_registers)));
