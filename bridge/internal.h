@@ -684,9 +684,9 @@ struct gate__abi {
     unsigned alignment; /* bytes, that one on the stack asks for; 0: none does */
 };
 
-/* The stack is aligned to so many bytes at each call, and at the most to so many. An argument that asks for more than a page
+/* Bytes: what an argument may have the stack aligned to, at the most. One that asks for more than a page
  * would have a call step over the page that guards the stack. */
-enum { GATE__STACK_ALIGNMENT = 16, GATE__STACK_ALIGNMENT_MOST = 4096 };
+enum { GATE__STACK_ALIGNMENT_MOST = 4096 };
 
 /* So many cells, and more up to a multiple of alignment bytes, 8 or more. [any] */
 static inline unsigned gate__abi_rounded(unsigned cells, unsigned alignment) {

@@ -1008,6 +1008,9 @@ static inline void gate__foreign_call(void (*fn)(void *), void *arg) {
 /* The same for a function that is known to block. [any] */
 void gate__foreign_call_blocking(gate_m *m, void (*fn)(void *), void *arg);
 
+/* Bytes: a stack's at each call, unless arguments ask for more. */
+enum { GATE__STACK_ALIGNMENT = 16 };
+
 /* What a call in registers is made of. One that keeps its slot for sure is no call to the hand-off. */
 struct gate__frame {
     void (*function)(void);

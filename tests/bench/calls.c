@@ -234,6 +234,7 @@ static inline __attribute__((always_inline)) double cross_words(long count, bool
         uint64_t cells[GATE__CELLS];
         struct gate__frame frame = {.function = (void (*)(void))add_pointer,
                                     .cells = cells,
+                                    .stack_alignment = GATE__STACK_ALIGNMENT,
                                     .shape = GATE__SHAPE_WORDS,
                                     .keeps_slot = keeps_slot};
         cells[0] = (uint64_t)i;

@@ -49,7 +49,7 @@ double sum(int count, ...) {
     return total;
 }
 
-int print_to(char *to, unsigned long size, const char *format, va_list list) {
+__attribute__((format(printf, 3, 0))) int print_to(char *to, unsigned long size, const char *format, va_list list) {
     return vsnprintf(to, size, format, list);
 }
 

@@ -250,7 +250,8 @@ static _Atomic unsigned moves; /* calls that ended on another thread than they b
 
 static void call_shape(enum gate__shape shape, uint64_t number) {
     _Alignas(16) uint64_t cells[GATE__CELLS] = {number, 5};
-    struct gate__frame frame = {.function = functions[shape], .cells = cells, .shape = shape};
+    struct gate__frame frame = {
+        .function = functions[shape], .cells = cells, .stack_alignment = GATE__STACK_ALIGNMENT, .shape = shape};
     uint64_t thread = gate_m_number(gate__m());
     cells[GATE__WORDS] = bits_of(0.5);
     struct gate__returned returned = shape == GATE__SHAPE_PAIR
@@ -319,8 +320,10 @@ static uint64_t note_slot(uint64_t a, uint64_t b) {
 static void *call_when_asked(void *unused) {
     for (int shape = GATE__SHAPE_PAIR; shape < GATE__SHAPE_VECTOR; shape++) {
         uint64_t cells[GATE__CELLS] = {4, 2};
-        struct gate__frame frame = {
-            .function = address_of(note_slot), .cells = cells, .shape = (enum gate__shape)shape};
+        struct gate__frame frame = {.function = address_of(note_slot),
+                                    .cells = cells,
+                                    .stack_alignment = GATE__STACK_ALIGNMENT,
+                                    .shape = (enum gate__shape)shape};
         gate__foreign_ask(gate__m()->slot, GATE__POLL_YIELD);
         struct gate__returned returned = shape == GATE__SHAPE_PAIR
                                              ? gate__foreign_call_pair(gate__m(), frame.function, 4, 2, false)

@@ -201,6 +201,7 @@ static void trace_calls_in_registers(void (*take)(void *)) {
     struct gate__frame frame = {.function = (void (*)(void))take_trace_in_registers,
                                 .cells = cells,
                                 .stack_count = 1,
+                                .stack_alignment = GATE__STACK_ALIGNMENT,
                                 .shape = GATE__SHAPE_ALL};
     run_task(trace_call_in_registers, &frame);
     cr_assert(has_frame_of(trace.frames, trace.count, address_of((void (*)(void))take_trace_in_registers)));
