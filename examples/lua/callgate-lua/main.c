@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "examples/lua/luajit/core.h"
-#include "examples/lua/program/program.h"
+#include "examples/lua/callgate-lua/program.h"
 
 int luaopen_callgate_ffi(lua_State *L);
 int luaopen_callgate_task(lua_State *L);

@@ -14,7 +14,7 @@
 #include <wchar.h>
 
 #include "callgate.h"
-#include "examples/lua/program/program.h"
+#include "examples/lua/callgate-lua/program.h"
 
 enum { KEPT_LINES = 1000, PATH = 4096 };
 
