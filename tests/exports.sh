@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: MIT
 set -eu
 
-headers='runtime/mem.h runtime/region.h runtime/heap.h runtime/hooks.h runtime/runtime.h bridge/bridge.h bridge/decls.h bridge/async.h bridge/handle.h bridge/check.h bridge/stub.h bridge/trace.h'
+headers='runtime/mem.h runtime/region.h runtime/heap.h runtime/hooks.h runtime/runtime.h bridge/bridge.h bridge/decls.h bridge/direct.h bridge/async.h bridge/handle.h bridge/check.h bridge/stub.h bridge/trace.h'
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
