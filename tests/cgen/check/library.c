@@ -50,8 +50,6 @@ unsigned char same(const struct flags *flags, union any any, enum color color, _
 }
 
 int old_style(a, b)
-    int a;
-    double b;
-{
-    return a + (int)b;
-}
+int a;
+double b;
+{ return a + (int)b; }
