@@ -432,8 +432,22 @@ static void mark_taken(struct item *item, const struct tokens *tokens) {
         item->type->parameters[i].is_taken |= is_named(tokens, i);
 }
 
+/* Whether an attribute is spelled in one place. One with a macro's argument in it begins where the macro is defined and ends
+ * where it is used, and all of a header may lie in between. */
+static bool is_together(CXCursor cursor) {
+    enum { LONG = 1000 }; /* bytes */
+    CXSourceRange extent = clang_getCursorExtent(cursor);
+    CXFile first, last;
+    unsigned from, to;
+    clang_getSpellingLocation(clang_getRangeStart(extent), &first, NULL, NULL, &from);
+    clang_getSpellingLocation(clang_getRangeEnd(extent), &last, NULL, NULL, &to);
+    return first && last && clang_File_isEqual(first, last) && to >= from && to - from < LONG;
+}
+
 /* GNU's attributes that libclang has no kind for, and those of ownership, by their first word. */
 static void read_attribute(struct item *item, CXCursor cursor) {
+    if (!is_together(cursor))
+        return;
     struct tokens tokens = tokens_of(cursor);
     const char *word = tokens.count ? tokens.texts[0] : "";
     word += strspn(word, "_");
