@@ -269,7 +269,7 @@ local function join(thread)
 end
 
 test("a callback on a thread of C's own is a task of the state, on a coroutine of its own", function()
-    local seen, there = {}, task.channel(2)
+    local seen, there, leave = {}, task.channel(2), task.channel()
     local body = ffi.cast("void *(*)(void *)", function()
         local self = task.self()
         seen[#seen + 1] = self
@@ -277,7 +277,7 @@ test("a callback on a thread of C's own is a task of the state, on a coroutine o
         seen[coroutine.running()] = true
         task.yield()
         there:send(self:number())
-        task.sleep(0.01)
+        leave:receive()
     end)
     local threads = {}
     for i = 1, 2 do threads[i] = start(body) end
@@ -285,6 +285,7 @@ test("a callback on a thread of C's own is a task of the state, on a coroutine o
     local listed = {}
     for _, info in ipairs(task.list()) do listed[info.number] = info.task end
     assert(listed[first] and listed[second] and first ~= second)
+    leave:close()
     for i = 1, 2 do join(threads[i]) end
     body:free()
     check.raises("only tasks of task.go can be joined", seen[1].join, seen[1])
