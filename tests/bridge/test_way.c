@@ -174,14 +174,23 @@ static gate_signature *parse_with_structs(const char *text) {
     return signature;
 }
 
-/* Where MemorySanitizer is, libffi makes all calls. */
+/* Where MemorySanitizer is, libffi makes all calls, and has no vectors. */
+static bool has_lists(void) {
+    gate_signature *signature = parse("void (void)");
+    bool has = signature->plan != NULL;
+    gate_signature_free(signature);
+    return has;
+}
+
 static void require_way(const char *text, gate__by_value *expected) {
     gate_signature *signature = parse_with_structs(text);
-    cr_assert(!signature->plan || signature->call == expected, "%s", text);
+    cr_assert_eq(signature->call, expected, "%s", text);
     gate_signature_free(signature);
 }
 
 Test(way, is_a_list_for_whatever_each_part_has_a_routine) {
+    if (!has_lists())
+        return;
     require_way("int (int, int, int)", gate__arch_takes_cross);
     require_way("void (long, long, long, long, long, long, long, long, long, long, int)", gate__arch_takes_cross);
     require_way("float (float)", gate__arch_takes_cross);
@@ -193,6 +202,8 @@ Test(way, is_a_list_for_whatever_each_part_has_a_routine) {
 }
 
 Test(way, is_a_frame_for_parts_of_odd_sizes_and_the_long_one_for_what_no_frame_has) {
+    if (!has_lists())
+        return;
     require_way("int (struct odd)", gate__call_by_frame);
     require_way("struct odd (int)", gate__call_by_frame);
     require_way("long double (int)", gate__call_values);
@@ -233,6 +244,8 @@ static void *call_leaves(void *unused) {
 }
 
 Test(way, by_a_list_passes_and_returns_what_a_plain_call_does) {
+    if (!has_lists())
+        return;
     call_all(NULL);
     call_leaves(NULL);
     run_task(call_all, NULL);
@@ -241,6 +254,8 @@ Test(way, by_a_list_passes_and_returns_what_a_plain_call_does) {
 
 /* The slot is taken meanwhile, and a call may end on another thread. */
 Test(way, by_a_list_returns_that_from_calls_that_last) {
+    if (!has_lists())
+        return;
     gate_runtime *runtime = start(2);
     gate_task *tasks[4];
     lasts = true;
@@ -263,6 +278,8 @@ static void *call_when_asked(void *unused) {
 }
 
 Test(way, by_a_list_keeps_what_is_taken_when_the_slot_is_given_up) {
+    if (!has_lists())
+        return;
     run_task(call_when_asked, NULL);
 }
 
