@@ -7,6 +7,7 @@
  * which of them the compiler takes, and of what type the variable in them is.
  *
  * SPDX-License-Identifier: MIT */
+#include <ctype.h>
 #include <clang-c/Index.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,16 +48,19 @@ struct tokens {
     size_t count;
 };
 
-static struct tokens tokens_of(CXCursor cursor) {
+static struct tokens tokens_in(CXTranslationUnit unit, CXSourceRange range) {
     CXToken *tokens = NULL;
     unsigned count = 0;
-    CXTranslationUnit unit = clang_Cursor_getTranslationUnit(cursor);
-    clang_tokenize(unit, clang_getCursorExtent(cursor), &tokens, &count);
+    clang_tokenize(unit, range, &tokens, &count);
     struct tokens all = {memory_take((count + 1) * sizeof *all.texts), count};
     for (unsigned i = 0; i < count; i++)
         all.texts[i] = take(clang_getTokenSpelling(unit, tokens[i]));
     clang_disposeTokens(unit, tokens, count);
     return all;
+}
+
+static struct tokens tokens_of(CXCursor cursor) {
+    return tokens_in(clang_Cursor_getTranslationUnit(cursor), clang_getCursorExtent(cursor));
 }
 
 /* Items by their declarations */
@@ -432,23 +436,55 @@ static void mark_taken(struct item *item, const struct tokens *tokens) {
         item->type->parameters[i].is_taken |= is_named(tokens, i);
 }
 
-/* Whether an attribute is spelled in one place. One with a macro's argument in it begins where the macro is defined and ends
- * where it is used, and all of a header may lie in between. */
-static bool is_together(CXCursor cursor) {
-    enum { LONG = 1000 }; /* bytes */
-    CXSourceRange extent = clang_getCursorExtent(cursor);
-    CXFile first, last;
-    unsigned from, to;
-    clang_getSpellingLocation(clang_getRangeStart(extent), &first, NULL, NULL, &from);
-    clang_getSpellingLocation(clang_getRangeEnd(extent), &last, NULL, NULL, &to);
-    return first && last && clang_File_isEqual(first, last) && to >= from && to - from < LONG;
+/* The word at an offset, and what is in parentheses behind it, or a word in place of these. */
+static struct tokens tokens_at(CXTranslationUnit unit, CXFile file, unsigned offset) {
+    enum { LONGEST = 200 }; /* bytes */
+    size_t size = 0;
+    clang_getFileContents(unit, file, &size);
+    unsigned last = size < offset + LONGEST ? (unsigned)size : offset + LONGEST, depth = 0;
+    struct tokens tokens = tokens_in(unit, clang_getRange(clang_getLocationForOffset(unit, file, offset),
+                                                          clang_getLocationForOffset(unit, file, last)));
+    for (size_t i = 1; i < tokens.count; i++) {
+        depth += strcmp(tokens.texts[i], "(") == 0;
+        depth -= depth && strcmp(tokens.texts[i], ")") == 0;
+        bool is_word = isalpha((unsigned char)tokens.texts[i][0]) || tokens.texts[i][0] == '_';
+        if (depth == 0)
+            tokens.count = i > 1 || is_word ? i + 1 : 1;
+    }
+    return tokens;
+}
+
+/* An attribute's word, and what is in parentheses behind it. Where a macro has it, its range ends where that is used, and all
+ * of a header may lie in between: so it is read from where its word is spelled. Numbers that it has not may be the macro's
+ * arguments, and stand behind the macro's name. */
+static struct tokens tokens_of_attribute(CXCursor cursor) {
+    CXTranslationUnit unit = clang_Cursor_getTranslationUnit(cursor);
+    CXSourceLocation begin = clang_getRangeStart(clang_getCursorExtent(cursor));
+    CXToken *word = clang_getToken(unit, begin);
+    CXFile file;
+    unsigned offset;
+    if (!word)
+        return (struct tokens){NULL, 0};
+    clang_getFileLocation(clang_getTokenLocation(unit, *word), &file, NULL, NULL, &offset);
+    clang_disposeTokens(unit, word, 1);
+    struct tokens tokens = tokens_at(unit, file, offset);
+    bool has_number = false;
+    for (size_t i = 1; i < tokens.count; i++)
+        has_number |= isdigit((unsigned char)tokens.texts[i][0]) != 0;
+    if (tokens.count > 1 && !has_number) {
+        clang_getExpansionLocation(begin, &file, NULL, NULL, &offset);
+        struct tokens used = tokens_at(unit, file, offset);
+        if (used.count > 1) {
+            used.texts[0] = tokens.texts[0];
+            return used;
+        }
+    }
+    return tokens;
 }
 
 /* GNU's attributes that libclang has no kind for, and those of ownership, by their first word. */
 static void read_attribute(struct item *item, CXCursor cursor) {
-    if (!is_together(cursor))
-        return;
-    struct tokens tokens = tokens_of(cursor);
+    struct tokens tokens = tokens_of_attribute(cursor);
     const char *word = tokens.count ? tokens.texts[0] : "";
     word += strspn(word, "_");
     if (strncmp(word, "malloc", 6) == 0 || strcmp(word, "ownership_returns") == 0)

@@ -618,8 +618,6 @@ _Static_assert(offsetof(gate_m, claim) == GATE__M_CLAIM, "layout.h");
 _Static_assert(offsetof(gate_m, asked) == GATE__M_ASKED, "layout.h");
 _Static_assert(offsetof(gate_m, slot) == GATE__M_SLOT, "layout.h");
 _Static_assert(offsetof(gate_m, error_number) == GATE__M_ERROR_NUMBER, "layout.h");
-_Static_assert(offsetof(gate_m, signal_stack.base) == GATE__M_SIGNAL_STACK, "layout.h");
-_Static_assert(offsetof(gate_m, signal_stack.size) == GATE__M_SIGNAL_STACK + 8, "layout.h");
 
 /* What is the thread's own: gate__m_current. */
 struct gate__thread {

@@ -24,6 +24,9 @@
 #include "runtime/internal.h"
 #include "runtime/os/os.h"
 
+_Static_assert(offsetof(gate_m, signal_stack.base) == GATE__M_SIGNAL_STACK, "layout.h");
+_Static_assert(offsetof(gate_m, signal_stack.size) == GATE__M_SIGNAL_STACK + 8, "layout.h");
+
 /* A handler of ours takes a few KiB, and the unwinder a few more; one that was there before may want as much. */
 enum { ALTERNATE_SIZE = 64 * 1024, LEAST_SIZE = 16 * 1024, SIGNALS = 65 };
 

@@ -10,3 +10,6 @@ int put(const char *key, const char *value, int n) __attribute__((nonnull));
 int look(const char *key, const char *other) __attribute__((nonnull(2)));
 void *take(unsigned long size) RETURNS;
 void give(int how, void *what) TAKES(2);
+/* As the C library's headers have it. */
+#define NEVER_NULL(which) __attribute__((__nonnull__ which))
+void *join(void *to, const void *from, void *end) NEVER_NULL((1, 2));
