@@ -831,6 +831,12 @@ int model_try(const struct request *request, struct attempt *attempts, size_t co
                                         "-Werror=conditional-type-mismatch",
                                         "-Werror=implicit-function-declaration",
                                         "-Werror=implicit-int-float-conversion",
+                                        "-Werror=sizeof-pointer-div",
+                                        "-Werror=pointer-arith",
+                                        "-Werror=#pragma-messages",
+                                        "-Werror=unused-value",
+                                        "-Werror=format",
+                                        "-Werror=format-pedantic",
                                         "-fmacro-backtrace-limit=1"};
     struct request strict = *request;
     struct model aside = {.count = 0};

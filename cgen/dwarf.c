@@ -81,8 +81,9 @@ static struct item *item_of(struct reader *r, Dwarf_Die *die, enum item_kind kin
     struct seen *slot = slot_of(r->seen, r->capacity, die->addr);
     *is_new = !slot->item;
     if (!slot->item) {
-        *slot = (struct seen){die->addr, memory_take(sizeof *slot->item)};
-        *slot->item = (struct item){.kind = kind, .name = name_of(die), .place = place_of(die)};
+        struct item *item = memory_take(sizeof *item);
+        *item = (struct item){.kind = kind, .name = name_of(die), .place = place_of(die)};
+        *slot = (struct seen){die->addr, item};
         r->seen_count++;
     }
     return slot->item;

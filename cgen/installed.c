@@ -14,7 +14,7 @@ bool installed_may_be(const char *name) {
 
 /* The words that a command prints; false if it fails. */
 static bool ask(const char *command, struct list *words) {
-    char *line = memory_take(64 * 1024);
+    char *line = memory_take(64UL * 1024);
     FILE *pipe = popen(command, "r");
     size_t length = pipe ? fread(line, 1, 64 * 1024 - 1, pipe) : 0;
     if (!pipe || pclose(pipe) != 0)

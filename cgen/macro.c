@@ -6,6 +6,7 @@
  * compiled with all types. What is not constant becomes a function, for which the stubs have a symbol.
  *
  * SPDX-License-Identifier: MIT */
+#include <ctype.h>
 #include <string.h>
 
 #include "cgen/model.h"
@@ -249,6 +250,22 @@ static void finish(const struct model *model, const struct trying *t, struct can
     }
 }
 
+/* Macros that the C library and the compiler have for themselves take what they like. */
+static bool is_theirs(const struct item *macro) {
+    const char *name = macro->name;
+    return macro->takes_arguments && name[0] == '_' && (name[1] == '_' || isupper((unsigned char)name[1]));
+}
+
+/* No function may have the name of one that the compiler has built in. */
+static bool is_built_in(const char *name) {
+    static const char *const names[] = {"va_start", "va_arg", "va_end", "va_copy"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Functions of these names are what a host wants, whatever a macro does in their place. */
 static void drop_hidden(struct model *model) {
     struct set names = {.count = 0};
@@ -260,6 +277,10 @@ static void drop_hidden(struct model *model) {
         struct item *item = model->items[i];
         if (item->kind == ITEM_MACRO && !item->reason && set_has(&names, item->name))
             item->reason = "a function or a variable has its name";
+        else if (item->kind == ITEM_MACRO && !item->reason && is_built_in(item->name))
+            item->reason = "the compiler has it built in";
+        else if (item->kind == ITEM_MACRO && !item->reason && is_theirs(item))
+            item->reason = "its name is reserved to the implementation";
     }
 }
 
