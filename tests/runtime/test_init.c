@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tests/support/runtime.h"
+#include "tests/support/process.h"
 
 Test(init, start_makes_the_caller_a_root_task_with_a_slot) {
     gate_runtime *runtime;

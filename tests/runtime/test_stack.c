@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/support/runtime.h"
+#include "tests/support/process.h"
 
 enum { PAGE = 4096, SIZE = 32 * 1024 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/support/runtime.h"
+#include "tests/support/process.h"
 
 static void *give_back(void *argument) {
     return argument;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "tests/support/runtime.h"
+#include "tests/support/process.h"
 
 /* No more than the configuration allows, or than there are to be had */
 
