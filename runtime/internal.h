@@ -198,6 +198,8 @@ struct sigaction;
 
 /* Maps private pages that may be read and written, for use by the room that tag names. [any] */
 int gate__mem_map(size_t length, const char *tag, void **base);
+/* The same at near, or wherever the system likes. [any] */
+int gate__mem_map_near(void *near, size_t length, const char *tag, void **base);
 /* The same with another protection, state and caller. [any] */
 int gate__mem_map_as(size_t length, const struct gate__region_origin *origin, void **base);
 /* The region table's own memory, which is not in the table. [any] */
@@ -606,6 +608,8 @@ struct gate_m {
     struct gate__signal_stack signal_stack, outer_signal_stack;
     struct gate__guard *guard;        /* guard.c's: the guarded call that C is in, with no callback below it */
     struct gate__interrupt interrupt; /* interrupt.c's */
+    void *own_stack;                  /* worker.c's: what is mapped for its thread's stack, with a guard; or NULL */
+    size_t own_stack_size;
     void *tsan_fiber;                 /* switch.c's, as the next two */
     void *asan_fake_stack;
     unsigned named_stack;
@@ -635,6 +639,8 @@ static inline bool gate__m_is_outside(const gate_m *m) {
 }
 /* Where errno is on each thread: bytes from its thread pointer on, for calls in assembly. */
 extern _Atomic ptrdiff_t gate__m_errno_at;
+/* Where its M is, or the one without a task: gate__thread's or_other, bytes from its thread pointer on. [any] */
+ptrdiff_t gate__m_at(void);
 /* Finds that, before the first of them. [any] */
 void gate__m_find_errno(void);
 /* The M that gate__m gives, once the thread's Ms of runtimes that have stopped are dropped. [any] */

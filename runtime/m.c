@@ -27,7 +27,7 @@
 
 /* Read by gate__m, and by bridge/arch. */
 extern _Thread_local struct gate__thread gate__m_current __attribute__((tls_model("initial-exec")));
-static const gate_m none;
+static const gate_m none = {.system_sp = (void *)UINTPTR_MAX}; /* above all: no call in line begins there */
 _Thread_local struct gate__thread gate__m_current = {NULL, &none};
 static _Thread_local gate_m *of_thread __attribute__((tls_model("initial-exec"))); /* all of its Ms */
 
@@ -41,6 +41,10 @@ void gate__m_find_errno(void) {
     ptrdiff_t distance = (char *)&errno - gate__arch_thread_pointer();
     if (atomic_load_explicit(&gate__m_errno_at, memory_order_relaxed) != distance)
         atomic_store_explicit(&gate__m_errno_at, distance, memory_order_relaxed);
+}
+
+ptrdiff_t gate__m_at(void) {
+    return (char *)&gate__m_current.or_other - gate__arch_thread_pointer();
 }
 
 gate_m *gate__m_of_thread(void) {
@@ -171,6 +175,8 @@ void gate__m_unmake(gate_m *m) {
     gate__interrupt_forget(m);
     gate__unlock(&m->runtime->lock);
     gate__trap_forget_thread(m);
+    if (m->own_stack)
+        gate_munmap(m->own_stack, m->own_stack_size);
     gate__region_close_account(m->account);
     gate__semaphore_destroy(&m->wake);
     gate_runtime *runtime = m->runtime;

@@ -16,6 +16,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <sys/mman.h>
 
 #include "runtime/internal.h"
 #include "runtime/os/os.h"
@@ -74,17 +75,60 @@ static void *work(void *data) {
     return NULL;
 }
 
+/* A worker's stack lies below those of all tasks, which have room for FAR bytes, unless something else is there. gdb
+ * gives up on a caller whose stack is the lower one if nothing between them says that it is a switch; and nothing is
+ * between C and who calls it in line (bridge/direct.h). The C library maps threads' stacks where tasks' are, in any
+ * order. */
+#define FAR ((uintptr_t)1 << 44)
+
+/* Addresses that no worker was given before, or NULL. high is where the system maps by itself. */
+static void *low_place(const void *high, size_t length) {
+    static _Atomic uintptr_t lowest;
+    uintptr_t none = 0, first = (uintptr_t)high > 2 * FAR ? (uintptr_t)high - FAR : 0;
+    atomic_compare_exchange_strong(&lowest, &none, first);
+    return lowest > length ? (void *)(atomic_fetch_sub(&lowest, length) - length) : NULL;
+}
+
+/* With a guard below. Negative errno. */
+static int map_stack(gate_m *m, size_t size) {
+    size_t page = gate__os_page_size();
+    void *base;
+    int failed = gate__mem_map_near(low_place(m->alternate_stack, size + page), size + page, "worker stack", &base);
+    if (failed)
+        return failed;
+    m->own_stack = base;
+    m->own_stack_size = size + page;
+    return gate_mprotect(base, page, PROT_NONE);
+}
+
+/* The worker lets signals come when it has a task to run (gate__sched_work); which ones, this thread doesn't say. */
+static int create_thread(gate_m *m, const pthread_attr_t *attributes) {
+    uint64_t mask = gate__os_set_signal_mask(GATE__OS_ALL_SIGNALS);
+    int failed = pthread_create(&m->thread, attributes, work, m);
+    gate__os_set_signal_mask(mask);
+    return -failed;
+}
+
 struct creation {
     gate_m *m;
     int failed;
 };
 
-/* The worker lets signals come when it has a task to run (gate__sched_work); which ones, this thread doesn't say. */
 static void create(void *data) {
     struct creation *c = data;
-    uint64_t mask = gate__os_set_signal_mask(GATE__OS_ALL_SIGNALS);
-    c->failed = pthread_create(&c->m->thread, NULL, work, c->m);
-    gate__os_set_signal_mask(mask);
+    pthread_attr_t attributes;
+    size_t size, page = gate__os_page_size();
+    c->failed = -pthread_attr_init(&attributes);
+    if (c->failed)
+        return;
+    pthread_attr_getstacksize(&attributes, &size); /* what a thread has by default */
+    size = (size + page - 1) / page * page;
+    c->failed = map_stack(c->m, size) ? -EAGAIN : 0; /* as pthread_create has it of its own */
+    if (!c->failed) {
+        pthread_attr_setstack(&attributes, (char *)c->m->own_stack + page, size);
+        c->failed = create_thread(c->m, &attributes);
+    }
+    pthread_attr_destroy(&attributes);
 }
 
 /* Makes a worker's M and its thread. Negative errno. */
@@ -99,7 +143,7 @@ static int make(gate_runtime *runtime, uint32_t wait, gate_m **result) {
         gate__m_unmake(creation.m);
     else
         *result = creation.m;
-    return -creation.failed;
+    return creation.failed;
 }
 
 /* The last that was started is late in a while, unless it has come already. */

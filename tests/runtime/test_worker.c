@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "tests/support/runtime.h"
 #include "tests/support/process.h"
@@ -34,6 +35,29 @@ Test(worker, calls_beyond_the_most_threads_wait_and_all_end) {
     cr_assert_eq(atomic_load(&most_in_call), 4);
     cr_assert_eq(runtime->workers.count, 4);
     stop(runtime);
+}
+
+/* Their stacks */
+
+static void *find_stack(void *region) {
+    volatile char here = 0;
+    const char *on_system_stack = gate__m()->system_sp;
+    cr_assert_eq(gate_region_find(on_system_stack, region), 0);
+    if (gate__foreign_is_plain()) /* sanitizers say themselves where things lie */
+        cr_assert_lt((uintptr_t)on_system_stack, (uintptr_t)&here);
+    return NULL;
+}
+
+Test(worker, a_workers_stack_lies_below_the_tasks_is_listed_and_goes_with_the_runtime) {
+    struct gate_region region, guard;
+    gate_runtime *runtime = start(1);
+    join(spawn("finds", find_stack, &region));
+    cr_assert_str_eq(region.tag, "worker stack");
+    cr_assert_eq(gate_region_find((char *)region.base - 1, &guard), 0);
+    cr_assert_eq(guard.prot, PROT_NONE);
+    stop(runtime);
+    cr_assert_eq(gate_region_find(region.base, &region), -ENOENT);
+    cr_assert_eq(gate_region_find(guard.base, &guard), -ENOENT);
 }
 
 /* A thread that is awaited and can't be created, for want of memory that is asked for with leisure */
