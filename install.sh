@@ -20,6 +20,7 @@ install_files 644 include/callgate callgate.h
 install_files 644 include/callgate/runtime runtime/mem.h runtime/region.h runtime/heap.h runtime/hooks.h runtime/runtime.h
 install_files 644 include/callgate/bridge bridge/bridge.h bridge/decls.h bridge/direct.h bridge/async.h bridge/handle.h \
     bridge/check.h bridge/stub.h bridge/trace.h
+install_files 644 include/callgate/bridge/arch/x86_64 bridge/arch/x86_64/inline.h
 
 install_files 644 lib $built/libcallgate.a
 install_files 755 lib $built/libcallgate.so.0.1.0

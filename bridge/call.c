@@ -29,7 +29,8 @@
  *
  * A host whose compiler knows the function has it put the arguments into C's registers: a direct call (bridge/direct.h) is
  * the same routine again without a frame (bridge/arch/<name>/direct.S), and becomes one by frame (bridge/direct.c) where
- * more is asked.
+ * more is asked. It may be in line: then the routine, for a task with nothing special, is part of the function that calls
+ * (bridge/arch/<name>/inline.h), and nothing is between that and C but the switch.
  *
  * A root task's call by frame does all of this in one routine, too, but for the switch: it is on its system stack
  * already, and keeps its thread. On a thread without a task these are nothing but the call between two values of errno.

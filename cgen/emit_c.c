@@ -109,19 +109,61 @@ static void write_arguments(const struct type *type, const char *before, FILE *o
         fprintf(out, "%s%s%s", i ? ", " : "", before, parameter_name(i));
 }
 
+/* In registers the small integers are ints. */
+static const char *spell_in_register(const struct type *type) {
+    struct type plain = *type_plain(type_passed(type));
+    plain.qualifiers = 0;
+    return plain.size < 4 ? "int" : spell(&plain, "", SPELL_NAMED);
+}
+
+/* The crossing itself, where the compiler has the means: bridge/direct.h. */
+static void write_call_in_line(const struct item *item, FILE *out) {
+    const struct type *type = item->type;
+    size_t words = 0, vectors = 0;
+    for (size_t i = 0; i < type->parameter_count; i++) {
+        const struct type *parameter = type->parameters[i].type;
+        if (is_vector(parameter))
+            fprintf(out, "    GATE_INLINE_VECTOR(%zu, %s, p%zu);\n", vectors++, spell_in_register(parameter), i);
+        else
+            fprintf(out, "    GATE_INLINE_WORD(%zu, %s, p%zu);\n", words++, spell_in_register(parameter), i);
+    }
+    bool is_void = type_is_void(type->target), in_vector = !is_void && is_vector(type->target);
+    const char *result = is_void ? "long" : spell_variable(type->target, "");
+    fprintf(out, "    GATE_INLINE_CALL(%s, direct, %zu, %zu, %s, %s);\n",
+            item->call_class == CLASS_LEAF ? "LEAF" : "DEFAULT", words, vectors, in_vector ? "long" : result,
+            in_vector ? result : "double");
+    if (!is_void)
+        fprintf(out, "    *result = %s;\n", in_vector ? "gate_vector" : "gate_word");
+}
+
+static void write_call_out_of_line(const struct item *item, FILE *out) {
+    const struct type *type = item->type;
+    struct type pointer = {.kind = TYPE_POINTER, .target = type};
+    fprintf(out, "    %sGATE_CALL_DIRECT(direct, %s, ",
+            type_is_void(type->target) ? "" : "*result = ", spell(&pointer, "", SPELL_NAMED));
+    write_arguments(type, "", out);
+    fputs(");\n", out);
+}
+
 /* Direct was prepared for this function by gate_direct_init. */
 static void write_caller(const struct item *item, FILE *out) {
     const struct type *type = item->type;
-    struct type pointer = {.kind = TYPE_POINTER, .target = type};
-    fprintf(out, "static inline int gate_caller_%s(gate_direct *direct", item->name);
+    bool may_be_in_line = item->call_class == CLASS_DEFAULT || item->call_class == CLASS_LEAF;
+    fprintf(out, "static inline __attribute__((always_inline)) int gate_caller_%s(gate_direct *direct", item->name);
     if (!type_is_void(type->target))
         fprintf(out, ", %s", spell_variable(type->target, "*result"));
     for (size_t i = 0; i < type->parameter_count; i++)
         fprintf(out, ", %s", spell_variable(type->parameters[i].type, parameter_name(i)));
-    fprintf(out, ") {\n    %sGATE_CALL_DIRECT(direct, %s, ",
-            type_is_void(type->target) ? "" : "*result = ", spell(&pointer, "", SPELL_NAMED));
-    write_arguments(type, "", out);
-    fputs(");\n    return gate_direct_status(direct);\n}\n", out);
+    fputs(") {\n", out);
+    if (may_be_in_line) {
+        fputs("#ifdef GATE_INLINE_CALL\n", out);
+        write_call_in_line(item, out);
+        fputs("#else\n", out);
+    }
+    write_call_out_of_line(item, out);
+    if (may_be_in_line)
+        fputs("#endif\n", out);
+    fputs("    return gate_direct_status(direct);\n}\n", out);
 }
 
 static void write_prototype(const struct item *item, const char *name, const char *end, FILE *out) {

@@ -16,6 +16,11 @@
 void gate__arch_direct_frame(void);
 void gate__arch_direct_leaf(void);
 void gate__arch_direct_by_frame(void);
+
+/* For calls in line, whose registers they take, and leave: something is asked of the slot on the way to C; it is claimed
+ * on the way back. */
+void gate__arch_direct_asked(void);
+void gate__arch_direct_claimed(void);
 #endif
 
 #endif

@@ -92,6 +92,21 @@ static void registers(long count) {
     }
 }
 
+static void in_line(long count) {
+    gate_direct direct;
+    if (gate_direct_init(&direct, &function))
+        abort();
+    for (long i = 0; i < count; i++) {
+        GATE_INLINE_WORD(0, int, (int)i);
+        GATE_INLINE_WORD(1, int, 1);
+        GATE_INLINE_CALL(DEFAULT, &direct, 2, 0, int, double);
+        if (gate_direct_status(&direct))
+            abort();
+        int result = gate_word;
+        keep(result);
+    }
+}
+
 /* C that calls back, so many times. */
 
 static __attribute__((noinline)) void call_back(int (*callback)(int, int), long count) {
@@ -133,6 +148,7 @@ static const struct way {
     {"frame-task", frame, true},
     {"registers-thread", registers, false},
     {"registers-task", registers, true},
+    {"in-line-task", in_line, true},
     {"callgate-thread", values, false},
     {"callgate-task", values, true},
     {"back-direct", back_direct, false},

@@ -51,16 +51,58 @@ static double mix_slowly(long a, int b, signed char c, unsigned char d, const ch
     return mix(a, b, c, d, e, f, g, h, i, j, k, l, m, n);
 }
 
-static void call_with_all(double (*address)(ALL_TYPES), enum gate_call_class call_class) {
+/* The same in line. */
+
+#define PUT_ALL_VALUES                         \
+    GATE_INLINE_WORD(0, long, -1);             \
+    GATE_INLINE_WORD(1, int, -2);              \
+    GATE_INLINE_WORD(2, int, -3);              \
+    GATE_INLINE_WORD(3, int, 200);             \
+    GATE_INLINE_WORD(4, const char *, "text"); \
+    GATE_INLINE_WORD(5, long, 1L << 40);       \
+    GATE_INLINE_VECTOR(0, double, 1.5);        \
+    GATE_INLINE_VECTOR(1, float, 2.5f);        \
+    GATE_INLINE_VECTOR(2, double, 3.5);        \
+    GATE_INLINE_VECTOR(3, double, 4.5);        \
+    GATE_INLINE_VECTOR(4, double, 5.5);        \
+    GATE_INLINE_VECTOR(5, double, 6.5);        \
+    GATE_INLINE_VECTOR(6, double, 7.5);        \
+    GATE_INLINE_VECTOR(7, float, 8.5f)
+
+static double mix_in_line(gate_direct *direct) {
+    PUT_ALL_VALUES;
+    GATE_INLINE_CALL(DEFAULT, direct, 6, 8, long, double);
+    return gate_vector;
+}
+
+static double mix_in_line_of_leaf(gate_direct *direct) {
+    PUT_ALL_VALUES;
+    GATE_INLINE_CALL(LEAF, direct, 6, 8, long, double);
+    return gate_vector;
+}
+
+static double mix_out_of_line(gate_direct *direct) {
+    return GATE_CALL_DIRECT(direct, double (*)(ALL_TYPES), ALL_VALUES);
+}
+
+enum { WAYS = 3 };
+static double (*const ways[WAYS])(gate_direct *) = {mix_out_of_line, mix_in_line, mix_in_line_of_leaf};
+
+static void call_by(double (*way)(gate_direct *), double (*address)(ALL_TYPES), enum gate_call_class call_class) {
     char text[160];
     snprintf(text, sizeof text, "double %s", all_text);
     gate_function function = make_function(text, address_of(address), "mix");
     function.call_class = call_class;
     gate_direct direct = prepare(&function);
-    cr_assert_eq(GATE_CALL_DIRECT(&direct, double (*)(ALL_TYPES), ALL_VALUES), mix(ALL_VALUES), "class %d", call_class);
+    cr_assert_eq(way(&direct), mix(ALL_VALUES), "class %d", call_class);
     cr_assert_eq(gate_direct_status(&direct), 0);
     cr_assert_eq(direct.error_number, 200);
     free_function(function);
+}
+
+static void call_with_all(double (*address)(ALL_TYPES), enum gate_call_class call_class) {
+    for (int i = 0; i < WAYS; i++)
+        call_by(ways[i], address, call_class);
 }
 
 static void *call_in_each_class(void *unused) {
@@ -207,9 +249,11 @@ static double mix_without_slot(long a, int b, signed char c, unsigned char d, co
 }
 
 static void *call_when_asked(void *unused) {
-    gate__foreign_ask(gate__m()->slot, GATE__POLL_YIELD);
-    call_with_all(mix_without_slot, GATE_CALL_DEFAULT);
-    atomic_fetch_and(&gate__m()->slot->poll, ~(uint32_t)GATE__POLL_YIELD);
+    for (int i = 0; i < WAYS; i++) {
+        gate__foreign_ask(gate__m()->slot, GATE__POLL_YIELD);
+        call_by(ways[i], mix_without_slot, GATE_CALL_DEFAULT);
+        atomic_fetch_and(&gate__m()->slot->poll, ~(uint32_t)GATE__POLL_YIELD);
+    }
     return unused;
 }
 

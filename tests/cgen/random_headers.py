@@ -143,6 +143,26 @@ static const gate_stub *find(const char *name) {
 """
 
 
+# On a thread without a runtime, on a root task, and in a task of its own.
+MAIN_END = """
+int main(void) {
+    struct gate_task_config config = {.main = try_all, .stack_size = 1 << 20};
+    gate_runtime *runtime;
+    gate_task *task;
+    must(gate_decls_make(&decls));
+    must(gate_decls_read(decls, %s, &error));
+    try_all(0);
+    must(gate_runtime_start(0, &runtime, &error));
+    try_all(0);
+    must(gate_task_spawn(runtime, &config, &task));
+    must(gate_task_join(task, 0));
+    must(gate_runtime_stop(runtime, &error));
+    gate_decls_free(decls);
+    return 0;
+}
+"""
+
+
 def run(command, where):
     done = subprocess.run(command, cwd=where, capture_output=True, text=True)
     if done.returncode:
@@ -165,12 +185,13 @@ def try_header(cgen, library, root, where, draw):
     text += "".join(comparison(*f, "gate_caller_f%d(" % f[0] in stubs) for f in header.functions)
     cdef = open(os.path.join(where, "any.cdef")).read()
     quoted = "\n".join('"%s\\n"' % line.replace("\\", "\\\\").replace('"', '\\"') for line in cdef.splitlines())
-    text += "int main(void) {\n    must(gate_decls_make(&decls));\n    must(gate_decls_read(decls, %s, &error));\n" % quoted
+    text += "static void *try_all(void *unused) {\n"
     text += "".join("    for (int i = 0; i < 3; i++) try%d(i * 77 + %d);\n" % (f[0], f[0]) for f in header.functions)
-    write("main.c", text + "    gate_decls_free(decls);\n    return 0;\n}\n")
+    text += "    return unused;\n}\n"
+    write("main.c", text + MAIN_END % quoted)
     compiler = draw.choice(["gcc", "clang"])
     run([compiler, "-Wall", "-Werror", "-I" + root, "-c", "any_stubs.c"], where)
-    run([compiler, "-w", "-O1", "-I" + root, "main.c", "any.c", "any_stubs.o", library, "-lffi", "-lm", "-pthread", "-o", "any"], where)
+    run([compiler, "-w", draw.choice(["-O0", "-O1", "-O2"]), "-I" + root, "main.c", "any.c", "any_stubs.o", library, "-lffi", "-lm", "-pthread", "-o", "any"], where)
     run(["./any"], where)
     for name in os.listdir(where):
         os.unlink(os.path.join(where, name))

@@ -1,6 +1,6 @@
 /* A program to stop in: an interpreter's task that calls C, which calls back, which calls C, which calls back, which
  * calls C. The first call goes one step after another, the others in registers: one by a crossing, one by value. Before
- * them are one by frame and one by a list.
+ * them are one by frame, one in line, and one by a list.
  *
  * run.sh has gdb print the backtrace in stop_here. The names of the functions are the test.
  *
@@ -71,6 +71,16 @@ static int call_by_frame(int a, int b) {
     return result;
 }
 
+static __attribute__((noinline)) int call_in_line(int a, int b) {
+    gate_direct direct;
+    if (gate_direct_init(&direct, &first))
+        abort();
+    GATE_INLINE_WORD(0, int, a);
+    GATE_INLINE_WORD(1, int, b);
+    GATE_INLINE_CALL(DEFAULT, &direct, 2, 0, int, double);
+    return gate_direct_status(&direct) ? 0 : gate_word;
+}
+
 /* With arguments of three sorts, one of them on the stack. */
 static void call_by_list(void) {
     int a = 1;
@@ -84,6 +94,8 @@ static void call_by_list(void) {
 void *interpreter_loop(void *callback) {
     void (*address)(void) = gate_callback_address(callback);
     int x = call_by_frame(43, 3), result = 0;
+    if (call_in_line(43, 3) != x)
+        abort();
     call_by_list();
     void *arguments[] = {&address, &x};
     if (gate_call(&outer, &result, arguments))

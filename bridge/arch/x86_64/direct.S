@@ -1,4 +1,4 @@
-/* Direct calls on x86-64 (System V ABI): what GATE_CALL_DIRECT goes to.
+/* Direct calls on x86-64 (System V ABI): what GATE_CALL_DIRECT goes to, and GATE_INLINE_CALL when it has to (inline.h).
  *
  * Each is a crossing (runtime/arch/x86_64/switch.S), and gate__foreign_enter and gate__foreign_leave, in one, for those
  * calls that have nothing special. The arguments are in their registers already and the results stay in theirs, so none of
@@ -178,5 +178,49 @@ GATE__END(gate__arch_direct_\way\()_below)
 
     direct frame
     direct leaf
+
+/* The slower halves of a call in line (bridge/arch/x86_64/inline.h).
+ *
+ * void gate__arch_direct_asked(void)
+ *
+ *   in: r12 m, and a function's arguments, which stay      out: r12 m      clobbers: rax, r10, r11, flags */
+GATE__ROUTINE(gate__arch_direct_asked)
+    endbr64
+    push_frame
+    subq $FRAME_SIZE, %rsp
+    store_words
+    store_vectors
+    movq %r12, %rdi
+    movq GATE__M_SLOT(%r12), %rsi
+    call gate__foreign_enter_slow
+    load_vectors movaps
+    load_words
+    current_m %r12
+    movq %rbp, %rsp
+    popq %rbp
+    .cfi_def_cfa %rsp, 8
+    .cfi_restore %rbp
+    ret
+GATE__END(gate__arch_direct_asked)
+
+/* void gate__arch_direct_claimed(void)
+ *
+ *   in: r12 m, and a function's result, which stays        clobbers: what a call does, and r12 is another thread's */
+GATE__ROUTINE(gate__arch_direct_claimed)
+    endbr64
+    push_frame
+    subq $32, %rsp
+    movaps %xmm0, (%rsp)
+    movq %rax, 16(%rsp)
+    movq %r12, %rdi
+    call gate__foreign_leave_slow
+    movaps (%rsp), %xmm0
+    movq 16(%rsp), %rax
+    movq %rbp, %rsp
+    popq %rbp
+    .cfi_def_cfa %rsp, 8
+    .cfi_restore %rbp
+    ret
+GATE__END(gate__arch_direct_claimed)
 
 GATE__NO_EXECUTABLE_STACK
