@@ -610,7 +610,7 @@ struct gate_m {
     struct gate__interrupt interrupt; /* interrupt.c's */
     void *own_stack;                  /* worker.c's: what is mapped for its thread's stack, with a guard; or NULL */
     size_t own_stack_size;
-    void *tsan_fiber;                 /* switch.c's, as the next two */
+    void *tsan_fiber; /* switch.c's, as the next two */
     void *asan_fake_stack;
     unsigned named_stack;
 };
