@@ -134,6 +134,11 @@ typedef struct gate_callback gate_callback;
  * the handler. */
 typedef int (*gate_handler)(void *host, void *result, void *const arguments[]);
 
+/* Or a function of the signature's own type is called, which finds the arguments where C has put them, and whose result C
+ * gets: a direct handler, for who knows the type when he is compiled. All else is as above; what it asks for its host
+ * pointer is gate_callback_host, and it fails by gate_callback_fail. */
+typedef void (*gate_direct_handler)(void);
+
 /* What happens to a thread that calls back, in no call of the callback's runtime, while all slots are taken. */
 enum gate_callback_busy {
     GATE_BUSY_WAITS, /* it waits for a slot */
@@ -148,14 +153,15 @@ struct gate_callback_config {
     const char *name;    /* for messages: where it was made, say; copied, and cut to 55 bytes. NULL is "a callback" */
     const void *refusal; /* the default result, of the result's type: copied. NULL is zero */
     enum gate_callback_busy busy;
-    uint64_t patience; /* nanoseconds */
+    uint64_t patience;          /* nanoseconds */
+    gate_direct_handler direct; /* in place of handler */
 };
 
 /* Makes a C function pointer that calls a handler.
  *
  * Ownership: config is the caller's; *callback is, too, until gate_callback_free. A thread that runtime does not know is
  * adopted into it, and dropped when it ends, even if it is another runtime's.
- * Errors: -EINVAL without a runtime, a signature or a handler; -ENOMEM; -ENOTSUP for a signature that can't be called back
+ * Errors: -EINVAL without a runtime, a signature or one handler; -ENOMEM; -ENOTSUP for a signature that can't be called back
  * by: under MemorySanitizer, libffi makes callbacks, which has no 128-bit integers and no vectors. Never blocks. Any
  * thread. */
 int gate_callback_make(gate_runtime *runtime, const struct gate_callback_config *config, gate_callback **callback,
@@ -164,6 +170,14 @@ int gate_callback_make(gate_runtime *runtime, const struct gate_callback_config 
 /* Sets what C finds in errno when the handler that runs in the calling task has returned; without it, what was there
  * when C called. Fatal outside a handler. Never blocks. Tasks. */
 void gate_callback_set_errno(int error_number);
+
+/* The host pointer of the callback whose handler runs in the calling task, the innermost one. Fatal outside a handler. Never
+ * blocks. Tasks. */
+void *gate_callback_host(void);
+
+/* The direct handler that runs in the calling task fails with this status, which is positive, as others do by returning one;
+ * but C gets what it returns. Fatal outside a direct handler. Never blocks. Tasks. */
+void gate_callback_fail(int status);
 
 /* The function pointer to give to C. It may be called from any thread, until the callback is freed: a call then is fatal,
  * and names the callback, as long as its address is not another one's, which it may be once 1024 others have been freed

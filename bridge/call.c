@@ -63,6 +63,8 @@
  *
  * Most callbacks of a call need nothing but that, and take it in one routine of their own, with neither of these C
  * functions: gate__arch_arrive_pair_word4 or one of its kin, while task->short_way is open for them (bridge/callback.c).
+ * A direct handler, a function of C's own type, gets C's registers as they are (gate__arch_arrive_direct); on the long way
+ * it is called as C's functions are, by gate__call_run.
  *
  * On a thread that C made itself, arrive adopts the thread: it gets an M and a root task, takes a
  * slot for the length of the handler, and the handler runs on the thread's own stack. So it does on a thread

@@ -24,6 +24,7 @@ _Static_assert(offsetof(gate_callback, runtime) == GATE__CALLBACK_RUNTIME, "thun
 _Static_assert(offsetof(gate_callback, intake) == GATE__CALLBACK_INTAKE, "thunk.h");
 _Static_assert(offsetof(gate_callback, config.handler) == GATE__CALLBACK_HANDLER, "thunk.h");
 _Static_assert(offsetof(gate_callback, config.host) == GATE__CALLBACK_HOST, "thunk.h");
+_Static_assert(offsetof(gate_callback, config.direct) == GATE__CALLBACK_DIRECT, "thunk.h");
 
 /* What the handler is called with, as one argument: it may be on another stack. */
 struct handling {
@@ -60,6 +61,14 @@ static void require_own_status(const struct gate__arrival *arrival, int status) 
                     arrival->callback->config.name, status);
 }
 
+/* By the function's own type: a call like those of C, but on this stack. [task, slot] */
+static int call_direct(const struct gate_callback_config *config, void *result, void *const arguments[]) {
+    gate_function function = {.signature = config->signature, .address = config->direct};
+    struct gate__value_call call = {.call = {.function = &function}, .result = result, .arguments = arguments};
+    gate__call_run(&call);
+    return 0;
+}
+
 /* Runs the handler, unless one has failed below the same call. [task, slot] */
 static void handle(void *data) {
     struct handling *h = data;
@@ -67,7 +76,8 @@ static void handle(void *data) {
     struct gate__call *call = gate__m()->task->call;
     if (call && call->status)
         return;
-    int status = config->handler(config->host, h->result, h->arguments);
+    int status = config->direct ? call_direct(config, h->result, h->arguments)
+                                : config->handler(config->host, h->result, h->arguments);
     require_own_status(h->arrival, status);
     if (status == 0)
         status = gate__check_result(config->signature, config->name, h->result);
@@ -92,12 +102,16 @@ static void unnote(gate_task *task, const struct gate__arrival *arrival) {
     atomic_store_explicit(&task->arrival, arrival->outer, memory_order_release);
 }
 
+static const void *code_of(const struct gate_callback_config *config) {
+    return config->direct ? (const void *)(uintptr_t)config->direct : (const void *)(uintptr_t)config->handler;
+}
+
 /* On the task's stack, where it has one of its own. [system stack, slot] */
 static void handle_on_task(gate_m *m, struct handling *h) {
     const struct gate_callback_config *config = &h->arrival->callback->config;
     struct gate__traced_callback traced = {.is_on = gate__trace_is_on()};
     if (__builtin_expect(traced.is_on, 0))
-        gate__trace_callback_begins(&traced, m, config->name, (const void *)(uintptr_t)config->handler);
+        gate__trace_callback_begins(&traced, m, config->name, code_of(config));
     gate__switch_call_back(m, handle, h);
     if (__builtin_expect(traced.is_on, 0))
         gate__trace_callback_ends(&traced, m);
@@ -241,11 +255,30 @@ static void arrive_by_ffi(void *callback, void *result, void *const arguments[])
     arrive(&(struct handling){&arrival, result, arguments});
 }
 
-void gate_callback_set_errno(int error_number) {
-    struct gate__arrival *arrival = gate__task_running("gate_callback_set_errno")->task->arrival;
+/* What the running handler was called by. */
+static struct gate__arrival *arrival_for(const char *function) {
+    struct gate__arrival *arrival = gate__task_running(function)->task->arrival;
     if (!arrival)
-        gate__fatal("gate_callback_set_errno", "called outside a handler");
-    arrival->error_number = (uint64_t)error_number;
+        gate__fatal(function, "called outside a handler");
+    return arrival;
+}
+
+void gate_callback_set_errno(int error_number) {
+    arrival_for("gate_callback_set_errno")->error_number = (uint64_t)error_number;
+}
+
+void *gate_callback_host(void) {
+    return arrival_for("gate_callback_host")->callback->config.host;
+}
+
+void gate_callback_fail(int status) {
+    const struct gate_callback_config *config = &arrival_for("gate_callback_fail")->callback->config;
+    if (!config->direct)
+        gate__fatal("gate_callback_fail", "'%s' has no direct handler: it returns its status", config->name);
+    if (status <= 0)
+        gate__fatal("gate_callback_fail", "'%s' failed with %d: a status of the host's own is positive", config->name,
+                    status);
+    fail(status);
 }
 
 /* A copy of config, which has been checked. */
@@ -264,6 +297,16 @@ static gate_callback *copy(const struct gate_callback_config *config) {
 static bool is_in_pair(const gate_callback *callback, unsigned i) {
     int32_t at = callback->intake->places[i] + GATE__INTAKE_CELLS;
     return at == (int32_t)(8 * i) && (size_t)at + callback->config.signature->parameters[i]->size <= 16;
+}
+
+/* Of a direct handler, registers stay as they are: so there is one code for all whose arguments and results are there. */
+static void (*direct_entry_of(const gate_callback *callback))(void) {
+    const gate_signature *signature = callback->config.signature;
+    const struct gate__plan *plan = signature->plan;
+    bool is_checked = gate__check_is_on() && gate__type_has_pointers(signature->result);
+    bool is_short = plan && !plan->stack_count && plan->result.in == GATE__IN_REGISTERS && !is_checked &&
+                    callback->config.busy != GATE_BUSY_REFUSES;
+    return is_short ? gate__arch_arrive_direct : gate__arch_arrive;
 }
 
 /* The code that does for the signature, and most for it. */
@@ -293,7 +336,7 @@ static int make_address(gate_callback *callback, gate_error *error) {
         return gate__ffi_closure_make(signature, name, arrive_by_ffi, callback, &callback->closure, &callback->address,
                                       error);
     if (!failed) {
-        callback->enter = entry_of(callback);
+        callback->enter = callback->config.direct ? direct_entry_of(callback) : entry_of(callback);
         failed = gate__thunk_make(callback, name, &callback->address);
     }
     return failed ? gate__fail(error, failed, "no memory for a callback's code") : 0;
@@ -306,8 +349,8 @@ static void discard(gate_callback *callback) {
 
 int gate_callback_make(gate_runtime *runtime, const struct gate_callback_config *config, gate_callback **result,
                        gate_error *error) {
-    if (!runtime || !config || !config->signature || !config->handler)
-        return gate__fail(error, -EINVAL, "a callback needs a runtime, a signature and a handler");
+    if (!runtime || !config || !config->signature || !config->handler == !config->direct)
+        return gate__fail(error, -EINVAL, "a callback needs a runtime, a signature and one handler");
     gate_callback *callback = copy(config);
     if (!callback)
         return gate__fail(error, -ENOMEM, "no memory for a callback");

@@ -26,6 +26,15 @@ static void write_includes(const struct request *request, FILE *out) {
     fputs("#include <callgate.h>\n", out);
 }
 
+/* What sets the handler: any, or a direct one. */
+static const char *spell_setter(const struct export *export, bool is_direct) {
+    struct type pointer = {.kind = TYPE_POINTER, .target = export->item->type};
+    const char *handler = is_direct ? spell(&pointer, "handler", SPELL_NAMED) : "gate_handler handler";
+    return memory_format("int gate_export_%s%s(gate_runtime *runtime, gate_decls *decls, %s, void *host,\n"
+                         "    gate_error *error)",
+                         is_direct ? "direct_" : "", export->name, handler);
+}
+
 void emit_export_h(const struct model *model, const struct request *request, FILE *out) {
     (void)model;
     fprintf(out, "// made by: %s\n#ifndef GATE_EXPORTS_%s\n#define GATE_EXPORTS_%s\n\n", request->command,
@@ -35,10 +44,7 @@ void emit_export_h(const struct model *model, const struct request *request, FIL
         const struct export *export = &request->exports[i];
         fprintf(out, "\n/* For C to call, from any thread; it ends in what gate_export_%s was given. */\n%s;\n",
                 export->name, spell(named_type(export), export->name, SPELL_NAMED));
-        fprintf(out,
-                "int gate_export_%s(gate_runtime *runtime, gate_decls *decls, gate_handler handler, void *host,\n"
-                "    gate_error *error);\n",
-                export->name);
+        fprintf(out, "%s;\n%s;\n", spell_setter(export, false), spell_setter(export, true));
     }
     fputs("\n#endif\n", out);
 }
@@ -54,17 +60,16 @@ static void write_function(const struct export *export, FILE *out) {
     fputs(");\n}\n", out);
 }
 
-static void write_setter(const struct export *export, FILE *out) {
+static void write_setter(const struct export *export, bool is_direct, FILE *out) {
     const char *name = export->name;
     struct type pointer = {.kind = TYPE_POINTER, .target = export->item->type};
-    fprintf(
-        out,
-        "\nint gate_export_%s(gate_runtime *runtime, gate_decls *decls, gate_handler handler, void *host,\n"
-        "    gate_error *error) {\n"
-        "    void (*address)(void) = NULL;\n"
-        "    int failed = make(runtime, decls, (struct gate_callback_config){.handler = handler, .host = host, .name = "
-        "\"%s\"},\n        ",
-        name, name);
+    fprintf(out,
+            "\n%s {\n"
+            "    void (*address)(void) = NULL;\n"
+            "    struct gate_callback_config config = {%s, .host = host, .name = \"%s\"};\n"
+            "    int failed = make(runtime, decls, config, ",
+            spell_setter(export, is_direct),
+            is_direct ? ".direct = (gate_direct_handler)handler" : ".handler = handler", name);
     write_string(spell(export->item->type, "", SPELL_NAMED), out);
     fprintf(out, ", &address, error);\n    if (!failed)\n        %s_target = (%s)address;\n    return failed;\n}\n",
             name, spell(&pointer, "", SPELL_NAMED));
@@ -103,6 +108,7 @@ void emit_export(const struct model *model, const struct request *request, FILE 
         fputs(common, out);
     for (size_t i = 0; i < request->export_count; i++) {
         write_function(&request->exports[i], out);
-        write_setter(&request->exports[i], out);
+        write_setter(&request->exports[i], false, out);
+        write_setter(&request->exports[i], true, out);
     }
 }

@@ -29,6 +29,7 @@
 #define GATE__INTAKE_PLACES 256
 #define GATE__CALLBACK_HANDLER 32
 #define GATE__CALLBACK_HOST 40
+#define GATE__CALLBACK_DIRECT 80
 #define GATE__CALLBACK_MOST 14 /* arguments that the code can point to by itself */
 
 #define GATE__RETURNS_X87 1 /* enum gate__in */
@@ -44,7 +45,7 @@ _Noreturn void gate__thunk_tell_freed(const char *name);
 /* Where those of relays go: on to the target, with the data as the second argument. */
 void gate__arch_relay(void);
 /* Where those of callbacks go, which are their own records: arrive does for all. Of the others there is one for each kind
- * of arguments and result; to be called with any they are not. */
+ * of arguments and result, and one for all direct handlers; to be called with any they are not. */
 void gate__arch_arrive(void);
 void gate__arch_arrive_pair_word4(void);
 void gate__arch_arrive_pair_word8(void);
@@ -52,6 +53,7 @@ void gate__arch_arrive_any_word4(void);
 void gate__arch_arrive_any_word8(void);
 void gate__arch_arrive_any_vector4(void);
 void gate__arch_arrive_any_vector8(void);
+void gate__arch_arrive_direct(void);
 #endif
 
 #endif

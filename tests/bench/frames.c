@@ -276,8 +276,15 @@ static double libffi_back(long count) {
     return elapsed;
 }
 
-static gate_callback *make_callback(gate_runtime *runtime) {
-    struct gate_callback_config config = {.signature = ints.function.signature, .handler = handle};
+static int handle_directly(int a, int b) {
+    return a + b;
+}
+
+static const struct gate_callback_config by_handler = {.handler = handle},
+                                         by_direct_handler = {.direct = (gate_direct_handler)handle_directly};
+
+static gate_callback *make_callback(gate_runtime *runtime, struct gate_callback_config config) {
+    config.signature = ints.function.signature;
     gate_callback *callback;
     if (gate_callback_make(runtime, &config, &callback, NULL))
         abort();
@@ -288,8 +295,8 @@ static gate_function calls_back; /* double (int (*)(int, int), long) */
 
 static gate_runtime *runtime_of_task;
 
-static double back_to_task(long count) {
-    gate_callback *callback = make_callback(runtime_of_task);
+static double back_to_task(long count, const struct gate_callback_config *config) {
+    gate_callback *callback = make_callback(runtime_of_task, *config);
     void (*address)(void) = gate_callback_address(callback);
     void *arguments[] = {&address, &count};
     double elapsed = 0;
@@ -298,19 +305,34 @@ static double back_to_task(long count) {
     return elapsed;
 }
 
-static void *back_as_task(void *count) {
-    *(double *)count = back_to_task((long)*(double *)count);
+struct back {
+    const struct gate_callback_config *config;
+    long count;
+    double elapsed;
+};
+
+static void *back_as_task(void *data) {
+    struct back *back = data;
+    back->elapsed = back_to_task(back->count, back->config);
     return NULL;
 }
 
-static double task_back(long count) {
-    double elapsed = (double)count;
+static double task_back_by(const struct gate_callback_config *callback, long count) {
+    struct back back = {callback, count, 0};
     gate_task *task;
-    struct gate_task_config config = {.main = back_as_task, .argument = &elapsed};
+    struct gate_task_config config = {.main = back_as_task, .argument = &back};
     if (gate_runtime_start(NULL, &runtime_of_task, NULL) || gate_task_spawn(NULL, &config, &task) ||
         gate_task_join(task, NULL) || gate_runtime_stop(runtime_of_task, NULL))
         abort();
-    return elapsed;
+    return back.elapsed;
+}
+
+static double task_back(long count) {
+    return task_back_by(&by_handler, count);
+}
+
+static double task_back_directly(long count) {
+    return task_back_by(&by_direct_handler, count);
 }
 
 struct adopted {
@@ -325,19 +347,27 @@ static void *call_back_adopted(void *data) {
     return NULL;
 }
 
-static double adopted_back(long count) {
+static double adopted_back_by(const struct gate_callback_config *config, long count) {
     struct adopted adopted = {NULL, count, 0};
     gate_runtime *runtime;
     pthread_t thread;
     if (gate_runtime_start(&(struct gate_runtime_config){.slots = 2}, &runtime, NULL))
         abort();
-    adopted.callback = make_callback(runtime);
+    adopted.callback = make_callback(runtime, *config);
     if (pthread_create(&thread, NULL, call_back_adopted, &adopted))
         abort();
     pthread_join(thread, NULL);
     if (gate_callback_free(adopted.callback) || gate_runtime_stop(runtime, NULL))
         abort();
     return adopted.elapsed;
+}
+
+static double adopted_back(long count) {
+    return adopted_back_by(&by_handler, count);
+}
+
+static double adopted_back_directly(long count) {
+    return adopted_back_by(&by_direct_handler, count);
 }
 
 void bench_frames_prepare(void) {
@@ -370,6 +400,8 @@ const struct bench_row bench_frames[] = {
     {"callback", "libffi", "int(int,int)", libffi_back, .count = CALLS},
     {"callback", "callgate-task", "int(int,int)", task_back, .count = CALLS},
     {"callback", "callgate-adopted", "int(int,int)", adopted_back, .count = CALLS},
+    {"callback", "callgate-task, direct", "int(int,int)", task_back_directly, .count = CALLS},
+    {"callback", "callgate-adopted, direct", "int(int,int)", adopted_back_directly, .count = CALLS},
     {"callback", "go", "int(int,int)", .count = SLOW_CALLS, BENCH_GO("callback")},
     {"callback", "libffcall", "int(int,int)", .count = CALLS, BENCH_FFCALL("callback")},
     {"callback", "luajit", "int(int,int)", .count = SLOW_CALLS, BENCH_LUAJIT("callback")},

@@ -126,15 +126,23 @@ static int handle(void *host, void *result, void *const arguments[]) {
     return 0;
 }
 
-static void back(long count) {
-    struct gate_callback_config config = {.signature = function.signature, .handler = handle};
+static void back_by(struct gate_callback_config config, long count) {
     gate_callback *callback;
+    config.signature = function.signature;
     if (gate_callback_make(runtime, &config, &callback, NULL))
         abort();
     void (*address)(void) = gate_callback_address(callback);
     void *arguments[] = {&address, &count};
     if (gate_call(&calls_back, NULL, arguments) || gate_callback_free(callback))
         abort();
+}
+
+static void back(long count) {
+    back_by((struct gate_callback_config){.handler = handle}, count);
+}
+
+static void back_to_direct(long count) {
+    back_by((struct gate_callback_config){.direct = (gate_direct_handler)add}, count);
 }
 
 static const struct way {
@@ -153,6 +161,7 @@ static const struct way {
     {"callgate-task", values, true},
     {"back-direct", back_direct, false},
     {"back-task", back, true},
+    {"back-task-direct", back_to_direct, true},
 };
 
 struct work {

@@ -303,6 +303,16 @@ static void *call_exports(void *data) {
     return NULL;
 }
 
+static int subtract_directly(int a, int b) {
+    ++*(int *)gate_callback_host();
+    return a - b;
+}
+
+static double weigh_directly(struct pair of) {
+    ++*(int *)gate_callback_host();
+    return of.a * of.b;
+}
+
 Test(exports, c_calls_the_hosts_functions_by_name_from_tasks_and_threads) {
     gate_runtime *runtime = start(2);
     gate_decls *decls;
@@ -316,6 +326,10 @@ Test(exports, c_calls_the_hosts_functions_by_name_from_tasks_and_threads) {
     cr_assert(pthread_create(&thread, NULL, call_from_thread, &result) == 0);
     cr_assert(pthread_join(thread, NULL) == 0);
     cr_assert(result == 42 && calls == 3);
+    cr_assert(gate_export_direct_on_pair(runtime, NULL, subtract_directly, &calls, NULL) == 0);
+    cr_assert(gate_export_direct_on_struct(runtime, decls, weigh_directly, &calls, NULL) == 0);
+    call_exports(NULL);
+    cr_assert(calls == 5);
     gate_decls_free(decls);
     stop(runtime);
 }

@@ -1,6 +1,6 @@
 /* A program to stop in: an interpreter's task that calls C, which calls back, which calls C, which calls back, which
  * calls C. The first call goes one step after another, the others in registers: one by a crossing, one by value. Before
- * them are one by frame, one in line, and one by a list.
+ * them are one by frame, one in line, and one by a list; behind them is one that leads to a direct handler.
  *
  * run.sh has gdb print the backtrace in stop_here. The names of the functions are the test.
  *
@@ -19,6 +19,8 @@ __attribute__((noinline)) int c_function(int (*callback)(int), int x);
 __attribute__((noinline)) long double c_again(int (*callback)(int), double x);
 __attribute__((noinline)) int interpreter_handler(void *host, void *result, void *const arguments[]);
 __attribute__((noinline)) void *interpreter_loop(void *callback);
+__attribute__((noinline)) int call_twice(int (*callback)(int));
+__attribute__((noinline)) int direct_handler(int x);
 
 /* Each keeps its frame: what it does after the call is not a tail call. */
 
@@ -51,6 +53,31 @@ int interpreter_handler(void *host, void *result, void *const arguments[]) {
     x = (int)sum;
     memcpy(result, &x, sizeof x);
     return failed;
+}
+
+/* C that calls a direct handler. */
+
+static gate_function twice;
+
+int call_twice(int (*callback)(int)) {
+    return callback(1) + callback(2);
+}
+
+int direct_handler(int x) {
+    __asm__ volatile("" : : : "memory");
+    return x;
+}
+
+static __attribute__((noinline)) void call_back_directly(void) {
+    gate_callback *callback;
+    struct gate_callback_config config = {.signature = inner.signature, .direct = (gate_direct_handler)direct_handler};
+    int sum = 0;
+    if (gate_callback_make(runtime, &config, &callback, NULL))
+        abort();
+    void (*address)(void) = gate_callback_address(callback);
+    void *arguments[] = {&address};
+    if (gate_call(&twice, &sum, arguments) || sum != 3 || gate_callback_free(callback))
+        abort();
 }
 
 static int subtract(int a, int b) {
@@ -100,6 +127,7 @@ void *interpreter_loop(void *callback) {
     void *arguments[] = {&address, &x};
     if (gate_call(&outer, &result, arguments))
         abort();
+    call_back_directly();
     return (void *)(intptr_t)result;
 }
 
@@ -125,6 +153,7 @@ int main(void) {
     inner = make_function("int (int)", (void (*)(void))stop_here, "stop_here");
     middle = make_function("long double (int (*)(int), double)", (void (*)(void))c_again, "c_again");
     outer = make_function("int (int (*)(int), int)", (void (*)(void))c_function, "c_function");
+    twice = make_function("int (int (*)(int))", (void (*)(void))call_twice, "call_twice");
     outer.call_class = GATE_CALL_BLOCKING; /* the way of calls that need more than a crossing in registers */
     if (gate_callback_make(runtime,
                            &(struct gate_callback_config){

@@ -67,6 +67,7 @@ if ! grep -q '^gate__arch_cross_x87 has 4[0-9] steps' "$trace" ||
     ! grep -q '^gate__arch_frame_pair_word has [45][0-9] steps' "$trace" ||
     ! grep -q '^call_in_line has [5678][0-9] steps' "$trace" ||
     ! grep -q '^gate__arch_takes_cross has 1[0-9][0-9] steps' "$trace" ||
+    ! grep -q '^gate__arch_arrive_direct has [45][0-9] steps' "$trace" ||
     ! grep -q '^gate__arch_arrive_pair_word4 has [567][0-9] steps' "$trace"; then
     echo 'a crossing could not be gone through:'
     cat "$trace"

@@ -42,6 +42,7 @@ for routine, *where in (
     ("gate__arch_frame_pair_word", "interpreter_loop"),
     ("call_in_line", "interpreter_loop"),
     ("gate__arch_takes_cross", "interpreter_loop", 0, ("take", "gate__arch_take_", "gate__arch_give_")),
+    ("gate__arch_arrive_direct", "call_back_directly", 1),
     ("gate__arch_arrive_pair_word4", "gate__call_values", 1),  # the first callback takes the long way from there
 ):
     print("%s has %d steps" % (routine, step_through(routine, *where)))

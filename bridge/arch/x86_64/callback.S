@@ -285,4 +285,102 @@ GATE__END(gate__arch_arrive_\arguments\()_\result\()_root)
     arrive any, vector4
     arrive any, vector8
 
+/* The same for direct handlers: arguments and result stay in their registers, so all else has rax, r10 and r11 on the way
+ * to the handler, and what doesn't return anything on the way back.
+ *
+ * void gate__arch_arrive_direct(void)
+ *
+ *   in: r10 the callback, and whatever C passes      out: what the handler returns      clobbers: what a call does
+ *
+ *   C's stack, below the return address and C's rbp, where rbp is
+ *   | note           | <- task->arrival
+ *   | m, and nothing | <- rsp, m->system_sp */
+
+#define DIRECT_M (-GATE__INTAKE_NOTE - 8)(%rbp)
+
+    .macro arrival_direct where
+    push_note \where
+    movq GATE__M_ERROR_NUMBER(%rax), %r10
+    movl (%r10), %r10d
+    pushq %r10
+    movq %rsp, GATE__TASK_ARRIVAL(%r11)
+    pushq %rax
+    pushq $0
+    leave_call %rax, 9f
+1:  movq -8(%rbp), %r10
+    .ifc \where, task
+    movq %rsp, GATE__M_SYSTEM_SP(%rax)
+    movq GATE__TASK_SP(%r11), %rsp
+    .endif
+    call *GATE__CALLBACK_DIRECT(%r10)
+    movq DIRECT_M, %rcx
+    movq GATE__M_TASK(%rcx), %r11
+    .ifc \where, task
+    movq %rsp, GATE__TASK_SP(%r11)
+    leaq NOTE, %rsp
+    popq %rsi
+    popq GATE__M_SYSTEM_SP(%rcx)
+    .else
+    leaq NOTE, %rsp
+    popq %rsi
+    addq $8, %rsp
+    .endif
+    popq GATE__TASK_ARRIVAL(%r11)
+    enter_call %rcx, 8f
+3:  movq GATE__M_ERROR_NUMBER(%rcx), %rcx
+    movl %esi, (%rcx)
+    leave
+    .cfi_remember_state
+    .cfi_def_cfa %rsp, 8
+    ret
+    .cfi_restore_state
+8:  subq $56, %rsp /* something is asked of the slot; one word lies above */
+    movq %rax, (%rsp)
+    movq %rdx, 8(%rsp)
+    movaps %xmm0, 16(%rsp)
+    movaps %xmm1, 32(%rsp)
+    movq %rsi, 48(%rsp)
+    movq %rcx, %rdi
+    movq GATE__M_SLOT(%rcx), %rsi
+    call gate__foreign_enter_slow
+    movq (%rsp), %rax
+    movq 8(%rsp), %rdx
+    movaps 16(%rsp), %xmm0
+    movaps 32(%rsp), %xmm1
+    movq 48(%rsp), %rsi
+    current_m %rcx
+    jmp 3b
+9:  subq $GATE__INTAKE_CELLS - GATE__INTAKE_NOTE, %rsp /* the slot is claimed; m lies among the cells */
+    store_words
+    store_vectors
+    movq %rax, %rdi
+    call gate__foreign_leave_slow
+    load_vectors movaps
+    load_words
+    current_m %rax
+    leaq NOTE, %rsp
+    pushq %rax
+    pushq $0
+    movq GATE__M_TASK(%rax), %r11
+    jmp 1b
+    .endm
+
+    .p2align 6
+GATE__ROUTINE(gate__arch_arrive_direct)
+    .cfi_signal_frame
+    endbr64
+    require_call
+    cmpq %r11, GATE__CALLBACK_RUNTIME(%r10)
+    jne gate__arch_arrive_direct_root
+    arrival_direct task
+GATE__END(gate__arch_arrive_direct)
+
+GATE__ROUTINE(gate__arch_arrive_direct_root)
+    .cfi_signal_frame
+    decq %r11
+    cmpq %r11, GATE__CALLBACK_RUNTIME(%r10)
+    jne gate__arch_arrive
+    arrival_direct root
+GATE__END(gate__arch_arrive_direct_root)
+
 GATE__NO_EXECUTABLE_STACK
