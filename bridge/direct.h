@@ -77,10 +77,8 @@ static inline int gate_direct_status(gate_direct *direct) {
  * has a frame pointer. */
 #if defined(__x86_64__) && defined(__ELF__) && !defined(__ILP32__)
 #include "arch/x86_64/inline.h"
-#define GATE_INLINE_WORD(number, type, value) \
-    register __typeof__(type) gate_word##number __asm__(GATE__INLINE_WORD_##number) = (value)
-#define GATE_INLINE_VECTOR(number, type, value) \
-    register __typeof__(type) gate_vector##number __asm__(GATE__INLINE_VECTOR_##number) = (value)
+#define GATE_INLINE_WORD(number, type, value) __typeof__(type) gate_word##number = (value)
+#define GATE_INLINE_VECTOR(number, type, value) __typeof__(type) gate_vector##number = (value)
 #define GATE_INLINE_CALL(class, direct, words, vectors, word_type, vector_type) \
     GATE__INLINE_CALL(class, direct, words, vectors, word_type, vector_type)
 #endif

@@ -1,5 +1,7 @@
 /* Direct calls in line: when a call stays in line, and what it leaves alone. That all registers reach the function, and
  * what becomes of calls that last, are asked for, or claimed, test_direct.c has for both. */
+#include <errno.h>
+#include <execinfo.h>
 #include <math.h>
 #include <string.h>
 
@@ -159,6 +161,68 @@ Test(inline, it_goes_out_of_line_where_the_system_stack_is_not_the_lower_one) {
         run_task(call_on_main_thread, NULL);
 }
 
+/* What is passed may take calls to find, and be anything. */
+
+static __attribute__((noinline)) long spoil_registers(long value) {
+    __asm__ volatile("xorl %%ecx, %%ecx; xorl %%edx, %%edx; xorl %%esi, %%esi; xorl %%edi, %%edi; xorl %%r8d, %%r8d; "
+                     "xorl %%r9d, %%r9d; xorps %%xmm0, %%xmm0; xorps %%xmm1, %%xmm1"
+                     :
+                     :
+                     : "rcx", "rdx", "rsi", "rdi", "r8", "r9", "xmm0", "xmm1", "cc");
+    return value;
+}
+
+static long weigh(long a, long b, double c, double d) {
+    return a + 10 * b + 100 * (long)c + 1000 * (long)d;
+}
+
+static __attribute__((noinline)) long weigh_in_line(gate_direct *direct, long one) {
+    GATE_INLINE_WORD(0, long, one);
+    GATE_INLINE_VECTOR(0, double, (double)one + 2);
+    GATE_INLINE_WORD(1, long, spoil_registers(one + 1));
+    GATE_INLINE_VECTOR(1, double, (double)spoil_registers(one + 3));
+    GATE_INLINE_CALL(DEFAULT, direct + spoil_registers(0), 2, 2, long, double);
+    return gate_word;
+}
+
+static void *call_with_values_of_calls(void *unused) {
+    gate_function function = make_function("long (long, long, double, double)", address_of(weigh), "weigh");
+    gate_direct direct = prepare(&function, GATE_CALL_DEFAULT);
+    cr_assert_eq(weigh_in_line(&direct, 1), 4321);
+    free_function(function);
+    return unused;
+}
+
+Test(inline, values_may_take_calls_to_find) {
+    if (has_direct_calls())
+        run_task(call_with_values_of_calls, NULL);
+}
+
+static void leave_errno(void *unused) {
+    (void)unused;
+    errno = (int)spoil_registers(EDOM);
+}
+
+/* The last that is done with it. */
+static __attribute__((noinline)) void pass_itself(gate_direct *direct) {
+    GATE_INLINE_WORD(0, void *, direct);
+    GATE_INLINE_CALL(DEFAULT, direct, 1, 0, long, double);
+}
+
+static void *call_with_itself(void *unused) {
+    gate_function function = make_function("void (void *)", address_of(leave_errno), "leave_errno");
+    gate_direct direct = prepare(&function, GATE_CALL_DEFAULT);
+    pass_itself(&direct);
+    cr_assert_eq(direct.error_number, EDOM);
+    free_function(function);
+    return unused;
+}
+
+Test(inline, what_it_was_prepared_in_may_be_an_argument_of_it) {
+    if (has_direct_calls())
+        run_task(call_with_itself, NULL);
+}
+
 /* What the compiler has in registers, and below its stack pointer, stays there. */
 
 static int scribble(void *host, void *result, void *const arguments[]) {
@@ -216,6 +280,61 @@ Test(inline, a_callback_leaves_registers_and_variables_alone) {
     stop(runtime);
 }
 
+/* Calls that begin and end all the time while their slots are claimed, at a rate that no monitor reaches. */
+
+enum { CALLERS = 4, SLOTS = 2, CLAIMS = 300 };
+static _Atomic bool enough;
+static unsigned claims;
+
+static long increment_slowly(long value) {
+    for (volatile long i = value % 64; i > 0; i--)
+        ;
+    return value + 1;
+}
+
+static void *call_often(void *unused) {
+    gate_function function = make_function("long (long)", address_of(increment_slowly), "increment");
+    gate_direct direct = prepare(&function, GATE_CALL_DEFAULT);
+    for (long i = 0; !atomic_load(&enough); i++) {
+        cr_assert_eq(call_default(&direct, i), i + 1);
+        cr_assert(gate__m()->slot && atomic_load(&gate__m()->slot->holder) == gate__m(), "it goes on without a slot");
+        if (i % 16 == 0)
+            gate_task_yield();
+    }
+    free_function(function);
+    return unused;
+}
+
+static void claim_from(gate_runtime *runtime, struct gate__slot *slot) {
+    struct gate__slot *claimed = NULL;
+    gate__lock(&runtime->lock);
+    if (slot->holder && slot->holder != gate__m() && atomic_load(&slot->holder->status) == GATE__M_IN_CALL)
+        claimed = gate__foreign_claim(slot->holder);
+    gate__unlock(&runtime->lock);
+    if (claimed) {
+        claims++;
+        gate__sched_hand_on(claimed);
+    }
+}
+
+Test(inline, short_ones_race_with_claims_and_lose_nothing) {
+    if (!has_direct_calls())
+        return;
+    gate_runtime *runtime = start(SLOTS);
+    gate_task *tasks[CALLERS];
+    for (int i = 0; i < CALLERS; i++)
+        tasks[i] = spawn("caller", call_often, NULL);
+    for (uint64_t give_up = gate__os_now() + 30ull * 1000 * 1000 * 1000; claims < CLAIMS && gate__os_now() < give_up;) {
+        for (uint32_t i = 0; i < SLOTS; i++)
+            claim_from(runtime, &runtime->slots[i]);
+    }
+    atomic_store(&enough, true);
+    for (int i = 0; i < CALLERS; i++)
+        join(tasks[i]);
+    cr_assert_geq(claims, CLAIMS);
+    stop(runtime);
+}
+
 /* Where C crashes, the task's frames are found from the record that the call left. */
 static long look_at_record(long value) {
     gate_task *task = gate__m()->task;
@@ -241,6 +360,57 @@ static void *call_to_look_at_record(void *unused) {
 Test(inline, the_task_has_a_record_of_the_callers_frame) {
     if (has_direct_calls())
         run_task(call_to_look_at_record, NULL);
+}
+
+/* backtrace() and frame pointers lead from C to the function that called it, whose stack is another, and to the task's
+ * first frame. */
+
+static struct {
+    void *frames[64];
+    int count;
+} trace;
+
+static long take_backtrace(long value) {
+    trace.count = backtrace(trace.frames, 64);
+    return value;
+}
+
+static long follow_frame_pointers(long value) {
+    trace.count = 0;
+    for (void **frame = __builtin_frame_address(0); frame && trace.count < 64; frame = *frame)
+        trace.frames[trace.count++] = frame[1];
+    return value;
+}
+
+static __attribute__((noinline)) long call_for_trace(gate_direct *direct) {
+    return call_default(direct, 7) + 1; /* no tail call */
+}
+
+/* Whether a return address of the trace is in the 512 bytes of code that begin at function. */
+static bool has_frame_of(void (*function)(void)) {
+    for (int i = 0; i < trace.count; i++) {
+        if ((uintptr_t)trace.frames[i] - (uintptr_t)function < 512)
+            return true;
+    }
+    return false;
+}
+
+static void *trace_by(void *way) {
+    gate_function function = make_function("long (long)", (void (*)(void))way, "trace");
+    gate_direct direct = prepare(&function, GATE_CALL_DEFAULT);
+    cr_assert_eq(call_for_trace(&direct), 8);
+    cr_assert(has_frame_of(address_of(call_for_trace)));
+    cr_assert(has_frame_of(address_of(trace_by)));
+    cr_assert_lt(trace.count, 40, "the trace does not end at the task's first frame");
+    free_function(function);
+    return NULL;
+}
+
+Test(inline, backtraces_and_frame_pointers_lead_to_who_called) {
+    if (!has_direct_calls())
+        return;
+    run_task(trace_by, (void *)take_backtrace);
+    run_task(trace_by, (void *)follow_frame_pointers);
 }
 
 #endif

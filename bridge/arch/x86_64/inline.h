@@ -147,13 +147,35 @@
 #define GATE__INLINE_VECTOR_6 "xmm6"
 #define GATE__INLINE_VECTOR_7 "xmm7"
 
+/* The registers are loaded when all values are known: to find one may take a call, and that takes registers. */
+#define GATE__INLINE_LOAD(sort, SORT, number) \
+    register __typeof__(gate_##sort##number) gate_##sort##number##_in __asm__(GATE__INLINE_##SORT##_##number) = \
+        gate_##sort##number;
+#define GATE__INLINE_LOAD_WORDS_0
+#define GATE__INLINE_LOAD_WORDS_1 GATE__INLINE_LOAD_WORDS_0 GATE__INLINE_LOAD(word, WORD, 0)
+#define GATE__INLINE_LOAD_WORDS_2 GATE__INLINE_LOAD_WORDS_1 GATE__INLINE_LOAD(word, WORD, 1)
+#define GATE__INLINE_LOAD_WORDS_3 GATE__INLINE_LOAD_WORDS_2 GATE__INLINE_LOAD(word, WORD, 2)
+#define GATE__INLINE_LOAD_WORDS_4 GATE__INLINE_LOAD_WORDS_3 GATE__INLINE_LOAD(word, WORD, 3)
+#define GATE__INLINE_LOAD_WORDS_5 GATE__INLINE_LOAD_WORDS_4 GATE__INLINE_LOAD(word, WORD, 4)
+#define GATE__INLINE_LOAD_WORDS_6 GATE__INLINE_LOAD_WORDS_5 GATE__INLINE_LOAD(word, WORD, 5)
+#define GATE__INLINE_LOAD_VECTORS_0
+#define GATE__INLINE_LOAD_VECTORS_1 GATE__INLINE_LOAD_VECTORS_0 GATE__INLINE_LOAD(vector, VECTOR, 0)
+#define GATE__INLINE_LOAD_VECTORS_2 GATE__INLINE_LOAD_VECTORS_1 GATE__INLINE_LOAD(vector, VECTOR, 1)
+#define GATE__INLINE_LOAD_VECTORS_3 GATE__INLINE_LOAD_VECTORS_2 GATE__INLINE_LOAD(vector, VECTOR, 2)
+#define GATE__INLINE_LOAD_VECTORS_4 GATE__INLINE_LOAD_VECTORS_3 GATE__INLINE_LOAD(vector, VECTOR, 3)
+#define GATE__INLINE_LOAD_VECTORS_5 GATE__INLINE_LOAD_VECTORS_4 GATE__INLINE_LOAD(vector, VECTOR, 4)
+#define GATE__INLINE_LOAD_VECTORS_6 GATE__INLINE_LOAD_VECTORS_5 GATE__INLINE_LOAD(vector, VECTOR, 5)
+#define GATE__INLINE_LOAD_VECTORS_7 GATE__INLINE_LOAD_VECTORS_6 GATE__INLINE_LOAD(vector, VECTOR, 6)
+#define GATE__INLINE_LOAD_VECTORS_8 GATE__INLINE_LOAD_VECTORS_7 GATE__INLINE_LOAD(vector, VECTOR, 7)
+
+/* None is shared with direct, which is needed behind the call, though it be the same value. */
 #define GATE__INLINE_WORDS_0
-#define GATE__INLINE_WORDS_1 , "+r"(gate_word0)
-#define GATE__INLINE_WORDS_2 GATE__INLINE_WORDS_1, "+r"(gate_word1)
-#define GATE__INLINE_WORDS_3 GATE__INLINE_WORDS_2, "+r"(gate_word2)
-#define GATE__INLINE_WORDS_4 GATE__INLINE_WORDS_3, "+r"(gate_word3)
-#define GATE__INLINE_WORDS_5 GATE__INLINE_WORDS_4, "+r"(gate_word4)
-#define GATE__INLINE_WORDS_6 GATE__INLINE_WORDS_5, "+r"(gate_word5)
+#define GATE__INLINE_WORDS_1 , "+&r"(gate_word0_in)
+#define GATE__INLINE_WORDS_2 GATE__INLINE_WORDS_1, "+&r"(gate_word1_in)
+#define GATE__INLINE_WORDS_3 GATE__INLINE_WORDS_2, "+&r"(gate_word2_in)
+#define GATE__INLINE_WORDS_4 GATE__INLINE_WORDS_3, "+&r"(gate_word3_in)
+#define GATE__INLINE_WORDS_5 GATE__INLINE_WORDS_4, "+&r"(gate_word4_in)
+#define GATE__INLINE_WORDS_6 GATE__INLINE_WORDS_5, "+&r"(gate_word5_in)
 
 #define GATE__INLINE_WORDS_LEFT_6
 #define GATE__INLINE_WORDS_LEFT_5 GATE__INLINE_WORDS_LEFT_6, GATE__INLINE_WORD_5
@@ -165,24 +187,24 @@
 
 /* The first vector register is the result's as well. */
 #define GATE__INLINE_FIRST_VECTOR_0
-#define GATE__INLINE_FIRST_VECTOR_1 , "x"(gate_vector0)
-#define GATE__INLINE_FIRST_VECTOR_2 , "x"(gate_vector0)
-#define GATE__INLINE_FIRST_VECTOR_3 , "x"(gate_vector0)
-#define GATE__INLINE_FIRST_VECTOR_4 , "x"(gate_vector0)
-#define GATE__INLINE_FIRST_VECTOR_5 , "x"(gate_vector0)
-#define GATE__INLINE_FIRST_VECTOR_6 , "x"(gate_vector0)
-#define GATE__INLINE_FIRST_VECTOR_7 , "x"(gate_vector0)
-#define GATE__INLINE_FIRST_VECTOR_8 , "x"(gate_vector0)
+#define GATE__INLINE_FIRST_VECTOR_1 , "x"(gate_vector0_in)
+#define GATE__INLINE_FIRST_VECTOR_2 , "x"(gate_vector0_in)
+#define GATE__INLINE_FIRST_VECTOR_3 , "x"(gate_vector0_in)
+#define GATE__INLINE_FIRST_VECTOR_4 , "x"(gate_vector0_in)
+#define GATE__INLINE_FIRST_VECTOR_5 , "x"(gate_vector0_in)
+#define GATE__INLINE_FIRST_VECTOR_6 , "x"(gate_vector0_in)
+#define GATE__INLINE_FIRST_VECTOR_7 , "x"(gate_vector0_in)
+#define GATE__INLINE_FIRST_VECTOR_8 , "x"(gate_vector0_in)
 
 #define GATE__INLINE_VECTORS_0
 #define GATE__INLINE_VECTORS_1
-#define GATE__INLINE_VECTORS_2 GATE__INLINE_VECTORS_1, "+x"(gate_vector1)
-#define GATE__INLINE_VECTORS_3 GATE__INLINE_VECTORS_2, "+x"(gate_vector2)
-#define GATE__INLINE_VECTORS_4 GATE__INLINE_VECTORS_3, "+x"(gate_vector3)
-#define GATE__INLINE_VECTORS_5 GATE__INLINE_VECTORS_4, "+x"(gate_vector4)
-#define GATE__INLINE_VECTORS_6 GATE__INLINE_VECTORS_5, "+x"(gate_vector5)
-#define GATE__INLINE_VECTORS_7 GATE__INLINE_VECTORS_6, "+x"(gate_vector6)
-#define GATE__INLINE_VECTORS_8 GATE__INLINE_VECTORS_7, "+x"(gate_vector7)
+#define GATE__INLINE_VECTORS_2 GATE__INLINE_VECTORS_1, "+x"(gate_vector1_in)
+#define GATE__INLINE_VECTORS_3 GATE__INLINE_VECTORS_2, "+x"(gate_vector2_in)
+#define GATE__INLINE_VECTORS_4 GATE__INLINE_VECTORS_3, "+x"(gate_vector3_in)
+#define GATE__INLINE_VECTORS_5 GATE__INLINE_VECTORS_4, "+x"(gate_vector4_in)
+#define GATE__INLINE_VECTORS_6 GATE__INLINE_VECTORS_5, "+x"(gate_vector5_in)
+#define GATE__INLINE_VECTORS_7 GATE__INLINE_VECTORS_6, "+x"(gate_vector6_in)
+#define GATE__INLINE_VECTORS_8 GATE__INLINE_VECTORS_7, "+x"(gate_vector7_in)
 
 #define GATE__INLINE_VECTORS_LEFT_8
 #define GATE__INLINE_VECTORS_LEFT_7 GATE__INLINE_VECTORS_LEFT_8, GATE__INLINE_VECTOR_7
@@ -197,7 +219,7 @@
 #ifdef __AVX512F__
 #define GATE__INLINE_AVX512                                                                                   \
     , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25", "xmm26", "xmm27", \
-      "xmm28", "xmm29", "xmm30", "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", "k7"
+      "xmm28", "xmm29", "xmm30", "xmm31", "k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7"
 #else
 #define GATE__INLINE_AVX512
 #endif
@@ -206,12 +228,14 @@
     "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)", "cc", "memory" GATE__INLINE_AVX512
 
 #define GATE__INLINE_CALL(class, direct_, words, vectors, word_type, vector_type)                                \
+    gate_direct *gate_word_direct = (direct_);                                                                   \
+    __asm__ volatile("" : : "r"(__builtin_frame_address(0))); /* has the function keep a frame pointer */       \
+    GATE__INLINE_LOAD_WORDS_##words GATE__INLINE_LOAD_VECTORS_##vectors                                          \
     register __typeof__(word_type) gate_word __asm__("rax") __attribute__((unused));                            \
     register __typeof__(vector_type) gate_vector __asm__("xmm0") __attribute__((unused));                       \
-    __asm__ volatile("" : : "r"(__builtin_frame_address(0))); /* has the function keep a frame pointer */       \
     __asm__ volatile(GATE__INLINE_CODE_##class                                                                   \
                      : "=&r"(gate_word), "=x"(gate_vector) GATE__INLINE_WORDS_##words GATE__INLINE_VECTORS_##vectors  \
-                     : [direct] "r"(direct_) GATE__INLINE_FIRST_VECTOR_##vectors                                 \
+                     : [direct] "r"(gate_word_direct) GATE__INLINE_FIRST_VECTOR_##vectors                        \
                      : GATE__INLINE_CLOBBERS GATE__INLINE_WORDS_LEFT_##words GATE__INLINE_VECTORS_LEFT_##vectors)
 
 /* clang-format on */
