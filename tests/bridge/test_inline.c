@@ -280,11 +280,7 @@ Test(inline, a_callback_leaves_registers_and_variables_alone) {
     stop(runtime);
 }
 
-/* Calls that begin and end all the time while their slots are claimed, at a rate that no monitor reaches. */
-
-enum { CALLERS = 4, SLOTS = 2, CLAIMS = 300 };
-static _Atomic bool enough;
-static unsigned claims;
+/* Calls that begin and end all the time while their slots are claimed. */
 
 static long increment_slowly(long value) {
     for (volatile long i = value % 64; i > 0; i--)
@@ -292,47 +288,22 @@ static long increment_slowly(long value) {
     return value + 1;
 }
 
-static void *call_often(void *unused) {
+static void *call_often(void *over) {
     gate_function function = make_function("long (long)", address_of(increment_slowly), "increment");
     gate_direct direct = prepare(&function, GATE_CALL_DEFAULT);
-    for (long i = 0; !atomic_load(&enough); i++) {
+    for (long i = 0; !atomic_load((_Atomic bool *)over); i++) {
         cr_assert_eq(call_default(&direct, i), i + 1);
-        cr_assert(gate__m()->slot && atomic_load(&gate__m()->slot->holder) == gate__m(), "it goes on without a slot");
+        cr_assert_not_null(gate__m()->slot, "it goes on without a slot");
         if (i % 16 == 0)
             gate_task_yield();
     }
     free_function(function);
-    return unused;
-}
-
-static void claim_from(gate_runtime *runtime, struct gate__slot *slot) {
-    struct gate__slot *claimed = NULL;
-    gate__lock(&runtime->lock);
-    if (slot->holder && slot->holder != gate__m() && atomic_load(&slot->holder->status) == GATE__M_IN_CALL)
-        claimed = gate__foreign_claim(slot->holder);
-    gate__unlock(&runtime->lock);
-    if (claimed) {
-        claims++;
-        gate__sched_hand_on(claimed);
-    }
+    return NULL;
 }
 
 Test(inline, short_ones_race_with_claims_and_lose_nothing) {
-    if (!has_direct_calls())
-        return;
-    gate_runtime *runtime = start(SLOTS);
-    gate_task *tasks[CALLERS];
-    for (int i = 0; i < CALLERS; i++)
-        tasks[i] = spawn("caller", call_often, NULL);
-    for (uint64_t give_up = gate__os_now() + 30ull * 1000 * 1000 * 1000; claims < CLAIMS && gate__os_now() < give_up;) {
-        for (uint32_t i = 0; i < SLOTS; i++)
-            claim_from(runtime, &runtime->slots[i]);
-    }
-    atomic_store(&enough, true);
-    for (int i = 0; i < CALLERS; i++)
-        join(tasks[i]);
-    cr_assert_geq(claims, CLAIMS);
-    stop(runtime);
+    if (has_direct_calls())
+        race_with_claims(call_often);
 }
 
 /* Where C crashes, the task's frames are found from the record that the call left. */

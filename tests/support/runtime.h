@@ -84,6 +84,38 @@ static inline void wait_for_state(gate_task *task, uint32_t state) {
     wait_until((block_ms(1), (atomic_load(&task->state) & GATE__STATES) == state));
 }
 
+/* Claims the slots of calls at a rate that no monitor reaches, so that claims and leaves meet: until there were so many,
+ * for 30 s at most. */
+static inline void claim_slots(gate_runtime *runtime, unsigned least) {
+    uint64_t give_up = gate__os_now() + 30ull * 1000 * 1000 * 1000;
+    unsigned claims = 0;
+    for (uint32_t i = 0; claims < least && gate__os_now() < give_up; i = (i + 1) % runtime->slot_count) {
+        struct gate__slot *slot = &runtime->slots[i], *claimed = NULL;
+        gate__lock(&runtime->lock);
+        if (slot->holder && slot->holder != gate__m() && atomic_load(&slot->holder->status) == GATE__M_IN_CALL)
+            claimed = gate__foreign_claim(slot->holder);
+        gate__unlock(&runtime->lock);
+        claims += claimed != NULL;
+        if (claimed)
+            gate__sched_hand_on(claimed);
+    }
+    cr_assert_geq(claims, least, "%u claims", claims);
+}
+
+/* Runs body as four tasks that call C until *over, their argument, while slots are claimed. */
+static inline void race_with_claims(gate_task_main body) {
+    gate_runtime *runtime = start(2);
+    gate_task *tasks[4];
+    _Atomic bool over = false;
+    for (int i = 0; i < 4; i++)
+        tasks[i] = spawn("caller", body, &over);
+    claim_slots(runtime, 300);
+    atomic_store(&over, true);
+    for (int i = 0; i < 4; i++)
+        join(tasks[i]);
+    stop(runtime);
+}
+
 /* The last words of a program whose thread ends in a stackful task: under ThreadSanitizer they are its own, for it lets
  * no thread end on a fibre. */
 static inline const char *unless_on_a_fibre(const char *words) {
