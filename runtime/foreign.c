@@ -18,7 +18,8 @@
  *
  * Where the kernel has no membarrier, leave is an exchange, which orders its own store and load.
  *
- * Enter and leave stand in two places: in internal.h, and, for what is in assembly, in each arch/<name>/crossing.h.
+ * Enter and leave stand in three places: in internal.h; for what is in assembly, in each arch/<name>/crossing.h; and for
+ * calls in line, in each bridge/arch/<name>/inline.h.
  *
  * An M that enters a call looks whether something is asked of its slot (the slot's poll word; its own word asked, which
  * is set with it, saves the way there), behind a barrier of the same kind: whoever asks, and then passes a heavy

@@ -198,8 +198,8 @@ struct sigaction;
 
 /* Maps private pages that may be read and written, for use by the room that tag names. [any] */
 int gate__mem_map(size_t length, const char *tag, void **base);
-/* The same at near, or wherever the system likes. [any] */
-int gate__mem_map_near(void *near, size_t length, const char *tag, void **base);
+/* The same for a thread's stack, which no huge pages are to fill: at near, or wherever the system likes. [any] */
+int gate__mem_map_stack(void *near, size_t length, const char *tag, void **base);
 /* The same with another protection, state and caller. [any] */
 int gate__mem_map_as(size_t length, const struct gate__region_origin *origin, void **base);
 /* The region table's own memory, which is not in the table. [any] */
@@ -626,7 +626,7 @@ _Static_assert(offsetof(gate_m, error_number) == GATE__M_ERROR_NUMBER, "layout.h
 /* What is the thread's own: gate__m_current. */
 struct gate__thread {
     gate_m *m;              /* the current one: gate__m */
-    const gate_m *or_other; /* the same, or one that is all zero */
+    const gate_m *or_other; /* the same, or one without a task */
 };
 
 _Static_assert(offsetof(struct gate__thread, or_other) == GATE__THREAD_M_OR_OTHER, "layout.h");

@@ -330,9 +330,9 @@ int gate__mem_map(size_t length, const char *tag, void **base) {
     return gate__mem_map_as(length, &origin, base);
 }
 
-int gate__mem_map_near(void *near, size_t length, const char *tag, void **base) {
+int gate__mem_map_stack(void *near, size_t length, const char *tag, void **base) {
     struct gate__region_origin origin = {tag, __builtin_return_address(0), GATE_REGION_MAPPED, PROT_READ | PROT_WRITE};
-    return map_listed(near, length, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, &origin, base);
+    return map_listed(near, length, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0, &origin, base);
 }
 
 void gate__mem_renew(void *base, size_t length) {

@@ -93,7 +93,7 @@ static void *low_place(const void *high, size_t length) {
 static int map_stack(gate_m *m, size_t size) {
     size_t page = gate__os_page_size();
     void *base;
-    int failed = gate__mem_map_near(low_place(m->alternate_stack, size + page), size + page, "worker stack", &base);
+    int failed = gate__mem_map_stack(low_place(m->alternate_stack, size + page), size + page, "worker stack", &base);
     if (failed)
         return failed;
     m->own_stack = base;

@@ -1,7 +1,9 @@
 /* Workers: threads for slots that have none, how many, and those that come late. */
 #include <dlfcn.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "tests/support/runtime.h"
@@ -58,6 +60,40 @@ Test(worker, a_workers_stack_lies_below_the_tasks_is_listed_and_goes_with_the_ru
     stop(runtime);
     cr_assert_eq(gate_region_find(region.base, &region), -ENOENT);
     cr_assert_eq(gate_region_find(guard.base, &guard), -ENOENT);
+}
+
+/* Whether the system may put huge pages at address, as far as it says: a stack of which little is used would fill one. */
+static bool may_be_huge(const void *address) {
+    FILE *file = fopen("/proc/self/smaps", "r");
+    char line[512];
+    uintptr_t first, end;
+    bool inside = false, is_refused = false;
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &first, &end) == 2)
+            inside = (uintptr_t)address - first < end - first;
+        if (inside && strncmp(line, "VmFlags:", 8) == 0)
+            is_refused = strstr(line, " nh") != NULL;
+    }
+    fclose(file);
+    return !is_refused;
+}
+
+static void *look_at_own_stack(void *unused) {
+    (void)unused;
+    return (void *)(intptr_t)may_be_huge(__builtin_frame_address(0));
+}
+
+static void *look_at_system_stack(void *unused) {
+    (void)unused;
+    return (void *)(intptr_t)may_be_huge(gate__m()->system_sp);
+}
+
+Test(worker, a_workers_stack_has_huge_pages_where_other_threads_have) {
+    void *other;
+    pthread_t thread;
+    pthread_create(&thread, NULL, look_at_own_stack, NULL);
+    pthread_join(thread, &other);
+    cr_assert_eq(run_task(look_at_system_stack, NULL), other);
 }
 
 /* A thread that is awaited and can't be created, for want of memory that is asked for with leisure */

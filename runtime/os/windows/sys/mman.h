@@ -17,6 +17,7 @@
 #define MAP_FIXED 0x10 /* of addresses that are free */
 #define MAP_ANONYMOUS 0x20
 #define MAP_NORESERVE 0x4000 /* changes nothing: memory is promised when pages get an access */
+#define MAP_STACK 0x20000    /* changes nothing */
 #define MAP_HUGETLB 0x40000  /* is refused, as everywhere */
 #define MAP_FIXED_NOREPLACE 0x100000
 
