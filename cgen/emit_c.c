@@ -113,7 +113,7 @@ static void write_arguments(const struct type *type, const char *before, FILE *o
 static const char *spell_in_register(const struct type *type) {
     struct type plain = *type_plain(type_passed(type));
     plain.qualifiers = 0;
-    return plain.size < 4 ? "int" : spell(&plain, "", SPELL_NAMED);
+    return plain.size < 4 && !is_vector(&plain) ? "int" : spell(&plain, "", SPELL_NAMED);
 }
 
 /* The crossing itself, where the compiler has the means: bridge/direct.h. */

@@ -229,10 +229,10 @@
 
 #define GATE__INLINE_CALL(class, direct_, words, vectors, word_type, vector_type)                                \
     gate_direct *gate_word_direct = (direct_);                                                                   \
-    __asm__ volatile("" : : "r"(__builtin_frame_address(0))); /* has the function keep a frame pointer */       \
     GATE__INLINE_LOAD_WORDS_##words GATE__INLINE_LOAD_VECTORS_##vectors                                          \
     register __typeof__(word_type) gate_word __asm__("rax") __attribute__((unused));                            \
     register __typeof__(vector_type) gate_vector __asm__("xmm0") __attribute__((unused));                       \
+    __asm__ volatile("" : : "r"(__builtin_frame_address(0))); /* has the function keep a frame pointer */       \
     __asm__ volatile(GATE__INLINE_CODE_##class                                                                   \
                      : "=&r"(gate_word), "=x"(gate_vector) GATE__INLINE_WORDS_##words GATE__INLINE_VECTORS_##vectors  \
                      : [direct] "r"(gate_word_direct) GATE__INLINE_FIRST_VECTOR_##vectors                        \
