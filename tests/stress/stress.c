@@ -204,6 +204,23 @@ static void call_nothing(struct life *life) {
     (void)life;
 }
 
+static int put_in_line(gate_direct *direct, int x) {
+    GATE_INLINE_WORD(0, int, x);
+    GATE_INLINE_CALL(DEFAULT, direct, 1, 0, int, double);
+    return gate_word;
+}
+
+static void call_in_line(struct life *life) {
+    gate_direct direct;
+    require(gate_direct_init(&direct, draw(life, 8) ? &c.nothing : &c.nap) == 0);
+    for (int i = (int)draw(life, 50); i > 0; i--) {
+        end_interpreting();
+        int result = put_in_line(&direct, i);
+        begin_interpreting();
+        require(gate_direct_status(&direct) == 0 && result == i + 1);
+    }
+}
+
 static void call_by_class(struct life *life) {
     static const enum gate_call_class classes[] = {GATE_CALL_DEFAULT, GATE_CALL_BLOCKING, GATE_CALL_LEAF};
     gate_function function = c.nap;
@@ -359,8 +376,8 @@ static void fork_and_wait(struct life *life) {
 }
 
 static void act(struct life *life) {
-    static void (*const acts[])(struct life *) = {yield, nap_as_task, call_nothing, call_by_class, map,
-                                                  list,  validate,    fail_guarded, interrupt,     poll};
+    static void (*const acts[])(struct life *) = {yield, nap_as_task, call_nothing, call_in_line, call_by_class, map,
+                                                  list,  validate,    fail_guarded, interrupt,    poll};
     static void (*const deep[])(struct life *) = {spawn,      be_called_back, pin,
                                                   visit_main, spawn,          be_called_back_by_other};
     life->depth++;
