@@ -3,7 +3,11 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <math.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
 
 #include "tests/support/bridge.h"
 
@@ -354,7 +358,9 @@ static long follow_frame_pointers(long value) {
 }
 
 static __attribute__((noinline)) long call_for_trace(gate_direct *direct) {
-    return call_default(direct, 7) + 1; /* no tail call */
+    GATE_INLINE_WORD(0, long, 7);
+    GATE_INLINE_CALL(DEFAULT, direct, 1, 0, long, double);
+    return gate_word + 1;
 }
 
 /* Whether a return address of the trace is in the 512 bytes of code that begin at function. */
@@ -382,6 +388,106 @@ Test(inline, backtraces_and_frame_pointers_lead_to_who_called) {
         return;
     run_task(trace_by, (void *)take_backtrace);
     run_task(trace_by, (void *)follow_frame_pointers);
+}
+
+/* What else may happen to a call. */
+
+static long end_thread(long value) {
+    pthread_exit((void *)value);
+}
+
+static long touch(long address) {
+    return *(const volatile long *)address;
+}
+
+static void *call_named(void *address) {
+    gate_function function = make_function("long (long)", (void (*)(void))address, "unlucky");
+    gate_direct direct = prepare(&function, GATE_CALL_DEFAULT);
+    call_for_trace(&direct);
+    free_function(function);
+    return NULL;
+}
+
+static void call_in_task(void *address) {
+    signal(SIGSEGV, SIG_DFL);
+    start(1);
+    join(spawn("x", call_named, address));
+}
+
+Test(inline, one_whose_function_ends_its_thread_is_fatal_and_named) {
+    if (has_direct_calls())
+        cr_assert_dies_with(call_in_task, (void *)end_thread,
+                            unless_on_a_fibre("gate_call: the thread of task 'x' (#2) ended in a call of 'unlucky'"));
+}
+
+Test(inline, one_whose_function_faults_is_reported_with_who_called) {
+    char output[16 * 1024];
+    unsigned frames = 0;
+    if (!has_direct_calls())
+        return;
+    int status = dies(call_in_task, (void *)touch, output, sizeof output);
+    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "status %d: %s", status, output);
+    cr_assert_not_null(strstr(output, "(nothing is mapped there) in a call of unlucky\n"), "%s", output);
+    cr_assert_null(strstr(output, "not on it"), "%s", output);
+    cr_assert_null(strstr(output, "the task's frames"), "C's lead there: %s", output);
+    for (const char *at = strstr(output, "(256 KiB)"); at && (at = strchr(at, '\n')) != NULL; at++)
+        frames += at[1] != '\0';
+    cr_assert_geq(frames, 6u, "C, who called it and his caller, and the task's first three: %s", output);
+}
+
+static long sleep_in_c(long seconds) {
+    struct timespec time = {.tv_sec = seconds};
+    return nanosleep(&time, NULL);
+}
+
+static void *sleep_in_line(void *unused) {
+    gate_function function = make_function("long (long)", address_of(sleep_in_c), "sleep_in_c");
+    gate_direct direct = prepare(&function, GATE_CALL_DEFAULT);
+    cr_assert_eq(call_default(&direct, 30), -1);
+    cr_assert_eq(direct.error_number, EINTR);
+    free_function(function);
+    return unused;
+}
+
+Test(inline, one_can_be_interrupted) {
+    if (!has_direct_calls())
+        return;
+    gate_runtime *runtime = start(2);
+    gate_task *task = spawn("sleeps", sleep_in_line, NULL);
+    bool sent = false;
+    wait_until(sent || (sent = gate_task_interrupt(task) == 0));
+    join(task);
+    stop(runtime);
+}
+
+static long fork_in_c(long unused) {
+    (void)unused;
+    return fork();
+}
+
+static long wait_in_c(long child) {
+    int status = 0;
+    return waitpid((pid_t)child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void *fork_in_line(void *unused) {
+    gate_function forks = make_function("long (long)", address_of(fork_in_c), "fork_in_c"), others = forks;
+    gate_direct direct = prepare(&forks, GATE_CALL_DEFAULT);
+    others.address = address_of(increment);
+    gate_direct other = prepare(&others, GATE_CALL_DEFAULT);
+    long child = call_default(&direct, 0);
+    if (child == 0)
+        _exit((int)call_default(&other, 6));
+    others.address = address_of(wait_in_c);
+    other = prepare(&others, GATE_CALL_DEFAULT);
+    cr_assert_eq(call_default(&other, child), 7);
+    free_function(forks);
+    return unused;
+}
+
+Test(inline, one_whose_function_forks_returns_in_the_child_too) {
+    if (has_direct_calls())
+        run_task(fork_in_line, NULL);
 }
 
 #endif
