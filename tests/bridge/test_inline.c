@@ -490,4 +490,38 @@ Test(inline, one_whose_function_forks_returns_in_the_child_too) {
         run_task(fork_in_line, NULL);
 }
 
+static gate_direct from_handler;
+
+static void call_from_handler(int number) {
+    call_default(&from_handler, number);
+}
+
+static long raise_in_c(long number) {
+    return raise((int)number);
+}
+
+/* In C, when that is called, or in interpreter code. */
+static void *raise_usr1(void *in_c) {
+    gate_function raises = make_function("long (long)", address_of(raise_in_c), "raises"), increments = raises;
+    increments.address = address_of(increment);
+    gate_direct direct = prepare(&raises, GATE_CALL_DEFAULT);
+    from_handler = prepare(&increments, GATE_CALL_DEFAULT);
+    return (void *)(in_c ? call_default(&direct, SIGUSR1) : raise_in_c(SIGUSR1));
+}
+
+static void raise_in_task(void *in_c) {
+    struct sigaction action = {.sa_handler = call_from_handler, .sa_flags = SA_ONSTACK};
+    sigaction(SIGUSR1, &action, NULL);
+    start(1);
+    join(spawn("signalled", raise_usr1, in_c));
+}
+
+Test(inline, one_from_a_signal_handler_is_fatal) {
+    static const char words[] = "fatal: gate_call: called from a signal handler";
+    if (!has_direct_calls())
+        return;
+    cr_assert_dies_with(raise_in_task, NULL, words);
+    cr_assert_dies_with(raise_in_task, &from_handler, words);
+}
+
 #endif
