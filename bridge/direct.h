@@ -68,10 +68,11 @@ static inline int gate_direct_status(gate_direct *direct) {
  *       return gate_vector; // gate_direct_status(direct) is as ever
  *   }
  *
- * First come the arguments, words and vectors counted from 0 each, with their types, but int for what is smaller. Then the
- * call: DEFAULT or LEAF is the function's class, or the call is out of line; two numbers, not expressions, are how many
- * words and vectors there were; the types are that of the result and any other. It is in gate_word or gate_vector,
- * variables that these macros declare, as are others whose names begin so: there is one call in a block.
+ * First come the arguments, words and vectors counted from 0 each, with their types, but int for what is smaller; their
+ * values are any expressions. Then the call: DEFAULT or LEAF is the function's class, or the call is out of line; two
+ * numbers, not expressions, are how many words and vectors there were; the types are that of the result and any other. It
+ * is in gate_word or gate_vector, variables that these macros declare, as are others whose names begin so: there is one
+ * call in a block.
  *
  * All else is as for GATE_CALL_DIRECT, which does for where these macros aren't defined. The function that they are in
  * has a frame pointer. */

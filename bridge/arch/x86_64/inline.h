@@ -24,7 +24,7 @@
 #define CALLGATE_BRIDGE_ARCH_INLINE_H
 
 /* What a host has compiled in of the library's layout, proved by direct.c. Who changes one of these changes the way, so
- * that hosts which have been compiled go out of line. */
+ * that hosts which have been compiled go out of line; what leads there in a gate_direct (enter, m_at, inline_way) stays. */
 #define GATE__INLINE_DEFAULT 1 /* gate_direct: inline_way; a function of class default */
 #define GATE__INLINE_LEAF 2    /* or leaf */
 #define GATE__INLINE_M_SYSTEM_SP 0
