@@ -88,12 +88,13 @@ static gate_task *many;
 static _Atomic int *taken;
 static struct gate__run_queue contested;
 static _Atomic bool over;
+static unsigned stolen;
 
 static void *steal_all_along(void *unused) {
     while (!atomic_load(&over)) {
         struct gate__queue loot = {NULL, NULL, 0};
         gate__queue_steal(&contested, &loot, 1000, false);
-        for (gate_task *task; (task = gate__queue_remove_first(&loot)) != NULL;)
+        for (gate_task *task; (task = gate__queue_remove_first(&loot)) != NULL; stolen++)
             atomic_fetch_add(&taken[task - many], 1);
     }
     return unused;
@@ -150,6 +151,8 @@ Test(queue, each_task_is_taken_once_by_its_owner_or_a_thief) {
     pthread_join(thief, NULL);
     for (int i = 0; i < MANY; i++)
         cr_assert_eq(atomic_load(&taken[i]), ROUNDS, "task %d", i);
+    cr_assert_gt(stolen, 0u);
+    cr_assert_lt(stolen, (unsigned)MANY * ROUNDS);
     free(many);
     free(taken);
 }
