@@ -183,7 +183,7 @@ GATE__END(gate__arch_direct_\way\()_below)
  *
  * void gate__arch_direct_asked(void)
  *
- *   in: r12 m, and a function's arguments, which stay      out: r12 m      clobbers: rax, r10, r11, flags */
+ *   in: r12 m, and a function's arguments, which stay      out: r12 m      clobbers: what else a call does */
 GATE__ROUTINE(gate__arch_direct_asked)
     endbr64
     push_frame
