@@ -238,6 +238,48 @@ test("cancel ends a join and a system call, and what has not begun does not begi
     equal(began, false)
 end)
 
+test("a task that computes finds that it was cancelled at its next wait, even if that need not wait", function()
+    local full, ended = task.channel(1), task.go(function() end)
+    full:send "value"
+    ended:join()
+    local waits = {
+        task.yield, function() task.sleep(0) end, function() task.sleep(100) end,
+        function() ended:join() end, function() ended:wait() end,
+        function() task.channel(1):send "value" end, function() full:receive() end, function() full() end,
+        function() task.select {full} end, function() task.select {default = true} end,
+    }
+    for _, wait in ipairs(waits) do
+        local computes = true
+        local t = task.go(function()
+            while computes do end
+            local cancelled = {pcall(wait)}
+            return cancelled[1], cancelled[2], pcall(task.yield)
+        end)
+        task.yield()
+        equal(t:cancel "reason", true)
+        equal(t:cancel "another reason", true)
+        computes = false
+        local went_on, reason, again = t:join()
+        equal(went_on, false)
+        equal(reason, "another reason")
+        equal(again, true)
+    end
+    equal(full:receive(), "value")
+end)
+
+test("a task that is cancelled, and ends without a wait, has ended well", function()
+    local computes = true
+    local t = task.go(function()
+        while computes do end
+        return "done"
+    end)
+    task.yield()
+    equal(t:cancel(), true)
+    computes = false
+    equal(t:join(), "done")
+    equal(task.go(function() task.yield() return "not cancelled" end):join(), "not cancelled")
+end)
+
 test("an error's traceback is the task's, and a failure that nobody joins is reported with it", function()
     local file = assert(io.popen(os.getenv "LUA" .. [[ -e '
         local task = require "callgate.task"

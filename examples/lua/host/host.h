@@ -37,6 +37,7 @@ struct host {
     lua_State *service;    /* a coroutine for work on behalf of no Lua code: threads that come and go */
     gate_task *main;       /* the task that started it */
     unsigned others;       /* how many tasks there are beside main's */
+    unsigned cancelled;    /* and how many have been cancelled, and have yet to find it */
     bool closing;          /* tasks that are left are made to end */
     uint32_t random;       /* the state of a generator: which of several ready channels comes first */
     int *

@@ -203,7 +203,7 @@ static int channel_send(lua_State *L) {
     struct channel *channel = check_channel(L, 1);
     luaL_checkany(L, 2);
     lua_settop(L, 2);
-    host_check(L);
+    task_poll_cancel(L, host_check(L));
     if (can_send(channel))
         send(L, 1, 2);
     else if (!wait_alone(L, true)->wait.ok)
@@ -215,7 +215,7 @@ static int channel_send(lua_State *L) {
 static int channel_receive(lua_State *L) {
     struct channel *channel = check_channel(L, 1);
     lua_settop(L, 1);
-    host_check(L);
+    task_poll_cancel(L, host_check(L));
     bool ok = can_receive(channel) ? receive(L, 1) : wait_alone(L, false)->wait.ok;
     lua_pushboolean(L, ok);
     return 2;

@@ -77,12 +77,17 @@ void task_end_all(lua_State *L) {
     lua_pop(L, 1);
 }
 
+static void set_cancelled(struct task *task, bool is_cancelled) {
+    task->host->cancelled += is_cancelled - task->is_cancelled;
+    task->is_cancelled = is_cancelled;
+}
+
 void task_check_cancel(lua_State *L, struct task *self) {
     if (self->is_ending)
         luaL_error(L, "the task is ended: nothing can wake it any more");
     if (!self->is_cancelled)
         return;
-    self->is_cancelled = false;
+    set_cancelled(self, false);
     task_self(L);
     lua_getiuservalue(L, -1, TASK_REASON);
     lua_error(L);
@@ -102,8 +107,8 @@ static void yield(const struct host *host) {
     *host->error_number = error_number;
 }
 
-/* The hook, which goes when no other task is left. A cancellation is not found here: a script finds it only where it waits, and
- * so between two steps of what it does. */
+/* The hook, which goes when no other task is left. A cancellation is not found here: a script finds it only where it would
+ * wait, and so between two steps of what it does. */
 static void poll(lua_State *L, lua_Debug *unused) {
     const struct host *host = host_find(L);
     (void)unused;
@@ -255,6 +260,7 @@ static void *run(void *data) {
     }
     self->joiners = NULL;
     self->host->others--;
+    set_cancelled(self, false);
     if (self->is_ending)
         atomic_fetch_sub(&tasks_ending, 1);
     gate_task_detach(self->handle);
@@ -377,6 +383,7 @@ void task_drop(lua_State *L, gate_task *root) {
     lua_rawsetp(L, -3, root);
     task->handle = NULL;
     task->host->others--;
+    set_cancelled(task, false);
     lua_pushnil(L);
     keep(L, KEPT_TASKS, task);
 }
@@ -448,7 +455,7 @@ static int task_cancel(lua_State *L) {
         lua_replace(L, 2);
     }
     lua_setiuservalue(L, 1, TASK_REASON);
-    task->is_cancelled = task->handle != NULL;
+    set_cancelled(task, task->handle != NULL);
     task->seen |= task->is_cancelled;
     if (task->handle)
         wake(task);

@@ -78,6 +78,13 @@ struct task *task_self(lua_State *L);
 enum outcome task_wait(struct task *self, const char *why, uint64_t then);
 /* Raises the error that self was cancelled with, if it was. */
 void task_check_cancel(lua_State *L, struct task *self);
+/* The same for the running task, at less cost while no task is cancelled. */
+static inline void task_poll_cancel(lua_State *L, const struct host *host) {
+    if (host->cancelled) {
+        task_check_cancel(L, task_self(L));
+        lua_pop(L, 1);
+    }
+}
 /* The time that is so many seconds away, as the argument at index says; NEVER if it is nil or none. */
 uint64_t task_deadline(lua_State *L, int index);
 /* The collector may take self if nobody else has it; it may not any more. The second pops self. Neither takes memory. */
