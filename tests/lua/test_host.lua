@@ -182,6 +182,30 @@ test("finalizers older than the host are refused functions of the ffi's, whether
     end
 end)
 
+test("finalizers older than the host are refused the callbacks, which are gone", function()
+    local output = says("done", [[
+        local callback
+        local function report()
+            print("freed", pcall(function() callback:free() end))
+            print("set", pcall(function() callback:set(print) end))
+        end
+        if newproxy then
+            older = newproxy(true)
+            getmetatable(older).__gc = report
+        else
+            older = setmetatable({}, {__gc = report})
+        end
+        local ffi = require "callgate.ffi"
+        local function make() return ffi.cast("int (*)(int)", function() return 0 end) end
+        for _ = 1, 300 do make():free() end -- more than are remembered
+        callback = make()
+        print "done"
+    ]])
+    for _, name in ipairs {"freed", "set"} do
+        assert(output:find(name .. "\tfalse\t[^\n]*the Lua state closes"), output)
+    end
+end)
+
 test("a state that closes with none left says nothing", function()
     local output, ok = run [[
         local ffi, task = require "callgate.ffi", require "callgate.task"

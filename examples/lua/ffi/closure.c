@@ -12,7 +12,7 @@
 #include "examples/lua/host/host.h"
 
 struct closure {
-    gate_callback *callback;
+    gate_callback *callback; /* NULL when the state has closed */
     struct closure *next;
     struct ffi *ffi;
     struct ctype *type; /* of the function */
@@ -86,8 +86,10 @@ static int handle(void *data, void *result, void *const arguments[]) {
 }
 
 void closure_stop(struct ffi *ffi) {
-    for (struct closure *closure = ffi->all_closures; closure; closure = closure->next)
+    for (struct closure *closure = ffi->all_closures; closure; closure = closure->next) {
         gate_callback_free(closure->callback);
+        closure->callback = NULL;
+    }
     ffi->all_closures = NULL;
 }
 
@@ -172,17 +174,24 @@ const char *closure_make(lua_State *L, struct ffi *ffi, int index, struct ctype 
 
 /* Methods */
 
-static struct closure *check_closure(lua_State *L, struct ffi *ffi) {
+/* The callback that the value at index 1 is, or NULL. */
+static struct closure *find_closure(lua_State *L, const struct ffi *ffi) {
     const struct cdata *cd = cdata_check(L, ffi, 1);
-    struct closure *closure = NULL;
-    if (cd->type->form == FORM_POINTER && cd->type->target->form == FORM_FUNCTION) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->closures);
-        lua_rawgetp(L, -1, *(void **)cd->address);
-        closure = lua_touserdata(L, -1);
-        lua_pop(L, 2);
-    }
+    if (cd->type->form != FORM_POINTER || cd->type->target->form != FORM_FUNCTION)
+        return NULL;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->closures);
+    lua_rawgetp(L, -1, *(void **)cd->address);
+    struct closure *closure = lua_touserdata(L, -1);
+    lua_pop(L, 2);
+    return closure;
+}
+
+static struct closure *check_closure(lua_State *L, const struct ffi *ffi) {
+    struct closure *closure = find_closure(L, ffi);
     if (!closure)
         luaL_error(L, "bad callback");
+    if (!closure->callback)
+        luaL_error(L, "callgate has stopped: the Lua state closes");
     return closure;
 }
 
@@ -215,10 +224,8 @@ static void let_go(lua_State *L, struct ffi *ffi, struct closure *closure) {
     lua_rawsetp(L, -2, closure);
 }
 
-/* cb:free() */
-static int closure_free(lua_State *L) {
-    struct ffi *ffi = ffi_of(L);
-    struct closure *closure = check_closure(L, ffi), **rests = &ffi->freed[ffi->freed_next++ % FREED];
+static void end(lua_State *L, struct ffi *ffi, struct closure *closure) {
+    struct closure **rests = &ffi->freed[ffi->freed_next++ % FREED];
     forget_passed(L, ffi, closure);
     lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->closures);
     lua_pushnil(L);
@@ -229,7 +236,20 @@ static int closure_free(lua_State *L) {
     if (*rests)
         let_go(L, ffi, *rests);
     *rests = closure;
+    lua_pop(L, 1);
+}
+
+/* cb:free() */
+static int closure_free(lua_State *L) {
+    struct ffi *ffi = ffi_of(L);
+    end(L, ffi, check_closure(L, ffi));
     return 0;
+}
+
+void closure_close(lua_State *L, struct ffi *ffi) {
+    struct closure *closure = find_closure(L, ffi);
+    if (closure && closure->callback)
+        end(L, ffi, closure);
 }
 
 /* cb:set(f) */

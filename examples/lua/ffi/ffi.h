@@ -350,6 +350,8 @@ void async_open(lua_State *L);
 const char *closure_make(lua_State *L, struct ffi *ffi, int index, struct ctype *pointer, bool is_cast, void *to);
 /* Pushes the method of a function pointer: free or set. */
 int closure_method(lua_State *L, struct ffi *ffi, const char *name);
+/* Frees the callback that the value at index 1 is, if it is one and has not been freed. */
+void closure_close(lua_State *L, struct ffi *ffi);
 /* Frees what was made of signatures, functions, callbacks and libraries, when the state has closed. */
 void closure_stop(struct ffi *ffi);
 void binding_stop(struct ffi *ffi);

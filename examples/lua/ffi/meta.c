@@ -175,11 +175,30 @@ static int meta_ipairs(lua_State *L) {
     return iterate(L, "__ipairs");
 }
 
+/* [__close, of Lua 5.4] What the metatable says; else what is done when it is collected. A callback, which never is, is
+ * freed. */
+static int meta_close(lua_State *L) {
+    struct ffi *ffi = ffi_of(L);
+    const struct cdata *cd = cdata_check(L, ffi, 1);
+    struct ctype *type = cd->type->form == FORM_POINTER ? cd->type->target : cd->type;
+    lua_settop(L, 2);
+    if (meta_push(L, ffi, type, "__close")) {
+        lua_insert(L, 1);
+        lua_call(L, 2, 0);
+        return 0;
+    }
+    cdata_gc(L);
+    closure_close(L, ffi);
+    return 0;
+}
+
 void meta_open(lua_State *L, struct ffi *ffi, int metatable) {
     static const luaL_Reg functions[] = {
-        {"__tostring", meta_tostring}, {"__len", meta_len},       {"__concat", meta_concat},
-        {"__call", meta_call},         {"__pairs", meta_pairs},   {"__ipairs", meta_ipairs},
-        {"__index", index_get},        {"__newindex", index_set}, {NULL, NULL},
+        {"__tostring", meta_tostring}, {"__len", meta_len},
+        {"__concat", meta_concat},     {"__call", meta_call},
+        {"__pairs", meta_pairs},       {"__ipairs", meta_ipairs},
+        {"__index", index_get},        {"__newindex", index_set},
+        {"__close", meta_close},       {NULL, NULL},
     };
     lua_pushvalue(L, metatable);
     lua_pushlightuserdata(L, ffi);

@@ -221,12 +221,8 @@ static int channel_receive(lua_State *L) {
     return 2;
 }
 
-/* channel:close() */
-static int channel_close(lua_State *L) {
-    struct channel *channel = check_channel(L, 1);
+static void close_channel(struct channel *channel) {
     struct waiter *waiter;
-    if (channel->is_closed)
-        return luaL_error(L, "the channel has been closed before");
     channel->is_closed = true;
     while ((waiter = first(&channel->senders)) != NULL)
         choose(waiter, false);
@@ -234,6 +230,22 @@ static int channel_close(lua_State *L) {
         lua_pushnil(waiter->task->wait.L);
         choose(waiter, false);
     }
+}
+
+/* channel:close() */
+static int channel_close(lua_State *L) {
+    struct channel *channel = check_channel(L, 1);
+    if (channel->is_closed)
+        return luaL_error(L, "the channel has been closed before");
+    close_channel(channel);
+    return 0;
+}
+
+/* [__close, of Lua 5.4] */
+static int channel_leave(lua_State *L) {
+    struct channel *channel = check_channel(L, 1);
+    if (!channel->is_closed)
+        close_channel(channel);
     return 0;
 }
 
@@ -385,7 +397,12 @@ static int module_select(lua_State *L) {
 }
 
 static const luaL_Reg channel_meta[] = {
-    {"__call", channel_receive}, {"__len", channel_length}, {"__tostring", channel_tostring}, {NULL, NULL}};
+    {"__call", channel_receive},
+    {"__len", channel_length},
+    {"__tostring", channel_tostring},
+    {"__close", channel_leave},
+    {NULL, NULL},
+};
 static const luaL_Reg channel_methods[] = {
     {"send", channel_send}, {"receive", channel_receive}, {"close", channel_close}, {NULL, NULL}};
 static const luaL_Reg module_functions[] = {{"channel", module_channel}, {"select", module_select}, {NULL, NULL}};

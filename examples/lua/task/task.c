@@ -404,13 +404,19 @@ static enum outcome wait_for_end(struct task *self, struct task *task, uint64_t 
     return outcome;
 }
 
-/* Waits for the task at index 1; false if it has not ended then. */
-static bool has_ended(lua_State *L, struct task *task, uint64_t then) {
+/* Pushes the running task, which is to wait for that one. */
+static struct task *check_joiner(lua_State *L, const struct task *task) {
     struct task *self = task_self(L);
     if (task->is_root)
         luaL_error(L, "only tasks of task.go can be joined");
     if (task == self)
         luaL_error(L, "a task can't join itself");
+    return self;
+}
+
+/* Waits for the task at index 1; false if it has not ended then. */
+static bool has_ended(lua_State *L, struct task *task, uint64_t then) {
+    struct task *self = check_joiner(L, task);
     task_check_cancel(L, self);
     if (!task->handle)
         return true;
@@ -445,22 +451,41 @@ static int task_wait_end(lua_State *L) {
     return 1;
 }
 
-/* task:cancel([reason]): whether it was still there */
-static int task_cancel(lua_State *L) {
-    struct task *task = luaL_checkudata(L, 1, TASK);
-    host_check(L);
-    lua_settop(L, 2);
-    if (lua_isnil(L, 2)) {
+/* Cancels the task at index 1 for the reason on top, which it pops. */
+static void cancel(lua_State *L, struct task *task) {
+    if (lua_isnil(L, -1)) {
         lua_pushliteral(L, "the task was cancelled");
-        lua_replace(L, 2);
+        lua_replace(L, -2);
     }
     lua_setiuservalue(L, 1, TASK_REASON);
     set_cancelled(task, task->handle != NULL);
     task->seen |= task->is_cancelled;
     if (task->handle)
         wake(task);
+}
+
+/* task:cancel([reason]): whether it was still there */
+static int task_cancel(lua_State *L) {
+    struct task *task = luaL_checkudata(L, 1, TASK);
+    host_check(L);
+    lua_settop(L, 2);
+    cancel(L, task);
     lua_pushboolean(L, task->is_cancelled);
     return 1;
+}
+
+/* [__close, of Lua 5.4] What a block has started does not outlive it. */
+static int task_leave(lua_State *L) {
+    struct task *task = luaL_checkudata(L, 1, TASK);
+    host_check(L);
+    lua_settop(L, 1);
+    check_joiner(L, task);
+    if (!task->handle)
+        return 0;
+    lua_pushnil(L);
+    cancel(L, task);
+    has_ended(L, task, NEVER);
+    return 0;
 }
 
 /* task:interrupt(): whether it was in a call that can be interrupted */
@@ -633,7 +658,8 @@ static int task_collect(lua_State *L) {
     return 0;
 }
 
-static const luaL_Reg task_meta[] = {{"__gc", task_collect}, {"__tostring", task_tostring}, {NULL, NULL}};
+static const luaL_Reg task_meta[] = {
+    {"__gc", task_collect}, {"__tostring", task_tostring}, {"__close", task_leave}, {NULL, NULL}};
 static const luaL_Reg task_methods[] = {
     {"join", task_join},     {"wait", task_wait_end}, {"cancel", task_cancel}, {"interrupt", task_interrupt},
     {"status", task_status}, {"name", task_name},     {"number", task_number}, {NULL, NULL},
