@@ -130,8 +130,8 @@ typedef struct gate_callback gate_callback;
  *
  * Returns 0; or a positive status of the host's choosing, which the gate_call of this runtime that led
  * here returns; without one it goes to the hook callback_failed. A negative one is fatal.
- * C then gets a zero result, and further callbacks below the same call return zero without running
- * the handler. */
+ * C then gets the callback's refusal, as it does of further callbacks below the same call, whose handlers
+ * do not run. */
 typedef int (*gate_handler)(void *host, void *result, void *const arguments[]);
 
 /* Or a function of the signature's own type is called, which finds the arguments where C has put them, and whose result C
@@ -151,7 +151,7 @@ struct gate_callback_config {
     gate_handler handler;
     void *host;          /* passed to the handler */
     const char *name;    /* for messages: where it was made, say; copied, and cut to 55 bytes. NULL is "a callback" */
-    const void *refusal; /* the default result, of the result's type: copied. NULL is zero */
+    const void *refusal; /* the result where the handler has failed, or is not called: copied. NULL is zero */
     enum gate_callback_busy busy;
     uint64_t patience;          /* nanoseconds */
     gate_direct_handler direct; /* in place of handler */

@@ -72,7 +72,7 @@
  * (gate__m_go_to, runtime/m.c).
  *
  * A handler that fails must not jump over C's frames. Its status is kept in the call that it arrived
- * below; C gets a zero; further callbacks below that call do nothing; and when C has returned,
+ * below; C gets the callback's default result; further callbacks below that call do nothing; and when C has returned,
  * gate_call returns the status.
  *
  * SPDX-License-Identifier: MIT */

@@ -17,7 +17,7 @@ struct gate_callback {
     struct gate_callback_config config; /* its refusal lies behind this */
     struct gate__ffi_closure *closure;  /* NULL where libffi does not */
     void (*address)(void);
-    char refusal[] __attribute__((aligned(16)));
+    char refusal[] __attribute__((aligned(16))); /* 8 bytes at least: callback.S reads as many */
 };
 
 _Static_assert(offsetof(gate_callback, runtime) == GATE__CALLBACK_RUNTIME, "thunk.h");
@@ -25,6 +25,7 @@ _Static_assert(offsetof(gate_callback, intake) == GATE__CALLBACK_INTAKE, "thunk.
 _Static_assert(offsetof(gate_callback, config.handler) == GATE__CALLBACK_HANDLER, "thunk.h");
 _Static_assert(offsetof(gate_callback, config.host) == GATE__CALLBACK_HOST, "thunk.h");
 _Static_assert(offsetof(gate_callback, config.direct) == GATE__CALLBACK_DIRECT, "thunk.h");
+_Static_assert(offsetof(gate_callback, refusal) == GATE__CALLBACK_REFUSAL, "thunk.h");
 
 /* What the handler is called with, as one argument: it may be on another stack. */
 struct handling {
@@ -43,7 +44,7 @@ static void report_failure(gate_m *m, int status) {
                 ((struct gate__arrival *)m->task->arrival)->callback->config.name, status);
 }
 
-/* C is to get a zero, and the call that it came from the status. [task, slot] */
+/* The call that C came from gets the status. [task, slot] */
 static void fail(int status) {
     gate_m *m = gate__m();
     struct gate__call *call = m->task->call;
@@ -69,13 +70,21 @@ static int call_direct(const struct gate_callback_config *config, void *result, 
     return 0;
 }
 
+/* What C gets where there is no handler's result. [any] */
+static void give_refusal(const struct handling *h) {
+    const gate_callback *callback = h->arrival->callback;
+    memcpy(h->result, callback->refusal, callback->config.signature->result->size);
+}
+
 /* Runs the handler, unless one has failed below the same call. [task, slot] */
 static void handle(void *data) {
     struct handling *h = data;
     const struct gate_callback_config *config = &h->arrival->callback->config;
     struct gate__call *call = gate__m()->task->call;
-    if (call && call->status)
+    if (call && call->status) {
+        give_refusal(h);
         return;
+    }
     int status = config->direct ? call_direct(config, h->result, h->arguments)
                                 : config->handler(config->host, h->result, h->arguments);
     require_own_status(h->arrival, status);
@@ -83,7 +92,7 @@ static void handle(void *data) {
         status = gate__check_result(config->signature, config->name, h->result);
     if (status == 0)
         return;
-    memset(h->result, 0, config->signature->result->size);
+    give_refusal(h);
     fail(status);
 }
 
@@ -126,8 +135,7 @@ static void handle_below_call(gate_m *m, struct handling *h) {
 
 /* Gets a thread outside a slot: false if the callback is refused. */
 static bool come_in(gate_m *m, const struct handling *h, bool lingers) {
-    const gate_callback *callback = h->arrival->callback;
-    const struct gate_callback_config *config = &callback->config;
+    const struct gate_callback_config *config = &h->arrival->callback->config;
     uint64_t deadline = config->busy == GATE_BUSY_REFUSES ? gate__timer_after(config->patience) : GATE__TIMER_NEVER;
     if (lingers && deadline == GATE__TIMER_NEVER) {
         gate__foreign_leave(m);
@@ -139,7 +147,7 @@ static bool come_in(gate_m *m, const struct handling *h, bool lingers) {
     if (failed == -ECANCELED)
         gate__fatal("gate_callback", "'%s' was called after its runtime was stopped", config->name);
     if (failed)
-        memcpy(h->result, callback->refusal, config->signature->result->size);
+        give_refusal(h);
     return !failed;
 }
 
@@ -284,7 +292,7 @@ void gate_callback_fail(int status) {
 /* A copy of config, which has been checked. */
 static gate_callback *copy(const struct gate_callback_config *config) {
     size_t size = config->signature->result->size;
-    gate_callback *callback = calloc(1, sizeof *callback + size);
+    gate_callback *callback = calloc(1, sizeof *callback + (size > 8 ? size : 8));
     if (!callback)
         return NULL;
     callback->config = *config;

@@ -8,7 +8,7 @@
  *   gate_call_async                at once, and again when the call begins
  *   callbacks                      when a handler has returned 0: its result
  *
- * What breaks the rule does not get to C: the call is not made, and returns -EPERM; C gets a zero from the callback, and
+ * What breaks the rule does not get to C: the call is not made, and returns -EPERM; C gets the callback's refusal, and
  * the call that led there returns -EPERM, as it would a handler's status. gate_check_last tells what it was.
  *
  * At level GATE_CHECK_ARGUMENTS, the pointers in the arguments themselves count: in structs, unions and arrays in them,

@@ -30,6 +30,7 @@
 #define GATE__CALLBACK_HANDLER 32
 #define GATE__CALLBACK_HOST 40
 #define GATE__CALLBACK_DIRECT 80
+#define GATE__CALLBACK_REFUSAL 112
 #define GATE__CALLBACK_MOST 14 /* arguments that the code can point to by itself */
 
 #define GATE__RETURNS_X87 1 /* enum gate__in */

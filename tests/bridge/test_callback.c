@@ -189,6 +189,88 @@ Test(callback, a_failure_comes_back_from_the_call_that_led_to_it_and_c_gets_zero
     tear_down();
 }
 
+/* What C gets: of each type's size and registers, and by arguments of which the short way has code of its own. */
+
+struct three {
+    long a, b, c;
+};
+
+#define THRICE(type, name, parameters, arguments)                              \
+    static void call_##name##_thrice(type(*callback) parameters, type *seen) { \
+        for (int i = 0; i < 3; i++)                                            \
+            seen[i] = callback arguments;                                      \
+    }
+
+THRICE(short, short, (int), (i))
+THRICE(unsigned char, byte, (int), (i))
+THRICE(int, int, (int), (i))
+THRICE(long, long, (int, int, int), (i, i, i))
+THRICE(void *, pointer, (void), ())
+THRICE(float, float, (int), (i))
+THRICE(double, double, (double), (i))
+THRICE(struct three, three, (int), (i))
+
+static const struct typed {
+    const char *signature;
+    size_t size;
+    void (*thrice)(void);
+} typed[] = {
+    {"short (int)", sizeof(short), address_of(call_short_thrice)},
+    {"unsigned char (int)", sizeof(char), address_of(call_byte_thrice)},
+    {"int (int)", sizeof(int), address_of(call_int_thrice)},
+    {"long (int, int, int)", sizeof(long), address_of(call_long_thrice)},
+    {"void *(void)", sizeof(void *), address_of(call_pointer_thrice)},
+    {"float (int)", sizeof(float), address_of(call_float_thrice)},
+    {"double (double)", sizeof(double), address_of(call_double_thrice)},
+    {"struct { long a, b, c; } (int)", sizeof(struct three), address_of(call_three_thrice)},
+};
+
+/* The first time all is well, and the next callback comes by the short way, if there is one. */
+static int fail_at_second(void *size, void *result, void *const arguments[]) {
+    (void)arguments;
+    memset(result, ++handled, *(const size_t *)size);
+    return handled == 2 ? 17 : 0;
+}
+
+static void get_refusal(const struct typed *type) {
+    size_t size = type->size;
+    char seen[3 * sizeof(struct three)], first[sizeof(struct three)], refusal[sizeof(struct three)];
+    struct gate_callback_config config = {
+        .signature = parse(type->signature), .handler = fail_at_second, .host = &size, .refusal = refusal};
+    gate_callback *callback = NULL;
+    gate_signature *signature = parse("void (void *, void *)");
+    gate_function thrice = {.signature = signature, .address = type->thrice, .name = type->signature};
+    memset(first, 1, size);
+    memset(refusal, 0x41, size);
+    cr_assert_eq(gate_callback_make(host, &config, &callback, NULL), 0);
+    void (*address)(void) = gate_callback_address(callback);
+    void *to = seen, *arguments[] = {&address, &to};
+    memset(refusal, 0, size);
+    handled = 0;
+    cr_assert_eq(gate_call(&thrice, NULL, arguments), 17);
+    cr_assert_eq(handled, 2);
+    memset(refusal, 0x41, size);
+    cr_assert_eq(memcmp(seen, first, size), 0);
+    cr_assert_eq(memcmp(seen + size, refusal, size), 0, "%s: the one that failed", type->signature);
+    cr_assert_eq(memcmp(seen + 2 * size, refusal, size), 0, "%s: the one behind it", type->signature);
+    gate_callback_free(callback);
+    gate_signature_free((gate_signature *)(uintptr_t)config.signature);
+    gate_signature_free(signature);
+}
+
+static void *get_refusals(void *unused) {
+    for (size_t i = 0; i < sizeof typed / sizeof *typed; i++)
+        get_refusal(&typed[i]);
+    return unused;
+}
+
+Test(callback, c_gets_what_the_host_has_said_when_a_handler_fails) {
+    set_up(1);
+    get_refusals(NULL);
+    join(spawn("fails", get_refusals, NULL));
+    tear_down();
+}
+
 static int fail_inside_and_recover(void *failing, void *result, void *const arguments[]) {
     int below = 0;
     (void)arguments;

@@ -266,6 +266,46 @@ test("an error passes through callbacks in callbacks, or is caught on its way", 
     equal(caught, true)
 end)
 
+test("C gets what ffi.callback was given when the function fails, and further callbacks do", function()
+    local calls
+    local function fails()
+        calls = calls + 1
+        error "in the comparison"
+    end
+    for given, order in pairs {[0] = "1 2", [1] = "2 1", [-1] = "1 2"} do
+        local compare = ffi.callback("compare *", fails, given)
+        local array = ffi.new("int[2]", {1, 2})
+        calls = 0
+        raises("in the comparison", C.qsort, array, 2, 4, compare)
+        equal(calls, 1)
+        equal(array[0] .. " " .. array[1], order)
+        compare:set(ascending)
+        equal(sorted({3, 1, 2}, compare), "1 2 3")
+        compare:free()
+        raises("bad callback", C.qsort, array, 2, 4, compare)
+    end
+    local compare = ffi.callback(ffi.typeof "compare *", ascending)
+    equal(sorted({3, 1, 2}, compare), "1 2 3")
+    equal(ffi.istype("compare *", compare), true)
+    compare:free()
+end)
+
+test("ffi.callback takes what it can convert", function()
+    local f = function() end
+    raises("bad argument #1 to 'callback' (C type expected, got nil)", function() return (ffi.callback(nil, f)) end)
+    raises("bad argument #1 to 'callback' (no type of a callback)", function() return (ffi.callback("int *", f)) end)
+    raises("bad argument #1 to 'callback' (no type of a callback)", function()
+        return (ffi.callback("int (*)(int, ...)", f))
+    end)
+    raises("bad argument #2 to 'callback' (function expected, got table)", function()
+        return (ffi.callback("compare *", {}))
+    end)
+    raises("bad argument #3 to 'callback' (cannot convert 'string' to 'int')", function()
+        return (ffi.callback("compare *", f, "x"))
+    end)
+    raises("cannot convert 'number' to 'void'", function() return (ffi.callback("void (*)(void)", f, 1)) end)
+end)
+
 test("callbacks that fail leak nothing", function()
     local array, compare = ffi.new("int[2]", {2, 1}), ffi.cast("compare *", function() error "again" end)
     local function fail(times)
@@ -407,12 +447,33 @@ test("what a callback returned last is kept for C", function()
     body:free()
 end)
 
+test("what a failing callback gives C is kept, and freed with it", function()
+    local weak = setmetatable({}, {__mode = "k"})
+    local function make(given)
+        weak[given] = true
+        return ffi.callback("void *(*)(void *)", function() error "unseen" end, given)
+    end
+    local body = make(ffi.new("char[4001]", ("kept"):rep(1000)))
+    collectgarbage()
+    collectgarbage()
+    equal(next(weak) ~= nil, true)
+    raises("unseen", body, nil)
+    body:free()
+    for _ = 1, 1000 do ffi.cast("compare *", ascending):free() end
+    collectgarbage()
+    collectgarbage()
+    equal(next(weak), nil)
+end)
+
 test("an error on a thread of C's own is reported, and the thread goes on", function()
     local script = [[
         local ffi = require "callgate.ffi"
         ffi.cdef "int pthread_create(long *, void *, void *(*)(void *), void *); int pthread_join(long, void **);"
         local thread, result = ffi.new "long[1]", ffi.new("void *[1]", {ffi.cast("void *", 1)})
         ffi.C.pthread_create(thread, nil, function() error "nobody called" end, nil)
+        print(ffi.C.pthread_join(thread[0], result), result[0])
+        local body = ffi.callback("void *(*)(void *)", function() error "nobody again" end, ffi.cast("void *", 0x123))
+        ffi.C.pthread_create(thread, nil, body, nil)
         print(ffi.C.pthread_join(thread[0], result), result[0])
     ]]
     local pipe = io.popen(("%s -e '%s' 2>&1"):format(os.getenv "LUA", script))
@@ -421,6 +482,7 @@ test("an error on a thread of C's own is reported, and the thread goes on", func
     assert(output:find("an error in a callback on a thread of C's own: ", 1, true), output)
     assert(output:find("nobody called", 1, true), output)
     assert(output:find("0\tcdata<void *>: NULL", 1, true), output)
+    assert(output:find("0\tcdata<void *>: 0x00000123", 1, true), output)
 end)
 
 -- Tasks

@@ -236,7 +236,9 @@ GATE__END(gate__arch_arrive)
     .cfi_restore_state
 7:  movl %eax, %edi /* the handler has failed */
     call gate__callback_fail
-    movq $0, result_of_\arguments(%rbp)
+    movq -8(%rbp), %r10
+    movq GATE__CALLBACK_REFUSAL(%r10), %rcx
+    movq %rcx, result_of_\arguments(%rbp)
     jmp 2b
 8:  subq $24, %rsp /* something is asked of the slot; one word lies above */
     movq %rax, (%rsp)

@@ -18,6 +18,7 @@ struct closure {
     struct ctype *type; /* of the function */
     int function;       /* the registry's reference; LUA_NOREF once it is freed */
     int kept;           /* what was returned last, which C has yet to look at */
+    int refusal;        /* what C gets when the function fails */
     size_t count;
     struct ctype *result;
     struct ctype *parameters[];
@@ -102,7 +103,7 @@ static struct closure *new_closure(lua_State *L, struct ffi *ffi, struct ctype *
     closure->ffi = ffi;
     closure->type = type;
     closure->count = count;
-    closure->function = closure->kept = LUA_NOREF;
+    closure->function = closure->kept = closure->refusal = LUA_NOREF;
     closure->result = ctype_of(L, ffi, gate_signature_result(signature));
     for (size_t i = 0; i < count; i++)
         closure->parameters[i] = ctype_of(L, ffi, gate_signature_parameter(signature, i));
@@ -121,7 +122,8 @@ static void register_closure(lua_State *L, struct ffi *ffi, struct closure *clos
     lua_pop(L, 1);
 }
 
-static void *make(lua_State *L, struct ffi *ffi, int index, struct ctype *type) {
+/* Makes one of the function at index. C gets refusal when that fails, or zeroes if it is NULL. */
+static struct closure *make(lua_State *L, struct ffi *ffi, int index, struct ctype *type, const void *refusal) {
     gate_error error;
     const gate_signature *signature = binding_signature(L, type);
     gate_runtime *runtime = host_check(L)->runtime;
@@ -129,13 +131,14 @@ static void *make(lua_State *L, struct ffi *ffi, int index, struct ctype *type) 
     struct closure *closure = new_closure(L, ffi, type, signature);
     lua_pushvalue(L, index);
     closure->function = luaL_ref(L, LUA_REGISTRYINDEX);
-    struct gate_callback_config config = {.signature = signature, .handler = handle, .host = closure};
+    struct gate_callback_config config = {
+        .signature = signature, .handler = handle, .host = closure, .refusal = refusal};
     if (gate_callback_make(runtime, &config, &closure->callback, &error)) {
         luaL_unref(L, LUA_REGISTRYINDEX, closure->function);
         luaL_error(L, "%s", error.message);
     }
     register_closure(L, ffi, closure);
-    return address_of(closure);
+    return closure;
 }
 
 /* One that was made of the same function before, for the same type. */
@@ -155,7 +158,7 @@ static void *make_once(lua_State *L, struct ffi *ffi, int index, struct ctype *t
     void *address = lua_touserdata(L, -1);
     lua_pop(L, 1);
     if (!address) {
-        address = make(L, ffi, index, type);
+        address = address_of(make(L, ffi, index, type, NULL));
         lua_pushlightuserdata(L, address);
         lua_rawsetp(L, -2, type);
     }
@@ -167,9 +170,28 @@ const char *closure_make(lua_State *L, struct ffi *ffi, int index, struct ctype 
     struct ctype *type = pointer->target;
     if (type->form != FORM_FUNCTION || gate_signature_variadic(type->type->function))
         return convert_refuse(L, ffi, index, pointer);
-    void *address = is_cast ? make(L, ffi, index, type) : make_once(L, ffi, index, type);
+    void *address = is_cast ? address_of(make(L, ffi, index, type, NULL)) : make_once(L, ffi, index, type);
     memcpy(to, &address, sizeof address);
     return NULL;
+}
+
+/* ffi.callback(type, function [, refusal]) */
+int closure_new(lua_State *L) {
+    struct ffi *ffi = ffi_of(L);
+    struct ctype *pointer = text_check_type(L, ffi, 1), *function = pointer->target;
+    bool is_one = pointer->form == FORM_POINTER && function->form == FORM_FUNCTION;
+    luaL_argcheck(L, is_one && !gate_signature_variadic(function->type->function), 1, "no type of a callback");
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_settop(L, 3);
+    struct ctype *result = ctype_of(L, ffi, gate_signature_result(binding_signature(L, function)));
+    void *refusal = lua_isnil(L, 3) ? NULL : cdata_new(L, ffi, result, result->size)->address;
+    const char *why = refusal ? result->to_c(L, ffi, 3, result, refusal) : NULL;
+    luaL_argcheck(L, !why, 3, why);
+    struct closure *closure = make(L, ffi, 2, function, refusal);
+    cdata_push_pointer(L, ffi, pointer->plain, address_of(closure));
+    lua_pushvalue(L, 3); /* it may be what a pointer leads to */
+    closure->refusal = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 1;
 }
 
 /* Methods */
@@ -220,6 +242,7 @@ static void let_go(lua_State *L, struct ffi *ffi, struct closure *closure) {
     while (*link != closure)
         link = &(*link)->next;
     *link = closure->next;
+    luaL_unref(L, LUA_REGISTRYINDEX, closure->refusal);
     lua_pushnil(L);
     lua_rawsetp(L, -2, closure);
 }

@@ -290,12 +290,31 @@ static int ffi_type(lua_State *L) {
 /* The module */
 
 static const luaL_Reg functions[] = {
-    {"abi", ffi_abi},           {"alignof", ffi_alignof},   {"async", async_start}, {"blocking", function_blocking},
-    {"cast", ffi_cast},         {"cdef", text_cdef},        {"copy", ffi_copy},     {"declare", text_declare},
-    {"errno", call_errno},      {"fill", ffi_fill},         {"gc", ffi_gc},         {"guard", function_guard},
-    {"istype", ffi_istype},     {"leaf", function_leaf},    {"load", clib_load},    {"metatype", meta_type},
-    {"new", ffi_new},           {"offsetof", ffi_offsetof}, {"sizeof", ffi_sizeof}, {"string", ffi_string},
-    {"tonumber", ffi_tonumber}, {"type", ffi_type},         {"typeof", ffi_typeof}, {NULL, NULL},
+    {"abi", ffi_abi},
+    {"alignof", ffi_alignof},
+    {"async", async_start},
+    {"blocking", function_blocking},
+    {"callback", closure_new},
+    {"cast", ffi_cast},
+    {"cdef", text_cdef},
+    {"copy", ffi_copy},
+    {"declare", text_declare},
+    {"errno", call_errno},
+    {"fill", ffi_fill},
+    {"gc", ffi_gc},
+    {"guard", function_guard},
+    {"istype", ffi_istype},
+    {"leaf", function_leaf},
+    {"load", clib_load},
+    {"metatype", meta_type},
+    {"new", ffi_new},
+    {"offsetof", ffi_offsetof},
+    {"sizeof", ffi_sizeof},
+    {"string", ffi_string},
+    {"tonumber", ffi_tonumber},
+    {"type", ffi_type},
+    {"typeof", ffi_typeof},
+    {NULL, NULL},
 };
 
 /* What LuaJIT's scripts know besides. */

@@ -348,6 +348,8 @@ void async_open(lua_State *L);
 
 /* Makes one of the function at index, as a pointer of that type, and stores it. It lives until it is freed. */
 const char *closure_make(lua_State *L, struct ffi *ffi, int index, struct ctype *pointer, bool is_cast, void *to);
+/* ffi.callback */
+int closure_new(lua_State *L);
 /* Pushes the method of a function pointer: free or set. */
 int closure_method(lua_State *L, struct ffi *ffi, const char *name);
 /* Frees the callback that the value at index 1 is, if it is one and has not been freed. */
