@@ -91,9 +91,9 @@ static int find(lua_State *L) {
 static int assign(lua_State *L) {
     struct ffi *ffi = ffi_of(L);
     const gate_decl *decl = find_decl(L, ffi, 2);
-    if (decl->kind != GATE_DECL_VARIABLE || decl->type->qualifiers & GATE_CONST)
-        return luaL_error(L, "attempt to write to constant location");
     struct ctype *type = ctype_of(L, ffi, decl->type);
+    if (decl->kind != GATE_DECL_VARIABLE || ctype_is_fixed(type))
+        return luaL_error(L, "attempt to write to constant location");
     const char *why = type->to_c(L, ffi, 3, type, find_symbol(L, ffi, decl));
     return why ? luaL_error(L, "%s", why) : 0;
 }

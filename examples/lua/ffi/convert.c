@@ -10,9 +10,17 @@
 
 #include "examples/lua/ffi/ffi.h"
 
+/* Pushes the type of a value that was to be converted. */
+static const char *push_source(lua_State *L, struct ffi *ffi, int index) {
+    const struct cdata *cd = cdata_test(L, ffi, index);
+    if (cd && cd->type->form == FORM_FUNCTION)
+        return name_push(L, ffi, ctype_pointer(L, ffi, cd->type), false);
+    return lua_isboolean(L, index) ? lua_pushstring(L, "bool") : name_push_value(L, ffi, index);
+}
+
 const char *convert_refuse(lua_State *L, struct ffi *ffi, int index, struct ctype *type) {
     index = lua_absindex(L, index);
-    const char *from = name_push_value(L, ffi, index), *to = name_push(L, ffi, type, false);
+    const char *from = push_source(L, ffi, index), *to = name_push(L, ffi, type, false);
     return lua_pushfstring(L, "cannot convert '%s' to '%s'", from, to);
 }
 

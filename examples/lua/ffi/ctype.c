@@ -232,14 +232,34 @@ static bool ends_variable(const gate_type *type) {
     return type->kind == GATE_ARRAY && type->count == GATE_COUNT_LATER;
 }
 
+/* Whether a member of it, or of one, is const. */
+static bool has_const(const gate_type *record) {
+    bool has = false;
+    for (size_t i = 0; i < record->count && !has; i++) {
+        const gate_type *type = record->fields[i].type;
+        while (type->kind == GATE_ARRAY)
+            type = type->target;
+        bool is_record = type->kind == GATE_STRUCT || type->kind == GATE_UNION;
+        has = (type->qualifiers & GATE_CONST) || (is_record && has_const(type));
+    }
+    return has;
+}
+
 bool ctype_complete(struct ctype *type) {
     if (!type->is_complete && type->form == FORM_RECORD && type->type->alignment) {
         type->size = type->type->size;
         type->alignment = type->type->alignment;
         type->is_variable = ends_variable(type->type);
+        type->has_const = has_const(type->type);
         type->is_complete = true;
     }
     return type->is_complete;
+}
+
+bool ctype_has_const(struct ctype *type) {
+    while (type->form == FORM_ARRAY)
+        type = type->target;
+    return ctype_is_const(type) || (type->form == FORM_RECORD && ctype_complete(type) && type->has_const);
 }
 
 bool ctype_variable_size(lua_State *L, struct ffi *ffi, struct ctype *type, lua_Integer count, size_t *size) {

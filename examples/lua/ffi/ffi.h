@@ -66,7 +66,7 @@ struct ctype {
     bool is_complete;
     bool is_variable; /* an array of "?" elements, or a record that ends with one */
     bool is_unsigned;
-    bool is_ctype_of_fields; /* records: the fields are those of plain */
+    bool has_const; /* records: a member is const, or has such a member */
     to_c_function *to_c;
     to_lua_function *to_lua;
     struct ctype *target; /* what a pointer leads to, an array consists of, an enum is; a complex number's parts */
@@ -163,6 +163,8 @@ struct ctype *ctype_reference(lua_State *L, struct ffi *ffi, struct ctype *targe
 const gate_type *ctype_gate_type(lua_State *L, struct ffi *ffi, struct ctype *type);
 /* Looks again whether a record has been defined. */
 bool ctype_complete(struct ctype *type);
+/* Whether an array or a record has a const element or member, at any depth. */
+bool ctype_has_const(struct ctype *type);
 /* The bytes of one with count variable elements; false if that is too large, or not known at all. */
 bool ctype_variable_size(lua_State *L, struct ffi *ffi, struct ctype *type, lua_Integer count, size_t *size);
 /* A member, also of anonymous ones, by its name, the string at index; NULL if there is none. It lives as long as the state, or
@@ -191,6 +193,11 @@ unsigned ctype_bit_width(const gate_field *field);
 bool ctype_constant(const struct ctype *type, const char *name, uint64_t *value);
 static inline bool ctype_is_vector(const struct ctype *type) {
     return type->form == FORM_OPAQUE && type->target;
+}
+/* Whether a value of that type can't be assigned to. */
+static inline bool ctype_is_fixed(struct ctype *type) {
+    return type->qualifiers & GATE_CONST ||
+           ((type->form == FORM_ARRAY || type->form == FORM_RECORD) && ctype_has_const(type));
 }
 /* Memory that lives as long as the state, zeroed. */
 void *ffi_keep(lua_State *L, struct ffi *ffi, size_t size);

@@ -201,7 +201,7 @@ static __attribute__((noinline)) int set(lua_State *L, const struct cdata *cd) {
     struct place place;
     if (!find(L, ffi, cd, &place))
         return set_by_meta(L, ffi, cd);
-    if (place.is_const)
+    if (place.is_const || ctype_is_fixed(place.field->type))
         return luaL_error(L, "attempt to write to constant location");
     const char *why = convert_set_field(L, ffi, 3, place.field, place.record);
     return why ? luaL_error(L, "%s", why) : 0;
@@ -215,9 +215,9 @@ int index_set(lua_State *L) {
     char *record;
     const struct field *field = known_member(L, cd, &record);
     char *element = field ? NULL : element_at(L, cd);
-    if (field && !ctype_is_const(type->form == FORM_POINTER ? type->target : type) && !ctype_is_const(field->type))
+    if (field && !ctype_is_const(type->form == FORM_POINTER ? type->target : type) && !ctype_is_fixed(field->type))
         why = convert_set_field(L, type->ffi, 3, field, record);
-    else if (element && !ctype_is_const(type->target))
+    else if (element && !ctype_is_fixed(type->target))
         why = type->target->to_c(L, type->ffi, 3, type->target, element);
     else
         return set(L, cd);
