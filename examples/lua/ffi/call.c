@@ -63,38 +63,36 @@ static __attribute__((noinline)) const char *put_other(lua_State *L, struct ffi 
     }
 }
 
-static inline void *place(gate_frame *frame, const struct step *step) {
-    return (char *)frame + step->at;
-}
-
-/* Lua's own values of the usual types, with few calls of Lua's, none of which runs code; false for all others, which go
- * the long way. */
-static inline __attribute__((always_inline)) bool put(lua_State *L, struct ffi *ffi, int index, enum way way,
-                                                      const struct step *step, gate_frame *frame) {
+/* Lua's own values of the usual types, with few calls of Lua's, none of which runs code; false for all others. */
+static inline __attribute__((always_inline)) bool put(lua_State *L, int index, enum way way, void *to) {
     if (way == AS_INT) {
         if (LUA_VERSION_NUM < 503 || !lua_isinteger(L, index))
             return false;
         int64_t value = (int32_t)lua_tointegerx(L, index, NULL);
-        *(int64_t *)place(frame, step) = value;
+        *(int64_t *)to = value;
         return true;
     }
-    int type = lua_type(L, index);
-    if (way == AS_DOUBLE && type == LUA_TNUMBER) {
+    if (way == AS_DOUBLE && __builtin_expect(lua_type(L, index) == LUA_TNUMBER, 1)) {
         double value = lua_tonumberx(L, index, NULL);
-        *(double *)place(frame, step) = value;
+        *(double *)to = value;
         return true;
     }
-    if (way == AS_TEXT && type == LUA_TSTRING) {
+    if (way == AS_TEXT && __builtin_expect(lua_type(L, index) == LUA_TSTRING, 1)) {
         const char *value = lua_tostring(L, index);
-        *(const char **)place(frame, step) = value;
+        *(const char **)to = value;
         return true;
     }
-    if (type != LUA_TUSERDATA || (way != AS_IS && way != AS_TEXT))
+    return false;
+}
+
+/* The same for a pointer that is of the very type. */
+static bool put_pointer(lua_State *L, struct ffi *ffi, int index, const struct step *step, void *to) {
+    if (step->way != AS_IS && step->way != AS_TEXT)
         return false;
     const struct cdata *cd = cdata_test(L, ffi, index);
     if (!cd || cd->type != step->type)
         return false;
-    *(uint64_t *)place(frame, step) = *(uint64_t *)cd->address;
+    *(uint64_t *)to = *(uint64_t *)cd->address;
     return true;
 }
 
@@ -137,14 +135,13 @@ static int call_with_room(lua_State *L, struct ffi *ffi, const struct binding *b
 
 /* Pushes what is in its place, and returns how many values that is. */
 static inline __attribute__((always_inline)) int push_result(lua_State *L, struct ffi *ffi, enum way way,
-                                                             const struct step *result, const gate_frame *frame) {
-    const void *at = (const char *)frame + result->at;
+                                                             const struct binding *binding, const void *at) {
     if (way == AS_INT)
         lua_pushinteger(L, *(const int *)at);
     else if (way == AS_DOUBLE)
         lua_pushnumber(L, *(const double *)at);
     else if (way == AS_IS)
-        result->type->to_lua(L, ffi, result->type, at);
+        binding->result.type->to_lua(L, ffi, binding->result.type, at);
     return way != AS_NOTHING;
 }
 
@@ -154,7 +151,8 @@ static int call_by_frame(lua_State *L, struct ffi *ffi, const struct binding *bi
                          int first, gate_frame *frame, gate_frame **free) {
     for (int i = 0; i < binding->count; i++) {
         const struct step *step = &binding->steps[i];
-        if (__builtin_expect(put(L, ffi, first + i, step->way, step, frame), 1))
+        void *to = (char *)frame + step->at;
+        if (put(L, first + i, step->way, to) || put_pointer(L, ffi, first + i, step, to))
             continue;
         const char *why = put_other(L, ffi, first + i, binding, frame, i);
         if (why) {
@@ -162,10 +160,10 @@ static int call_by_frame(lua_State *L, struct ffi *ffi, const struct binding *bi
             return refuse(L, function, i, why);
         }
     }
-    const struct step *result = &binding->result;
-    bool has_room = result->way == AS_VALUE;
+    enum way way = binding->result.way;
+    bool has_room = way == AS_VALUE;
     int status = has_room ? call_with_room(L, ffi, binding, function, frame) : enter(L, ffi, function, frame);
-    int count = status || has_room ? 1 : push_result(L, ffi, result->way, result, frame);
+    int count = status || has_room ? 1 : push_result(L, ffi, way, binding, (char *)frame + binding->result.at);
     *free = frame;
     return status ? fail(L, function, status) : count;
 }
@@ -205,6 +203,9 @@ static void prepare(lua_State *L, struct bound *bound) {
     bound->function.signature = binding->signature;
     if (binding->is_variadic || !binding->frame_size)
         return;
+    for (int i = 0; i < binding->count && i < AT_ONCE_MAX; i++)
+        bound->at[i] = binding->steps[i].at;
+    bound->result_at = binding->result.at;
     bound->frame = aligned_frame(ffi_keep(L, bound->ffi, binding->frame_size + ALIGNED));
     gate_frame_init(bound->frame, &bound->function);
 }
@@ -219,21 +220,32 @@ static int call_bound(lua_State *L, struct bound *bound) {
     return call_by_frame(L, bound->ffi, bound->binding, &bound->function, 1, frame, &bound->frame);
 }
 
+/* Whether it goes into a word of the frame, the next one; doubles go elsewhere. */
+static inline bool is_word(enum way way) {
+    return way == AS_INT || way == AS_TEXT;
+}
+
+/* An argument, with so many words before it, or false if it is left to call_bound. */
+static inline __attribute__((always_inline)) bool put_at_once(lua_State *L, struct bound *bound, gate_frame *frame,
+                                                              int i, enum way way, int words) {
+    void *to = is_word(way) ? (char *)&frame->cells[words] : (char *)frame + bound->at[i];
+    return way == AS_NOTHING || put(L, i + 1, way, to) ||
+           (way == AS_TEXT && put_pointer(L, bound->ffi, i + 1, &bound->binding->steps[i], to));
+}
+
 /* The same for functions of few arguments, with ways that are known when this is compiled. What Lua has to convert is
  * left to call_bound. */
 static inline __attribute__((always_inline)) int call_at_once(lua_State *L, struct bound *bound, enum way first,
                                                               enum way second, enum way result) {
-    struct ffi *ffi = bound->ffi;
     gate_frame *frame = bound->frame;
     if (__builtin_expect(!frame || lua_gettop(L) != (first != AS_NOTHING) + (second != AS_NOTHING), 0))
         return call_bound(L, bound);
-    const struct binding *binding = bound->binding;
-    if ((first != AS_NOTHING && !put(L, ffi, 1, first, &binding->steps[0], frame)) ||
-        (second != AS_NOTHING && !put(L, ffi, 2, second, &binding->steps[1], frame)))
+    if (!put_at_once(L, bound, frame, 0, first, 0) || !put_at_once(L, bound, frame, 1, second, is_word(first)))
         return call_bound(L, bound);
     bound->frame = NULL;
-    int status = enter(L, ffi, &bound->function, frame);
-    int count = status ? 1 : push_result(L, ffi, result, &binding->result, frame);
+    int status = enter(L, bound->ffi, &bound->function, frame);
+    void *at = result == AS_INT ? (char *)frame->cells : (char *)frame + bound->result_at;
+    int count = status ? 1 : push_result(L, bound->ffi, result, bound->binding, at);
     bound->frame = frame;
     return status ? fail(L, frame->function, status) : count;
 }
@@ -290,10 +302,21 @@ static enum way way_at(const struct binding *binding, int i) {
     return i < binding->count ? binding->steps[i].way : AS_NOTHING;
 }
 
+/* Whether words are where call_at_once looks for them. */
+static bool has_usual_places(const struct binding *binding) {
+    int words = 0;
+    for (int i = 0; i < binding->count; i++) {
+        const struct step *step = &binding->steps[i];
+        if (is_word(step->way) && step->at != offsetof(gate_frame, cells) + sizeof(uint64_t) * (size_t)words++)
+            return false;
+    }
+    return binding->result.way != AS_INT || binding->result.at == offsetof(gate_frame, cells);
+}
+
 call_function *call_way(lua_State *L, struct ctype *type) {
     const struct binding *binding = binding_find(L, type);
     call_function *way = NULL;
-    if (binding && !binding->is_variadic && binding->count <= 2)
+    if (binding && !binding->is_variadic && binding->count <= AT_ONCE_MAX && has_usual_places(binding))
         way = at_once[way_at(binding, 0)][way_at(binding, 1)][binding->result.way];
     return way ? way : call_bound;
 }

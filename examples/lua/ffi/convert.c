@@ -259,6 +259,30 @@ void convert_push_number(lua_State *L, int64_t value, bool is_unsigned) {
         lua_pushnumber(L, (lua_Number)value);
 }
 
+/* What most elements and arguments are: the same without the question how large they are. */
+
+static const char *int_to_c(lua_State *L, struct ffi *ffi, int index, struct ctype *type, void *to) {
+    if (LUA_VERSION_NUM < 503 || !lua_isinteger(L, index))
+        return integer_to_c(L, ffi, index, type, to);
+    int value = (int)lua_tointegerx(L, index, NULL);
+    memcpy(to, &value, sizeof value);
+    return NULL;
+}
+
+static void int_to_lua(lua_State *L, struct ffi *ffi, struct ctype *type, const void *from) {
+    int value;
+    (void)ffi, (void)type;
+    memcpy(&value, from, sizeof value);
+    lua_pushinteger(L, value);
+}
+
+static void double_to_lua(lua_State *L, struct ffi *ffi, struct ctype *type, const void *from) {
+    double value;
+    (void)ffi, (void)type;
+    memcpy(&value, from, sizeof value);
+    lua_pushnumber(L, value);
+}
+
 void convert_choose(struct ctype *type) {
     static const struct {
         to_c_function *to_c;
@@ -274,6 +298,12 @@ void convert_choose(struct ctype *type) {
     };
     type->to_c = ctype_is_vector(type) ? init_vector : ways[type->form].to_c;
     type->to_lua = ways[type->form].to_lua;
+    if (type->form == FORM_INTEGER && type->size == sizeof(int) && !type->is_unsigned) {
+        type->to_c = int_to_c;
+        type->to_lua = int_to_lua;
+    }
+    if (type->form == FORM_REAL && type->size == sizeof(double))
+        type->to_lua = double_to_lua;
 }
 
 /* Members */

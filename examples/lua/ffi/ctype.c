@@ -73,6 +73,8 @@ static struct ctype *intern(lua_State *L, struct ffi *ffi, const struct ctype *k
     type->ffi = ffi;
     type->next = *bucket;
     type->object = type->metatable = LUA_NOREF;
+    for (int i = 0; i < RECENT; i++)
+        type->recent[i].key = type; /* no name's */
     *bucket = type;
     ffi->type_count++;
     if (!type->plain)
@@ -327,7 +329,6 @@ static bool find_field(lua_State *L, struct ffi *ffi, const struct ctype *record
     *field = (struct field){.offset = found.offset, .bit_offset = found.bit_offset};
     field->bit_width = ctype_bit_width(&found);
     field->type = ctype_of(L, ffi, found.type);
-    field->is_int = field->type->plain == ffi->basic[GATE_INT] && !field->bit_width;
     return true;
 }
 

@@ -337,10 +337,15 @@ static void make_scope(lua_State *L, struct ffi *ffi) {
         luaL_error(L, "no memory for declarations");
 }
 
+enum { METAMETHODS = 32 }; /* no fewer than there are */
+
+/* __index is the first entry in both, and they never grow: so it is found at the first look. */
 static void make_metatables(lua_State *L, struct ffi *ffi) {
-    lua_newtable(L);
+    lua_createtable(L, 0, METAMETHODS);
     meta_open(L, ffi, lua_gettop(L));
-    lua_newtable(L);
+    lua_createtable(L, 0, METAMETHODS);
+    lua_getfield(L, -2, "__index");
+    lua_setfield(L, -2, "__index");
     for (lua_pushnil(L); lua_next(L, -3);) { /* the very same metamethods: 5.1 compares them */
         lua_pushvalue(L, -2);
         lua_insert(L, -2);

@@ -53,9 +53,18 @@ struct field {
     struct ctype *type;
     size_t offset;
     unsigned bit_offset, bit_width; /* of bit-fields; a width of 0 is none */
-    bool is_int;                    /* what most are */
     struct field *next;
 };
+
+/* A member that was read or written lately of a record, or where a pointer leads, of the kinds that most are. What is in here is
+ * found with few loads that wait for each other. */
+struct recent {
+    const void *key; /* of its name; never NULL */
+    uint32_t offset;
+    bool is_double; /* else it is an int */
+    bool is_fixed;  /* it is const, or what it is in */
+};
+enum { RECENT = 8 };
 
 struct ctype {
     struct ffi *ffi;
@@ -74,7 +83,8 @@ struct ctype {
     size_t count;         /* of an array's elements; GATE_COUNT_UNKNOWN, GATE_COUNT_VARIABLE */
     const gate_type *type;
 
-    struct ctype *pointer; /* a pointer to this, once it was asked for */
+    struct recent recent[RECENT]; /* each in the place that its key says */
+    struct ctype *pointer;        /* a pointer to this, once it was asked for */
     struct ctype *reference;
     struct ctype *next;   /* in its bucket */
     const void *identity; /* what makes it differ from others, with form, qualifiers, target and count */
@@ -186,6 +196,9 @@ static inline const struct field *ctype_known_field(const struct ctype *record, 
     while (f && f->key != key)
         f = f->next;
     return f;
+}
+static inline struct recent *ctype_recent(struct ctype *type, const void *key) {
+    return &type->recent[((uintptr_t)key >> 5) % RECENT];
 }
 /* The width of a bit-field; 0 for what is like other members. */
 unsigned ctype_bit_width(const gate_field *field);
@@ -309,14 +322,17 @@ const gate_signature *binding_signature(lua_State *L, struct ctype *function);
 
 /* function.c: functions of C as Lua's */
 
+enum { AT_ONCE_MAX = 2 };
+
 /* What a cdata of a function holds. */
 struct bound {
     void *address; /* first: it is the cdata's value */
     struct ffi *ffi;
     struct ctype *type;
     gate_function function;
-    struct binding *binding; /* once it was called: that, and a frame, which serves one call at a time; */
-    gate_frame *frame;       /* NULL meanwhile, and for what has none */
+    struct binding *binding;             /* once it was called: that, and a frame, which serves one call at a time; */
+    gate_frame *frame;                   /* NULL meanwhile, and for what has none */
+    uint32_t at[AT_ONCE_MAX], result_at; /* where in the frame its first arguments and its result are */
     gate_relay *relay;
     struct bound *next; /* of all */
     char name[];

@@ -164,35 +164,60 @@ static inline char *element_at(lua_State *L, const struct cdata *cd) {
     return is_exact && begin ? begin + i * (int64_t)type->target->size : NULL;
 }
 
-/* The member that the string at index 2 names, of a record or where a pointer leads, and in record where that is; NULL
- * if it has not been asked for before, or that takes more to say. */
-static inline const struct field *known_member(lua_State *L, const struct cdata *cd, char **record) {
-    const struct ctype *type = cd->type;
-    bool is_pointer = type->form == FORM_POINTER;
-    *record = is_pointer ? *(char **)cd->address : cd->address;
-    return *record ? ctype_known_field(is_pointer ? type->target : type, ctype_key(L, 2)) : NULL;
+/* Where the members of cd are. */
+static inline char *record_of(const struct cdata *cd) {
+    return cd->type->form == FORM_POINTER ? *(char **)cd->address : cd->address;
 }
 
-/* [__index] Members of records and elements are what is most often read: they come first, with few calls of Lua's. */
+/* The member with that key, of a record or where a pointer leads; NULL if it has not been asked for before, or that takes
+ * more to say. */
+static inline const struct field *known_member(const struct cdata *cd, const void *key) {
+    const struct ctype *type = cd->type;
+    return key && record_of(cd) ? ctype_known_field(type->form == FORM_POINTER ? type->target : type, key) : NULL;
+}
+
+static void remember(struct ctype *type, const struct field *field) {
+    struct ffi *ffi = type->ffi;
+    const struct ctype *record = type->form == FORM_POINTER ? type->target : type, *plain = field->type->plain;
+    bool is_double = plain == ffi->basic[GATE_DOUBLE], is_fixed = ctype_is_const(record) || ctype_is_const(field->type);
+    struct recent *recent = ctype_recent(type, field->key);
+    bool is_free = recent->key == type;
+    if (is_free && (is_double || plain == ffi->basic[GATE_INT]) && !field->bit_width && field->offset <= UINT32_MAX)
+        *recent = (struct recent){field->key, (uint32_t)field->offset, is_double, is_fixed};
+}
+
+static __attribute__((noinline)) int get_other(lua_State *L, const struct cdata *cd, const void *key) {
+    struct ctype *type = cd->type;
+    const char *element = key ? NULL : element_at(L, cd);
+    if (element) {
+        type->target->to_lua(L, type->ffi, type->target, element);
+        return 1;
+    }
+    const struct field *field = known_member(cd, key);
+    if (!field)
+        return get(L, cd);
+    remember(type, field);
+    convert_push_field(L, type->ffi, field, record_of(cd));
+    return 1;
+}
+
+/* [__index] */
 int index_get(lua_State *L) {
     const struct cdata *cd = lua_touserdata(L, 1);
-    struct ctype *type = cd->type;
-    char *record;
-    const struct field *field = known_member(L, cd, &record);
-    if (field && field->is_int) {
-        int value; /* it may be packed */
-        memcpy(&value, record + field->offset, sizeof value);
-        lua_pushinteger(L, value);
+    const void *key = ctype_key(L, 2);
+    const struct recent *recent = ctype_recent(cd->type, key);
+    const char *record;
+    int value; /* it may be packed */
+    double real;
+    if (recent->key != key || !(record = record_of(cd)))
+        return get_other(L, cd, key);
+    if (__builtin_expect(recent->is_double, 0)) {
+        memcpy(&real, record + recent->offset, sizeof real);
+        lua_pushnumber(L, real);
         return 1;
     }
-    if (field) {
-        convert_push_field(L, type->ffi, field, record);
-        return 1;
-    }
-    char *element = element_at(L, cd);
-    if (!element)
-        return get(L, cd);
-    type->target->to_lua(L, type->ffi, type->target, element);
+    memcpy(&value, record + recent->offset, sizeof value);
+    lua_pushinteger(L, value);
     return 1;
 }
 
@@ -207,19 +232,40 @@ static __attribute__((noinline)) int set(lua_State *L, const struct cdata *cd) {
     return why ? luaL_error(L, "%s", why) : 0;
 }
 
+static __attribute__((noinline)) int set_other(lua_State *L, const struct cdata *cd, const void *key) {
+    struct ctype *type = cd->type;
+    const char *why = NULL;
+    const struct field *field = known_member(cd, key);
+    char *element = key ? NULL : element_at(L, cd);
+    if (element && !ctype_is_fixed(type->target)) {
+        why = type->target->to_c(L, type->ffi, 3, type->target, element);
+    } else if (field && !ctype_is_const(type->form == FORM_POINTER ? type->target : type) &&
+               !ctype_is_fixed(field->type)) {
+        remember(type, field);
+        why = convert_set_field(L, type->ffi, 3, field, record_of(cd));
+    } else {
+        return set(L, cd);
+    }
+    return why ? luaL_error(L, "%s", why) : 0;
+}
+
 /* [__newindex] */
 int index_set(lua_State *L) {
     const struct cdata *cd = lua_touserdata(L, 1);
-    struct ctype *type = cd->type;
-    const char *why = NULL;
+    const void *key = ctype_key(L, 2);
+    const struct recent *recent = ctype_recent(cd->type, key);
     char *record;
-    const struct field *field = known_member(L, cd, &record);
-    char *element = field ? NULL : element_at(L, cd);
-    if (field && !ctype_is_const(type->form == FORM_POINTER ? type->target : type) && !ctype_is_fixed(field->type))
-        why = convert_set_field(L, type->ffi, 3, field, record);
-    else if (element && !ctype_is_fixed(type->target))
-        why = type->target->to_c(L, type->ffi, 3, type->target, element);
-    else
-        return set(L, cd);
-    return why ? luaL_error(L, "%s", why) : 0;
+    if (recent->key != key || recent->is_fixed || !(record = record_of(cd)))
+        return set_other(L, cd, key);
+    if (recent->is_double && lua_type(L, 3) == LUA_TNUMBER) {
+        double real = lua_tonumberx(L, 3, NULL);
+        memcpy(record + recent->offset, &real, sizeof real);
+        return 0;
+    }
+    if (LUA_VERSION_NUM >= 503 && !recent->is_double && lua_isinteger(L, 3)) {
+        int value = (int)lua_tointegerx(L, 3, NULL);
+        memcpy(record + recent->offset, &value, sizeof value);
+        return 0;
+    }
+    return set_other(L, cd, key);
 }

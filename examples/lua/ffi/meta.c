@@ -194,10 +194,10 @@ static int meta_close(lua_State *L) {
 
 void meta_open(lua_State *L, struct ffi *ffi, int metatable) {
     static const luaL_Reg functions[] = {
+        {"__index", index_get},        {"__newindex", index_set},
         {"__tostring", meta_tostring}, {"__len", meta_len},
         {"__concat", meta_concat},     {"__call", meta_call},
         {"__pairs", meta_pairs},       {"__ipairs", meta_ipairs},
-        {"__index", index_get},        {"__newindex", index_set},
         {"__close", meta_close},       {NULL, NULL},
     };
     lua_pushvalue(L, metatable);

@@ -62,6 +62,48 @@ test("a member is the same each time, and where a pointer leads", function()
     end
 end)
 
+test("members of one name in two types, and many in one, are each its own", function()
+    local members = {}
+    for i = 1, 40 do members[i] = (i % 2 == 0 and "int" or "double") .. " m" .. i .. ";" end
+    local up = ffi.typeof("struct { char c; " .. table.concat(members, " ") .. "} __attribute__((packed))")
+    for i = 1, 20 do members[i], members[41 - i] = members[41 - i], members[i] end
+    local down = ffi.typeof("struct { const " .. table.concat(members, " const ") .. "}")
+    local a, values = up(), {}
+    for i = 1, 40 do values[i] = i end
+    local b = down(values)
+    for n = 1, 3 do
+        for i = 1, 40 do a["m" .. i] = n * i end
+        for i = 1, 40 do
+            equal(a["m" .. i], n * i)
+            equal(b["m" .. i], 41 - i)
+            raises("attempt to write to constant location", function() b["m" .. i] = 1 end)
+        end
+        equal(ffi.cast("char *", a)[0], 0)
+    end
+end)
+
+test("a member takes all that converts, whatever it was given before", function()
+    local s = ffi.new "struct { int i; double d; }"
+    for _ = 1, 3 do
+        s.i, s.d = 5, 5
+        equal(s.i + s.d, 10)
+        s.i, s.d = 5.9, 5.5
+        equal(s.i, 5)
+        equal(s.d, 5.5)
+        s.i, s.d = true, false
+        equal(s.i, 1)
+        equal(s.d, 0)
+        s.i, s.d = prelude.i64 "-3", ffi.new("float", 0.5)
+        equal(s.i, -3)
+        equal(s.d, 0.5)
+        s.i = 2 ^ 31 + 2 ^ 32 -- keeps the low bits
+        equal(s.i, -2 ^ 31)
+        raises("cannot convert 'string' to 'int'", function() s.i = "1" end)
+        raises("cannot convert 'string' to 'double'", function() s.d = "1" end)
+        raises("cannot convert 'nil' to 'int'", function() s.i = nil end)
+    end
+end)
+
 test("no other type is an index", function()
     local array = ffi.new "int[3]"
     raises("'int [3]' cannot be indexed with 'boolean'", function() return array[true] end)
