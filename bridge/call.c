@@ -132,7 +132,7 @@ static void run_with_cells(struct gate__value_call *call, uint64_t *cells) {
 }
 
 static __attribute__((noinline)) void run_large(struct gate__value_call *call) {
-    size_t count = GATE__STACK + call->call.function->signature->plan->stack_count;
+    size_t count = call->call.function->signature->plan->cell_count;
     run_with_cells(call, __builtin_alloca_with_align(count * sizeof(uint64_t), 128));
 }
 

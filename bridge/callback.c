@@ -244,17 +244,30 @@ static void arrive(struct handling *h) {
     set_errno((int)h->arrival->error_number);
 }
 
-enum gate__in gate__callback_arrive(gate_callback *callback, char *frame) {
+/* wide is where vector registers are of which there are more than 16 bytes, or NULL. */
+static inline __attribute__((always_inline)) enum gate__in arrive_with(gate_callback *callback, char *frame,
+                                                                       struct gate__wide *wide) {
     struct gate__arrival *arrival = (struct gate__arrival *)(frame - GATE__INTAKE_NOTE);
     void *arguments[GATE__PARAMETERS_MAX];
     union gate__room own = {.x87 = {0, 0}};
-    struct handling handling = {arrival, gate__intake_room(callback->intake, frame, &own), arguments};
+    void *room = gate__intake_room(callback->intake, frame, wide ? (void *)wide->result : &own);
+    struct handling handling = {arrival, room, arguments};
     arrival->callback = callback;
     arrival->system_sp = NULL;
     gate__intake_take(callback->intake, frame, arguments);
+    if (wide)
+        gate__intake_take_wide(callback->intake, wide, arguments);
     memset(handling.result, 0, callback->config.signature->result->size);
     arrive(&handling);
     return gate__intake_give(callback->intake, frame, handling.result);
+}
+
+enum gate__in gate__callback_arrive(gate_callback *callback, char *frame) {
+    return arrive_with(callback, frame, NULL);
+}
+
+enum gate__in gate__callback_arrive_wide(gate_callback *callback, char *frame, struct gate__wide *wide) {
+    return arrive_with(callback, frame, wide);
 }
 
 /* The same from libffi. */
@@ -317,8 +330,7 @@ static void (*direct_entry_of(const gate_callback *callback))(void) {
     return is_short ? gate__arch_arrive_direct : gate__arch_arrive;
 }
 
-/* The code that does for the signature, and most for it. */
-static void (*entry_of(const gate_callback *callback))(void) {
+static void (*handler_entry_of(const gate_callback *callback))(void) {
     const struct gate__intake *intake = callback->intake;
     const gate_type *type = callback->config.signature->result;
     bool is_vector = intake->result.count && intake->steps[0].cell >= GATE__WORDS, is_pair = intake->count <= 2;
@@ -336,6 +348,14 @@ static void (*entry_of(const gate_callback *callback))(void) {
     return type->size > 4 ? gate__arch_arrive_any_word8 : gate__arch_arrive_any_word4;
 }
 
+/* The code that does for the signature, and most for it. */
+static void (*entry_of(const gate_callback *callback))(void) {
+    unsigned vector_most = callback->intake->vector_most;
+    if (vector_most)
+        return vector_most > 32 ? gate__arch_arrive_wide64 : gate__arch_arrive_wide32;
+    return callback->config.direct ? direct_entry_of(callback) : handler_entry_of(callback);
+}
+
 static int make_address(gate_callback *callback, gate_error *error) {
     const gate_signature *signature = callback->config.signature;
     const char *name = callback->config.name;
@@ -344,7 +364,7 @@ static int make_address(gate_callback *callback, gate_error *error) {
         return gate__ffi_closure_make(signature, name, arrive_by_ffi, callback, &callback->closure, &callback->address,
                                       error);
     if (!failed) {
-        callback->enter = callback->config.direct ? direct_entry_of(callback) : entry_of(callback);
+        callback->enter = entry_of(callback);
         failed = gate__thunk_make(callback, name, &callback->address);
     }
     return failed ? gate__fail(error, failed, "no memory for a callback's code") : 0;

@@ -37,7 +37,8 @@ typedef struct gate_direct {
  * long, and isn't changed.
  *
  * Errors: -ENOTSUP for a function that takes something on the stack, or is variadic, or returns in memory or in registers
- * of the x87; and where there are no frames (gate_frame_size). Never blocks. Any thread. */
+ * of the x87, or has a vector of 32 or 64 bytes in a register; and where there are no frames (gate_frame_size). Never
+ * blocks. Any thread. */
 int gate_direct_init(gate_direct *direct, const gate_function *function);
 
 /* gate_call, with the arguments where C has them: type is a pointer to the function's own type. The function starts with

@@ -188,7 +188,7 @@ static ffi_type *make_large(gate_signature *owner, const gate_type *type, int *f
 static ffi_type *make_record(gate_signature *owner, const gate_type *type, int *failed) {
     struct members members = {.owner = owner};
     bool is_large = type->size > SMALL;
-    if (!type->size || (is_large && gate__abi_is_empty(type)))
+    if (!type->size || (is_large && gate__abi_is_empty(type)) || gate__abi_is_wide(type))
         return NULL;
     if (is_large)
         return make_large(owner, type, failed);

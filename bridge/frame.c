@@ -20,8 +20,8 @@ size_t gate_frame_size(const gate_signature *signature) {
     gate__signature_require(signature, "gate_frame_size");
     if (!plan)
         return 0;
-    size_t on_stack = plan->stack_count + plan->stack_count % 2;
-    size_t cells = plan->shape <= GATE__SHAPE_WORDS ? GATE__WORDS : GATE__STACK + on_stack;
+    size_t all = plan->cell_count + plan->cell_count % 2;
+    size_t cells = plan->shape <= GATE__SHAPE_WORDS ? GATE__WORDS : all;
     return offsetof(gate_frame, cells) + cells * sizeof(uint64_t);
 }
 
@@ -86,7 +86,7 @@ gate__by_frame *const *gate__frame_ways(const gate_signature *signature, const s
         [ALL] = {{GATE__BY_FRAME(all_word)}, {GATE__BY_FRAME(all_vector)}, {GATE__BY_FRAME(all_both)}},
     };
     bool is_in_x87 = plan->result.in == GATE__IN_X87 || plan->result.in == GATE__IN_X87_PAIR;
-    if (is_in_x87 || gate__plan_is_aligned(plan))
+    if (is_in_x87 || gate__plan_is_aligned(plan) || gate__plan_is_wide(plan))
         return NULL;
     enum arguments arguments = arguments_of(signature, plan);
     enum results results = results_of(&plan->result);

@@ -8,6 +8,8 @@
  *   - a struct in two registers whose cells don't lie side by side;
  *   - a value that needs more alignment than its cell has, or is larger than what C passes of it (its end is padding).
  *
+ * Vectors of more than 16 bytes have a place of their own, which is aligned as they ask for, so that is not in the frame.
+ *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,6 +25,7 @@ _Static_assert(offsetof(struct gate__intake, places) == GATE__INTAKE_PLACES, "th
 _Static_assert(GATE__STACK * sizeof(uint64_t) == GATE__INTAKE_CELLS - GATE__INTAKE_NOTE, "thunk.h");
 
 _Static_assert(GATE__IN_X87 == GATE__RETURNS_X87 && GATE__IN_X87_PAIR == GATE__RETURNS_X87_PAIR, "thunk.h");
+_Static_assert((int)GATE__IN_WIDE == GATE__RETURNS_WIDE, "thunk.h");
 
 /* Where a cell is, in bytes from the frame. */
 static int32_t place_of(unsigned cell) {
@@ -51,6 +54,11 @@ static void put_together(struct gate__intake *intake, const struct gate__part pa
     }
 }
 
+static void note_wide(struct gate__intake *intake, size_t size) {
+    if (size > intake->vector_most)
+        intake->vector_most = (uint32_t)size;
+}
+
 /* False if it has no place: of nothing but padding, and large, as a result may be, too. */
 static bool place_argument(struct gate__intake *intake, const gate_type *type, struct gate__abi *abi, int32_t *room) {
     struct gate__part parts[GATE__PARTS_MOST];
@@ -61,7 +69,10 @@ static bool place_argument(struct gate__intake *intake, const gate_type *type, s
         return type->size <= GATE__STACK * sizeof(uint64_t);
     }
     *place = place_of(parts[0].cell);
-    if (!is_whole(type, parts, count)) {
+    if (parts[0].cell < GATE__STACK && parts[0].size > 16) {
+        intake->in_wide[(parts[0].cell - GATE__WORDS) / 2] = (uint8_t)intake->count;
+        note_wide(intake, type->size);
+    } else if (!is_whole(type, parts, count)) {
         *place = *room;
         put_together(intake, parts, count, *room);
         *room += 16;
@@ -72,10 +83,15 @@ static bool place_argument(struct gate__intake *intake, const gate_type *type, s
 static bool place_all(struct gate__intake *intake, const gate_signature *signature) {
     int32_t room = -GATE__INTAKE_SIZE;
     gate__abi_result(signature->result, &intake->result);
-    bool all = intake->result.in == GATE__IN_MEMORY || signature->result->size <= sizeof(union gate__room);
+    bool has_room = intake->result.in == GATE__IN_MEMORY || intake->result.in == GATE__IN_WIDE;
+    bool all = has_room || signature->result->size <= sizeof(union gate__room);
     struct gate__abi abi = {.words = intake->result.in == GATE__IN_MEMORY};
-    for (size_t i = 0; all && i < signature->count; i++)
+    for (size_t i = 0; all && i < signature->count; i++) {
+        abi.is_unnamed = signature->variadic && i >= signature->fixed;
         all = place_argument(intake, signature->parameters[i], &abi, &room);
+    }
+    if (intake->result.in == GATE__IN_WIDE)
+        note_wide(intake, signature->result->size);
     for (unsigned i = 0; i < intake->result.count; i++)
         intake->steps[i] = gate__plan_step(signature->result, &intake->result.parts[i], 0);
     return all;
@@ -106,7 +122,14 @@ void gate__intake_take(const struct gate__intake *intake, char *frame, void *arg
         arguments[i] = frame + intake->places[i];
 }
 
-void *gate__intake_room(const struct gate__intake *intake, char *frame, union gate__room *own) {
+void gate__intake_take_wide(const struct gate__intake *intake, struct gate__wide *wide, void *arguments[]) {
+    for (unsigned i = 0; i < GATE__VECTORS; i++) {
+        if (intake->in_wide[i])
+            arguments[intake->in_wide[i] - 1] = wide->registers[i];
+    }
+}
+
+void *gate__intake_room(const struct gate__intake *intake, char *frame, void *own) {
     void *room = own;
     if (intake->result.in == GATE__IN_MEMORY)
         memcpy(&room, frame - GATE__INTAKE_CELLS, sizeof room);

@@ -312,9 +312,10 @@ struct gate__named {
 
 /* How a struct or union is passed, as far as it counts for those that it is a part of: arch/<name>/abi.c's. */
 struct gate__passing {
-    bool is_empty;       /* nothing is in it, but padding and arrays of none */
-    bool has_odd_vector; /* of another size than calls have registers for */
-    uint8_t classes[16]; /* of one of at most 16 bytes: by where it begins in another */
+    bool is_empty;         /* nothing is in it, but padding and arrays of none */
+    bool has_small_vector; /* of less than 8 bytes */
+    bool is_wide;          /* it is in one vector register of more than 16 */
+    uint8_t classes[16];   /* of one of at most 16 bytes: by where it begins in another */
 };
 
 /* What the types of one struct, union or enum share, qualified and aligned as they may be. */
@@ -682,6 +683,7 @@ int gate__way_choose(gate_signature *signature, gate_error *error);
 struct gate__abi {
     unsigned words, vectors, stack;
     unsigned alignment; /* bytes, that one on the stack asks for; 0: none does */
+    bool is_unnamed;    /* the next one is where "..." stands */
 };
 
 /* Bytes: what an argument may have the stack aligned to, at the most. One that asks for more than a page
@@ -702,17 +704,28 @@ struct gate__part {
 
 enum { GATE__PARTS_MOST = 2 };
 
-enum gate__in { GATE__IN_REGISTERS, GATE__IN_X87, GATE__IN_X87_PAIR, GATE__IN_MEMORY };
+enum gate__in {
+    GATE__IN_REGISTERS,
+    GATE__IN_X87,
+    GATE__IN_X87_PAIR,
+    GATE__IN_MEMORY,
+    GATE__IN_WIDE /* in one vector register, of which it has more than 16 bytes */
+};
 
 struct gate__result {
     enum gate__in in;
-    unsigned count; /* of parts, which only those in registers have */
+    unsigned count; /* of parts, which only those in registers have, wide ones too */
     struct gate__part parts[GATE__PARTS_MOST];
 };
 
 /* The parts of the next argument, and how many there are: none of an empty struct's. [any] */
 unsigned gate__abi_argument(struct gate__abi *abi, const gate_type *type, struct gate__part parts[]);
 void gate__abi_result(const gate_type *type, struct gate__result *result);
+/* Whether values of the type are in one vector register, of which they have more than 16 bytes. [any] */
+bool gate__abi_is_wide(const gate_type *type);
+/* Bytes of the largest vector registers that there are here, which is looked for once. [any] */
+unsigned gate__abi_vector_most(void);
+extern _Atomic unsigned gate__abi_known_vector_most;
 /* Why values of the type can't be passed, in words; NULL if they can. [any] */
 const char *gate__abi_refusal(const gate_type *type);
 /* Whether they are not, since nothing is in them. [any] */
@@ -751,6 +764,7 @@ struct gate__plan {
     uint32_t result_size; /* bytes: of one in registers its first part's; 0 of one in memory, which C stores itself */
     uint32_t count;       /* of steps */
     uint32_t stack_alignment; /* bytes */
+    uint32_t cell_count;      /* all of them */
     struct gate__result result;
     struct gate__step steps[];
 };
@@ -760,7 +774,11 @@ struct gate__step gate__plan_step(const gate_type *type, const struct gate__part
 int gate__plan_make(gate_signature *signature, gate_error *error);
 /* Whether its cells are more than are to be had on a task's stack. [any] */
 static inline bool gate__plan_is_large(const struct gate__plan *plan) {
-    return plan->stack_count > GATE__CELLS - GATE__STACK;
+    return plan->cell_count > GATE__CELLS;
+}
+/* Whether it has vector registers of more than 16 bytes: then it is large. [any] */
+static inline bool gate__plan_is_wide(const struct gate__plan *plan) {
+    return plan->shape >= GATE__SHAPE_WIDE32;
 }
 /* Whether they are to be aligned, on the stack, as no crossing does it. [any] */
 static inline bool gate__plan_is_aligned(const struct gate__plan *plan) {
@@ -838,13 +856,25 @@ struct gate__move {
     uint32_t size;
 };
 
+/* Vector registers of which there are more than 16 bytes, and room for such a result. */
+struct gate__wide {
+    unsigned char registers[GATE__VECTORS][GATE__WIDE_REGISTER];
+    unsigned char result[GATE__WIDE_REGISTER];
+} __attribute__((aligned(GATE__WIDE_REGISTER)));
+
+_Static_assert(sizeof(struct gate__wide) == GATE__WIDE_SIZE, "thunk.h");
+_Static_assert(GATE__WIDE * sizeof(uint64_t) == GATE__WIDE_REGISTER, "thunk.h");
+
 struct gate__intake {
     unsigned count; /* of parameters */
     unsigned move_count;
     struct gate__result result;
     struct gate__step steps[GATE__PARTS_MOST]; /* of the result's parts: how each becomes a cell */
     struct gate__move moves[GATE__WORDS + GATE__VECTORS];
-    int32_t places[]; /* where they are, in bytes from the frame, when that is done */
+    uint8_t in_wide
+        [GATE__VECTORS];  /* the parameters that are in a register of more than 16 bytes: one more than which, or 0 */
+    uint32_t vector_most; /* bytes of such a register, or of a result in one; 0 if there is none */
+    int32_t places[];     /* where they are, in bytes from the frame, when that is done */
 };
 
 /* Finds out where the arguments are; *intake is the caller's to free, or NULL if there is none. -ENOMEM. [any] */
@@ -852,8 +882,10 @@ int gate__intake_make(const gate_signature *signature, struct gate__intake **int
 /* Points to each of the arguments that C has passed. frame is where the callback's code has what C's registers held:
  * arch/<name>/callback.S. [C's stack] */
 void gate__intake_take(const struct gate__intake *intake, char *frame, void *arguments[]);
+/* To those that are in wide. [C's stack] */
+void gate__intake_take_wide(const struct gate__intake *intake, struct gate__wide *wide, void *arguments[]);
 /* Where the result is to be stored: where C wants it, or in the caller's own. [C's stack] */
-void *gate__intake_room(const struct gate__intake *intake, char *frame, union gate__room *own);
+void *gate__intake_room(const struct gate__intake *intake, char *frame, void *own);
 /* Puts the result where the callback's code takes it from; how it is to return it. [C's stack] */
 enum gate__in gate__intake_give(const struct gate__intake *intake, char *frame, const void *result);
 
@@ -872,6 +904,7 @@ _Static_assert(sizeof(struct gate__arrival) == GATE__INTAKE_NOTE, "thunk.h");
 
 /* Where the code of callbacks leads, with its frame. [C's stack, or task, slot] */
 enum gate__in gate__callback_arrive(gate_callback *callback, char *frame);
+enum gate__in gate__callback_arrive_wide(gate_callback *callback, char *frame, struct gate__wide *wide);
 
 /* A handler has failed, and C is to get a zero. [task, slot] */
 void gate__callback_fail(int status);

@@ -54,22 +54,39 @@ static bool is_plain(const struct gate__plan *plan) {
     return plan->result.in == GATE__IN_REGISTERS;
 }
 
-/* Whether an argument fills more than half of a vector register. */
-static bool has_whole_vector(const struct gate__plan *plan) {
-    bool has = false;
+static bool is_in_vector(unsigned cell) {
+    return cell >= GATE__WORDS && cell < GATE__STACK;
+}
+
+/* How many bytes of a vector register are in use at the most. */
+static size_t vector_most(const struct gate__plan *plan) {
+    size_t most = plan->result.in == GATE__IN_WIDE ? plan->result.parts[0].size : 0;
     for (uint32_t i = 0; i < plan->count; i++) {
         const struct gate__step *step = &plan->steps[i];
-        has = has || (step->cell >= GATE__WORDS && step->cell < GATE__STACK && step->size > 8);
+        if (is_in_vector(step->cell) && step->size > most)
+            most = step->size;
     }
-    return has;
+    return most;
+}
+
+static enum gate__shape wide_shape_of(const struct gate__plan *plan, size_t most) {
+    static const enum gate__shape shapes[2][3] = {
+        {GATE__SHAPE_WIDE32, GATE__SHAPE_WIDE32_X87, GATE__SHAPE_WIDE32_X87_PAIR},
+        {GATE__SHAPE_WIDE64, GATE__SHAPE_WIDE64_X87, GATE__SHAPE_WIDE64_X87_PAIR},
+    };
+    bool is_in_x87 = plan->result.in == GATE__IN_X87 || plan->result.in == GATE__IN_X87_PAIR;
+    return shapes[most > 32][is_in_x87 ? plan->result.in : GATE__IN_REGISTERS];
 }
 
 static enum gate__shape shape_of(const struct gate__abi *abi, const struct gate__plan *plan) {
     const struct gate__result *result = &plan->result;
+    size_t most = vector_most(plan);
     bool is_one = result->count <= 1 && result->parts[0].size <= 8 && !result->parts[0].offset;
+    if (most > 16)
+        return wide_shape_of(plan, most);
     if (result->in == GATE__IN_X87 || result->in == GATE__IN_X87_PAIR)
         return result->in == GATE__IN_X87 ? GATE__SHAPE_X87 : GATE__SHAPE_X87_PAIR;
-    if (!is_one || has_whole_vector(plan))
+    if (!is_one || most > 8)
         return GATE__SHAPE_REGISTERS;
     if (result->count && result->parts[0].cell >= GATE__WORDS)
         return GATE__SHAPE_VECTOR;
@@ -84,12 +101,29 @@ static bool place_arguments(const gate_signature *signature, struct gate__abi *a
     for (size_t i = 0; fits && i < signature->count; i++) {
         const gate_type *type = signature->parameters[i];
         struct gate__part parts[GATE__PARTS_MOST];
+        abi->is_unnamed = signature->variadic && i >= signature->fixed;
         unsigned count = type->size <= GATE__ARGUMENTS_MOST ? gate__abi_argument(abi, type, parts) : 0;
         for (unsigned j = 0; j < count; j++)
             plan->steps[plan->count++] = gate__plan_step(type, &parts[j], i);
         fits = type->size <= GATE__ARGUMENTS_MOST && abi->stack <= GATE__ARGUMENTS_MOST / sizeof(uint64_t);
     }
     return fits;
+}
+
+/* The vectors' cells, which are larger then, go behind all others. */
+static void make_wide(struct gate__plan *plan) {
+    uint32_t first = plan->cell_count;
+    for (uint32_t i = 0; i < plan->count; i++) {
+        struct gate__step *step = &plan->steps[i];
+        if (is_in_vector(step->cell))
+            step->cell = first + (step->cell - GATE__WORDS) / 2 * GATE__WIDE;
+    }
+    for (unsigned i = 0; i < plan->result.count; i++) {
+        struct gate__part *part = &plan->result.parts[i];
+        if (is_in_vector(part->cell))
+            part->cell = first + (part->cell - GATE__WORDS) / 2 * GATE__WIDE;
+    }
+    plan->cell_count += GATE__VECTORS * GATE__WIDE;
 }
 
 int gate__plan_make(gate_signature *signature, gate_error *error) {
@@ -111,6 +145,9 @@ int gate__plan_make(gate_signature *signature, gate_error *error) {
         plan->stack_count = gate__abi_rounded(abi.stack, abi.alignment);
         plan->stack_alignment = abi.alignment;
     }
+    plan->cell_count = GATE__STACK + plan->stack_count;
+    if (gate__plan_is_wide(plan))
+        make_wide(plan);
     plan->result_size = plan->result.in == GATE__IN_REGISTERS ? (uint32_t)plan->result.parts[0].size
                         : plan->result.in == GATE__IN_MEMORY  ? 0
                                                               : (uint32_t)signature->result->size;

@@ -101,7 +101,7 @@ static int prepare(gate_signature *signature, gate_error *error) {
     if (!failed)
         failed = gate__way_choose(signature, error);
     signature->needs_room =
-        signature->result->size > GATE__FFI_ROOM || (signature->plan && signature->plan->result.in == GATE__IN_MEMORY);
+        signature->plan ? signature->plan->result.in == GATE__IN_MEMORY : signature->result->size > GATE__FFI_ROOM;
     signature->passes_pointers = signature->needs_room;
     for (size_t i = 0; i < signature->count; i++)
         signature->passes_pointers |= gate__type_has_pointers(signature->parameters[i]);

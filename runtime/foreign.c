@@ -213,7 +213,7 @@ void gate__foreign_call_blocking(gate_m *m, void (*fn)(void *), void *arg) {
 }
 
 struct gate__returned gate__foreign_run_registers(const struct gate__frame *frame, int first_errno) {
-    static gate__caller *const callers[GATE__SHAPES] = {
+    static gate__caller *const callers[GATE__SHAPES_AND_WIDE] = {
         NULL,
         gate__arch_call_words,
         gate__arch_call,
@@ -221,6 +221,12 @@ struct gate__returned gate__foreign_run_registers(const struct gate__frame *fram
         gate__arch_call_registers,
         gate__arch_call_x87,
         gate__arch_call_x87_pair,
+        gate__arch_call_wide32,
+        gate__arch_call_wide32_x87,
+        gate__arch_call_wide32_x87_pair,
+        gate__arch_call_wide64,
+        gate__arch_call_wide64_x87,
+        gate__arch_call_wide64_x87_pair,
     };
     int *error_number = &errno; /* this stack stays on its thread */
     uint64_t *cells = frame->cells, word;

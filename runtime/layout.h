@@ -29,6 +29,7 @@
 
 #define GATE__CELLS_WORDS 6   /* cells of a call in registers that are for the word registers, */
 #define GATE__CELLS_VECTORS 8 /* and for the vector registers */
+#define GATE__CELLS_WIDE 8    /* cells of each of these, where one is larger than 16 bytes */
 
 /* After a system call the processor has forgotten where pages lie, and looks up each one that is touched. What
  * the memory entry points run and read lies together, on as few pages as can be. */

@@ -22,11 +22,15 @@
 #define GATE__INTAKE_SIZE (GATE__INTAKE_CELLS + GATE__INTAKE_ROOM)
 #define GATE__INTAKE_STACK 16
 
+/* Behind it, where vector registers have more than 16 bytes: so much of each, and of a result. */
+#define GATE__WIDE_REGISTER 64
+#define GATE__WIDE_SIZE (9 * GATE__WIDE_REGISTER)
+
 /* A callback: what its code looks at. */
 #define GATE__CALLBACK_RUNTIME 8
 #define GATE__CALLBACK_INTAKE 16 /* and of that: */
 #define GATE__INTAKE_COUNT 0
-#define GATE__INTAKE_PLACES 256
+#define GATE__INTAKE_PLACES 268
 #define GATE__CALLBACK_HANDLER 32
 #define GATE__CALLBACK_HOST 40
 #define GATE__CALLBACK_DIRECT 80
@@ -35,6 +39,7 @@
 
 #define GATE__RETURNS_X87 1 /* enum gate__in */
 #define GATE__RETURNS_X87_PAIR 2
+#define GATE__RETURNS_WIDE 4
 
 #ifndef __ASSEMBLER__
 /* A page of thunks that may be copied to any address. The thunk that C calls goes to the address in the
@@ -45,9 +50,12 @@ void gate__thunk_freed(void);
 _Noreturn void gate__thunk_tell_freed(const char *name);
 /* Where those of relays go: on to the target, with the data as the second argument. */
 void gate__arch_relay(void);
-/* Where those of callbacks go, which are their own records: arrive does for all. Of the others there is one for each kind
- * of arguments and result, and one for all direct handlers; to be called with any they are not. */
+/* Where those of callbacks go, which are their own records: arrive does for all, but for those with vector registers of more
+ * than 16 bytes. Of the others there is one for each kind of arguments and result, and one for all direct handlers; to be
+ * called with any they are not. */
 void gate__arch_arrive(void);
+void gate__arch_arrive_wide32(void);
+void gate__arch_arrive_wide64(void);
 void gate__arch_arrive_pair_word4(void);
 void gate__arch_arrive_pair_word8(void);
 void gate__arch_arrive_any_word4(void);

@@ -49,10 +49,13 @@ void *gate__arch_prepare(void *top, void (*fn)(void *), void *arg);
 
 /* A call in registers takes its arguments from cells of 8 bytes: first those for the word registers, then two for each
  * vector register, all of which are there if only to be loaded in vain; then those that go on the stack, 16-byte
- * aligned, or more where that is said (whose number is a multiple of it then). What it returns in more than one register, or in those of the x87, comes back in the first of them. */
+ * aligned, or more where that is said (whose number is a multiple of it then). What it returns in more than one register,
+ * or in those of the x87, comes back in the first of them. Where a vector register is to have more than 16 bytes, or has in
+ * the end, each has GATE__WIDE cells, behind those for the stack; only the x87's results stay where they were. */
 enum {
     GATE__WORDS = GATE__CELLS_WORDS,
     GATE__VECTORS = GATE__CELLS_VECTORS,
+    GATE__WIDE = GATE__CELLS_WIDE,
     GATE__STACK = GATE__WORDS + 2 * GATE__VECTORS, /* the first one */
     GATE__CELLS = 64
 };
@@ -72,7 +75,16 @@ enum gate__shape {
     GATE__SHAPE_REGISTERS, /* all, and the result is in two registers, or in a whole one for vectors, or as before */
     GATE__SHAPE_X87,       /* all, and the result is a long double */
     GATE__SHAPE_X87_PAIR,  /* or a complex one */
-    GATE__SHAPES
+    GATE__SHAPES,          /* for which there are crossings */
+
+    GATE__SHAPE_WIDE32 =
+        GATE__SHAPES,       /* all, and a vector register has at most 32 bytes; the result is in registers, */
+    GATE__SHAPE_WIDE32_X87, /* or in those of the x87 */
+    GATE__SHAPE_WIDE32_X87_PAIR,
+    GATE__SHAPE_WIDE64, /* the same, and it has at most 64 */
+    GATE__SHAPE_WIDE64_X87,
+    GATE__SHAPE_WIDE64_X87_PAIR,
+    GATE__SHAPES_AND_WIDE
 };
 
 typedef struct gate__returned gate__crossing(uint64_t cells[], size_t stack_count, gate_m *m, void (*function)(void));
@@ -85,6 +97,8 @@ gate__crossing gate__arch_keep_words, gate__arch_keep_all, gate__arch_keep_vecto
 
 typedef uint64_t gate__caller(uint64_t cells[], size_t stack_count, void (*function)(void), size_t stack_alignment);
 gate__caller gate__arch_call_words, gate__arch_call, gate__arch_call_vector, gate__arch_call_registers,
-    gate__arch_call_x87, gate__arch_call_x87_pair;
+    gate__arch_call_x87, gate__arch_call_x87_pair, gate__arch_call_wide32, gate__arch_call_wide32_x87,
+    gate__arch_call_wide32_x87_pair, gate__arch_call_wide64, gate__arch_call_wide64_x87,
+    gate__arch_call_wide64_x87_pair;
 
 #endif

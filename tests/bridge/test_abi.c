@@ -34,7 +34,7 @@ struct batch {
     gate_runtime *runtime; /* callbacks need one */
 };
 
-static unsigned no_libffi, only_gcc, large, aligned;
+static unsigned no_libffi, only_gcc, large, aligned, wide;
 
 /* What the ends show, in the call that is under way. */
 
@@ -126,7 +126,9 @@ static void end(bool shows_result) {
  * - __int128 may be half in a register and half on the stack, and is not aligned there;
  * - float _Complex has 16 bytes on the stack if there is no register of any kind left;
  * - it counts no register for a __float128, and so may find one for what follows, where there is none; and its va_start
- *   and va_arg take it to be on the stack, where no caller has it. */
+ *   and va_arg take it to be on the stack, where no caller has it;
+ * - a vector of more than 16 bytes is on the stack if the function is variadic, although it has a name; and a union of some
+ *   vectors may be in a register for those, although it is no such vector. */
 
 static bool is_half(const gate_type *type) {
     return type->kind == GATE_FLOAT16 || type->kind == GATE_FLOAT16_COMPLEX;
@@ -161,8 +163,19 @@ static bool is_disputed(const gate_type *record, const gate_field *field) {
     return is_askew || type->kind == GATE_FLOAT128 || type->alignment != gate__type_natural_alignment(type);
 }
 
+static bool is_vector(const gate_type *type) {
+    return type->kind == GATE_VECTOR;
+}
+
+static bool is_large_union(const gate_type *type) {
+    bool is_large = type->kind == GATE_UNION && type->size > 16 && type->size <= 64;
+    return is_large && has(type, is_vector, NULL) && !gate__abi_is_wide(type);
+}
+
 static bool clang_differs(const gate_type *type) {
-    return has(type, is_half, NULL) || (type->size <= 16 && has(type, NULL, is_disputed));
+    bool is_by_members = type->size <= 16 || gate__abi_is_wide(type);
+    return has(type, is_half, NULL) || has(type, is_large_union, NULL) ||
+           (is_by_members && has(type, NULL, is_disputed));
 }
 
 static bool clang_differs_by_place(const gate_signature *signature, size_t index) {
@@ -171,14 +184,17 @@ static bool clang_differs_by_place(const gate_signature *signature, size_t index
     for (uint32_t i = 0; !is_on_stack && i < signature->plan->count; i++)
         is_on_stack = signature->plan->steps[i].argument == index && signature->plan->steps[i].cell >= GATE__STACK;
     bool is_misplaced = kind == GATE_INT128 || kind == GATE_UINT128 || kind == GATE_FLOAT_COMPLEX;
-    bool counts = gate_signature_variadic(signature) || !signature->plan || signature->plan->stack_count;
-    return (is_misplaced && is_on_stack) || (kind == GATE_FLOAT128 && counts);
+    bool is_variadic = gate_signature_variadic(signature);
+    bool counts = is_variadic || !signature->plan || signature->plan->stack_count;
+    bool is_named = is_variadic && gate__abi_is_wide(gate_signature_parameter(signature, index));
+    return (is_misplaced && is_on_stack) || (kind == GATE_FLOAT128 && counts) || is_named;
 }
 
 static bool is_only_gccs(const gate_signature *signature) {
     const gate_type *result = gate_signature_result(signature);
     bool is_one_double = result->kind == GATE_VECTOR && result->count == 1 && result->target->kind == GATE_DOUBLE;
-    bool is = clang_differs(result) || is_one_double || (result->kind == GATE_VECTOR && result->size > 16);
+    bool is_in_memory = result->kind == GATE_VECTOR && result->size > 16 && !gate__abi_is_wide(result);
+    bool is = clang_differs(result) || is_one_double || is_in_memory;
     for (size_t i = 0; !is && i < gate_signature_count(signature); i++)
         is = clang_differs(gate_signature_parameter(signature, i)) || clang_differs_by_place(signature, i);
     return is;
@@ -227,7 +243,8 @@ static void count_ways(const struct trial *trial) {
     cr_assert(__msan_unpoison || (signature->plan && gate_frame_size(signature)), "%s", trial->text.text);
     no_libffi += !signature || !prepare_for_ffi(signature);
     only_gcc += trial->only_gcc;
-    large += signature && signature->plan && gate__plan_is_large(signature->plan);
+    large += signature && signature->plan && signature->plan->stack_count > GATE__CELLS - GATE__STACK;
+    wide += signature && signature->plan && gate__plan_is_wide(signature->plan);
     aligned += signature && signature->plan && gate__plan_is_aligned(signature->plan);
 }
 
@@ -276,6 +293,12 @@ static void open_library(struct batch *batch, unsigned compiler) {
     }
 }
 
+/* The vectors that the processor has registers for are passed in these by what is compiled so. */
+static const char *vector_flags(void) {
+    unsigned most = gate__abi_vector_most();
+    return most >= 64 ? "-mavx512f" : most >= 32 ? "-mavx" : "";
+}
+
 static void compile(struct batch *batch, const char *types, const char *ends) {
     char command[256];
     strcpy(batch->directory, "/tmp/callgate-abi-XXXXXX");
@@ -283,8 +306,9 @@ static void compile(struct batch *batch, const char *types, const char *ends) {
     for (unsigned compiler = 0; compiler < COMPILERS; compiler++) {
         struct writing w = {0};
         write_text(&w, "%s%s%s", compiler == CLANG ? halves_for_clang : halves, types, ends);
-        snprintf(command, sizeof command, "tee %s/%s.c | %s -w -std=gnu11 -O1 -shared -fPIC -x c - -o %s/%s.so 2>&1",
-                 batch->directory, compilers[compiler], compilers[compiler], batch->directory, compilers[compiler]);
+        snprintf(command, sizeof command, "tee %s/%s.c | %s %s -w -std=gnu11 -O1 -shared -fPIC -x c - -o %s/%s.so 2>&1",
+                 batch->directory, compilers[compiler], compilers[compiler], vector_flags(), batch->directory,
+                 compilers[compiler]);
         free(run_command(command, w.text, false));
         free(w.text);
         open_library(batch, compiler);
@@ -509,14 +533,15 @@ Test(abi, random_signatures_are_called_and_called_back_as_compilers_do) {
         check_everywhere(&batch);
         free_batch(&batch);
     }
-    fprintf(
-        stderr,
-        "%u signatures: %u have more cells than a task's stack, %u have the stack aligned, %u nothing of libffi's, and "
-        "%u are not clang's\n",
-        count, large, aligned, no_libffi, only_gcc);
+    fprintf(stderr,
+            "%u signatures: %u have more cells than a task's stack, %u have the stack aligned, %u have vectors of more "
+            "than 16 "
+            "bytes in registers, %u nothing of libffi's, and %u are not clang's\n",
+            count, large, aligned, wide, no_libffi, only_gcc);
     cr_assert_eq(mismatches, 0);
     cr_assert(__msan_unpoison || large > count / 40, "%u", large);
     cr_assert(__msan_unpoison || aligned > count / 40, "%u", aligned);
+    cr_assert(__msan_unpoison || gate__abi_vector_most() == 16 || wide > count / 40, "%u", wide);
     cr_assert_lt(no_libffi, __msan_unpoison ? count : count / 2);
     cr_assert_lt(only_gcc, count / 2);
 }

@@ -131,7 +131,7 @@ Test(decls, signatures_of_a_scope_are_freed_by_any_threads) {
 Test(decls, what_can_not_be_called_is_a_type_all_the_same) {
     gate_decls *decls =
         read_text("struct line { int x; } __attribute__((aligned(8192))); struct line draw(struct line);"
-                  "typedef float eight __attribute__((vector_size(32))); eight add(eight, eight);"
+                  "typedef short two __attribute__((vector_size(4))); two add(two, two);"
                   "struct later; struct later wait(void);");
     gate_signature *signature = NULL;
     gate_error error = {0, ""};
@@ -141,7 +141,7 @@ Test(decls, what_can_not_be_called_is_a_type_all_the_same) {
     cr_assert_not_null(strstr(error.message, "which is not defined"), "%s", error.message);
     cr_assert_str_eq(printed(find(decls, "draw")->type), "struct line (struct line)");
     const gate_type *pointer = type_of(decls, "__typeof__(add) *");
-    cr_assert_eq(pointer->target->function->parameters[0]->size, 32);
+    cr_assert_eq(pointer->target->function->parameters[0]->size, 4);
     gate_decls_free(decls);
 }
 

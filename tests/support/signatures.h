@@ -32,7 +32,12 @@ static const char named_types[] =
     "typedef short shorts16 __attribute__((vector_size(16))); typedef long longs16 __attribute__((vector_size(16)));\n"
     "typedef float floats16 __attribute__((vector_size(16))); typedef double doubles16 "
     "__attribute__((vector_size(16)));\n"
-    "typedef int ints128 __attribute__((vector_size(128)));\n"
+    "typedef int ints128 __attribute__((vector_size(128))); typedef __int128 words32 "
+    "__attribute__((vector_size(32)));\n"
+    "typedef int ints32 __attribute__((vector_size(32))); typedef double doubles32 __attribute__((vector_size(32)));\n"
+    "typedef half halves32 __attribute__((vector_size(32)));\n"
+    "typedef char chars64 __attribute__((vector_size(64))); typedef double doubles64 "
+    "__attribute__((vector_size(64)));\n"
     "typedef int raised_int __attribute__((aligned(16))); typedef long lowered_long __attribute__((aligned(2)));\n"
     "typedef double lowered_double __attribute__((aligned(4)));\n"
     "typedef struct {} empty;\n";
@@ -81,10 +86,22 @@ static const char *const scalars[] = {
     "lowered_double",
     "__float128",
     "quad_complex",
-    "ints128",      /* not in a record: one with an array of none of them may be small, and is refused */
     "half_complex", /* not in a record: gcc 12 loses half of one that is alone in the second eight bytes */
+    "ints128",
+    "words32",
+    "ints32", /* in registers of AVX, */
+    "doubles32",
+    "halves32",
+    "chars64", /* and of AVX-512 */
+    "doubles64",
 };
 enum { SCALARS = sizeof scalars / sizeof *scalars, TAME_SCALARS = 25, TAME_RECORDS = RECORDS / 2 };
+
+/* Those that there are registers for. */
+static unsigned count_scalars(void) {
+    unsigned most = gate__abi_vector_most();
+    return most >= 64 ? SCALARS : most >= 32 ? SCALARS - 2 : SCALARS - 5;
+}
 
 /* What a record has: scalars that are alike, or any; and whether that is all, but for arrays and other such records. */
 struct palette {
@@ -93,7 +110,7 @@ struct palette {
 };
 
 static const char *draw_scalar(const struct palette *palette) {
-    return scalars[(palette->first + draw(palette->count)) % (palette->is_tame ? TAME_SCALARS : SCALARS)];
+    return scalars[(palette->first + draw(palette->count)) % (palette->is_tame ? TAME_SCALARS : count_scalars())];
 }
 
 static void write_attributes(struct writing *w, const struct palette *palette, unsigned one_of) {
@@ -127,8 +144,6 @@ static void write_scalar(struct writing *w, const struct palette *palette, unsig
     const char *type = draw_scalar(palette);
     if (!strcmp(type, "half_complex"))
         type = "half";
-    else if (!strcmp(type, "ints128"))
-        type = "longs16";
     write_text(w, "%s m%u", type, member);
     if (draw(4) == 0 && strcmp(type, "raised_int"))
         write_counts(w, palette);
@@ -170,7 +185,8 @@ static void write_members(struct writing *w, const struct palette *palette, unsi
 static void write_types(struct writing *w) {
     write_text(w, "%s", named_types);
     for (unsigned record = 0; record < RECORDS; record++) {
-        struct palette palette = {draw(SCALARS), draw(3) ? 1 + draw(4) : SCALARS, record < TAME_RECORDS};
+        unsigned all = count_scalars();
+        struct palette palette = {draw(all), draw(3) ? 1 + draw(4) : all, record < TAME_RECORDS};
         unsigned member = 0;
         write_text(w, "typedef %s {\n", draw(4) ? "struct" : "union");
         write_members(w, &palette, record, &member, 0);
@@ -200,16 +216,18 @@ static bool has_members(const gate_type *type) {
 }
 
 /* What gcc 12 gets wrong in its own variadic functions is not passed to them: it forgets that a record of nothing but
- * padding has no room on the stack, and its va_arg loads records that are aligned to 16 bytes from registers that it has
- * saved at addresses that are not. */
+ * padding has no room on the stack, its va_arg loads records that are aligned to 16 bytes from registers that it has
+ * saved at addresses that are not, and unions of vectors of more than 16 bytes from registers that it has not saved. */
 static bool can_be_passed(const gate_type *type, bool is_variadic, bool is_fixed) {
+    bool is_record = type->kind == GATE_STRUCT || type->kind == GATE_UNION;
     size_t most = is_fixed || type->kind < GATE_STRUCT || type->size > 16 ? ALIGNMENT_MOST : 8;
-    bool is_padding = type->size && (type->kind == GATE_STRUCT || type->kind == GATE_UNION) && !has_members(type);
-    return type->size <= LARGEST && type->alignment <= most && !(is_variadic && is_padding);
+    bool is_padding = type->size && is_record && !has_members(type);
+    bool is_wrong = (is_variadic && is_padding) || (!is_fixed && is_record && gate__abi_is_wide(type));
+    return type->size <= LARGEST && type->alignment <= most && !is_wrong;
 }
 
 static void draw_type(bool is_tame, char name[24]) {
-    struct palette all = {0, SCALARS, is_tame};
+    struct palette all = {0, count_scalars(), is_tame};
     if (draw(2))
         snprintf(name, 24, "%s", draw_scalar(&all));
     else

@@ -4,10 +4,16 @@
  * on, and goes into a register of that class; if there are not enough left for the whole of it, or it is larger, it
  * lies in memory: as an argument on the stack, as a result where the caller says.
  *
+ * Larger ones are in registers, too, if they are nothing but a vector of 32 bytes, which AVX has, or of 64, which AVX-512
+ * has: here they are called wide. That is the ABI's way, and that of code which is compiled for these. Code that isn't has
+ * them in memory, and compilers warn of it; nothing in a function's type tells which it is, so there is no way to call that.
+ *
  * Records have records in them, by name as deep as a text likes, and each may have the one before twice. So nobody walks
  * through one: what is to be known of it is noted in it when it is completed, which those inside were before.
  *
  * SPDX-License-Identifier: MIT */
+#include <stdatomic.h>
+
 #include "bridge/internal.h"
 #include "runtime/arch/arch.h"
 
@@ -22,7 +28,7 @@ enum abi_class {
     MEMORY
 };
 
-enum { EIGHTS = 2, SMALL = 8 * EIGHTS, LARGEST_IN_REGISTERS = 64, NOTED_BITS = 4 };
+enum { EIGHTS = 2, SMALL = 8 * EIGHTS, WIDE = 32, WIDEST = 64, NOTED_BITS = 4 };
 
 _Static_assert(sizeof((struct gate__passing *)0)->classes == SMALL, "a record is noted for each place in such a one");
 
@@ -208,19 +214,71 @@ bool gate__abi_is_empty(const gate_type *type) {
     return is_none || (gate__type_is_record(inner) && inner->record->passing.is_empty);
 }
 
-static bool has_odd_vector(const gate_type *type) {
+static bool has_small_vector(const gate_type *type) {
     const gate_type *inner = innermost(type);
     if (gate__type_is_record(inner))
-        return inner->record->passing.has_odd_vector;
-    return inner->kind == GATE_VECTOR && inner->size != 8 && inner->size != SMALL;
+        return inner->record->passing.has_small_vector;
+    return inner->kind == GATE_VECTOR && inner->size < 8;
 }
 
+/* Wide values */
+
+/* Of larger elements GCC makes none for registers. */
+static bool is_wide_vector(const gate_type *type) {
+    bool has_register = type->size == WIDE || type->size == WIDEST;
+    return type->kind == GATE_VECTOR && has_register && type->target->size <= 8;
+}
+
+bool gate__abi_is_wide(const gate_type *type) {
+    while (type->kind == GATE_ARRAY && type->count == 1)
+        type = type->target;
+    return gate__type_is_record(type) ? type->record->passing.is_wide : is_wide_vector(type);
+}
+
+/* Whether a member has the record in memory although a vector fills it: by any class that no part of the vector has. The
+ * first eight of these is SSE, and all others are upper parts. */
+static bool spoils_wide(const gate_type *record, const gate_field *field) {
+    enum abi_class classes[EIGHTS] = {NO_CLASS, NO_CLASS};
+    if (field->is_bit_field)
+        return field->bit_width || record->kind == GATE_UNION;
+    if (gate__abi_is_wide(field->type) || field->type->size > SMALL)
+        return !gate__abi_is_wide(field->type);
+    classify_into(field->type, field->offset, classes);
+    bool is_lower = classes[0] == NO_CLASS || classes[0] == SSE;
+    return !is_lower || (classes[1] != NO_CLASS && classes[1] != SSE_UP);
+}
+
+static bool is_wide_record(const gate_type *record) {
+    bool is_filled = false, is_spoilt = false;
+    for (size_t i = 0; i < record->count; i++) {
+        const gate_field *field = &record->fields[i];
+        bool is_wide = !field->is_bit_field && gate__abi_is_wide(field->type);
+        is_filled |= is_wide && field->type->size == record->size;
+        is_spoilt |= spoils_wide(record, field);
+    }
+    return is_filled && !is_spoilt;
+}
+
+_Atomic unsigned gate__abi_known_vector_most;
+
+/* The compiler's functions ask for what the processor has, and whether the system keeps it. */
+unsigned gate__abi_vector_most(void) {
+    unsigned most = atomic_load_explicit(&gate__abi_known_vector_most, memory_order_relaxed);
+    if (!most) {
+        most = __builtin_cpu_supports("avx512f") ? WIDEST : __builtin_cpu_supports("avx") ? WIDE : SMALL;
+        atomic_store_explicit(&gate__abi_known_vector_most, most, memory_order_relaxed);
+    }
+    return most;
+}
+
+/* Records */
+
 struct gate__passing gate__abi_note(const gate_type *record) {
-    struct gate__passing passing = {.is_empty = true};
+    struct gate__passing passing = {.is_empty = true, .is_wide = is_wide_record(record)};
     for (size_t i = 0; i < record->count; i++) {
         const gate_field *field = &record->fields[i];
         passing.is_empty &= field->is_bit_field ? !field->name : gate__abi_is_empty(field->type);
-        passing.has_odd_vector |= has_odd_vector(field->type);
+        passing.has_small_vector |= has_small_vector(field->type);
     }
     for (size_t offset = 0; record->size <= SMALL && offset < SMALL; offset++) {
         enum abi_class classes[EIGHTS] = {NO_CLASS, NO_CLASS};
@@ -279,10 +337,21 @@ static unsigned take_registers(struct gate__abi *abi, const gate_type *type, con
     return used;
 }
 
+static unsigned take_wide(struct gate__abi *abi, const gate_type *type, struct gate__part parts[]) {
+    parts[0] = (struct gate__part){GATE__WORDS + 2 * abi->vectors++, 0, type->size};
+    return 1;
+}
+
+/* What an argument of the type is to a call. */
+static const gate_type *passed_as(const gate_type *type) {
+    return type->kind == GATE_UNION && type->record->transparent ? type->fields[0].type : type;
+}
+
 unsigned gate__abi_argument(struct gate__abi *abi, const gate_type *type, struct gate__part parts[]) {
     enum abi_class classes[EIGHTS];
-    if (type->kind == GATE_UNION && type->record->transparent)
-        type = type->fields[0].type;
+    type = passed_as(type);
+    if (gate__abi_is_wide(type) && !abi->is_unnamed && abi->vectors < GATE__VECTORS)
+        return take_wide(abi, type, parts);
     classify(type, classes);
     bool is_on_stack = is_in_memory(classes) || abi->words + count(classes, INTEGER) > GATE__WORDS ||
                        abi->vectors + count(classes, SSE) > GATE__VECTORS;
@@ -294,11 +363,13 @@ unsigned gate__abi_argument(struct gate__abi *abi, const gate_type *type, struct
 void gate__abi_result(const gate_type *type, struct gate__result *result) {
     enum abi_class classes[EIGHTS];
     struct gate__abi abi = {.words = 0};
-    *result = (struct gate__result){.in = GATE__IN_REGISTERS};
+    *result = (struct gate__result){.in = gate__abi_is_wide(type) ? GATE__IN_WIDE : GATE__IN_REGISTERS};
     if (gate__abi_is_empty(type) || type->kind == GATE_VOID)
         return;
     classify(type, classes);
-    if (classes[0] == MEMORY)
+    if (result->in == GATE__IN_WIDE)
+        result->count = take_wide(&abi, type, result->parts);
+    else if (classes[0] == MEMORY)
         result->in = GATE__IN_MEMORY;
     else if (is_in_memory(classes))
         result->in = classes[0] == X87 ? GATE__IN_X87 : GATE__IN_X87_PAIR;
@@ -306,12 +377,14 @@ void gate__abi_result(const gate_type *type, struct gate__result *result) {
         result->count = take_registers(&abi, type, classes, result->parts);
 }
 
-/* Vectors of 32 and 64 bytes are in registers that not all processors have, and where a function takes them depends on how
- * it was compiled. Of those below 8, compilers make what they like. */
+/* Of vectors below 8 bytes compilers make what they like. */
 const char *gate__abi_refusal(const gate_type *type) {
     if (alignment_of(type) > GATE__STACK_ALIGNMENT_MOST)
         return "which is aligned to more than a page";
-    if (type->size <= LARGEST_IN_REGISTERS && has_odd_vector(type))
-        return "which is, or has, a vector that is neither of 8 bytes nor of 16";
+    if (type->size <= WIDEST && has_small_vector(type))
+        return "which is, or has, a vector of less than 8 bytes";
+    if (gate__abi_is_wide(passed_as(type)) && type->size > gate__abi_vector_most())
+        return type->size == WIDE ? "which goes into a register of AVX, and this processor or system has none"
+                                  : "which goes into a register of AVX-512, and this processor or system has none";
     return NULL;
 }

@@ -51,26 +51,8 @@ GATE__ROUTINE(gate__arch_relay)
     jmp *GATE__RELAY_TARGET(%r10)
 GATE__END(gate__arch_relay)
 
-/* Where thunks of callbacks may lead: gate__callback_arrive, with C's registers in cells (runtime/arch/arch.h).
- *
- *   in: r10 the callback, and whatever C passes      out: what C is returned
- *
- *   C's stack   | C's stack arguments  |
- *               | return address       |
- *               | C's rbp              | <- rbp, the frame
- *               | note                 |
- *               | cells                |
- *               | room                 | <- rsp, 16-byte aligned
- */
-GATE__ROUTINE(gate__arch_arrive)
-    endbr64
-    push_frame
-    subq $GATE__INTAKE_SIZE, %rsp
-    store_words
-    store_vectors
-    movq %r10, %rdi
-    movq %rbp, %rsi
-    call gate__callback_arrive
+/* In: enum gate__in in eax, and the result in the cells. */
+    .macro return_result
     cmpl $GATE__RETURNS_X87, %eax
     je 2f
     cmpl $GATE__RETURNS_X87_PAIR, %eax
@@ -84,12 +66,69 @@ GATE__ROUTINE(gate__arch_arrive)
     .cfi_def_cfa %rsp, 8
     ret
     .cfi_restore_state
+    .cfi_remember_state
 1:  fldt VECTOR(1)
 2:  fldt VECTOR(0)
     leave
     .cfi_def_cfa %rsp, 8
     ret
+    .cfi_restore_state
+    .endm
+
+/* Where thunks of callbacks may lead: gate__callback_arrive, with C's registers in cells (runtime/arch/arch.h).
+ *
+ *   in: r10 the callback, and whatever C passes      out: what C is returned
+ *
+ *   C's stack   | C's stack arguments  |
+ *               | return address       |
+ *               | C's rbp              | <- rbp, the frame
+ *               | note                 |
+ *               | cells                |
+ *               | room                 | <- rsp, 16-byte aligned
+ *               | wide, 64-byte aligned| of those that have it
+ */
+GATE__ROUTINE(gate__arch_arrive)
+    endbr64
+    push_frame
+    subq $GATE__INTAKE_SIZE, %rsp
+    store_words
+    store_vectors
+    movq %r10, %rdi
+    movq %rbp, %rsi
+    call gate__callback_arrive
+    return_result
 GATE__END(gate__arch_arrive)
+
+/* void gate__arch_arrive_wide32(void), arrive_wide64: the same where vector registers have more than 16 bytes, or are to, with
+ * these in wide, below the frame. That their upper parts are in use would make code slow that knows none of them. */
+    .macro arrive_wide name, register
+GATE__ROUTINE(\name)
+    endbr64
+    push_frame
+    subq $GATE__INTAKE_SIZE + GATE__WIDE_SIZE, %rsp
+    andq $-GATE__WIDE_REGISTER, %rsp
+    store_words
+    store_vectors
+    .irp index, 0, 1, 2, 3, 4, 5, 6, 7
+    vmovaps %\register\()\index, GATE__WIDE_REGISTER * \index(%rsp)
+    .endr
+    vzeroupper
+    movq %r10, %rdi
+    movq %rbp, %rsi
+    movq %rsp, %rdx
+    call gate__callback_arrive_wide
+    cmpl $GATE__RETURNS_WIDE, %eax
+    je 3f
+    return_result
+3:  vmovups VECTOR(0), %\register\()0
+    leave
+    .cfi_def_cfa %rsp, 8
+    ret
+GATE__END(\name)
+    .endm
+
+    arrive_wide gate__arch_arrive_wide32, ymm
+    arrive_wide gate__arch_arrive_wide64, zmm
 
 /* The same for a task that is in a call of the callback's runtime, when there is nothing that gate__callback_arrive would do
  * but this (bridge/callback.c: open_short_way); else they leave it to arrive. Each is leave and enter of the hand-off

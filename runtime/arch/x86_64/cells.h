@@ -33,6 +33,22 @@
     movl $GATE__CELLS_VECTORS, %eax
     .endm
 
+/* Copies those for the stack, of which there are rsi, from rdi; rax and rsi are used up. rsp is 16-byte aligned before, and
+ * after. */
+    .macro load_stack
+    testq %rsi, %rsi
+    jz 3f
+    leaq STACK(%rdi,%rsi,8), %rax
+    testl $1, %esi
+    jz 2f
+    pushq %rax
+2:  subq $8, %rax
+    pushq (%rax)
+    decq %rsi
+    jnz 2b
+3:
+    .endm
+
     .macro store_words
     movq %rdi, WORD(0)
     movq %rsi, WORD(1)

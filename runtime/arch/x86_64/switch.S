@@ -53,20 +53,6 @@ GATE__END(gate__arch_cross)
  * stack. Out: the registers, and eax as a variadic function asks for it: no less than the vector registers in use.
  * Neither touches r11. */
 
-    .macro load_stack /* rsp is 16-byte aligned before, and after */
-    testq %rsi, %rsi
-    jz 3f
-    leaq STACK(%rdi,%rsi,8), %rax
-    testl $1, %esi
-    jz 2f
-    pushq %rax
-2:  subq $8, %rax
-    pushq (%rax)
-    decq %rsi
-    jnz 2b
-3:
-    .endm
-
     .macro load_halves /* a load of more than was stored at once would wait for that */
     load_stack
     load_vectors movq
