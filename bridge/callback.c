@@ -330,6 +330,7 @@ static void (*direct_entry_of(const gate_callback *callback))(void) {
     return is_short ? gate__arch_arrive_direct : gate__arch_arrive;
 }
 
+/* Of another, by what its arguments and its result are in. */
 static void (*handler_entry_of(const gate_callback *callback))(void) {
     const struct gate__intake *intake = callback->intake;
     const gate_type *type = callback->config.signature->result;
