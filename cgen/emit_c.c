@@ -71,6 +71,47 @@ static const char *name_in_c(const struct item *item) {
     return is_by_stubs ? memory_format("gate_inline_%s", item->name) : item->name;
 }
 
+/* Vectors of more than 16 bytes, or what has them, are where the function has them only if the stub is compiled for the same
+ * processor. It is left out otherwise: compilers warn, and have them somewhere else. */
+
+enum { OF_AVX = 32, OF_AVX512 = 64 };
+
+static long long largest_vector(const struct type *type) {
+    long long most = 0;
+    type = type_plain(type);
+    if (type->kind == TYPE_VECTOR)
+        return type->size;
+    if (type->kind == TYPE_ARRAY)
+        return largest_vector(type->target);
+    for (size_t i = 0; type->kind == TYPE_ITEM && i < type->item->field_count; i++) {
+        long long size = largest_vector(type->item->fields[i].type);
+        most = size > most ? size : most;
+    }
+    return most;
+}
+
+/* What compilers define for a processor that has the function's; NULL for any. */
+static const char *needs(const struct item *item) {
+    long long most = 0;
+    for (size_t i = 0; i <= item->type->parameter_count; i++) {
+        bool is_result = i == item->type->parameter_count;
+        const struct type *type = is_result ? item->type->target : type_passed(item->type->parameters[i].type);
+        long long size = type_plain(type)->size <= OF_AVX512 ? largest_vector(type) : 0;
+        most = size > most ? size : most;
+    }
+    return most == OF_AVX512 ? "__AVX512F__" : most == OF_AVX ? "__AVX__" : NULL;
+}
+
+static void begin_if(const struct item *item, FILE *out) {
+    if (needs(item))
+        fprintf(out, "#ifdef %s\n", needs(item));
+}
+
+static void end_if(const struct item *item, FILE *out) {
+    if (needs(item))
+        fputs("#endif\n", out);
+}
+
 /* Whether all of it goes in registers, as an inline caller needs. */
 static bool fits(const struct item *item) {
     const struct type *type = item->type;
@@ -237,8 +278,10 @@ static void write_call(const struct item *item, FILE *out) {
 
 static void write_stub(const struct item *item, FILE *out) {
     bool uses_frame = item->type->parameter_count || item->type->is_variadic || !type_is_void(item->type->target);
-    fprintf(out, "\nvoid gate_stub_%s(void *frame) {\n    struct gate_args_%s *f = frame;\n    errno = 0;\n",
-            item->name, item->name);
+    putc('\n', out);
+    begin_if(item, out);
+    fprintf(out, "void gate_stub_%s(void *frame) {\n    struct gate_args_%s *f = frame;\n    errno = 0;\n", item->name,
+            item->name);
     write_call(item, out);
     fprintf(out, "    f->error_number = errno;\n}\n\nvoid gate_stub_plain_%s(void *frame) {\n", item->name);
     if (uses_frame)
@@ -247,16 +290,19 @@ static void write_stub(const struct item *item, FILE *out) {
         fputs("    (void)frame;\n", out);
     write_call(item, out);
     fputs("}\n", out);
+    end_if(item, out);
 }
 
 /* A static inline function has no symbol, nor has a macro: this is one for it. */
 static void write_wrapper(const struct item *item, FILE *out) {
     bool is_call = !item->is_macro || item->takes_arguments;
     putc('\n', out);
+    begin_if(item, out);
     write_prototype(item, memory_format("gate_inline_%s", item->name), " {", out);
     fprintf(out, "    %s%s%s", type_is_void(item->type->target) ? "" : "return ", item->name, is_call ? "(" : "");
     write_arguments(item->type, "", out);
     fputs(is_call ? ");\n}\n" : ";\n}\n", out);
+    end_if(item, out);
 }
 
 static void write_wrappers(const struct model *model, bool macros, FILE *out) {
@@ -290,7 +336,7 @@ static void write_proof(const struct item *item, FILE *out) {
     const char *name = name_of_record(item);
     if (!name || !item->is_complete || item->size <= 0)
         return;
-    fprintf(out, "_Static_assert(sizeof(%s) == %lld && _Alignof(%s) == %lld, \"%s\");\n", name, item->size, name,
+    fprintf(out, "_Static_assert(sizeof(%s) == %lld && __alignof__(%s) == %lld, \"%s\");\n", name, item->size, name,
             item->named_by ? item->named_by->alignment : item->alignment, name);
     for (size_t i = 0; i < item->field_count && item->kind != ITEM_ENUM; i++) {
         const struct field *field = &item->fields[i];
@@ -303,12 +349,14 @@ static void write_proof(const struct item *item, FILE *out) {
 static void write_row(const struct item *item, FILE *out) {
     static const char *const classes[] = {"DEFAULT", "LEAF", "BLOCKING", "GUARDED"};
     const char *plain = spell(item->type, item->name, SPELL_NAMED);
+    begin_if(item, out);
     fprintf(out, "    {\"%s\", ", item->name);
     write_string(plain, out);
     fprintf(
         out,
         ",\n     (void (*)(void))%s, gate_stub_%s, gate_stub_plain_%s, sizeof(struct gate_args_%s), GATE_CALL_%s},\n",
         name_in_c(item), item->name, item->name, item->name, classes[item->call_class]);
+    end_if(item, out);
 }
 
 /* Before they are declared: a function that the library lacks is NULL in the table. */

@@ -54,6 +54,14 @@ for header in tests/cgen/features/*.h; do
         fact
     done
 done
+# The stubs of functions that pass vectors of AVX's are there if they are compiled for it.
+for flags in '-mno-avx 1' '-mavx 5' '-mavx512f 6'; do
+    for cc in gcc clang; do
+        $cc ${flags% *} -Wall -Werror -I. -c "$work/wide_stubs.c" -o "$work/wide.o" || fail "$cc ${flags% *} refuses stubs"
+        [ "$(nm "$work/wide.o" | grep -c ' T gate_stub_plain_')" -eq "${flags#* }" ] || fail "stubs that $cc ${flags% *} makes"
+        fact
+    done
+done
 python3 -c 'import glob, json, sys
 for path in glob.glob(sys.argv[1] + "/*.json"): json.load(open(path))' "$work" || fail 'JSON that is none'
 fact
