@@ -43,7 +43,8 @@
  *   which is on its system stack already, there is no switch, only a call.
  *   gate__arch_cross, beside the others in switch.S, goes to the system stack for any function that takes one pointer.
  *   gate__call_run, below, is that function: by the plan, or, where there is none, by libffi (bridge/ffi.c); run_frame
- *   is, for a call by frame. Arguments that are very many have their cells there, and not on the task's stack.
+ *   is, for a call by frame. Arguments that are very many have their cells there, and not on the task's stack; so have
+ *   vectors of more than 16 bytes, which no other way loads.
  *
  * Meanwhile the slot that was taken runs other tasks on other threads (runtime/sched.c). A function of class blocking
  * gives its slot up before the call, and takes the second way back; one of class leaf keeps it, and is no call to the

@@ -209,13 +209,17 @@ int gate_decls_signature(gate_decls *decls, const char *text, gate_signature **s
  * scope knows from its start; structs, unions and enums may be named by tags, or defined on the spot. The result is
  * prepared for calls.
  *
+ * Vectors of 32 and 64 bytes, and structs and unions of nothing else, are passed in registers, as code has them that is
+ * compiled for AVX (-mavx) and AVX-512 (-mavx512f). What is compiled without has them in memory, which no type says: that is
+ * not to be called so.
+ *
  * Ownership: *signature is the caller's, until gate_signature_free.
  * Errors: -EINVAL for text that is no function type, with line and column, what stands there and what was expected, and
- * for structs and unions by value that are not defined; -ENOTSUP for what can't be passed: vectors of up to 64 bytes that
- * have neither 8 nor 16, and structs and unions of at most 64 bytes with one in them; what asks for an alignment of more than
- * 4096 bytes; arguments that take more than 1 MiB of the stack (the system stack holds them twice during a call); and, under
- * MemorySanitizer, whose calls libffi makes, 128-bit integers, vectors, arguments that are aligned to more than 16 bytes, and
- * whatever else it lacks. -ENOMEM. Never blocks. Any
+ * for structs and unions by value that are not defined; -ENOTSUP for what can't be passed: vectors of less than 8 bytes, and
+ * structs and unions of at most 64 bytes with one in them; what goes into registers of AVX, or AVX-512, that the processor or
+ * the system lacks; what asks for an alignment of more than 4096 bytes; arguments that take more than 1 MiB of the stack (the
+ * system stack holds them twice during a call); and, under MemorySanitizer, whose calls libffi makes, 128-bit integers,
+ * vectors, arguments that are aligned to more than 16 bytes, and whatever else it lacks. -ENOMEM. Never blocks. Any
  * thread. */
 int gate_signature_parse(const char *text, gate_signature **signature, gate_error *error);
 
