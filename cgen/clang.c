@@ -738,6 +738,7 @@ static const char *includes_of(const struct request *request) {
 
 struct trying {
     struct reader *reader;
+    CXFile file; /* has them all */
     struct attempt *attempts;
     size_t count;
     unsigned first_line;
@@ -747,9 +748,9 @@ static struct attempt *attempt_at(const struct trying *t, CXSourceLocation locat
     unsigned line;
     CXFile file;
     clang_getExpansionLocation(location, &file, &line, NULL, NULL);
-    bool is_ours = file && strcmp(take(clang_getFileName(file)), "cgen.c") == 0;
-    return is_ours && line >= t->first_line && line < t->first_line + t->count ? &t->attempts[line - t->first_line]
-                                                                               : NULL;
+    return file == t->file && line >= t->first_line && line < t->first_line + t->count
+               ? &t->attempts[line - t->first_line]
+               : NULL;
 }
 
 /* The literal that an expression is, behind parentheses and conversions. */
@@ -841,7 +842,7 @@ int model_try(const struct request *request, struct attempt *attempts, size_t co
     struct request strict = *request;
     struct model aside = {.count = 0};
     struct reader reader = {.request = &strict, .model = &aside};
-    struct trying t = {&reader, attempts, count,
+    struct trying t = {&reader, NULL, attempts, count,
                        (unsigned)(request->headers.count + request->export_count) + 1 + (request->text != NULL)};
     if (count == 0)
         return 0;
@@ -853,6 +854,7 @@ int model_try(const struct request *request, struct attempt *attempts, size_t co
     CXIndex index = clang_createIndex(0, 0);
     CXTranslationUnit unit = parse(index, &strict, source_of_attempts(request, &t), 0);
     if (unit) {
+        t.file = clang_getFile(unit, "cgen.c");
         drop_failed(&t, unit);
         clang_visitChildren(clang_getTranslationUnitCursor(unit), visit_attempt, &t);
         clang_disposeTranslationUnit(unit);

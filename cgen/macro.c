@@ -13,7 +13,7 @@
 
 static const char *const choices[] = {"long", "void *", "double"};
 
-enum { CHOICES = sizeof choices / sizeof *choices };
+enum { CHOICES = sizeof choices / sizeof *choices, TRIED = CHOICES - 1 };
 
 static const char no_expression[] = "it is no expression";
 static const char no_choice[] = "it is no expression of longs, void pointers or doubles: a config can say its type";
@@ -76,7 +76,7 @@ static void try_arguments(struct trying *t, struct candidate *c) {
     }
     for (size_t i = 0; i < c->type->parameter_count; i++) {
         const char *call = call_with(c, i);
-        for (size_t j = 0; j < CHOICES; j++)
+        for (size_t j = 0; j < TRIED; j++)
             add_attempt(t,
                         memory_format("void cgen_try_%zu(%s p) { (void)(%s); }", t->attempt_count, choices[j], call));
     }
@@ -98,14 +98,11 @@ static struct type *type_by_name(const char *name) {
 
 static void choose_arguments(const struct trying *t, struct candidate *c) {
     const struct attempt *attempt = &t->attempts[c->attempt];
-    for (size_t i = 0; i < c->type->parameter_count; i++, attempt += CHOICES) {
+    for (size_t i = 0; i < c->type->parameter_count; i++, attempt += TRIED) {
         size_t j = 0;
-        while (j < CHOICES && !attempt[j].is_accepted)
+        while (j < TRIED && !attempt[j].is_accepted)
             j++;
-        if (j == CHOICES)
-            c->macro->reason = no_choice;
-        else
-            c->type->parameters[i].type = type_by_name(choices[j]);
+        c->type->parameters[i].type = type_by_name(choices[j]);
     }
 }
 
@@ -140,14 +137,14 @@ static int find_arguments(struct trying *t, const struct request *request) {
 
 static const struct type *adopt(const struct model *model, const struct type *type);
 
-static struct item *find_item(const struct model *model, const struct item *other) {
-    for (size_t i = 0; i < model->count; i++) {
+static struct item *find_item(const struct model *model, struct item *other) {
+    for (size_t i = 0; i < model->count && !other->twin; i++) {
         const struct place *a = &model->items[i]->place, *b = &other->place;
         bool is_there = a->line == b->line && a->column == b->column && strcmp(a->file, b->file) == 0;
         if (is_there && model->items[i]->kind == other->kind && strcmp(model->items[i]->name, other->name) == 0)
-            return model->items[i];
+            other->twin = model->items[i];
     }
-    return NULL;
+    return other->twin;
 }
 
 static bool adopt_parameters(const struct model *model, struct type *type) {
@@ -246,7 +243,9 @@ static void finish(const struct model *model, const struct trying *t, struct can
     } else if (typed->is_accepted || (macro->takes_arguments && typed[1].is_accepted)) {
         take_function(model, c, typed->is_accepted ? typed->type : &void_type);
     } else {
-        macro->reason = c->config ? memory_format("it does not compile as '%s'", c->config->type) : no_expression;
+        macro->reason = c->config                  ? memory_format("it does not compile as '%s'", c->config->type)
+                        : c->type->parameter_count ? no_choice
+                                                   : no_expression;
     }
 }
 

@@ -1,4 +1,4 @@
-/* Memory for as long as the program runs: pieces in a list, and nobody frees one.
+/* Memory for as long as the program runs: pieces of chunks, and nobody frees one.
  *
  * SPDX-License-Identifier: MIT */
 #include <fnmatch.h>
@@ -8,22 +8,39 @@
 
 #include "cgen/model.h"
 
-struct piece {
-    struct piece *next;
+/* AddressSanitizer sees what goes past the end of a chunk. */
+#ifdef __SANITIZE_ADDRESS__
+enum { CHUNK = 0 };
+#else
+enum { CHUNK = 1 << 20 };
+#endif
+
+/* next + used <= end; what lies between them is zeroed. */
+struct chunk {
+    struct chunk *next;
+    size_t used, size;
     _Alignas(16) char bytes[];
 };
 
-static struct piece *pieces;
+static struct chunk *chunks; /* the first is the one that pieces come from */
 
-void *memory_take(size_t size) {
-    struct piece *piece = calloc(1, sizeof *piece + size);
-    if (!piece) {
+static struct chunk *chunk_for(size_t size) {
+    size_t room = size > CHUNK ? size : CHUNK;
+    struct chunk *chunk = calloc(1, sizeof *chunk + room);
+    if (!chunk) {
         fputs("cgen: no memory\n", stderr);
         exit(1);
     }
-    piece->next = pieces;
-    pieces = piece;
-    return piece->bytes;
+    *chunk = (struct chunk){.next = chunks, .size = room};
+    chunks = chunk;
+    return chunk;
+}
+
+void *memory_take(size_t size) {
+    size_t rounded = CHUNK ? (size + 15) / 16 * 16 : size;
+    struct chunk *chunk = chunks && chunks->size - chunks->used >= rounded ? chunks : chunk_for(rounded);
+    chunk->used += rounded;
+    return chunk->bytes + chunk->used - rounded;
 }
 
 /* Its room is the least power of two that is as large as count; so there is none left when count is one. */
@@ -37,14 +54,21 @@ void *memory_grow(void *array, size_t count, size_t size) {
 }
 
 char *memory_copy(const char *text) {
-    return memory_format("%s", text);
+    size_t size = strlen(text) + 1;
+    return memcpy(memory_take(size), text, size);
 }
 
+/* Where the next piece will be, if it fits there: it is made twice otherwise. */
 char *memory_format(const char *pattern, ...) {
+    size_t room = chunks ? chunks->size - chunks->used : 0;
     va_list arguments;
     va_start(arguments, pattern);
-    int length = vsnprintf(NULL, 0, pattern, arguments);
+    int length = vsnprintf(room ? chunks->bytes + chunks->used : NULL, room, pattern, arguments);
     va_end(arguments);
+    if ((size_t)length < room)
+        return memory_take((size_t)length + 1);
+    if (room)
+        chunks->used = chunks->size; /* it has the beginning */
     char *text = memory_take((size_t)length + 1);
     va_start(arguments, pattern);
     vsnprintf(text, (size_t)length + 1, pattern, arguments);
@@ -98,9 +122,9 @@ bool set_has(const struct set *set, const char *name) {
 }
 
 void memory_free_all(void) {
-    while (pieces) {
-        struct piece *next = pieces->next;
-        free(pieces);
-        pieces = next;
+    while (chunks) {
+        struct chunk *next = chunks->next;
+        free(chunks);
+        chunks = next;
     }
 }

@@ -102,6 +102,7 @@ struct item {
     struct constant *constants;
     size_t constant_count;
     struct item *named_by; /* the typedef that names it, if it has no tag */
+    struct item *twin;     /* of another reading's: what the model has at its place, if anybody has asked */
     bool is_embedded;      /* it has no name at all: it is written where it is used */
 
     /* FUNCTION, VARIABLE */

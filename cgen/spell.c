@@ -9,6 +9,10 @@
 #include "cgen/model.h"
 
 static const char *qualifiers_of(unsigned qualifiers) {
+    if (!qualifiers)
+        return "";
+    if (qualifiers == QUALIFIER_CONST)
+        return "const ";
     return memory_format(
         "%s%s%s%s", qualifiers & QUALIFIER_ATOMIC ? "_Atomic " : "", qualifiers & QUALIFIER_CONST ? "const " : "",
         qualifiers & QUALIFIER_VOLATILE ? "volatile " : "", qualifiers & QUALIFIER_RESTRICT ? "restrict " : "");
