@@ -392,7 +392,7 @@ static int read_libraries(const struct request *request, struct library **librar
     for (size_t i = 0; i < paths.count && !failed; i++) {
         struct library library = {paths.items[i], {.count = 0}};
         bool has = false;
-        if (dwarf_read(library.path, &library.model, &has)) {
+        if (dwarf_read(library.path, request->debug_path, &library.model, &has)) {
             failed = request->library != NULL; /* a package's may be a script for the linker */
             continue;
         }

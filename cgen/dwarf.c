@@ -416,12 +416,6 @@ static void read_unit(struct reader *r, Dwarf_Die *unit) {
 
 /* The library itself */
 
-static const Dwfl_Callbacks callbacks = {
-    .find_elf = dwfl_build_id_find_elf,
-    .find_debuginfo = dwfl_standard_find_debuginfo, /* in a file of its own, by link or build id */
-    .section_address = dwfl_offline_section_address,
-};
-
 /* Of a library, or of each object in an archive. */
 static int read_module(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr start, void *reader) {
     struct reader *r = reader;
@@ -437,8 +431,15 @@ static int read_module(Dwfl_Module *module, void **data, const char *name, Dwarf
     return DWARF_CB_OK;
 }
 
-int dwarf_read(const char *path, struct model *model, bool *found) {
+int dwarf_read(const char *path, const char *folders, struct model *model, bool *found) {
     struct reader r = {.model = model};
+    char *debug_path = folders ? memory_copy(folders) : NULL;
+    const Dwfl_Callbacks callbacks = {
+        .find_elf = dwfl_build_id_find_elf,
+        .find_debuginfo = dwfl_standard_find_debuginfo, /* in a file of its own, by link or build id */
+        .section_address = dwfl_offline_section_address,
+        .debuginfo_path = &debug_path,
+    };
     Dwfl *dwfl = dwfl_begin(&callbacks);
     Dwfl_Module *module = dwfl ? dwfl_report_offline(dwfl, path, path, -1) : NULL;
     if (!module || dwfl_report_end(dwfl, NULL, NULL)) {

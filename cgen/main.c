@@ -34,6 +34,7 @@ static const char usage[] =
     "                       lua         a module for Lua, on callgate.ffi\n"
     "                       exports     the config's exports: functions of the host's for C to call\n"
     "  --library NAME     what a module loads; without it, as --name. What is checked; without it, the packages'\n"
+    "  --debug-path PATH  folders with debug information, with colons between; without it, where this system has it\n"
     "  --name NAME        what files and tables are called; without it, as the first header\n"
     "  --weak             stubs of functions that the library lacks are no error: their address is NULL\n"
     "  --verbose          names the macros, too, that are left out\n"
@@ -112,7 +113,7 @@ static void choose_all(struct options *options) {
     options->request.is_weak = true;
 }
 
-enum { HELP = 256, HEADER, MATCH, EXCLUDE, FROM, PACKAGE, CONFIG, EMIT, NAME, LIBRARY, WEAK, VERBOSE };
+enum { HELP = 256, HEADER, MATCH, EXCLUDE, FROM, PACKAGE, CONFIG, EMIT, NAME, LIBRARY, DEBUG_PATH, WEAK, VERBOSE };
 
 static const struct option names[] = {
     {"header", required_argument, NULL, HEADER},
@@ -124,6 +125,7 @@ static const struct option names[] = {
     {"emit", required_argument, NULL, EMIT},
     {"name", required_argument, NULL, NAME},
     {"library", required_argument, NULL, LIBRARY},
+    {"debug-path", required_argument, NULL, DEBUG_PATH},
     {"weak", no_argument, NULL, WEAK},
     {"verbose", no_argument, NULL, VERBOSE},
     {"help", no_argument, NULL, HELP},
@@ -149,6 +151,9 @@ static void read_other_option(struct options *options, int option, char *const *
         break;
     case LIBRARY:
         options->request.library = optarg;
+        break;
+    case DEBUG_PATH:
+        options->request.debug_path = optarg;
         break;
     case WEAK:
         options->request.is_weak = true;

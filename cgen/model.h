@@ -185,6 +185,7 @@ struct request {
     const char *command;          /* the command line, for the output's first line */
     bool is_weak;                 /* the library may lack functions that the headers have */
     const char *library;          /* as a loader finds it: NULL is name */
+    const char *debug_path;       /* folders with debug information, with colons; NULL: where systems have it */
     const char *name;             /* of what is made: names of files and tables begin with it */
 };
 
@@ -249,9 +250,9 @@ bool installed_may_be(const char *name);                                    /* t
 int installed_package(const char *name, struct request *request);           /* adds its flags */
 int installed_libraries(const struct request *request, struct list *paths); /* where those are that it is about */
 
-/* dwarf.c: reads the debug information of a library, if *found; returns 0, or 1 when it is no library, which is on standard
- * error then. */
-int dwarf_read(const char *path, struct model *model, bool *found);
+/* dwarf.c: reads the debug information of a library, if *found, from itself or from folders (NULL: the usual ones); returns 0,
+ * or 1 when it is no library, which is on standard error then. */
+int dwarf_read(const char *path, const char *folders, struct model *model, bool *found);
 
 /* check.c: compares what files declare, or the headers, if there are none, with the headers' declarations and with the
  * libraries' debug information; returns 0, or 1 when there are mistakes, which are on standard error then. */

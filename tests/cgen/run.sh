@@ -99,9 +99,22 @@ done
 diff -u tests/cgen/check/library.expect "$work/gcc_-gdwarf-5" || fail 'other mistakes are found in a library'
 fact
 objcopy --only-keep-debug "$work/libold.so" "$work/libold.debug"
+echo 'long length_of(char of) { return of; }' >"$work/none.c"
 strip --strip-debug "$work/libold.so"
 checks_library || { cat "$work/mistakes"; fail 'no debug information is a mistake'; }
 grep -q 'libold.so: note: it has no debug information' "$work/mistakes" || fail 'nobody says that there is no debug information'
+fact
+id=$(readelf -n "$work/libold.so" | sed -n 's/.*Build ID: //p')
+by_id=$work/debug/.build-id/$(echo "$id" | cut -c 1-2)/$(echo "$id" | cut -c 3-).debug
+mkdir -p "$(dirname "$by_id")"
+cp "$work/libold.debug" "$by_id"
+! checks_library --debug-path "/nowhere:$work/debug" || fail 'debug information is not found by its build id'
+[ "$(count_mistakes)" -eq 11 ] || { cat "$work/mistakes"; fail 'other mistakes are found by a build id'; }
+fact
+gcc -g -shared -fPIC -Wl,--build-id=0x"$(echo "$id" | tr 0-9a-f 1-9a-f0)" -x c - -o "$work/other.so" <"$work/none.c"
+objcopy --only-keep-debug "$work/other.so" "$by_id"
+checks_library --debug-path "$work/debug" || { cat "$work/mistakes"; fail "another library's debug information is taken"; }
+grep -q 'libold.so: note: it has no debug information' "$work/mistakes" || fail "nobody says that a file is another library's"
 fact
 objcopy --add-gnu-debuglink="$work/libold.debug" "$work/libold.so"
 ! checks_library || fail 'debug information in another file is not found'
