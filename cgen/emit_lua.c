@@ -69,7 +69,7 @@ static const char lookup[] =
     "        from = stubs\n"
     "    end\n"
     "    local as = f[2] ~= 'default' and ffi[f[2] == 'guarded' and 'guard' or f[2]]\n"
-    "    return as and as(from[f[1]]) or from[f[1]]\n"
+    "    return ffi.lenient(as and as(from[f[1]]) or from[f[1]])\n"
     "end\n"
     "\n"
     "return setmetatable(values, {__index = function(module, name)\n"

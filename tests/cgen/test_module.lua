@@ -15,6 +15,7 @@ package.preload["callgate.ffi"] = function()
         end,
         leaf = function(f) return "leaf: " .. f end,
         blocking = function(f) return "blocking: " .. f end,
+        lenient = function(f) return f and f .. ", lenient" end,
     }
 end
 package.searchpath = function(name) return "./" .. name .. ".so" end
@@ -29,10 +30,10 @@ end
 
 is(asked.text:find("int add(int a, int b);", 1, true), "the declarations are given to the ffi")
 is(#asked == 0, "a library is opened when it is needed first")
-is(words.plus == "leaf: add of words", "a function has the config's name and class")
+is(words.plus == "leaf: add of words, lenient", "a function has the config's name and class")
 is(words.add == nil, "and no other name")
-is(words.sleep_for == "blocking: sleep_for of words", "one has its own class")
-is(words.twice == "twice of the stubs", "one without a symbol comes from the stubs")
+is(words.sleep_for == "blocking: sleep_for of words, lenient", "one has its own class")
+is(words.twice == "twice of the stubs, lenient", "one without a symbol comes from the stubs")
 is(rawget(words, "twice"), "what was looked up stays")
 is(words.missing == nil, "what the library lacks does no harm until it is used")
 is(words.RED == 1 and words.GREEN == 2 and words.MASK == 0xffffffff, "constants are numbers")

@@ -9,6 +9,7 @@ local function is(fact, what)
 end
 
 is(words.plus(40, 2) == 42, "a function is called")
+is(words.plus("40", 2.0) == 42, "with numbers as Lua's own functions take them")
 is(words.twice(21) == 42, "and one that has no symbol")
 words.sleep_for(0)
 is(words.GREEN == 2 and words.WORDS == "as they are", "constants are there")

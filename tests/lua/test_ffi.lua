@@ -116,6 +116,46 @@ test("and are as strict", function()
     end
 end)
 
+test("a lenient function takes numbers as Lua's own functions do", function()
+    local i, d, ii, id = ffi.lenient(C.i_to_int), ffi.lenient(C.d_to_double), ffi.lenient(C.ii_to_int), ffi.lenient(C.id_to_double)
+    local di, dd, ti = ffi.lenient(C.di_to_double), ffi.lenient(C.dd_to_double), ffi.lenient(C.ti_to_int)
+    for _, five in ipairs {5, 5.0, 5.5, "5", " 0x5 ", "5.5", ffi.new("int64_t", 5), ffi.new("double", 5.5)} do
+        equal(i(five), 5)
+        equal(d(five), 5)
+        equal(ii(five, "6"), 5)
+        equal(id(five, "0.5"), 16)
+        equal(di("0.5", five), 16)
+        equal(ti("56", five), 56)
+    end
+    equal(dd("3", 4), 5)
+    equal(number(ffi.lenient(C.strtol)("ff", nil, "16")), 255)
+    local text = ffi.new "char[8]"
+    equal(ffi.lenient(C.snprintf)(text, "8", "%s", "12"), 2)
+    local array, inner = ffi.new("int[3]", {3, 1, 2}), nil
+    local qsort = ffi.lenient(C.qsort)
+    qsort(array, "3", "4", function(a, b)
+        inner = ffi.new("int[2]", {9, 8})
+        qsort(inner, "2", "4", ascending)
+        return a[0] - b[0]
+    end)
+    equal(array[0] .. array[1] .. array[2] .. inner[0] .. inner[1], "12389")
+end)
+
+test("and is strict otherwise, and another function", function()
+    local abs, hypot = ffi.lenient(C.i_to_int), ffi.lenient(C.dd_to_double)
+    for _, bad in ipairs {"five", "", "5 5", {}} do
+        raises("bad argument #1 to 'i_to_int' (cannot convert '", abs, bad)
+    end
+    raises("bad argument #2 to 'dd_to_double' (cannot convert 'string' to 'double')", hypot, "3", "four")
+    raises("wrong number of arguments", abs)
+    raises("wrong number of arguments", hypot, 3, 4, 5)
+    raises("cannot convert 'number' to 'const char *'", ffi.lenient(C.t_to_int), 5)
+    equal(ffi.lenient(C.abs), ffi.lenient(C.abs))
+    equal(ffi.leaf(ffi.lenient(C.abs)), ffi.lenient(ffi.leaf(C.abs)))
+    assert(ffi.lenient(C.abs) ~= C.abs and ffi.leaf(ffi.lenient(C.abs)) ~= ffi.leaf(C.abs))
+    raises("cannot convert 'string' to 'int'", C.i_to_int, "5")
+end)
+
 test("the same function may be called below its own callback", function()
     local inner
     equal(sorted({3, 1, 2}, function(a, b)

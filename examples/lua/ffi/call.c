@@ -45,10 +45,32 @@ static const char *put_value(lua_State *L, struct ffi *ffi, int index, const str
     return why;
 }
 
+/* A string that says a number becomes it, as arguments of Lua's own functions do. */
+static void make_number(lua_State *L, int index) {
+    int is_number;
+    lua_Number number = lua_tonumberx(L, index, &is_number);
+#if LUA_VERSION_NUM >= 503
+    int is_integer;
+    lua_Integer integer = lua_tointegerx(L, index, &is_integer);
+    if (is_integer)
+        lua_pushinteger(L, integer);
+    else
+#endif
+        lua_pushnumber(L, number);
+    if (is_number)
+        lua_replace(L, index);
+    else
+        lua_pop(L, 1);
+}
+
 static __attribute__((noinline)) const char *put_other(lua_State *L, struct ffi *ffi, int index,
-                                                       const struct binding *binding, gate_frame *frame, int i) {
+                                                       const struct binding *binding, gate_frame *frame, int i,
+                                                       bool is_lenient) {
     const struct step *step = &binding->steps[i];
     char *at = (char *)frame + step->at;
+    bool takes_number = step->type->form == FORM_INTEGER || step->type->form == FORM_REAL;
+    if (is_lenient && takes_number && lua_type(L, index) == LUA_TSTRING)
+        make_number(L, index);
     switch (step->way) {
     case AS_INT:
     case AS_INTEGER:
@@ -148,13 +170,13 @@ static inline __attribute__((always_inline)) int push_result(lua_State *L, struc
 /* All of a call by a frame that is prepared, with arguments from index first to the top. It goes to *free behind that:
  * finalizers may run in between. An error of memory leaves it taken. */
 static int call_by_frame(lua_State *L, struct ffi *ffi, const struct binding *binding, gate_function *function,
-                         int first, gate_frame *frame, gate_frame **free) {
+                         int first, gate_frame *frame, gate_frame **free, bool is_lenient) {
     for (int i = 0; i < binding->count; i++) {
         const struct step *step = &binding->steps[i];
         void *to = (char *)frame + step->at;
         if (put(L, first + i, step->way, to) || put_pointer(L, ffi, first + i, step, to))
             continue;
-        const char *why = put_other(L, ffi, first + i, binding, frame, i);
+        const char *why = put_other(L, ffi, first + i, binding, frame, i, is_lenient);
         if (why) {
             *free = frame;
             return refuse(L, function, i, why);
@@ -174,7 +196,7 @@ static gate_frame *aligned_frame(void *room) {
 
 /* By a frame of its own: the function's is in use, or it has none, because its type says less than there are arguments. */
 static __attribute__((noinline)) int call_slowly(lua_State *L, struct ffi *ffi, struct binding *binding,
-                                                 const gate_function *model, int first) {
+                                                 const gate_function *model, int first, bool is_lenient) {
     _Alignas(ALIGNED) char room[FRAME];
     gate_function function = *model;
     gate_frame *frame = (gate_frame *)room, *unused;
@@ -191,7 +213,7 @@ static __attribute__((noinline)) int call_slowly(lua_State *L, struct ffi *ffi, 
     if (binding->frame_size > FRAME)
         frame = aligned_frame(lua_newuserdatauv(L, binding->frame_size + ALIGNED, 0));
     gate_frame_init(frame, &function);
-    return call_by_frame(L, ffi, binding, &function, first, frame, &unused);
+    return call_by_frame(L, ffi, binding, &function, first, frame, &unused, is_lenient);
 }
 
 /* Functions that are bound have a frame, which is prepared at the first call, and serves one call at a time. */
@@ -203,8 +225,6 @@ static void prepare(lua_State *L, struct bound *bound) {
     bound->function.signature = binding->signature;
     if (binding->is_variadic || !binding->frame_size)
         return;
-    for (int i = 0; i < binding->count && i < AT_ONCE_MAX; i++)
-        bound->at[i] = binding->steps[i].at;
     bound->result_at = binding->result.at;
     bound->frame = aligned_frame(ffi_keep(L, bound->ffi, binding->frame_size + ALIGNED));
     gate_frame_init(bound->frame, &bound->function);
@@ -215,55 +235,69 @@ static int call_bound(lua_State *L, struct bound *bound) {
         prepare(L, bound);
     gate_frame *frame = bound->frame;
     if (__builtin_expect(!frame || lua_gettop(L) != bound->binding->count, 0))
-        return call_slowly(L, bound->ffi, bound->binding, &bound->function, 1);
+        return call_slowly(L, bound->ffi, bound->binding, &bound->function, 1, bound->is_lenient);
     bound->frame = NULL;
-    return call_by_frame(L, bound->ffi, bound->binding, &bound->function, 1, frame, &bound->frame);
+    return call_by_frame(L, bound->ffi, bound->binding, &bound->function, 1, frame, &bound->frame, bound->is_lenient);
 }
 
-/* Whether it goes into a word of the frame, the next one; doubles go elsewhere. */
-static inline bool is_word(enum way way) {
-    return way == AS_INT || way == AS_TEXT;
+/* Where an argument lies behind one of way before, and a result behind nothing: words in a row, and doubles in one of their
+ * own. has_usual_places looks whether it is so. */
+static inline __attribute__((always_inline)) uint32_t place_of(enum way way, enum way before) {
+    enum { WORDS = offsetof(gate_frame, cells), DOUBLES = WORDS + 6 * sizeof(uint64_t) };
+    bool is_second = before != AS_NOTHING && (before == AS_DOUBLE) == (way == AS_DOUBLE);
+    return way == AS_DOUBLE ? DOUBLES + 16u * is_second : WORDS + 8u * is_second;
 }
 
-/* An argument, with so many words before it, or false if it is left to call_bound. */
-static inline __attribute__((always_inline)) bool put_at_once(lua_State *L, struct bound *bound, gate_frame *frame,
-                                                              int i, enum way way, int words) {
-    void *to = is_word(way) ? (char *)&frame->cells[words] : (char *)frame + bound->at[i];
-    return way == AS_NOTHING || put(L, i + 1, way, to) ||
-           (way == AS_TEXT && put_pointer(L, bound->ffi, i + 1, &bound->binding->steps[i], to));
+/* An argument, behind one of way before; *is_put is 0 if it is left to call_bound. Lenient: a number is taken as Lua's own
+ * functions take theirs, which is one call of Lua's. */
+static inline __attribute__((always_inline)) void put_at_once(lua_State *L, struct bound *bound, gate_frame *frame,
+                                                              int i, enum way way, enum way before, bool is_lenient,
+                                                              int *is_put) {
+    void *to = (char *)frame + place_of(way, before);
+    if (is_lenient && way == AS_INT && LUA_VERSION_NUM >= 503)
+        *(int64_t *)to = (int32_t)lua_tointegerx(L, i + 1, is_put);
+    else if (is_lenient && way == AS_DOUBLE)
+        *(double *)to = lua_tonumberx(L, i + 1, is_put);
+    else
+        *is_put = way == AS_NOTHING || put(L, i + 1, way, to) ||
+                  (way == AS_TEXT && put_pointer(L, bound->ffi, i + 1, &bound->binding->steps[i], to));
 }
 
 /* The same for functions of few arguments, with ways that are known when this is compiled. What Lua has to convert is
  * left to call_bound. */
 static inline __attribute__((always_inline)) int call_at_once(lua_State *L, struct bound *bound, enum way first,
-                                                              enum way second, enum way result) {
+                                                              enum way second, enum way result, bool is_lenient) {
+    int is_first, is_second;
     gate_frame *frame = bound->frame;
     if (__builtin_expect(!frame || lua_gettop(L) != (first != AS_NOTHING) + (second != AS_NOTHING), 0))
         return call_bound(L, bound);
-    if (!put_at_once(L, bound, frame, 0, first, 0) || !put_at_once(L, bound, frame, 1, second, is_word(first)))
+    put_at_once(L, bound, frame, 0, first, AS_NOTHING, is_lenient, &is_first);
+    if (!is_lenient && !is_first)
+        return call_bound(L, bound);
+    put_at_once(L, bound, frame, 1, second, first, is_lenient, &is_second);
+    if (!(is_first & is_second))
         return call_bound(L, bound);
     bound->frame = NULL;
     int status = enter(L, bound->ffi, &bound->function, frame);
-    void *at = result == AS_INT ? (char *)frame->cells : (char *)frame + bound->result_at;
+    void *at = (char *)frame + (result == AS_IS ? bound->result_at : place_of(result, AS_NOTHING));
     int count = status ? 1 : push_result(L, bound->ffi, result, bound->binding, at);
     bound->frame = frame;
     return status ? fail(L, frame->function, status) : count;
 }
 
-/* One for each result. */
-#define AT_ONCE(arguments, first, second)                                      \
-    static int call_##arguments##_int(lua_State *L, struct bound *bound) {     \
-        return call_at_once(L, bound, first, second, AS_INT);                  \
-    }                                                                          \
-    static int call_##arguments##_double(lua_State *L, struct bound *bound) {  \
-        return call_at_once(L, bound, first, second, AS_DOUBLE);               \
-    }                                                                          \
-    static int call_##arguments##_other(lua_State *L, struct bound *bound) {   \
-        return call_at_once(L, bound, first, second, AS_IS);                   \
-    }                                                                          \
-    static int call_##arguments##_nothing(lua_State *L, struct bound *bound) { \
-        return call_at_once(L, bound, first, second, AS_NOTHING);              \
+/* One for each result, strict and lenient. */
+#define AT_ONCE_TO(name, first, second, result)                      \
+    static int call_##name(lua_State *L, struct bound *bound) {      \
+        return call_at_once(L, bound, first, second, result, false); \
+    }                                                                \
+    static int take_##name(lua_State *L, struct bound *bound) {      \
+        return call_at_once(L, bound, first, second, result, true);  \
     }
+#define AT_ONCE(arguments, first, second)                    \
+    AT_ONCE_TO(arguments##_int, first, second, AS_INT)       \
+    AT_ONCE_TO(arguments##_double, first, second, AS_DOUBLE) \
+    AT_ONCE_TO(arguments##_other, first, second, AS_IS)      \
+    AT_ONCE_TO(arguments##_nothing, first, second, AS_NOTHING)
 
 AT_ONCE(none, AS_NOTHING, AS_NOTHING)
 AT_ONCE(i, AS_INT, AS_NOTHING)
@@ -281,14 +315,18 @@ AT_ONCE(tt, AS_TEXT, AS_TEXT)
 
 enum { WAYS = AS_NOTHING + 1 };
 
-#define BY_RESULT(arguments)                                                          \
-    {                                                                                 \
-        [AS_INT] = call_##arguments##_int, [AS_DOUBLE] = call_##arguments##_double,   \
-        [AS_IS] = call_##arguments##_other, [AS_NOTHING] = call_##arguments##_nothing \
+#define BY_RESULT(arguments)                                                             \
+    {                                                                                    \
+        [AS_INT] = {call_##arguments##_int, take_##arguments##_int},                     \
+        [AS_DOUBLE] = {call_##arguments##_double, take_##arguments##_double},            \
+        [AS_IS] = {call_##arguments##_other, take_##arguments##_other}, [AS_NOTHING] = { \
+            call_##arguments##_nothing,                                                  \
+            take_##arguments##_nothing                                                   \
+        }                                                                                \
     }
 
-/* By the ways of the first argument, the second and the result. */
-static call_function *const at_once[WAYS][WAYS][WAYS] = {
+/* By the ways of the first argument, the second and the result; the second of two is lenient. */
+static call_function *const at_once[WAYS][WAYS][WAYS][2] = {
     [AS_INT] =
         {[AS_INT] = BY_RESULT(ii), [AS_DOUBLE] = BY_RESULT(id), [AS_TEXT] = BY_RESULT(it), [AS_NOTHING] = BY_RESULT(i)},
     [AS_DOUBLE] =
@@ -302,22 +340,22 @@ static enum way way_at(const struct binding *binding, int i) {
     return i < binding->count ? binding->steps[i].way : AS_NOTHING;
 }
 
-/* Whether words are where call_at_once looks for them. */
+/* Whether all is where call_at_once looks for it. */
 static bool has_usual_places(const struct binding *binding) {
-    int words = 0;
     for (int i = 0; i < binding->count; i++) {
         const struct step *step = &binding->steps[i];
-        if (is_word(step->way) && step->at != offsetof(gate_frame, cells) + sizeof(uint64_t) * (size_t)words++)
+        if (step->at != place_of(step->way, i ? binding->steps[0].way : AS_NOTHING))
             return false;
     }
-    return binding->result.way != AS_INT || binding->result.at == offsetof(gate_frame, cells);
+    bool is_number = binding->result.way == AS_INT || binding->result.way == AS_DOUBLE;
+    return !is_number || binding->result.at == place_of(binding->result.way, AS_NOTHING);
 }
 
-call_function *call_way(lua_State *L, struct ctype *type) {
-    const struct binding *binding = binding_find(L, type);
+call_function *call_way(lua_State *L, const struct bound *bound) {
+    const struct binding *binding = binding_find(L, bound->type);
     call_function *way = NULL;
     if (binding && !binding->is_variadic && binding->count <= AT_ONCE_MAX && has_usual_places(binding))
-        way = at_once[way_at(binding, 0)][way_at(binding, 1)][binding->result.way];
+        way = at_once[way_at(binding, 0)][way_at(binding, 1)][binding->result.way][bound->is_lenient];
     return way ? way : call_bound;
 }
 
@@ -326,7 +364,7 @@ int call_pointer(lua_State *L, const struct cdata *cd) {
     gate_function function = {.address = *(void (**)(void))cd->address, .name = "a function pointer"};
     if (!function.address)
         return luaL_error(L, "attempt to call a NULL pointer of type '%s'", name_push(L, type->ffi, cd->type, false));
-    return call_slowly(L, type->ffi, binding_of(L, type), &function, 2);
+    return call_slowly(L, type->ffi, binding_of(L, type), &function, 2, false);
 }
 
 /* By values */

@@ -305,6 +305,7 @@ static const luaL_Reg functions[] = {
     {"guard", function_guard},
     {"istype", ffi_istype},
     {"leaf", function_leaf},
+    {"lenient", function_lenient},
     {"load", clib_load},
     {"metatype", meta_type},
     {"new", ffi_new},

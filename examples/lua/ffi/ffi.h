@@ -330,10 +330,11 @@ struct bound {
     struct ffi *ffi;
     struct ctype *type;
     gate_function function;
-    struct binding *binding;             /* once it was called: that, and a frame, which serves one call at a time; */
-    gate_frame *frame;                   /* NULL meanwhile, and for what has none */
-    uint32_t at[AT_ONCE_MAX], result_at; /* where in the frame its first arguments and its result are */
+    struct binding *binding; /* once it was called: that, and a frame, which serves one call at a time; */
+    gate_frame *frame;       /* NULL meanwhile, and for what has none */
+    uint32_t result_at;      /* where in the frame its result is */
     gate_relay *relay;
+    bool is_lenient;    /* it takes numbers as Lua's own functions do */
     struct bound *next; /* of all */
     char name[];
 };
@@ -342,17 +343,18 @@ struct bound {
 void function_push(lua_State *L, struct ffi *ffi, struct ctype *type, const gate_function *function);
 /* The function at index 1, or what the pointer there leads to; raises an error for others. */
 struct ctype *function_check(lua_State *L, struct ffi *ffi, gate_function *function);
-/* ffi.leaf, ffi.blocking, ffi.guard */
+/* ffi.leaf, ffi.blocking, ffi.guard, ffi.lenient */
 int function_leaf(lua_State *L);
 int function_blocking(lua_State *L);
 int function_guard(lua_State *L);
+int function_lenient(lua_State *L);
 
 /* call.c: calls */
 
 /* Calls what bound says, with the arguments on the stack, as a function of Lua's does. */
 typedef int call_function(lua_State *L, struct bound *bound);
-/* What does so for functions of that type. */
-call_function *call_way(lua_State *L, struct ctype *type);
+/* What does so for that one. */
+call_function *call_way(lua_State *L, const struct bound *bound);
 /* Calls what the cdata at index 1 points to, with the arguments from index 2 to the top. */
 int call_pointer(lua_State *L, const struct cdata *cd);
 /* ffi.errno */

@@ -11,12 +11,13 @@
 struct identity {
     const struct ctype *type;
     void *address;
-    uint64_t call_class; /* and no bytes that nobody sets */
+    uint32_t call_class, is_lenient; /* and no bytes that nobody sets */
 };
 
 /* Pushes the table of functions, and the key in it. */
-static void push_key(lua_State *L, struct ffi *ffi, const gate_function *function, const struct ctype *type) {
-    struct identity identity = {type, (void *)(uintptr_t)function->address, function->call_class};
+static void push_key(lua_State *L, struct ffi *ffi, const gate_function *function, const struct ctype *type,
+                     bool is_lenient) {
+    struct identity identity = {type, (void *)(uintptr_t)function->address, function->call_class, is_lenient};
     lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->functions);
     lua_pushlstring(L, (const char *)&identity, sizeof identity);
     lua_pushstring(L, function->name);
@@ -39,7 +40,7 @@ static struct bound *push_bound(lua_State *L, struct ffi *ffi, const gate_functi
 static lua_CFunction relay(lua_State *L, int table, struct bound *bound) {
     gate_error error;
     struct ffi *ffi = bound->ffi;
-    if (gate_relay_make((void (*)(void))call_way(L, bound->type), bound, &bound->relay, &error))
+    if (gate_relay_make((void (*)(void))call_way(L, bound), bound, &bound->relay, &error))
         luaL_error(L, "%s", error.message);
     lua_CFunction function = (lua_CFunction)gate_relay_address(bound->relay);
     lua_rawsetp(L, table, (void *)(uintptr_t)function);
@@ -48,14 +49,15 @@ static lua_CFunction relay(lua_State *L, int table, struct bound *bound) {
     return function;
 }
 
-void function_push(lua_State *L, struct ffi *ffi, struct ctype *type, const gate_function *function) {
+static void push(lua_State *L, struct ffi *ffi, struct ctype *type, const gate_function *function, bool is_lenient) {
     luaL_checkstack(L, 5, "a function");
-    push_key(L, ffi, function, type);
+    push_key(L, ffi, function, type, is_lenient);
     lua_pushvalue(L, -1);
     lua_rawget(L, -3);
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
         struct bound *bound = push_bound(L, ffi, function, type);
+        bound->is_lenient = is_lenient;
         lua_pushcfunction(L, relay(L, lua_absindex(L, -3), bound));
         lua_pushvalue(L, -2);
         lua_pushvalue(L, -2);
@@ -63,6 +65,10 @@ void function_push(lua_State *L, struct ffi *ffi, struct ctype *type, const gate
     }
     lua_replace(L, -3);
     lua_pop(L, 1);
+}
+
+void function_push(lua_State *L, struct ffi *ffi, struct ctype *type, const gate_function *function) {
+    push(L, ffi, type, function, false);
 }
 
 void function_stop(struct ffi *ffi) {
@@ -97,13 +103,27 @@ struct ctype *function_check(lua_State *L, struct ffi *ffi, gate_function *funct
     return type->target;
 }
 
+static bool is_lenient(const struct cdata *cd) {
+    return cd->type->form == FORM_FUNCTION && ((const struct bound *)cd->address)->is_lenient;
+}
+
 /* The same function, of another class. */
 static int of_class(lua_State *L, enum gate_call_class call_class) {
     struct ffi *ffi = ffi_of(L);
     gate_function function;
     struct ctype *type = function_check(L, ffi, &function);
-    function_push(L, ffi, type,
-                  &(gate_function){.address = function.address, .name = function.name, .call_class = call_class});
+    push(L, ffi, type, &(gate_function){.address = function.address, .name = function.name, .call_class = call_class},
+         is_lenient(cdata_check(L, ffi, 1)));
+    return 1;
+}
+
+/* And of the same class, but lenient. */
+int function_lenient(lua_State *L) {
+    struct ffi *ffi = ffi_of(L);
+    gate_function function;
+    struct ctype *type = function_check(L, ffi, &function);
+    push(L, ffi, type,
+         &(gate_function){.address = function.address, .name = function.name, .call_class = function.call_class}, true);
     return 1;
 }
 
