@@ -23,7 +23,7 @@ struct candidate {
     struct item *macro;
     const struct macro_type *config; /* what that says of it, or NULL */
     struct type *type;
-    size_t attempt; /* the first of its own */
+    size_t doubles, attempt; /* its first: of arguments that may be doubles, and of its own */
 };
 
 struct trying {
@@ -55,7 +55,7 @@ static void add_candidate(struct trying *t, struct request *request, struct item
     type->kind = TYPE_FUNCTION;
     t->candidates = memory_grow(t->candidates, t->count, sizeof *t->candidates);
     t->candidates[t->count++] =
-        (struct candidate){macro, macro->takes_arguments ? find_config(request, macro) : NULL, type, 0};
+        (struct candidate){macro, macro->takes_arguments ? find_config(request, macro) : NULL, type, 0, 0};
 }
 
 /* The arguments' types */
@@ -68,6 +68,11 @@ static const char *call_with(const struct candidate *c, size_t index) {
     return memory_format("%s)", call);
 }
 
+static void try_argument(struct trying *t, const struct candidate *c, size_t index, const char *type) {
+    add_attempt(t,
+                memory_format("void cgen_try_%zu(%s p) { (void)(%s); }", t->attempt_count, type, call_with(c, index)));
+}
+
 static void try_arguments(struct trying *t, struct candidate *c) {
     c->attempt = t->attempt_count;
     if (c->config) {
@@ -75,10 +80,8 @@ static void try_arguments(struct trying *t, struct candidate *c) {
         return;
     }
     for (size_t i = 0; i < c->type->parameter_count; i++) {
-        const char *call = call_with(c, i);
         for (size_t j = 0; j < TRIED; j++)
-            add_attempt(t,
-                        memory_format("void cgen_try_%zu(%s p) { (void)(%s); }", t->attempt_count, choices[j], call));
+            try_argument(t, c, i, choices[j]);
     }
 }
 
@@ -188,13 +191,29 @@ static const char *spell_call(const struct candidate *c) {
     return memory_format("%s%s", text, c->type->parameter_count ? ")" : c->macro->takes_arguments ? "()" : "");
 }
 
+static bool is_double(const struct type *type) {
+    return type->kind == TYPE_BASIC && type->basic == BASIC_FLOATING;
+}
+
+/* Arguments that are doubles because nothing else goes: whether that does, which few do. */
+static void try_doubles(struct trying *t, struct candidate *c) {
+    c->doubles = t->attempt_count;
+    for (size_t i = 0; i < c->type->parameter_count && !c->config; i++) {
+        if (is_double(c->type->parameters[i].type))
+            try_argument(t, c, i, "double");
+    }
+}
+
 /* Set to a variable, which has the type; or, with arguments, to none, as what is void. */
 static void try_whole(struct trying *t, struct candidate *c) {
     const char *parameters = spell_parameters(c), *call = spell_call(c);
     bool is_typed = c->type->target && !type_is_void(c->type->target);
+    try_doubles(t, c);
     const char *value = is_typed ? spell(c->type->target, "value", SPELL_NAMED) : "__auto_type value";
     c->attempt = t->attempt_count;
-    add_attempt(t, memory_format("void cgen_try_%zu(%s) { %s = %s; }", t->attempt_count, parameters, value, call));
+    bool is_call = c->macro->takes_arguments; /* others may be lists, which are no expressions */
+    add_attempt(t, memory_format("void cgen_try_%zu(%s) { %s = %s%s%s; }", t->attempt_count, parameters, value,
+                                 is_call ? "(" : "", call, is_call ? ")" : ""));
     if (c->macro->takes_arguments)
         add_attempt(t, memory_format("void cgen_try_%zu(%s) { (void)(%s); }", t->attempt_count, parameters, call));
 }
@@ -231,6 +250,13 @@ static void take_function(const struct model *model, struct candidate *c, const 
     item_find_problem(macro);
 }
 
+static bool are_doubles(const struct trying *t, const struct candidate *c) {
+    size_t i = c->doubles;
+    while (i < c->attempt && t->attempts[i].is_accepted)
+        i++;
+    return i == c->attempt;
+}
+
 static void finish(const struct model *model, const struct trying *t, struct candidate *c) {
     const struct attempt *typed = &t->attempts[c->attempt];
     static const struct type void_type = {.kind = TYPE_BASIC, .name = "void", .basic = BASIC_VOID};
@@ -240,7 +266,7 @@ static void finish(const struct model *model, const struct trying *t, struct can
         macro->value = typed->value;
     } else if (typed->is_accepted && take_alias(model, macro)) {
         return;
-    } else if (typed->is_accepted || (macro->takes_arguments && typed[1].is_accepted)) {
+    } else if (are_doubles(t, c) && (typed->is_accepted || (macro->takes_arguments && typed[1].is_accepted))) {
         take_function(model, c, typed->is_accepted ? typed->type : &void_type);
     } else {
         macro->reason = c->config                  ? memory_format("it does not compile as '%s'", c->config->type)

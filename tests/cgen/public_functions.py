@@ -24,14 +24,18 @@ def exported(path):
 
 
 def mentioned(text, patterns):
-    """Names in front of a parenthesis, in lines from files like these."""
+    """Names in front of a parenthesis, in lines from files like these; not tags, nor pointers to functions: (*name)(."""
     names, counts = set(), False
     for line in text.splitlines():
         marker = re.match(r'# \d+ "(.*)"', line)
         if marker:
             counts = any(fnmatch.fnmatch(marker.group(1), pattern) for pattern in patterns)
         elif counts:
-            names.update(re.findall(r"([A-Za-z_]\w*)\)?\s*(?:\(|$)", line))
+            for named in re.finditer(r"(struct\s+|union\s+|enum\s+|\(\s*\*\s*)?\b([A-Za-z_]\w*)(\s*\))?\s*(?:\(|$)", line):
+                before, name, closed = named.groups()
+                is_pointer = before and before.startswith("(")
+                if not before or (is_pointer and not closed):
+                    names.add(name)
     return names
 
 
