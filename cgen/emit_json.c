@@ -114,6 +114,7 @@ static void write_function(const struct item *item, FILE *out) {
     write_nullability(item->result_nullability, out);
     write_flag("inline", item->is_inline && !item->is_macro, out);
     write_flag("macro", item->is_macro, out);
+    write_flag("any number", item->takes_any_number, out);
     write_flag("noreturn", item->is_noreturn, out);
     write_flag("deprecated", item->is_deprecated, out);
     write_flag("allocating", item->is_allocating, out);

@@ -5,6 +5,9 @@
  * a conversion that it warns of, while the other arguments are 0, which is an integer and a null pointer. Then the whole is
  * compiled with all types. What is not constant becomes a function, for which the stubs have a symbol.
  *
+ * One of longs may be one of doubles just as well, (x) * (x). In C the argument says which, and a function has one type: longs,
+ * because most such macros are of sizes and counts, which doubles would round. It is said of the function, for a config.
+ *
  * SPDX-License-Identifier: MIT */
 #include <ctype.h>
 #include <string.h>
@@ -24,6 +27,7 @@ struct candidate {
     const struct macro_type *config; /* what that says of it, or NULL */
     struct type *type;
     size_t doubles, attempt; /* its first: of arguments that may be doubles, and of its own */
+    size_t numbers;          /* of its own with doubles for longs; 0 for none, since there is another before it */
 };
 
 struct trying {
@@ -55,7 +59,7 @@ static void add_candidate(struct trying *t, struct request *request, struct item
     type->kind = TYPE_FUNCTION;
     t->candidates = memory_grow(t->candidates, t->count, sizeof *t->candidates);
     t->candidates[t->count++] =
-        (struct candidate){macro, macro->takes_arguments ? find_config(request, macro) : NULL, type, 0, 0};
+        (struct candidate){macro, macro->takes_arguments ? find_config(request, macro) : NULL, type, 0, 0, 0};
 }
 
 /* The arguments' types */
@@ -204,6 +208,37 @@ static void try_doubles(struct trying *t, struct candidate *c) {
     }
 }
 
+static bool is_long(const struct type *type) {
+    return type->kind == TYPE_BASIC && type->basic == BASIC_SIGNED;
+}
+
+/* With doubles for its longs. */
+static void try_numbers(struct trying *t, struct candidate *c) {
+    const char *call = spell_call(c);
+    struct type type = *c->type;
+    struct candidate other = {.macro = c->macro, .type = &type};
+    bool has_long = false;
+    type.parameters = memory_take((type.parameter_count + 1) * sizeof *type.parameters);
+    for (size_t i = 0; i < type.parameter_count; i++) {
+        bool is = is_long(c->type->parameters[i].type);
+        type.parameters[i] = c->type->parameters[i];
+        if (is)
+            type.parameters[i].type = type_by_name("double");
+        has_long |= is;
+    }
+    c->numbers = has_long ? t->attempt_count : 0;
+    if (has_long)
+        add_attempt(t, memory_format("void cgen_try_%zu(%s) { __auto_type value = (%s); }", t->attempt_count,
+                                     spell_parameters(&other), call));
+}
+
+static bool takes_any_number(const struct trying *t, const struct candidate *c, const struct type *result) {
+    const struct attempt *other = &t->attempts[c->numbers];
+    const struct type *plain = type_plain(result);
+    bool is_integer = plain->kind == TYPE_BASIC && (plain->basic == BASIC_SIGNED || plain->basic == BASIC_UNSIGNED);
+    return c->numbers && is_integer && other->is_accepted && is_double(type_plain(other->type));
+}
+
 /* Set to a variable, which has the type; or, with arguments, to none, as what is void. */
 static void try_whole(struct trying *t, struct candidate *c) {
     const char *parameters = spell_parameters(c), *call = spell_call(c);
@@ -216,6 +251,8 @@ static void try_whole(struct trying *t, struct candidate *c) {
                                  is_call ? "(" : "", call, is_call ? ")" : ""));
     if (c->macro->takes_arguments)
         add_attempt(t, memory_format("void cgen_try_%zu(%s) { (void)(%s); }", t->attempt_count, parameters, call));
+    if (c->macro->takes_arguments && !c->config)
+        try_numbers(t, c);
 }
 
 /* A function's other name, without arguments of its own. */
@@ -268,6 +305,7 @@ static void finish(const struct model *model, const struct trying *t, struct can
         return;
     } else if (are_doubles(t, c) && (typed->is_accepted || (macro->takes_arguments && typed[1].is_accepted))) {
         take_function(model, c, typed->is_accepted ? typed->type : &void_type);
+        macro->takes_any_number = typed->is_accepted && takes_any_number(t, c, typed->type);
     } else {
         macro->reason = c->config                  ? memory_format("it does not compile as '%s'", c->config->type)
                         : c->type->parameter_count ? no_choice

@@ -118,6 +118,7 @@ struct item {
     /* MACRO, and constant VARIABLEs; a FUNCTION is_macro if a macro makes it, and has a symbol in the stubs alone, but for
      * one that is another name of a function */
     bool is_macro, takes_arguments, is_constant_too; /* of an enum, by the same name */
+    bool takes_any_number;                           /* and gives one like it; its type is of longs all the same */
     const char *alias;                               /* the one name that is its body, or NULL */
     struct value value;
 };

@@ -125,6 +125,8 @@ const char *spell_notes(const struct item *item) {
         notes = add_note(notes, name, words_of(p->nullability));
         notes = add_note(notes, name, p->is_taken ? "is the function's from then on" : NULL);
     }
+    if (item->takes_any_number)
+        notes = add_note(notes, "in C it takes", "any numbers: a config can say which");
     return add_note(notes, "it", item->is_deprecated ? "is deprecated" : NULL);
 }
 

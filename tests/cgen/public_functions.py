@@ -31,7 +31,7 @@ def mentioned(text, patterns):
         if marker:
             counts = any(fnmatch.fnmatch(marker.group(1), pattern) for pattern in patterns)
         elif counts:
-            for named in re.finditer(r"(struct\s+|union\s+|enum\s+|\(\s*\*\s*)?\b([A-Za-z_]\w*)(\s*\))?\s*(?:\(|$)", line):
+            for named in re.finditer(r"(struct\s+|union\s+|enum\s+|\(\s*\*\s*)?\b([A-Za-z_]\w*)(\s*\))?\s*(?=\(|$)", line):
                 before, name, closed = named.groups()
                 is_pointer = before and before.startswith("(")
                 if not before or (is_pointer and not closed):

@@ -183,6 +183,52 @@ printf '[function zError]\nowner = nobody\n' >"$work/owner.conf"
 "$cgen" --header zlib.h --match zError --config "$work/owner.conf" --emit lua | grep -q 'its owner is nobody' || fail 'an owner in words'
 fact
 
+# The manual has the options that --help has, and each of these is known.
+"$cgen" --help | grep -oE -- '(^|[ ,])--?[A-Za-z][a-z-]*' | tr -d ' ,' | grep -v help | sort -u >"$work/helped"
+sed -n '/^\.SH OPTIONS/,/^\.SH CONFIG/p' cgen/cgen.1 | grep '^\.BI* \\-' | tr -d '\\' | grep -oE -- '--?[A-Za-z][a-z-]*' | sort -u >"$work/manual"
+diff -u "$work/helped" "$work/manual" || fail 'the manual has other options than --help'
+[ "$(wc -l <"$work/manual")" -ge 15 ] || { cat "$work/manual"; fail 'nobody finds the options'; }
+fact
+
+mkdir "$work/include"
+printf '#ifdef WITH\nint with(void);\n#else\nint without(void);\n#endif\nint level[LEVEL];\n' >"$work/include/defined.h"
+"$cgen" --header defined.h -I "$work/include" -D WITH -D LEVEL=3 --emit cdef >"$work/out" || fail '-I and -D'
+grep -q '^int with(void);$' "$work/out" && grep -q 'level\[3\];$' "$work/out" && ! grep -q without "$work/out" || fail 'what is defined'
+fact
+refuses 1 'file not found' --header defined.h -D WITH -D LEVEL=3
+"$cgen" --header tests/cgen/features/macros.h -I. --emit cdef >"$work/out" 2>"$work/err"
+grep -q '^cgen: [1-9][0-9]* macros are left out' "$work/err" && ! grep -q LOOP "$work/err" || fail 'macros that are left out are not counted'
+"$cgen" --header tests/cgen/features/macros.h -I. --emit cdef --verbose >"$work/out" 2>"$work/err"
+grep -q 'macros.h:16:9: skipped: LOOP: it is no expression' "$work/err" || fail '--verbose does not name them'
+fact
+"$cgen" --header zlib.h --match zError --emit h -o "$work/alone.h"
+grep -q '^struct gate_args_zError {' "$work/alone.h" || fail 'the header of stubs alone'
+fact
+
+# The same each time, and with the command that made it.
+for form in signatures cdef json h lua; do
+    "$cgen" --header zlib.h --emit $form -o "$work/first.$form" 2>/dev/null
+    "$cgen" --header zlib.h --emit $form -o "$work/second.$form" 2>/dev/null
+    sed "s|first.$form|second.$form|" "$work/first.$form" | cmp - "$work/second.$form" || fail "$form is another each time"
+    head -n 1 "$work/first.$form" | grep -q "made by\"*: \"*cgen --header zlib.h --emit $form -o " || fail "nobody says who made $form"
+    fact
+done
+
+# What attributes say, in words beside a module's functions and the stubs; a macro's numbers.
+for form in lua h; do
+    "$cgen" --header tests/cgen/features/attributes.h -I. --from '*/attributes.h' --emit $form >"$work/out" 2>/dev/null
+    for words in 'is never NULL' 'may be NULL' 'is deprecated'; do
+        grep -qF "$words" "$work/out" || fail "as $form nobody says what $words"
+    done
+    fact
+done
+macros='--header tests/cgen/features/macros.h -I. --match TWICE'
+"$cgen" $macros --emit lua | grep -q 'in C it takes any numbers' || fail 'nobody says that a macro takes any number'
+printf '[macro TWICE]\ntype = double (double)\n' >"$work/doubles.conf"
+"$cgen" $macros --config "$work/doubles.conf" --emit lua >"$work/out"
+grep -q 'double TWICE(double' "$work/out" && ! grep -q 'any numbers' "$work/out" || fail "a config's numbers"
+fact
+
 echo precious >"$work/precious"
 refuses 1 'was not made by cgen' --header zlib.h -o "$work/precious"
 grep -q precious "$work/precious" || fail 'a file of somebody else is gone'
@@ -191,6 +237,8 @@ refuses 1 'file not found' --header no-such-header.h
 refuses 1 'No such file or directory' --header zlib.h -o "$work/no/such/folder"
 echo 'int f(unknown_name);' >"$work/bad.h"
 refuses 1 'bad.h:1:7: error: ' --header "$work/bad.h"
+refuses 1 'bad.h:1:7: error: ' --header "$work/bad.h" --emit c,cdef,json,lua -o "$work/nothing/"
+[ ! -e "$work/nothing" ] || fail 'a header that does not compile leaves files'
 refuses 2 'no --header was given' --match x
 refuses 2 'not understood: --nonsense' --nonsense
 refuses 2 'a value is missing behind --header' --header
@@ -221,6 +269,12 @@ if (ulimit -f 1; trap '' XFSZ; exec "$cgen" --header sqlite3.h --emit cdef -o "$
     fail 'a file that was cut goes unnoticed'
 fi
 [ ! -e "$work/large" ] && [ ! -e "$work/large.part" ] || fail 'half a file is left'
+fact
+echo '// made by: cgen, whole' >"$work/large"
+if (ulimit -f 1; trap '' XFSZ; exec "$cgen" --header sqlite3.h --emit cdef -o "$work/large") 2>"$work/err"; then
+    fail 'a file that was cut goes unnoticed where one was'
+fi
+grep -q 'whole' "$work/large" && [ ! -e "$work/large.part" ] || fail 'what was whole is gone'
 fact
 
 echo "$passed passed, 0 failed"
