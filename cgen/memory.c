@@ -15,7 +15,7 @@ enum { CHUNK = 0 };
 enum { CHUNK = 1 << 20 };
 #endif
 
-/* next + used <= end; what lies between them is zeroed. */
+/* used <= size, and what lies behind used is zeroed. */
 struct chunk {
     struct chunk *next;
     size_t used, size;

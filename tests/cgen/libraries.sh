@@ -2,7 +2,8 @@
 # cgen against the headers of real libraries: each is written in two seconds, taken by the bridge, compiled by both compilers
 # with all warnings, and called. What public functions there are is counted without cgen, by public_functions.py; 99 of 100
 # have to be bound, and the others named with the reason. One of five runs has to keep to the two seconds; on a machine that is
-# too busy for that, instructions are counted instead, which no load changes. Prints the table that cgen/README.md has; with GATE_UPDATE=1 it is put there.
+# too busy for that, instructions are counted instead, which no load changes. Prints the table that cgen/README.md has; with
+# GATE_UPDATE=1 it is put there.
 #
 #   libraries.sh CGEN READS LIBCALLGATE.a
 #
