@@ -162,10 +162,7 @@ GATE__ROUTINE(gate__arch_alone_\arguments\()_\result)
     .set is_alone, 0
     .if \copies
     movq -8(%rbp), %rdi
-    movq %rbp, %rsp
-    popq %rbp
-    .cfi_def_cfa %rsp, 8
-    .cfi_restore %rbp
+    pop_frame
     .else
     popq %rdi
     .cfi_def_cfa_offset 8
@@ -252,29 +249,15 @@ GATE__ROUTINE(gate__arch_root_\arguments\()_\result)
     je 9f
     leave_call %rcx, 8f
 3:  end_from_root
-    movq %rbp, %rsp
-    popq %rbp
     .cfi_remember_state
-    .cfi_def_cfa %rsp, 8
-    .cfi_restore %rbp
+    pop_frame
     ret
     .cfi_restore_state
 6:  movb $1, GATE__TASK_IN_LEAF(%rcx)
     jmp 2b
-7:  pushq %rdi
-    pushq %rdx
-    movq %rdx, %rdi
-    movq GATE__M_SLOT(%rdx), %rsi
-    call gate__foreign_enter_slow
-    popq %rdx
-    popq %rdi
+7:  enter_call_slow %rdx, %rdi, %rdx
     jmp 2b
-8:  pushq %rax
-    pushq %rax
-    movq %rcx, %rdi
-    call gate__foreign_leave_slow
-    popq %rax
-    popq %rax
+8:  leave_call_slow %rcx, %rax, %rax
     movq OWN_M, %rcx
     movq GATE__M_TASK(%rcx), %rsi
     movq GATE__TASK_CALL(%rsi), %rdi
@@ -320,29 +303,15 @@ GATE__END(gate__arch_root_\arguments\()_\result)
     movq %rdx, GATE__TASK_CALL(%rsi)
     movq $0, GATE__CALL_OUTER(%rdi)
     .endif
-    movq %rbp, %rsp
-    popq %rbp
     .cfi_remember_state
-    .cfi_def_cfa %rsp, 8
-    .cfi_restore %rbp
+    pop_frame
     ret
     .ifc \way, frame
     .cfi_restore_state
-7:  pushq %rdi
-    pushq %rdx
-    movq %rdx, %rdi
-    movq GATE__M_SLOT(%rdx), %rsi
-    call gate__foreign_enter_slow
-    popq %rdx
-    popq %rdi
+7:  enter_call_slow %rdx, %rdi, %rdx
     jmp 2b
 8:  movq %rbp, %rsp
-    pushq %rdi
-    pushq %rax
-    movq %rcx, %rdi
-    call gate__foreign_leave_slow
-    popq %rax
-    popq %rdi
+    leave_call_slow %rcx, %rdi, %rax
     current_m %rcx
     movq GATE__M_TASK(%rcx), %rsi
     jmp 3b

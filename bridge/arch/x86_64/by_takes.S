@@ -312,11 +312,8 @@ GATE__END(gate__arch_takes_alone)
     .macro give
     movq RESULT(%rbp), %rdi
     movq RECORD + GATE__CALL_FUNCTION(%rbp), %rsi
-    movq %rbp, %rsp
-    popq %rbp
     .cfi_remember_state
-    .cfi_def_cfa %rsp, 8
-    .cfi_restore %rbp
+    pop_frame
     testq %rdi, %rdi
     jz 4f
     movq GATE__FUNCTION_SIGNATURE(%rsi), %rsi
@@ -368,9 +365,7 @@ GATE__ROUTINE(gate__arch_take_no_more)
     movq %rax, GATE__M_SYSTEM_SP(%r10) /* what was taken there stays there */
     store_words
     store_vectors
-    movq %r10, %rdi
-    movq GATE__M_SLOT(%r10), %rsi
-    call gate__foreign_enter_slow
+    enter_call_slow %r10
     load_vectors movaps
     load_words
     popq %rax
@@ -383,8 +378,7 @@ GATE__ROUTINE(gate__arch_take_no_more)
     movaps %xmm1, 16(%rsp)
     movq %rax, 32(%rsp)
     movq %rdx, 40(%rsp)
-    movq %rcx, %rdi
-    call gate__foreign_leave_slow
+    leave_call_slow %rcx
     movaps (%rsp), %xmm0
     movaps 16(%rsp), %xmm1
     movq 32(%rsp), %rax

@@ -132,11 +132,8 @@ GATE__ROUTINE(gate__arch_value_\way\()_\result)
     jz 4f
     store_\result
 4:  movl RECORD + GATE__CALL_STATUS(%rbp), %eax
-    movq %rbp, %rsp
-    popq %rbp
     .cfi_remember_state
-    .cfi_def_cfa %rsp, 8
-    .cfi_restore %rbp
+    pop_frame
     ret
     .ifc \way, cross
 6:  cmpl $GATE__CLASS_LEAF, %r11d
@@ -146,25 +143,14 @@ GATE__ROUTINE(gate__arch_value_\way\()_\result)
 7:  subq $16, %rsp
     movsd %xmm0, (%rsp)
     movsd %xmm1, 8(%rsp)
-    pushq %rdi
-    pushq %rcx
-    pushq %r8
-    pushq %r9
-    movq %r9, %rdi
-    movq GATE__M_SLOT(%r9), %rsi
-    call gate__foreign_enter_slow
-    popq %r9
-    popq %r8
-    popq %rcx
-    popq %rdi
+    enter_call_slow %r9, %rdi, %rcx, %r8, %r9
     movsd (%rsp), %xmm0
     movsd 8(%rsp), %xmm1
     jmp 2b
 8:  leaq RECORD - 16(%rbp), %rsp
     movsd %xmm0, (%rsp)
     movq %rax, 8(%rsp)
-    movq %rcx, %rdi
-    call gate__foreign_leave_slow
+    leave_call_slow %rcx
     movsd (%rsp), %xmm0
     movq 8(%rsp), %rax
     movq RESULT(%rbp), %rdi

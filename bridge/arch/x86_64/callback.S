@@ -283,16 +283,13 @@ GATE__END(\name)
     movq %rax, (%rsp)
     movsd %xmm0, 8(%rsp)
     movq %rcx, 16(%rsp)
-    movq %rdx, %rdi
-    movq GATE__M_SLOT(%rdx), %rsi
-    call gate__foreign_enter_slow
+    enter_call_slow %rdx
     movq (%rsp), %rax
     movsd 8(%rsp), %xmm0
     movq 16(%rsp), %rcx
     current_m %rdx
     jmp 3b
-9:  movq %rax, %rdi /* the slot is claimed */
-    call gate__foreign_leave_slow
+9:  leave_call_slow %rax /* the slot is claimed */
     movq -8(%rbp), %r10
     current_m %rax
     movq GATE__M_TASK(%rax), %r11

@@ -20,6 +20,14 @@
     .cfi_def_cfa_register %rbp
     .endm
 
+/* The way out, from wherever rsp is. */
+    .macro pop_frame
+    movq %rbp, %rsp
+    popq %rbp
+    .cfi_def_cfa %rsp, 8
+    .cfi_restore %rbp
+    .endm
+
     .macro current_m register
     movq gate__m_current@gottpoff(%rip), \register
     movq %fs:(\register), \register
@@ -37,6 +45,30 @@
     movl $GATE__STATUS_RUNNING, GATE__M_STATUS(\m)
     cmpl $0, GATE__M_CLAIM(\m)
     jne \slow
+    .endm
+
+/* The slow halves. The registers that are named are kept; with them on the stack, it is 16-byte aligned. */
+    .macro enter_call_slow m, kept, others:vararg
+    .ifb \kept
+    movq \m, %rdi
+    movq GATE__M_SLOT(\m), %rsi
+    call gate__foreign_enter_slow
+    .else
+    pushq \kept
+    enter_call_slow \m, \others
+    popq \kept
+    .endif
+    .endm
+
+    .macro leave_call_slow m, kept, others:vararg
+    .ifb \kept
+    movq \m, %rdi
+    call gate__foreign_leave_slow
+    .else
+    pushq \kept
+    leave_call_slow \m, \others
+    popq \kept
+    .endif
     .endm
 
 #endif

@@ -43,9 +43,7 @@ GATE__ROUTINE(gate__arch_cross)
     movq GATE__M_SYSTEM_SP(%rdi), %rsp
     movq %rdx, %rdi
     call *%rsi
-    movq %rbp, %rsp
-    popq %rbp
-    .cfi_def_cfa %rsp, 8
+    pop_frame
     ret
 GATE__END(gate__arch_cross)
 
@@ -166,24 +164,9 @@ GATE__ROUTINE(\name)
     ret
     .cfi_restore_state
     .ifc \protocol, enter
-8:  pushq %rdi
-    pushq %rsi
-    pushq %rdx
-    pushq %rcx
-    movq %rdx, %rdi
-    movq GATE__M_SLOT(%rdx), %rsi
-    call gate__foreign_enter_slow
-    popq %rcx
-    popq %rdx
-    popq %rsi
-    popq %rdi
+8:  enter_call_slow %rdx, %rdi, %rsi, %rdx, %rcx
     jmp 1b
-9:  pushq %rax
-    pushq %rdx
-    movq %rcx, %rdi
-    call gate__foreign_leave_slow
-    popq %rdx
-    popq %rax
+9:  leave_call_slow %rcx, %rax, %rdx
     popq %rbp
     .cfi_def_cfa %rsp, 8
     ret
@@ -223,9 +206,7 @@ GATE__ROUTINE(\name)
     call *%r11
     movq -8(%rbp), %rdi
     keep_\keep
-    movq %rbp, %rsp
-    popq %rbp
-    .cfi_def_cfa %rsp, 8
+    pop_frame
     ret
 GATE__END(\name)
     .endm
