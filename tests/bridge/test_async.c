@@ -184,14 +184,10 @@ static void *take_from_a_thread(void *given) {
     return NULL;
 }
 
-static void wait_for_thread(void *thread) {
-    pthread_join(*(pthread_t *)thread, NULL);
-}
-
 static void run_thread(void *(*body)(void *), void *argument) {
     pthread_t thread;
     pthread_create(&thread, NULL, body, argument);
-    gate__foreign_call_blocking(gate__m(), wait_for_thread, &thread);
+    gate__foreign_call_blocking(gate__m(), join_thread, &thread);
 }
 
 /* From a task and from the root task at once, and then from a thread that no runtime knows. */
@@ -244,7 +240,7 @@ Test(async, tasks_and_threads_wait_for_the_same_one) {
     atomic_store(&is_open, true);
     for (int i = 0; i < EACH; i++) {
         join(tasks[i]);
-        gate__foreign_call_blocking(gate__m(), wait_for_thread, &threads[i]);
+        gate__foreign_call_blocking(gate__m(), join_thread, &threads[i]);
     }
     gate_future_free(future);
     stop(runtime);
@@ -469,10 +465,6 @@ Test(async, a_batch_that_finds_no_memory_half_way_starts_none) {
 /* Callbacks and faults */
 
 static gate_runtime *host;
-
-static int call_it(int (*callback)(int), int x) {
-    return callback(x) + 1;
-}
 
 /* An asynchronous call of C that calls handler with 20; step lets the handler wait for the test. */
 struct called_back {

@@ -139,13 +139,6 @@ Test(by_value, words_and_doubles_are_passed_and_returned) {
     run_task(call_all, NULL);
 }
 
-static bool has_plans(void) {
-    gate_signature *signature = parse("void (void)");
-    bool has = signature->plan != NULL;
-    gate_signature_free(signature);
-    return has;
-}
-
 Test(by_value, each_of_these_types_has_its_way) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows && has_plans(); i++) {
         for (int kind = VOID; kind < RESULTS; kind++) {
@@ -160,15 +153,9 @@ Test(by_value, each_of_these_types_has_its_way) {
 
 /* With calls that last: the slot is taken meanwhile, and they may end on another thread. */
 Test(by_value, a_call_that_lasts_returns_what_it_would_have) {
-    gate_runtime *runtime = start(2);
-    gate_task *tasks[4];
     lasts = true;
-    for (int i = 0; i < 4; i++)
-        tasks[i] = spawn("calling", call_all, NULL);
-    for (int i = 0; i < 4; i++)
-        join(tasks[i]);
+    run_tasks(call_all, 4);
     lasts = false;
-    stop(runtime);
 }
 
 /* The functions of two arguments, with a slot that is asked for: it is given up before they run. */
@@ -187,13 +174,8 @@ Test(by_value, a_call_that_gives_its_slot_up_has_its_arguments_still) {
     run_task(call_when_asked, NULL);
 }
 
-static bool was_in_leaf;
-static uint32_t status_in_leaf;
-
 static long see_leaf(int a, int b) {
-    gate_m *m = gate__m();
-    was_in_leaf = atomic_load(&m->task->in_leaf);
-    status_in_leaf = atomic_load(&m->status);
+    assert_in_leaf();
     return (long)a << 40 | b;
 }
 
@@ -205,10 +187,7 @@ static void *call_a_leaf(void *unused) {
     void *arguments[] = {&a, &b};
     cr_assert_eq(gate_call(&function, &result, arguments), 0);
     cr_assert_eq(result, 3L << 40 | 4);
-    cr_assert(was_in_leaf);
-    cr_assert_eq(status_in_leaf, (uint32_t)GATE__M_RUNNING, "the hand-off knows nothing of it");
-    cr_assert_not(atomic_load(&gate_task_current()->in_leaf));
-    cr_assert_null(gate_task_current()->call);
+    assert_in_no_call();
     free_function(function);
     return unused;
 }

@@ -20,12 +20,6 @@ static double mix(signed char a, double b, unsigned long c, float d, const char 
     return a + b + (double)c + (double)d + (double)strlen(e) + (double)f + g + h + j;
 }
 
-static int leave_errno(int number) {
-    int before = errno;
-    errno = number;
-    return before;
-}
-
 static const char *called_on;
 
 static int note_stack(void) {
@@ -65,7 +59,7 @@ static void call_mix(void) {
 }
 
 static void call_for_errno(void) {
-    gate_function function = make_function("int (int)", address_of(leave_errno), "leave_errno");
+    gate_function function = make_function("int (int)", address_of(exchange_errno), "exchange_errno");
     int number = EXDEV, before = -1;
     void *arguments[] = {&number};
     errno = EBADF;
@@ -90,9 +84,7 @@ Test(call, passes_arguments_and_results_without_a_runtime) {
 }
 
 Test(call, passes_arguments_and_results_in_a_root_task) {
-    gate_runtime *runtime = start(1);
-    all_of_it(NULL);
-    stop(runtime);
+    run_root(all_of_it);
 }
 
 Test(call, passes_arguments_and_results_in_a_stackful_task) {
@@ -228,15 +220,6 @@ Test(call, outside_of_all_handlers_outlives_the_runtime_that_has_adopted_its_thr
 
 /* Structs, long doubles and variadic functions */
 
-/* On a thread, in a root task and in a stackful one. */
-static void run_everywhere(gate_task_main body) {
-    body(NULL);
-    gate_runtime *runtime = start(1);
-    body(NULL);
-    join(spawn("calling", body, NULL));
-    stop(runtime);
-}
-
 static void *call_div(void *unused) {
     gate_function function = make_function("struct { int quot, rem; } (int, int)", address_of(div), "div");
     int numerator = -17, denominator = 5;
@@ -249,7 +232,7 @@ static void *call_div(void *unused) {
 }
 
 Test(call, returns_a_struct_in_a_register) {
-    run_everywhere(call_div);
+    run_each_way(call_div);
 }
 
 struct volume {
@@ -282,7 +265,7 @@ static void *call_turn(void *class) {
 }
 
 Test(call, passes_and_returns_a_struct_in_memory) {
-    run_everywhere(call_turn);
+    run_each_way(call_turn);
 }
 
 Test(call, of_any_class_returns_a_struct_in_memory) {
@@ -311,7 +294,7 @@ static void *call_mix_up(void *class) {
 }
 
 Test(call, returns_a_struct_in_registers_of_both_kinds) {
-    run_everywhere(call_mix_up);
+    run_each_way(call_mix_up);
     run_task(call_mix_up, (void *)GATE_CALL_LEAF);
     run_task(call_mix_up, (void *)GATE_CALL_BLOCKING);
     run_task(call_mix_up, (void *)GATE_CALL_GUARDED);
@@ -385,7 +368,7 @@ static void *call_with_longs(void *unused) {
 
 Test(call, passes_more_by_value_than_a_task_has_stack) {
     struct gate_runtime_config config = {.slots = 1};
-    run_everywhere(call_with_longs);
+    run_each_way(call_with_longs);
     gate_runtime *runtime = start_with(config);
     struct gate_task_config small = {.main = call_with_longs, .name = "small", .stack_size = GATE__STACK_LEAST};
     gate_task *task = NULL;
@@ -426,7 +409,7 @@ static void *call_any_for_errno(void *unused) {
 }
 
 Test(call, of_any_arguments_captures_errno) {
-    run_everywhere(call_any_for_errno);
+    run_each_way(call_any_for_errno);
 }
 
 static void *call_by_ffi(void *unused) {
@@ -445,7 +428,7 @@ static void *call_by_ffi(void *unused) {
 }
 
 Test(call, by_libffi_captures_errno) {
-    run_everywhere(call_by_ffi);
+    run_each_way(call_by_ffi);
 }
 
 /* C that is in a guarded call may make another, without leaving it. */
@@ -499,7 +482,7 @@ static void *call_long_double(void *unused) {
 }
 
 Test(call, leaves_nothing_in_the_x87) {
-    run_everywhere(call_long_double);
+    run_each_way(call_long_double);
 }
 
 static void *call_without_results(void *unused) {
@@ -521,7 +504,7 @@ static void *call_without_results(void *unused) {
 }
 
 Test(call, drops_structs_that_nobody_asked_for) {
-    run_everywhere(call_without_results);
+    run_each_way(call_without_results);
 }
 
 /* What C sees of a function whose result it stores itself: where that goes. */
@@ -543,7 +526,7 @@ static void *call_for_aligned_result(void *unused) {
 }
 
 Test(call, has_room_of_its_types_alignment_for_a_result_that_nobody_asked_for) {
-    run_everywhere(call_for_aligned_result);
+    run_each_way(call_for_aligned_result);
 }
 
 static void *print(void *unused) {
@@ -572,7 +555,7 @@ static void *print(void *unused) {
 }
 
 Test(call, of_a_variadic_function_promotes_its_arguments) {
-    run_everywhere(print);
+    run_each_way(print);
 }
 
 Test(call, takes_no_more_arguments_than_a_function_that_is_not_variadic) {
@@ -648,15 +631,8 @@ Test(call, of_class_leaf_keeps_its_slot_however_long_it_takes) {
 
 static struct gate_task_info seen;
 
-static void see_self(void) {
-    gate_task *self = gate_task_current();
-    struct gate_task_info infos[2];
-    cr_assert_eq(gate_runtime_list(self->runtime, infos, 2), 2u);
-    seen = infos[infos[0].number == gate_task_number(self) ? 0 : 1];
-}
-
 static int see_self_in_c(void) {
-    see_self();
+    seen = own_info();
     return 0;
 }
 
@@ -666,7 +642,7 @@ static void *see_self_in_a_call(void *class) {
     gate_call(&function, NULL, NULL);
     cr_assert_eq(seen.state, GATE_TASK_IN_CALL);
     cr_assert_str_eq(seen.where, "see_self_in_c");
-    see_self();
+    seen = own_info();
     cr_assert_eq(seen.state, GATE_TASK_RUNNING);
     cr_assert_null(seen.where);
     free_function(function);

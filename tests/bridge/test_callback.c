@@ -10,15 +10,8 @@
 #include "tests/support/fork.h"
 #include "tests/support/refuse.h"
 
-typedef int (*int_to_int)(int);
-
 static gate_signature *int_int, *takes_callback;
 static gate_runtime *host;
-
-/* What C does with a callback here: calls it, and adds one to its result. */
-static int call_it(int_to_int callback, int x) {
-    return callback(x) + 1;
-}
 
 static gate_function caller;
 
@@ -683,10 +676,6 @@ Test(callback, a_hundred_thousand_live_at_once) {
     tear_down();
 }
 
-static void join_thread(void *thread) {
-    pthread_join(*(pthread_t *)thread, NULL);
-}
-
 static int free_itself(void *unused, void *result, void *const arguments[]) {
     (void)unused, (void)arguments;
     *(int *)result = gate_callback_free(counter);
@@ -1196,10 +1185,6 @@ Test(callback, of_two_runtimes_nest_while_one_of_them_has_stopped_its_world) {
     tear_down_two();
 }
 
-static void wait_for_thread(void *thread) {
-    pthread_join(*(pthread_t *)thread, NULL);
-}
-
 /* On a thread of C's own: the first M is the current one between callbacks. */
 static void *nest_from_outside(void *unused) {
     int_to_int of_host = (int_to_int)gate_callback_address(sides[0].callback);
@@ -1217,7 +1202,7 @@ Test(callback, of_two_runtimes_nest_on_a_thread_of_cs_own_and_both_drop_it_at_it
     pthread_t thread;
     set_up_two(1);
     pthread_create(&thread, NULL, nest_from_outside, NULL);
-    gate__foreign_call_blocking(gate__m(), wait_for_thread, &thread);
+    gate__foreign_call_blocking(gate__m(), join_thread, &thread);
     cr_assert_eq(second.heard.adopted, 1);
     cr_assert_eq(second.heard.dropped, 1);
     tear_down_two();
@@ -1485,7 +1470,7 @@ static void leave_a_runtime(void *unused) {
     (void)unused;
     set_up_with(&(struct gate_runtime_config){.hooks = {.thread_drop = note_drop_on_its_thread}});
     pthread_create(&thread, NULL, leave_own_runtime, make_callback(host, int_int, twice, &frame));
-    gate__foreign_call_blocking(gate__m(), wait_for_thread, &thread);
+    gate__foreign_call_blocking(gate__m(), join_thread, &thread);
 }
 
 Test(callback, a_thread_that_leaves_its_own_runtime_is_dropped_by_others) {
@@ -1538,7 +1523,7 @@ static void end_in_a_handler_on_a_thread_of_cs_own(void *handler) {
     set_up(1);
     gate_callback *callback = make_callback(host, int_int, *(gate_handler *)handler, &ends);
     pthread_create(&thread, NULL, call_once_from_outside_void, callback);
-    gate__foreign_call_blocking(gate__m(), wait_for_thread, &thread);
+    gate__foreign_call_blocking(gate__m(), join_thread, &thread);
 }
 
 static void *call_a_handler_of_second_that_exits(void *ends) {

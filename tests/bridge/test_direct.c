@@ -118,11 +118,8 @@ Test(direct, all_registers_reach_the_function) {
 }
 
 Test(direct, calls_of_a_root_task_are_as_others) {
-    if (!has_direct_calls())
-        return;
-    gate_runtime *runtime = start(1);
-    call_in_each_class(NULL);
-    stop(runtime);
+    if (has_direct_calls())
+        run_root(call_in_each_class);
 }
 
 struct words {
@@ -190,12 +187,6 @@ Test(direct, what_registers_have_no_room_for_is_refused) {
     refuse("int ()");
 }
 
-static int exchange_errno(int number) {
-    int before = errno;
-    errno = number;
-    return before;
-}
-
 static void *call_for_errno(void *unused) {
     gate_function function = make_function("int (int)", address_of(exchange_errno), "exchange_errno");
     for (int class = GATE_CALL_DEFAULT; class <= GATE_CALL_BLOCKING; class ++) {
@@ -232,14 +223,8 @@ static void *call_lasting(void *unused) {
 Test(direct, calls_that_last_lose_their_slot_and_end_on_any_thread) {
     if (!has_direct_calls())
         return;
-    gate_runtime *runtime = start(2);
-    gate_task *tasks[8];
     atomic_store(&moves, 0);
-    for (int i = 0; i < 8; i++)
-        tasks[i] = spawn("calling", call_lasting, NULL);
-    for (int i = 0; i < 8; i++)
-        join(tasks[i]);
-    stop(runtime);
+    run_tasks(call_lasting, 8);
     cr_assert_gt(atomic_load(&moves), 0, "no call lost its slot");
 }
 
@@ -264,32 +249,21 @@ Test(direct, a_call_gives_up_a_slot_that_is_asked_for) {
 
 /* Callbacks */
 
-static int status_of_handler;
-
-static int return_status(void *host, void *result, void *const arguments[]) {
-    (void)host, (void)arguments;
-    *(int *)result = 41;
-    return status_of_handler;
-}
-
-static int call_back(int (*handler)(int), int value) {
-    return handler(value) + 1;
-}
-
 static void *fail_and_go_on(void *unused) {
-    gate_function function = make_function("int (int (*)(int), int)", address_of(call_back), "call_back");
+    int status = 0;
+    gate_function function = make_function("int (int (*)(int), int)", address_of(call_it), "call_it");
     gate_signature *signature = parse("int (int)");
-    gate_callback *callback = make_callback(gate__m()->runtime, signature, return_status, NULL);
+    gate_callback *callback = make_callback(gate__m()->runtime, signature, return_41, &status);
     int (*handler)(int) = (int (*)(int))gate_callback_address(callback);
     for (int class = GATE_CALL_DEFAULT; class <= GATE_CALL_BLOCKING; class += GATE_CALL_BLOCKING) {
         function.call_class = (enum gate_call_class) class;
         gate_direct direct = prepare(&function);
         for (int i = 0; i < 4; i++) {
-            status_of_handler = i % 2 ? 0 : 7;
+            status = i % 2 ? 0 : 7;
             int result = GATE_CALL_DIRECT(&direct, int (*)(int (*)(int), int), handler, 1);
-            cr_assert_eq(gate_direct_status(&direct), status_of_handler);
+            cr_assert_eq(gate_direct_status(&direct), status);
             cr_assert_eq(gate_direct_status(&direct), 0, "it is told once");
-            cr_assert_eq(result, status_of_handler ? 1 : 42);
+            cr_assert_eq(result, status ? 1 : 42);
         }
     }
     cr_assert_eq(gate_callback_free(callback), 0);
@@ -306,15 +280,6 @@ Test(direct, a_handlers_status_is_told_of_its_call_and_of_no_other) {
 static gate_direct inner_direct;
 static char inner_name[32], outer_names[2][32];
 static void *outer_of_inner;
-
-static void see_where(char name[32]) {
-    gate_task *self = gate_task_current();
-    struct gate_task_info infos[2];
-    cr_assert_eq(gate_runtime_list(self->runtime, infos, 2), 2u);
-    const struct gate_task_info *info = &infos[infos[0].number == gate_task_number(self) ? 0 : 1];
-    cr_assert_eq(info->state, GATE_TASK_IN_CALL);
-    snprintf(name, 32, "%s", info->where ? info->where : "nothing");
-}
 
 static double see_inner(double value) {
     see_where(inner_name);
@@ -371,20 +336,17 @@ Test(direct, a_call_below_another_is_listed_and_when_it_is_over_the_other_is) {
         run_task(call_below_another, &classes[i]);
 }
 
-static uint32_t status_in_leaf;
-
-static int see_status(int number) {
-    status_in_leaf = atomic_load(&gate__m()->status);
+static int see_leaf(int number) {
+    assert_in_leaf();
     return number;
 }
 
 static void *call_a_leaf(void *unused) {
-    gate_function function = make_function("int (int)", address_of(see_status), "see_status");
+    gate_function function = make_function("int (int)", address_of(see_leaf), "see_leaf");
     function.call_class = GATE_CALL_LEAF;
     gate_direct direct = prepare(&function);
-    status_in_leaf = GATE__M_IN_CALL;
     cr_assert_eq(GATE_CALL_DIRECT(&direct, int (*)(int), 3), 3);
-    cr_assert_eq(status_in_leaf, (uint32_t)GATE__M_RUNNING, "the hand-off knows nothing of it");
+    assert_in_no_call();
     free_function(function);
     return unused;
 }

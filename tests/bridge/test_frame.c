@@ -5,23 +5,9 @@
 
 #include "tests/support/bridge.h"
 
-/* MemorySanitizer has none. */
-static bool has_frames(void) {
-    gate_signature *signature = parse("void (void)");
-    size_t size = gate_frame_size(signature);
-    gate_signature_free(signature);
-    return size > 0;
-}
-
-/* On this thread without a runtime, from a root task, and from one with a stack of its own. */
 static void each_way(gate_task_main body) {
-    if (!has_frames())
-        return;
-    body(NULL);
-    gate_runtime *runtime = start(1);
-    body(NULL);
-    stop(runtime);
-    run_task(body, NULL);
+    if (has_frames())
+        run_each_way(body);
 }
 
 static gate_frame *make_frame(const gate_function *function) {
@@ -292,12 +278,6 @@ Test(frame, results_in_two_registers_or_in_a_whole_vector_are_stored) {
     each_way(call_for_two_registers);
 }
 
-static int exchange_errno(int number) {
-    int before = errno;
-    errno = number;
-    return before;
-}
-
 static void *call_for_errno(void *unused) {
     gate_function function = make_function("int (int)", address_of(exchange_errno), "exchange_errno");
     gate_frame *frame = make_frame(&function);
@@ -480,15 +460,9 @@ static void *call_each_way(void *unused) {
 Test(frame, calls_that_last_lose_their_slot_and_end_on_any_thread) {
     if (!has_frames())
         return;
-    gate_runtime *runtime = start(2);
-    gate_task *tasks[8];
     atomic_store(&moves, 0);
-    call_each_way(NULL);
-    for (int i = 0; i < 8; i++)
-        tasks[i] = spawn("calling", call_each_way, NULL);
-    for (int i = 0; i < 8; i++)
-        join(tasks[i]);
-    stop(runtime);
+    run_root(call_each_way);
+    run_tasks(call_each_way, 8);
     cr_assert_gt(atomic_load(&moves), 0, "no call lost its slot");
 }
 
@@ -521,19 +495,11 @@ Test(frame, a_call_gives_up_a_slot_that_is_asked_for) {
         run_task(call_when_asked, NULL);
 }
 
-static int call_back(int (*handler)(int), int value) {
-    return handler(value) + 1;
-}
-
-static int fail_with_seven(void *host, void *result, void *const arguments[]) {
-    (void)host, (void)result, (void)arguments;
-    return 7;
-}
-
 static void *call_a_failing_one(void *unused) {
-    gate_function function = make_function("int (int (*)(int), int)", address_of(call_back), "call_back");
+    gate_function function = make_function("int (int (*)(int), int)", address_of(call_it), "call_it");
     gate_signature *signature = parse("int (int)");
-    gate_callback *callback = make_callback(gate__m()->runtime, signature, fail_with_seven, NULL);
+    int status = 7;
+    gate_callback *callback = make_callback(gate__m()->runtime, signature, return_41, &status);
     gate_frame *frame = make_frame(&function);
     write_word(function.signature, frame, 0, (int64_t)(uintptr_t)gate_callback_address(callback));
     write_word(function.signature, frame, 1, 1);
@@ -550,30 +516,23 @@ Test(frame, a_handlers_status_is_returned_by_its_call) {
         run_task(call_a_failing_one, NULL);
 }
 
-static int status_of_handler;
-
-static int return_status(void *host, void *result, void *const arguments[]) {
-    (void)host, (void)arguments;
-    *(int *)result = 41;
-    return status_of_handler;
-}
-
 static void *fail_and_go_on(void *unused) {
-    gate_function function = make_function("int (int (*)(int), int)", address_of(call_back), "call_back");
+    int status = 0;
+    gate_function function = make_function("int (int (*)(int), int)", address_of(call_it), "call_it");
     gate_signature *signature = parse("int (int)");
-    gate_callback *callback = make_callback(gate__m()->runtime, signature, return_status, NULL);
+    gate_callback *callback = make_callback(gate__m()->runtime, signature, return_41, &status);
     gate_frame *frame = make_frame(&function);
     for (int class = GATE_CALL_DEFAULT; class <= GATE_CALL_BLOCKING; class += GATE_CALL_BLOCKING) {
         function.call_class = (enum gate_call_class) class;
         cr_assert_eq(gate_frame_init(frame, &function), 0);
         for (int i = 0; i < 4; i++) {
             int result = 0;
-            status_of_handler = i % 2 ? 0 : 7;
+            status = i % 2 ? 0 : 7;
             write_word(function.signature, frame, 0, (int64_t)(uintptr_t)gate_callback_address(callback));
-            cr_assert_eq(gate_call_frame(frame), status_of_handler);
+            cr_assert_eq(gate_call_frame(frame), status);
             cr_assert_eq(frame->status, 0, "assembly has it so between calls");
             gate_frame_get(function.signature, frame, &result);
-            cr_assert_eq(result, status_of_handler ? 1 : 42);
+            cr_assert_eq(result, status ? 1 : 42);
         }
     }
     cr_assert_eq(gate_callback_free(callback), 0);
@@ -593,14 +552,6 @@ Test(frame, the_next_call_does_not_know_of_a_handler_that_failed) {
 static gate_frame *inner_frame;
 static char inner_name[32], outer_names[2][32];
 static void *outer_of_inner;
-
-static void see_where(char name[32]) {
-    gate_task *self = gate_task_current();
-    struct gate_task_info infos[2];
-    cr_assert_eq(gate_runtime_list(self->runtime, infos, 2), 2u);
-    const struct gate_task_info *info = &infos[infos[0].number == gate_task_number(self) ? 0 : 1];
-    snprintf(name, 32, "%s", info->where ? info->where : "nothing");
-}
 
 static int see_inner(int unused) {
     see_where(inner_name);
@@ -652,14 +603,9 @@ Test(frame, a_call_below_another_is_listed_and_when_it_is_over_the_other_is) {
         run_task(call_below_another, NULL);
 }
 
-static bool was_in_leaf;
-static uint32_t status_in_leaf;
-
 static double see_leaf(double a, double b) {
-    gate_m *m = gate__m();
     see_where(inner_name);
-    was_in_leaf = atomic_load(&m->task->in_leaf);
-    status_in_leaf = atomic_load(&m->status);
+    assert_in_leaf();
     return a - b;
 }
 
@@ -674,10 +620,7 @@ static void *call_a_leaf(void *unused) {
     gate_frame_get(function.signature, frame, &result);
     cr_assert_eq(result, 1.5);
     cr_assert_str_eq(inner_name, "see_leaf");
-    cr_assert(was_in_leaf);
-    cr_assert_eq(status_in_leaf, (uint32_t)GATE__M_RUNNING, "the hand-off knows nothing of it");
-    cr_assert_not(atomic_load(&gate_task_current()->in_leaf));
-    cr_assert_null(gate_task_current()->call);
+    assert_in_no_call();
     free(frame);
     free_function(function);
     return unused;

@@ -7,8 +7,6 @@
 #include "tests/support/bridge.h"
 #include "tests/support/fork.h"
 
-typedef int (*int_to_int)(int);
-
 enum { OFTEN = 20 }; /* callbacks, after which a thread lingers */
 
 static gate_runtime *host;

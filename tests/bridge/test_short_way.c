@@ -6,8 +6,6 @@
 
 #include "tests/support/bridge.h"
 
-typedef int (*int_to_int)(int);
-
 enum { TIMES = 5 };
 
 static gate_runtime *host;

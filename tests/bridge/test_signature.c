@@ -8,14 +8,6 @@
 #include "tests/support/death.h"
 #include "tests/support/decls.h"
 
-/* MemorySanitizer's calls have none. */
-static bool plans_are_made(void) {
-    gate_signature *signature = parse("void (void)");
-    bool are_made = signature->plan != NULL;
-    gate_signature_free(signature);
-    return are_made;
-}
-
 static gate_signature *signature_of(const gate_type *type) {
     gate_signature *signature = NULL;
     gate_error error = {0, ""};
@@ -67,7 +59,7 @@ static void *sign(void *data) {
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         gate_signature *signature = NULL;
         int failed = gate_decls_signature(decls, functions[i], &signature, NULL);
-        if (failed == -ENOTSUP && !plans_are_made()) /* libffi has nothing that is empty */
+        if (failed == -ENOTSUP && !has_plans()) /* libffi has nothing that is empty */
             continue;
         cr_assert_eq(failed, 0, "%s", functions[i]);
         struct gate__intake *intake = NULL;
@@ -142,7 +134,7 @@ Test(signature, depth_does_not_change_how_a_record_is_passed) {
 
 /* As GCC has it, which looks at the first element of an array of none, and takes what is large for memory. */
 Test(signature, an_array_of_none_counts_by_its_first_element) {
-    if (!plans_are_made())
+    if (!has_plans())
         return;
     cr_assert_eq(first_step("void (struct { int i; int z[0][3]; })").cell, 0);
     cr_assert_eq(first_step("void (struct { int i; int z[0][4]; })").cell, GATE__STACK);
@@ -153,7 +145,7 @@ Test(signature, an_array_of_none_counts_by_its_first_element) {
 }
 
 Test(signature, what_is_empty_is_passed_nowhere) {
-    if (!plans_are_made())
+    if (!has_plans())
         return;
     cr_assert_eq(first_step("void (struct {}, int)").argument, 1);
     cr_assert_eq(first_step("void (union { long : 0; }, int)").argument, 1);

@@ -7,24 +7,10 @@
 
 #include "tests/support/trace.h"
 
-typedef int (*int_to_int)(int);
-
-static int add_one(int x) {
-    return x + 1;
-}
-
 static gate_callback *back;
 
 static int call_back(int x) {
     return ((int_to_int)gate_callback_address(back))(x) + ((int_to_int)gate_callback_address(back))(x);
-}
-
-static void call(const char *name, void (*address)(void), enum gate_call_class class, int x) {
-    gate_function function = make_function("int (int)", address, name);
-    void *arguments[] = {&x};
-    function.call_class = class;
-    gate_call(&function, NULL, arguments);
-    free_function(function);
 }
 
 static int call_on(void *unused, void *result, void *const arguments[]) {
@@ -149,7 +135,7 @@ static void *call_many(void *unused) {
 }
 
 static void *call_many_in_runtime(void *unused) {
-    run_two(call_many);
+    run_tasks(call_many, 2);
     return unused;
 }
 

@@ -8,12 +8,6 @@
 #include "tests/support/fork.h"
 #include "tests/support/trace.h"
 
-typedef int (*int_to_int)(int);
-
-static int add_one(int x) {
-    return x + 1;
-}
-
 /* Where nothing is. */
 static __attribute__((noinline)) int read_at(int x) {
     return *(volatile int *)(uintptr_t)(unsigned)x;
@@ -22,14 +16,6 @@ static __attribute__((noinline)) int read_at(int x) {
 static int pause_ms(int milliseconds) {
     usleep((useconds_t)milliseconds * 1000);
     return 0;
-}
-
-static void call(const char *name, void (*address)(void), enum gate_call_class class, int x) {
-    gate_function function = make_function("int (int)", address, name);
-    void *arguments[] = {&x};
-    function.call_class = class;
-    gate_call(&function, NULL, arguments);
-    free_function(function);
 }
 
 /* MemorySanitizer has none. */
@@ -144,13 +130,6 @@ static void trace_caller(struct caller *caller) {
     tell_to_call(caller, 2);
     cr_assert_eq(counted("by frame").calls, 2u);
     gate_trace_stop();
-}
-
-static bool has_frames(void) {
-    gate_signature *signature = parse("int (int)");
-    size_t size = gate_frame_size(signature);
-    gate_signature_free(signature);
-    return size > 0;
 }
 
 Test(trace, counts_calls_by_frame_of_a_thread_that_made_some_before) {
@@ -320,9 +299,7 @@ static void *call_each_way(void *unused) {
 
 Test(trace, counts_calls_by_each_way_of_tasks) {
     run_task(call_each_way, NULL);
-    gate_runtime *runtime = start(1);
-    call_each_way(NULL);
-    stop(runtime);
+    run_root(call_each_way);
 }
 
 Test(trace, counts_calls_by_each_way_of_a_thread_that_no_runtime_knows) {
@@ -682,7 +659,7 @@ static void *call_many(void *unused) {
 }
 
 static void *call_many_in_runtime(void *unused) {
-    run_two(call_many);
+    run_tasks(call_many, 2);
     return unused;
 }
 

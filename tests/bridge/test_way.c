@@ -174,14 +174,6 @@ static gate_signature *parse_with_structs(const char *text) {
     return signature;
 }
 
-/* Where MemorySanitizer is, libffi makes all calls, and has no vectors. */
-static bool has_lists(void) {
-    gate_signature *signature = parse("void (void)");
-    bool has = signature->plan != NULL;
-    gate_signature_free(signature);
-    return has;
-}
-
 static void require_way(const char *text, gate__by_value *expected) {
     gate_signature *signature = parse_with_structs(text);
     cr_assert_eq(signature->call, expected, "%s", text);
@@ -189,7 +181,7 @@ static void require_way(const char *text, gate__by_value *expected) {
 }
 
 Test(way, is_a_list_for_whatever_each_part_has_a_routine) {
-    if (!has_lists())
+    if (!has_plans())
         return;
     require_way("int (int, int, int)", gate__arch_takes_cross);
     require_way("void (long, long, long, long, long, long, long, long, long, long, int)", gate__arch_takes_cross);
@@ -202,7 +194,7 @@ Test(way, is_a_list_for_whatever_each_part_has_a_routine) {
 }
 
 Test(way, is_a_frame_for_parts_of_odd_sizes_and_the_long_one_for_what_no_frame_has) {
-    if (!has_lists())
+    if (!has_plans())
         return;
     require_way("int (struct odd)", gate__call_by_frame);
     require_way("struct odd (int)", gate__call_by_frame);
@@ -244,7 +236,7 @@ static void *call_leaves(void *unused) {
 }
 
 Test(way, by_a_list_passes_and_returns_what_a_plain_call_does) {
-    if (!has_lists())
+    if (!has_plans())
         return;
     call_all(NULL);
     call_leaves(NULL);
@@ -254,17 +246,11 @@ Test(way, by_a_list_passes_and_returns_what_a_plain_call_does) {
 
 /* The slot is taken meanwhile, and a call may end on another thread. */
 Test(way, by_a_list_returns_that_from_calls_that_last) {
-    if (!has_lists())
+    if (!has_plans())
         return;
-    gate_runtime *runtime = start(2);
-    gate_task *tasks[4];
     lasts = true;
-    for (int i = 0; i < 4; i++)
-        tasks[i] = spawn("calling", call_all, NULL);
-    for (int i = 0; i < 4; i++)
-        join(tasks[i]);
+    run_tasks(call_all, 4);
     lasts = false;
-    stop(runtime);
 }
 
 /* The slot is asked for: it is given up when all arguments have been taken. */
@@ -278,7 +264,7 @@ static void *call_when_asked(void *unused) {
 }
 
 Test(way, by_a_list_keeps_what_is_taken_when_the_slot_is_given_up) {
-    if (!has_lists())
+    if (!has_plans())
         return;
     run_task(call_when_asked, NULL);
 }

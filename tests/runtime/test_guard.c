@@ -364,7 +364,7 @@ Test(guard, changes_nothing_of_a_call_without_a_fault) {
 static gate_runtime *host;
 static int handler_saw;
 
-static int call_it(int (*callback)(int), int x) {
+static int call_or_fault(int (*callback)(int), int x) {
     int result = callback(x) + 1;
     return x == 2 ? read_at(NULL) : result;
 }
@@ -380,7 +380,7 @@ static int fault_below(void *unused, void *result, void *const arguments[]) {
 static int through_c(gate_handler handler, int x, int *result) {
     gate_signature *signature = parse("int (int)");
     gate_callback *callback = make_callback(host, signature, handler, NULL);
-    gate_function function = guarded("int (int (*)(int), int)", address_of(call_it), "call_it");
+    gate_function function = guarded("int (int (*)(int), int)", address_of(call_or_fault), "call_or_fault");
     void (*address)(void) = gate_callback_address(callback);
     int status = gate_call(&function, result, (void *[]){&address, &x});
     cr_assert_eq(gate_callback_free(callback), 0, "none runs");
@@ -490,7 +490,7 @@ static void *keep_second(void *unused) {
 static int call_back_first(void *unused, void *result, void *const arguments[]) {
     gate_signature *signature = parse("int (int)");
     gate_callback *callback = make_callback(host, signature, fault_in_handler, NULL);
-    gate_function function = make_function("int (int (*)(int), int)", address_of(call_it), "call_it");
+    gate_function function = make_function("int (int (*)(int), int)", address_of(call_or_fault), "call_or_fault");
     void (*address)(void) = gate_callback_address(callback);
     int one = 1;
     (void)unused, (void)arguments;
@@ -499,7 +499,7 @@ static int call_back_first(void *unused, void *result, void *const arguments[]) 
 
 static void *call_second(void *unused) {
     gate_callback *callback = make_callback(atomic_load(&second), parse("int (int)"), call_back_first, NULL);
-    gate_function function = guarded("int (int (*)(int), int)", address_of(call_it), "call_it");
+    gate_function function = guarded("int (int (*)(int), int)", address_of(call_or_fault), "call_or_fault");
     void (*address)(void) = gate_callback_address(callback);
     int one = 1;
     gate_call(&function, NULL, (void *[]){&address, &one});

@@ -101,14 +101,6 @@ static void *call_callback(void *address) {
     return NULL;
 }
 
-static void wait_for_thread(void *thread) {
-    pthread_join(*(pthread_t *)thread, NULL);
-}
-
-static void join_thread(pthread_t thread) {
-    gate__foreign_call(wait_for_thread, &thread);
-}
-
 Test(interrupt, ends_a_call_of_an_adopted_thread) {
     open_pipe();
     gate_runtime *runtime = start(1);
@@ -119,7 +111,7 @@ Test(interrupt, ends_a_call_of_an_adopted_thread) {
     cr_assert_eq(pthread_create(&thread, NULL, call_callback, (void *)gate_callback_address(callback)), 0);
     wait_until((block_ms(1), atomic_load(&adopted) != NULL));
     interrupt(atomic_load(&adopted));
-    join_thread(thread);
+    gate__foreign_call(join_thread, &thread);
     cr_assert_eq(atomic_load(&adopted_got), EINTR);
     gate_callback_free(callback);
     gate_signature_free(signature);
@@ -263,7 +255,7 @@ Test(interrupt, forgets_threads_that_end) {
         cr_assert_eq(pthread_create(&thread, NULL, call_callback, (void *)gate_callback_address(callback)), 0);
         wait_until((block_ms(1), atomic_load(&adopted) != NULL));
         interrupt(atomic_load(&adopted));
-        join_thread(thread);
+        gate__foreign_call(join_thread, &thread);
         cr_assert_null(runtime->interrupted);
     }
     gate_callback_free(callback);

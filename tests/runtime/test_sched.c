@@ -440,10 +440,6 @@ Test(sched, a_task_whose_thread_is_on_its_way_is_not_taken_by_one_that_yields) {
     stop(runtime);
 }
 
-static void join_thread(void *thread) {
-    pthread_join(*(pthread_t *)thread, NULL);
-}
-
 /* Tasks that come while no thread is to be had: the slot picks one again and again, and has to put it back. */
 
 enum { IN_VAIN = GATE__LOOK_AT_RUNTIME_EVERY + 2 };

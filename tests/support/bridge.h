@@ -4,6 +4,9 @@
 #ifndef CALLGATE_TESTS_BRIDGE_H
 #define CALLGATE_TESTS_BRIDGE_H
 
+#include <errno.h>
+#include <stdio.h>
+
 #include "bridge/internal.h"
 #include "tests/support/runtime.h"
 
@@ -41,5 +44,59 @@ static inline bool prepare_for_ffi(const gate_signature *signature) {
 
 /* A C function's address as the bridge takes it. */
 #define address_of(function) ((void (*)(void))(function))
+
+/* Where MemorySanitizer is, libffi makes all calls, and has no vectors, nor what is empty. */
+static inline bool has_plans(void) {
+    gate_signature *signature = parse("void (void)");
+    bool has = signature->plan != NULL;
+    gate_signature_free(signature);
+    return has;
+}
+
+static inline bool has_frames(void) {
+    gate_signature *signature = parse("void (void)");
+    size_t size = gate_frame_size(signature);
+    gate_signature_free(signature);
+    return size > 0;
+}
+
+/* C that is called, and what it looks at */
+
+typedef int (*int_to_int)(int);
+
+static inline int call_it(int_to_int callback, int x) {
+    return callback(x) + 1;
+}
+
+static inline int exchange_errno(int number) {
+    int before = errno;
+    errno = number;
+    return before;
+}
+
+/* Where its task is listed, in a call. */
+static inline void see_where(char name[32]) {
+    struct gate_task_info info = own_info();
+    cr_assert_eq(info.state, GATE_TASK_IN_CALL);
+    snprintf(name, 32, "%s", info.where ? info.where : "nothing");
+}
+
+static inline void assert_in_leaf(void) {
+    gate_m *m = gate__m();
+    cr_assert(atomic_load(&m->task->in_leaf));
+    cr_assert_eq(atomic_load(&m->status), (uint32_t)GATE__M_RUNNING, "the hand-off knows nothing of it");
+}
+
+static inline void assert_in_no_call(void) {
+    cr_assert_not(atomic_load(&gate_task_current()->in_leaf));
+    cr_assert_null(gate_task_current()->call);
+}
+
+/* A handler whose host is a status: C gets 41, unless that is a failure. */
+static inline int return_41(void *status, void *result, void *const arguments[]) {
+    (void)arguments;
+    *(int *)result = 41;
+    return *(int *)status;
+}
 
 #endif

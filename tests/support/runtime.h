@@ -4,6 +4,7 @@
 #ifndef CALLGATE_TESTS_RUNTIME_H
 #define CALLGATE_TESTS_RUNTIME_H
 
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -52,12 +53,29 @@ static inline void *run_task(gate_task_main body, void *argument) {
     return result;
 }
 
-/* Runs body as two tasks of a runtime with two slots. */
-static inline void run_two(gate_task_main body) {
+/* Runs body in the root task of a runtime with one slot. */
+static inline void run_root(gate_task_main body) {
+    gate_runtime *runtime = start(1);
+    body(NULL);
+    stop(runtime);
+}
+
+/* On this thread without a runtime, from a root task, and from one with a stack of its own. */
+static inline void run_each_way(gate_task_main body) {
+    body(NULL);
+    run_root(body);
+    run_task(body, NULL);
+}
+
+/* Runs body as so many tasks at once, of a runtime with two slots. */
+static inline void run_tasks(gate_task_main body, size_t count) {
+    gate_task *tasks[8];
     gate_runtime *runtime = start(2);
-    gate_task *one = spawn("one", body, NULL), *two = spawn("two", body, NULL);
-    join(one);
-    join(two);
+    cr_assert_leq(count, sizeof tasks / sizeof *tasks);
+    for (size_t i = 0; i < count; i++)
+        tasks[i] = spawn("one of some", body, NULL);
+    for (size_t i = 0; i < count; i++)
+        join(tasks[i]);
     stop(runtime);
 }
 
@@ -68,6 +86,11 @@ static inline void sleep_ms(void *milliseconds) {
 /* A foreign call that lasts: the slot is free for others meanwhile. */
 static inline void block_ms(unsigned milliseconds) {
     gate__foreign_call(sleep_ms, (void *)(uintptr_t)milliseconds);
+}
+
+/* For a foreign call, or C. */
+static inline void join_thread(void *thread) {
+    pthread_join(*(pthread_t *)thread, NULL);
 }
 
 /* Evaluates condition until it holds, for at most ten seconds. */
@@ -114,6 +137,18 @@ static inline void race_with_claims(gate_task_main body) {
     for (int i = 0; i < 4; i++)
         join(tasks[i]);
     stop(runtime);
+}
+
+/* What is listed of the current task. */
+static inline struct gate_task_info own_info(void) {
+    gate_task *self = gate_task_current();
+    struct gate_task_info infos[8];
+    size_t count = gate_runtime_list(self->runtime, infos, 8), i = 0;
+    cr_assert_leq(count, 8u);
+    while (i < count && infos[i].number != gate_task_number(self))
+        i++;
+    cr_assert_lt(i, count, "it is not listed");
+    return infos[i];
 }
 
 /* The last words of a program whose thread ends in a stackful task: under ThreadSanitizer they are its own, for it lets

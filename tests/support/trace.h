@@ -33,6 +33,19 @@ static inline struct gate_trace_info counted(const char *name) {
     return counted_of(GATE_TRACE_CALLS, name);
 }
 
+/* What is called. */
+static inline int add_one(int x) {
+    return x + 1;
+}
+
+static inline void call(const char *name, void (*address)(void), enum gate_call_class class, int x) {
+    gate_function function = make_function("int (int)", address, name);
+    void *arguments[] = {&x};
+    function.call_class = class;
+    gate_call(&function, NULL, arguments);
+    free_function(function);
+}
+
 static inline void start_trace(void) {
     gate_error error = {0, ""};
     cr_assert_eq(gate_trace_start(NULL, &error), 0, "%s", error.message);
