@@ -17,14 +17,8 @@
 struct reader {
     struct request *request;
     struct model *model;
-    struct seen *seen; /* capacity of them, a power of two: what has an item, by its declaration */
-    size_t seen_count, capacity;
-    struct set macros; /* the names of all that came by */
-};
-
-struct seen {
-    CXCursor cursor;
-    struct item *item;
+    struct table items;  /* by their declarations */
+    struct table macros; /* by name, the last of each */
 };
 
 static const char *take(CXString string) {
@@ -65,24 +59,16 @@ static struct tokens tokens_of(CXCursor cursor) {
 
 /* Items by their declarations */
 
-static struct seen *slot_of(struct seen *seen, size_t capacity, CXCursor cursor) {
-    size_t at = clang_hashCursor(cursor) & (capacity - 1);
-    while (seen[at].item && !clang_equalCursors(seen[at].cursor, cursor))
-        at = (at + 1) & (capacity - 1);
-    return &seen[at];
+static size_t hash_declaration(const void *cursor) {
+    return clang_hashCursor(*(const CXCursor *)cursor);
 }
 
-static void make_room(struct reader *r) {
-    if (2 * r->seen_count < r->capacity)
-        return;
-    size_t capacity = r->capacity ? 2 * r->capacity : 1024;
-    struct seen *larger = memory_take(capacity * sizeof *larger);
-    for (size_t i = 0; i < r->capacity; i++) {
-        if (r->seen[i].item)
-            *slot_of(larger, capacity, r->seen[i].cursor) = r->seen[i];
-    }
-    r->seen = larger;
-    r->capacity = capacity;
+static bool is_same_declaration(const void *cursor, const void *other) {
+    return clang_equalCursors(*(const CXCursor *)cursor, *(const CXCursor *)other);
+}
+
+static struct reader make_reader(struct request *request, struct model *model) {
+    return (struct reader){request, model, {.hash = hash_declaration, .is_same = is_same_declaration}, {.count = 0}};
 }
 
 static void add_entry(struct model *model, struct item *item, bool is_definition) {
@@ -102,16 +88,16 @@ static struct item *add_item(struct model *model, enum item_kind kind, const cha
 
 /* The item of a declaration; a new one has *is_new set, and no more than its name. */
 static struct item *item_of(struct reader *r, CXCursor cursor, enum item_kind kind, const char *name, bool *is_new) {
-    make_room(r);
     cursor = clang_getCanonicalCursor(cursor);
-    struct seen *slot = slot_of(r->seen, r->capacity, cursor);
-    *is_new = !slot->item;
-    if (!slot->item) {
-        slot->cursor = cursor;
-        slot->item = add_item(r->model, kind, name, place_of(cursor));
-        r->seen_count++;
+    struct item *item = table_get(&r->items, &cursor);
+    *is_new = !item;
+    if (!item) {
+        CXCursor *key = memory_take(sizeof *key);
+        *key = cursor;
+        item = add_item(r->model, kind, name, place_of(cursor));
+        table_put(&r->items, key, item);
     }
-    return slot->item;
+    return item;
 }
 
 /* Types */
@@ -634,12 +620,9 @@ static bool read_body(CXCursor cursor, struct item *item) {
 
 /* A macro that is defined again is worth what the last one says. */
 static void drop_earlier(struct reader *r, const char *name) {
-    bool is_first = set_add(&r->macros, name);
-    for (size_t i = 0; i < r->model->count && !is_first; i++) {
-        struct item *item = r->model->items[i];
-        if (item->kind == ITEM_MACRO && !item->reason && strcmp(item->name, name) == 0)
-            item->reason = "it is defined again";
-    }
+    struct item *earlier = table_get(&r->macros, name);
+    if (earlier && !earlier->reason)
+        earlier->reason = "it is defined again";
 }
 
 static void read_macro(struct reader *r, CXCursor cursor) {
@@ -655,6 +638,7 @@ static void read_macro(struct reader *r, CXCursor cursor) {
     tried.comment = comment_of(cursor);
     *item = tried;
     add_entry(r->model, item, true);
+    table_put(&r->macros, item->name, item);
 }
 
 static enum CXChildVisitResult visit(CXCursor cursor, CXCursor parent, CXClientData data) {
@@ -841,7 +825,7 @@ int model_try(const struct request *request, struct attempt *attempts, size_t co
                                         "-fmacro-backtrace-limit=1"};
     struct request strict = *request;
     struct model aside = {.count = 0};
-    struct reader reader = {.request = &strict, .model = &aside};
+    struct reader reader = make_reader(&strict, &aside);
     struct trying t = {&reader, NULL, attempts, count,
                        (unsigned)(request->headers.count + request->export_count) + 1 + (request->text != NULL)};
     if (count == 0)
@@ -883,7 +867,7 @@ static int find_exports(const struct request *request, const struct model *model
 
 int model_read(struct request *request, struct model *model) {
     CXIndex index = clang_createIndex(0, 0);
-    struct reader r = {.request = request, .model = model};
+    struct reader r = make_reader(request, model);
     CXTranslationUnit unit = parse(index, request, includes_of(request),
                                    CXTranslationUnit_DetailedPreprocessingRecord |
                                        CXTranslationUnit_SkipFunctionBodies | CXTranslationUnit_IncludeAttributedTypes);

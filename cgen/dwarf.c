@@ -17,37 +17,19 @@
 
 struct reader {
     struct model *model;
-    struct seen *seen; /* capacity of them, a power of two: what has an item, by where its entry lies */
-    size_t seen_count, capacity;
-    struct set places; /* of types that are in the model */
-    bool found;        /* any debug information */
-};
-
-struct seen {
-    const void *entry;
-    struct item *item;
+    struct table items; /* by where their entries lie */
+    struct set places;  /* of types that are in the model */
+    bool found;         /* any debug information */
 };
 
 /* Items by their entries */
 
-static struct seen *slot_of(struct seen *seen, size_t capacity, const void *entry) {
-    size_t at = ((uintptr_t)entry * 0x9e3779b97f4a7c15u >> 20) & (capacity - 1);
-    while (seen[at].item && seen[at].entry != entry)
-        at = (at + 1) & (capacity - 1);
-    return &seen[at];
+static size_t hash_entry(const void *entry) {
+    return (uintptr_t)entry * 0x9e3779b97f4a7c15u >> 20;
 }
 
-static void make_room(struct reader *r) {
-    if (2 * r->seen_count < r->capacity)
-        return;
-    size_t capacity = r->capacity ? 2 * r->capacity : 1024;
-    struct seen *larger = memory_take(capacity * sizeof *larger);
-    for (size_t i = 0; i < r->capacity; i++) {
-        if (r->seen[i].item)
-            *slot_of(larger, capacity, r->seen[i].entry) = r->seen[i];
-    }
-    r->seen = larger;
-    r->capacity = capacity;
+static bool is_same_entry(const void *entry, const void *other) {
+    return entry == other;
 }
 
 static const char *name_of(Dwarf_Die *die) {
@@ -77,16 +59,14 @@ static struct place place_of(Dwarf_Die *die) {
 
 /* The item of an entry; a new one has *is_new set, and no more than its name. */
 static struct item *item_of(struct reader *r, Dwarf_Die *die, enum item_kind kind, bool *is_new) {
-    make_room(r);
-    struct seen *slot = slot_of(r->seen, r->capacity, die->addr);
-    *is_new = !slot->item;
-    if (!slot->item) {
-        struct item *item = memory_take(sizeof *item);
+    struct item *item = table_get(&r->items, die->addr);
+    *is_new = !item;
+    if (!item) {
+        item = memory_take(sizeof *item);
         *item = (struct item){.kind = kind, .name = name_of(die), .place = place_of(die)};
-        *slot = (struct seen){die->addr, item};
-        r->seen_count++;
+        table_put(&r->items, die->addr, item);
     }
-    return slot->item;
+    return item;
 }
 
 static void add_to_model(struct model *model, struct item *item) {
@@ -432,7 +412,7 @@ static int read_module(Dwfl_Module *module, void **data, const char *name, Dwarf
 }
 
 int dwarf_read(const char *path, const char *folders, struct model *model, bool *found) {
-    struct reader r = {.model = model};
+    struct reader r = {.model = model, .items = {.hash = hash_entry, .is_same = is_same_entry}};
     char *debug_path = folders ? memory_copy(folders) : NULL;
     const Dwfl_Callbacks callbacks = {
         .find_elf = dwfl_build_id_find_elf,

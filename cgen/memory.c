@@ -89,36 +89,60 @@ bool list_matches(const struct list *list, const char *name) {
     return false;
 }
 
-/* A table of a power of two, half empty. */
-static size_t find_in(const char **names, size_t room, const char *name) {
+static size_t hash_name(const void *name) {
     size_t hash = 5381;
     for (const char *at = name; *at; at++)
         hash = 33 * hash + (unsigned char)*at;
-    while (names[hash & (room - 1)] && strcmp(names[hash & (room - 1)], name) != 0)
-        hash++;
-    return hash & (room - 1);
+    return hash;
+}
+
+static bool is_same_name(const void *name, const void *other) {
+    return strcmp(name, other) == 0;
+}
+
+/* The key's, or the one for it. */
+static struct slot *slot_of(const struct table *table, const void *key) {
+    bool (*is_same)(const void *, const void *) = table->is_same ? table->is_same : is_same_name;
+    size_t at = table->hash ? table->hash(key) : hash_name(key);
+    struct slot *slot = &table->slots[at & (table->room - 1)];
+    while (slot->key && !is_same(slot->key, key))
+        slot = &table->slots[++at & (table->room - 1)];
+    return slot;
+}
+
+static void make_room(struct table *table) {
+    struct table larger = *table;
+    larger.room = table->room ? 2 * table->room : 1024;
+    larger.slots = memory_take(larger.room * sizeof *larger.slots);
+    for (size_t i = 0; i < table->room; i++) {
+        if (table->slots[i].key)
+            *slot_of(&larger, table->slots[i].key) = table->slots[i];
+    }
+    *table = larger;
+}
+
+void *table_get(const struct table *table, const void *key) {
+    return table->room ? slot_of(table, key)->item : NULL;
+}
+
+void table_put(struct table *table, const void *key, void *item) {
+    if (2 * table->count >= table->room)
+        make_room(table);
+    struct slot *slot = slot_of(table, key);
+    table->count += !slot->key;
+    *slot = (struct slot){key, item};
 }
 
 bool set_add(struct set *set, const char *name) {
-    if (2 * set->count >= set->room) {
-        size_t room = set->room ? 2 * set->room : 1024;
-        const char **larger = memory_take(room * sizeof *larger);
-        for (size_t i = 0; i < set->room; i++) {
-            if (set->names[i])
-                larger[find_in(larger, room, set->names[i])] = set->names[i];
-        }
-        set->names = larger;
-        set->room = room;
-    }
-    const char **slot = &set->names[find_in(set->names, set->room, name)];
-    bool is_new = !*slot;
-    set->count += is_new;
-    *slot = name;
-    return is_new;
+    if (set_has(set, name))
+        return false;
+    table_put(&set->names, name, set);
+    set->count++;
+    return true;
 }
 
 bool set_has(const struct set *set, const char *name) {
-    return set->room && set->names[find_in(set->names, set->room, name)];
+    return table_get(&set->names, name) != NULL;
 }
 
 void memory_free_all(void) {

@@ -129,10 +129,21 @@ struct entry {
     bool is_definition;
 };
 
+/* What is found by a key. Keys that are the same have one hash; without these two functions, keys are names. */
+struct table {
+    size_t (*hash)(const void *key);
+    bool (*is_same)(const void *key, const void *other);
+    struct slot {
+        const void *key; /* NULL: it is free */
+        void *item;
+    } * slots;
+    size_t count, room; /* a power of two; 2 * count <= room */
+};
+
 /* Names, each once. */
 struct set {
-    const char **names; /* room for so many: a table, with NULLs */
-    size_t count, room;
+    struct table names;
+    size_t count;
 };
 
 struct model {
@@ -196,8 +207,10 @@ void *memory_grow(void *array, size_t count, size_t size); /* room for one more 
 char *memory_copy(const char *text);
 __attribute__((format(printf, 1, 2))) char *memory_format(const char *pattern, ...);
 void list_add(struct list *list, const char *item);
-bool list_matches(const struct list *list, const char *name); /* one of them, as a pattern */
-bool set_add(struct set *set, const char *name);              /* whether it is new */
+bool list_matches(const struct list *list, const char *name);     /* one of them, as a pattern */
+void *table_get(const struct table *table, const void *key);      /* NULL: there is none */
+void table_put(struct table *table, const void *key, void *item); /* in the place of another; the key stays in use */
+bool set_add(struct set *set, const char *name);                  /* whether it is new */
 bool set_has(const struct set *set, const char *name);
 void memory_free_all(void);
 
