@@ -187,6 +187,16 @@ struct gate__reader {
     const char *unknown_type;                 /* what to say of a name that is no type */
 };
 
+/* A name in a text, for bsearch to compare. */
+struct gate__name {
+    const char *at;
+    size_t length;
+};
+
+static inline int gate__lex_compare(const struct gate__name *name, const char *other) {
+    int order = strncmp(name->at, other, name->length);
+    return order ? order : -(other[name->length] != '\0');
+}
 static inline bool gate__lex_is_digit(char c) {
     return c >= '0' && c <= '9';
 }

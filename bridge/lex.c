@@ -144,15 +144,13 @@ static const struct keyword {
 };
 
 static int compare_keyword(const void *key, const void *element) {
-    const struct gate__token *token = key;
-    const struct keyword *keyword = element;
-    int order = strncmp(token->at, keyword->name, token->length);
-    return order ? order : -(keyword->name[token->length] != '\0');
+    return gate__lex_compare(key, ((const struct keyword *)element)->name);
 }
 
 static int word_of(const struct gate__token *token) {
+    struct gate__name key = {token->at, token->length};
     const struct keyword *found =
-        bsearch(token, keywords, sizeof keywords / sizeof *keywords, sizeof *keywords, compare_keyword);
+        bsearch(&key, keywords, sizeof keywords / sizeof *keywords, sizeof *keywords, compare_keyword);
     return found ? (int)found->word : 0;
 }
 

@@ -276,20 +276,12 @@ static const struct known {
     NAMED(useconds_t),     FIXED(wchar_t),        NAMED(wint_t),
 };
 
-struct name {
-    const char *at;
-    size_t length;
-};
-
 static int compare_known(const void *key, const void *element) {
-    const struct name *name = key;
-    const struct known *entry = element;
-    int order = strncmp(name->at, entry->name, name->length);
-    return order ? order : -(entry->name[name->length] != '\0');
+    return gate__lex_compare(key, ((const struct known *)element)->name);
 }
 
 static const struct known *find_known(const char *name, size_t length) {
-    struct name key = {name, length};
+    struct gate__name key = {name, length};
     return bsearch(&key, known, sizeof known / sizeof *known, sizeof *known, compare_known);
 }
 

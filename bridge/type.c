@@ -427,20 +427,12 @@ bool gate__type_compatible(const gate_type *a, const gate_type *b) {
 
 /* What hosts ask */
 
-struct name {
-    const char *at;
-    size_t length;
-};
-
 static int compare_named(const void *key, const void *element) {
-    const struct name *name = key;
-    const struct gate__named *named = element;
-    int order = strncmp(name->at, named->field->name, name->length);
-    return order ? order : -(named->field->name[name->length] != '\0');
+    return gate__lex_compare(key, ((const struct gate__named *)element)->field->name);
 }
 
 const struct gate__named *gate__type_find(const gate_type *type, const char *name, size_t length) {
-    struct name key = {name, length};
+    struct gate__name key = {name, length};
     const struct gate__record *record = gate__type_is_record(type) ? type->record : NULL;
     if (!record || !record->named_count)
         return NULL;
