@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "callgate.h"
 
@@ -36,6 +37,19 @@ gate_function bench_function(const char *text, void (*address)(void), const char
 /* Runs a loop as the only task of a runtime that lives as long as it, and has one slot, or some. */
 double bench_in_task(double (*run)(long count), long count);
 double bench_in_slots(uint32_t slots, double (*run)(long count), long count);
+
+static inline gate_task *bench_spawn(gate_task_main body, void *argument) {
+    gate_task *task;
+    struct gate_task_config config = {.main = body, .argument = argument};
+    if (gate_task_spawn(NULL, &config, &task))
+        abort();
+    return task;
+}
+
+static inline void bench_join(gate_task *task) {
+    if (gate_task_join(task, NULL))
+        abort();
+}
 
 /* peers.c: programs of their own. In a row, one takes the place of run and is_there. */
 #define BENCH_GO(figure) .peer = "build/bench-go " figure, .is_there = bench_has_go

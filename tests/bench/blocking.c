@@ -50,19 +50,6 @@ static void compute_for(double nanoseconds, void (*some)(void)) {
         some();
 }
 
-static gate_task *spawn(gate_task_main body, void *argument) {
-    gate_task *task;
-    struct gate_task_config config = {.main = body, .argument = argument};
-    if (gate_task_spawn(NULL, &config, &task))
-        abort();
-    return task;
-}
-
-static void join(gate_task *task) {
-    if (gate_task_join(task, NULL))
-        abort();
-}
-
 static pthread_t start(void *(*body)(void *), void *argument) {
     pthread_t thread;
     if (pthread_create(&thread, NULL, body, argument))
@@ -97,7 +84,7 @@ static void *run_next(void *unused) {
 static double turns_of_tasks(long count) {
     double delays[TURNS_MOST];
     ended = false;
-    gate_task *next = spawn(run_next, NULL);
+    gate_task *next = bench_spawn(run_next, NULL);
     gate_task_yield();
     for (long i = 0; i < count; i++) {
         called_at = delay = 0;
@@ -112,7 +99,7 @@ static double turns_of_tasks(long count) {
     }
     ended = true;
     gate_task_ready(next);
-    join(next);
+    bench_join(next);
     return bench_median(delays, (size_t)count);
 }
 
@@ -278,17 +265,17 @@ static double crowd_of_tasks(long unused) {
     static gate_task *tasks[MEMBERS_MOST];
     void (*some)(void) = crowd->beside_as_task;
     prepare_beside();
-    gate_task *one = spawn(beside, &some);
+    gate_task *one = bench_spawn(beside, &some);
     while (!atomic_load(&beside_runs))
         gate_task_yield();
     double before = bench_now();
     for (long i = 0; i < crowd->members; i++)
-        tasks[i] = spawn(sleep_as_task, NULL);
+        tasks[i] = bench_spawn(sleep_as_task, NULL);
     for (long i = 0; i < crowd->members; i++)
-        join(tasks[i]);
+        bench_join(tasks[i]);
     double elapsed = bench_now() - before;
     atomic_store(&beside_ends, true);
-    join(one);
+    bench_join(one);
     return elapsed / MS;
 }
 

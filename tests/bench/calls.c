@@ -178,14 +178,10 @@ static double direct_at_once(long count) {
 
 static double gate_at_once(long count) {
     struct caller one = {gate_int, count, 0, 0}, other = one;
-    struct gate_task_config config = {.main = call_at_once, .argument = &one};
-    gate_task *task;
     atomic_store(&callers, 0);
-    if (gate_task_spawn(NULL, &config, &task))
-        abort();
+    gate_task *task = bench_spawn(call_at_once, &one);
     call_at_once(&other);
-    if (gate_task_join(task, NULL))
-        abort();
+    bench_join(task);
     return elapsed_of_both(&one, &other);
 }
 

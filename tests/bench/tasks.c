@@ -78,19 +78,6 @@ static double joined_thread_lives(long count) {
 
 /* Ours, as tasks of a runtime with one slot */
 
-static gate_task *spawn(gate_task_main body, void *argument) {
-    gate_task *task;
-    struct gate_task_config config = {.main = body, .argument = argument};
-    if (gate_task_spawn(NULL, &config, &task))
-        abort();
-    return task;
-}
-
-static void join(gate_task *task) {
-    if (gate_task_join(task, NULL))
-        abort();
-}
-
 static void *yield_often(void *argument) {
     for (long i = 0; i < *(long *)argument / 2; i++)
         gate_task_yield();
@@ -99,10 +86,10 @@ static void *yield_often(void *argument) {
 
 /* Two tasks that yield to each other. */
 static double yields(long count) {
-    gate_task *one = spawn(yield_often, &count), *other = spawn(yield_often, &count);
+    gate_task *one = bench_spawn(yield_often, &count), *other = bench_spawn(yield_often, &count);
     double before = bench_now();
-    join(one);
-    join(other);
+    bench_join(one);
+    bench_join(other);
     return bench_now() - before;
 }
 
@@ -122,7 +109,7 @@ static double lives(long count) {
 static double joined_lives(long count) {
     double before = bench_now();
     for (long i = 0; i < count; i++)
-        join(spawn(end_at_once, NULL));
+        bench_join(bench_spawn(end_at_once, NULL));
     return bench_now() - before;
 }
 
@@ -150,7 +137,7 @@ static double parks(long count) {
     long bytes = resident_bytes();
     double before = bench_now();
     for (long i = 0; i < count; i++) {
-        tasks[i] = spawn(park_once, NULL);
+        tasks[i] = bench_spawn(park_once, NULL);
         if (i % BATCH == 0)
             gate_task_yield();
     }
@@ -160,7 +147,7 @@ static double parks(long count) {
     for (long i = 0; i < count; i++)
         gate_task_ready(tasks[i]);
     for (long i = 0; i < count; i++)
-        join(tasks[i]);
+        bench_join(tasks[i]);
     free(tasks);
     return elapsed;
 }
@@ -213,7 +200,7 @@ static void *compute_and_poll(void *unused) {
 
 static double stops(long count) {
     stops_are_over = false;
-    gate_task *other = spawn(compute_and_poll, NULL);
+    gate_task *other = bench_spawn(compute_and_poll, NULL);
     gate_task_sleep(10 * 1000 * 1000); /* it has the other slot by then */
     double before = bench_now();
     for (long i = 0; i < count; i++) {
@@ -222,7 +209,7 @@ static double stops(long count) {
     }
     double elapsed = bench_now() - before;
     stops_are_over = true;
-    join(other);
+    bench_join(other);
     return elapsed;
 }
 
