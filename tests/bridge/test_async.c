@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "tests/support/bridge.h"
+#include "tests/support/faults.h"
 #include "tests/support/fork.h"
 
 enum { MS = 1000 * 1000 };
@@ -523,10 +524,6 @@ Test(async, handlers_run_on_the_calls_task_and_their_failure_is_the_futures) {
 }
 
 /* No sanitizer is to report it first. */
-static __attribute__((noinline, no_sanitize("undefined"))) int read_at(const volatile int *address) {
-    return *address;
-}
-
 Test(async, a_fault_in_a_guarded_one_is_its_result) {
     gate_runtime *runtime = start(1);
     gate_function reads = make_function("int (const int *)", address_of(read_at), "read_at");

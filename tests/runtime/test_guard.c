@@ -10,21 +10,11 @@
 
 #include "runtime/arch/arch.h"
 #include "tests/support/bridge.h"
-
-/* What is wrong here is wanted: no sanitizer is to report it first. */
-#define WRONG __attribute__((noinline, no_sanitize("undefined")))
-
-static WRONG int read_at(const volatile int *address) {
-    return *address;
-}
+#include "tests/support/faults.h"
 
 static WRONG int write_at(volatile int *address) {
     *address = 1;
     return 0;
-}
-
-static WRONG int divide(int a, int b) {
-    return a / b;
 }
 
 static WRONG int trap(void) {
@@ -39,16 +29,6 @@ static int read_beyond_file(void) {
     volatile int *page = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fileno(file), 0);
     cr_assert_eq(ftruncate(fileno(file), 0), 0);
     return *page;
-}
-
-static WRONG int use_stack(volatile char *above, int depth) {
-    volatile char room[16 * 1024];
-    room[0] = above ? *above : 1;
-    return depth ? use_stack(room, depth - 1) + room[0] : 0;
-}
-
-static int use_up_stack(void) {
-    return use_stack(NULL, 1000 * 1000);
 }
 
 static int jump_to_nowhere(void (*nowhere)(void)) {

@@ -101,17 +101,22 @@ static void *call_callback(void *address) {
     return NULL;
 }
 
-Test(interrupt, ends_a_call_of_an_adopted_thread) {
-    open_pipe();
-    gate_runtime *runtime = start(1);
-    gate_signature *signature = parse("int (void)");
-    gate_callback *callback = make_callback(runtime, signature, wait_in_callback, NULL);
+/* In a call that a thread of C's own makes below a callback. */
+static void interrupt_outside(const gate_callback *callback) {
     pthread_t thread;
     atomic_store(&adopted, NULL);
     cr_assert_eq(pthread_create(&thread, NULL, call_callback, (void *)gate_callback_address(callback)), 0);
     wait_until((block_ms(1), atomic_load(&adopted) != NULL));
     interrupt(atomic_load(&adopted));
     gate__foreign_call(join_thread, &thread);
+}
+
+Test(interrupt, ends_a_call_of_an_adopted_thread) {
+    open_pipe();
+    gate_runtime *runtime = start(1);
+    gate_signature *signature = parse("int (void)");
+    gate_callback *callback = make_callback(runtime, signature, wait_in_callback, NULL);
+    interrupt_outside(callback);
     cr_assert_eq(atomic_load(&adopted_got), EINTR);
     gate_callback_free(callback);
     gate_signature_free(signature);
@@ -250,12 +255,7 @@ Test(interrupt, forgets_threads_that_end) {
     gate_signature *signature = parse("int (void)");
     gate_callback *callback = make_callback(runtime, signature, wait_in_callback, NULL);
     for (int i = 0; i < 20; i++) {
-        pthread_t thread;
-        atomic_store(&adopted, NULL);
-        cr_assert_eq(pthread_create(&thread, NULL, call_callback, (void *)gate_callback_address(callback)), 0);
-        wait_until((block_ms(1), atomic_load(&adopted) != NULL));
-        interrupt(atomic_load(&adopted));
-        gate__foreign_call(join_thread, &thread);
+        interrupt_outside(callback);
         cr_assert_null(runtime->interrupted);
     }
     gate_callback_free(callback);

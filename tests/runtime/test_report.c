@@ -5,26 +5,7 @@
 #include <string.h>
 
 #include "tests/support/bridge.h"
-
-#define WRONG __attribute__((noinline, no_sanitize("undefined")))
-
-static WRONG int peek(const volatile int *address) {
-    return *address;
-}
-
-static WRONG int divide(int a, int b) {
-    return a / b;
-}
-
-static WRONG int use_stack(volatile char *above, int depth) {
-    volatile char room[16 * 1024];
-    room[0] = above ? *above : 1;
-    return depth ? use_stack(room, depth - 1) + room[0] : 0;
-}
-
-static int use_up_stack(void) {
-    return use_stack(NULL, 1000 * 1000);
-}
+#include "tests/support/faults.h"
 
 /* Frames that the unwinder can't pass: there are no rules for this code, nor a frame pointer. */
 int without_rules(const int *address);
@@ -44,15 +25,15 @@ static int call_back(int (*callback)(void)) {
     return callback();
 }
 
-static void *interpret_peek(void *unused) {
-    gate_function function = make_function("int (const int *)", address_of(peek), "peek");
+static void *interpret_read(void *unused) {
+    gate_function function = make_function("int (const int *)", address_of(read_at), "read_at");
     const int *address = (const int *)0x40;
     gate_call(&function, NULL, (void *[]){&address});
     return unused;
 }
 
-static void *interpret_peek_as_leaf(void *unused) {
-    gate_function function = make_function("int (const int *)", address_of(peek), "peek");
+static void *interpret_read_as_leaf(void *unused) {
+    gate_function function = make_function("int (const int *)", address_of(read_at), "read_at");
     function.call_class = GATE_CALL_LEAF;
     const int *address = (const int *)0x40;
     gate_call(&function, NULL, (void *[]){&address});
@@ -80,18 +61,18 @@ static void *interpret_without_rules(void *unused) {
 }
 
 static void *interpret_itself(void *unused) {
-    peek((const int *)0x40);
+    read_at((const int *)0x40);
     return unused;
 }
 
-static int handle_by_peeking(void *unused, void *result, void *const arguments[]) {
+static int handle_by_reading(void *unused, void *result, void *const arguments[]) {
     (void)unused, (void)result, (void)arguments;
-    return peek((const int *)0x40);
+    return read_at((const int *)0x40);
 }
 
 static void *interpret_callback(void *unused) {
     gate_signature *signature = parse("int (void)");
-    gate_callback *callback = make_callback(gate__m()->runtime, signature, handle_by_peeking, NULL);
+    gate_callback *callback = make_callback(gate__m()->runtime, signature, handle_by_reading, NULL);
     gate_function function = make_function("int (int (*)(void))", address_of(call_back), "call_back");
     void (*address)(void) = gate_callback_address(callback);
     gate_call(&function, NULL, (void *[]){&address});
@@ -143,8 +124,8 @@ static const char *last_words(void (*fn)(void *), gate_task_main body, int numbe
 #define assert_says_not(output, words) cr_assert_null(strstr((output), (words)), "'%s' is in: %s", (words), (output))
 
 Test(report, of_a_fault_in_a_call_names_task_function_and_stacks) {
-    const char *output = last_words(die_in_task, interpret_peek, SIGSEGV);
-    assert_says(output, "callgate: fatal: SIGSEGV at 0x40 (nothing is mapped there) in a call of peek\n");
+    const char *output = last_words(die_in_task, interpret_read, SIGSEGV);
+    assert_says(output, "callgate: fatal: SIGSEGV at 0x40 (nothing is mapped there) in a call of read_at\n");
     assert_says(output, "callgate:   task 'faulty' (#2) on M ");
     assert_says(output, "callgate:   system stack: 0x");
     assert_says(output, "callgate:   the task's stack: 0x");
@@ -155,7 +136,7 @@ Test(report, of_a_fault_in_a_call_names_task_function_and_stacks) {
 }
 
 Test(report, of_a_fault_in_a_call_goes_across_the_crossing) {
-    const char *output = last_words(die_in_task, interpret_peek, SIGSEGV);
+    const char *output = last_words(die_in_task, interpret_read, SIGSEGV);
     unsigned lines = 0;
     for (const char *at = strstr(output, "(256 KiB)"); at && (at = strchr(at, '\n')) != NULL; at++)
         lines += at[1] != '\0';
@@ -163,8 +144,8 @@ Test(report, of_a_fault_in_a_call_goes_across_the_crossing) {
 }
 
 Test(report, knows_calls_of_class_leaf_by_their_stack) {
-    assert_says(last_words(die_in_task, interpret_peek_as_leaf, SIGSEGV), "in a call of peek\n");
-    assert_says(last_words(die_in_root, interpret_peek_as_leaf, SIGSEGV), "in a call of peek\n");
+    assert_says(last_words(die_in_task, interpret_read_as_leaf, SIGSEGV), "in a call of read_at\n");
+    assert_says(last_words(die_in_root, interpret_read_as_leaf, SIGSEGV), "in a call of read_at\n");
 }
 
 Test(report, knows_root_tasks_and_adopted_threads) {
@@ -173,8 +154,8 @@ Test(report, knows_root_tasks_and_adopted_threads) {
     assert_says(output, " (integer division by zero, or out of range) in a call of divide\n");
     assert_says(output, "callgate:   task 'main' (#1) on M ");
     assert_says_not(output, "the task's stack");
-    output = last_words(die_adopted, interpret_peek, SIGSEGV);
-    assert_says(output, "in a call of peek\n");
+    output = last_words(die_adopted, interpret_read, SIGSEGV);
+    assert_says(output, "in a call of read_at\n");
     assert_says(output, "callgate:   task 'thread' (#");
 }
 

@@ -1,11 +1,8 @@
 /* The memory entry points, in what Linux can do and not every system. */
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -77,21 +74,8 @@ Test(os, unmap_of_what_is_not_live_is_einval_and_does_nothing) {
     gate_munmap(at + 2 * PAGE, PAGE);
 }
 
-/* From here on the kernel answers EPERM to munmap. */
-static void refuse_unmaps(void) {
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_munmap, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
-        perror("seccomp");
-}
-
 static void unmap_against_the_kernels_will(void *at) {
-    refuse_unmaps();
+    refuse_system_call(SYS_munmap, EPERM);
     gate_munmap(at, 2 * PAGE);
 }
 
