@@ -114,20 +114,28 @@ struct creation {
     int failed;
 };
 
+/* Has the thread use a stack of ours. But a sanitizer has shadow to write for all that is mapped, unless the C library
+ * does it; and calls under one are not in line. Negative errno. */
+static int choose_stack(gate_m *m, pthread_attr_t *attributes) {
+    size_t size, page = gate__os_page_size();
+    if (gate__switch_notices.anybody)
+        return 0;
+    pthread_attr_getstacksize(attributes, &size); /* what a thread has by default */
+    size = (size + page - 1) / page * page;
+    if (map_stack(m, size))
+        return -EAGAIN; /* as pthread_create has it of its own */
+    return -pthread_attr_setstack(attributes, (char *)m->own_stack + page, size);
+}
+
 static void create(void *data) {
     struct creation *c = data;
     pthread_attr_t attributes;
-    size_t size, page = gate__os_page_size();
     c->failed = -pthread_attr_init(&attributes);
     if (c->failed)
         return;
-    pthread_attr_getstacksize(&attributes, &size); /* what a thread has by default */
-    size = (size + page - 1) / page * page;
-    c->failed = map_stack(c->m, size) ? -EAGAIN : 0; /* as pthread_create has it of its own */
-    if (!c->failed) {
-        pthread_attr_setstack(&attributes, (char *)c->m->own_stack + page, size);
+    c->failed = choose_stack(c->m, &attributes);
+    if (!c->failed)
         c->failed = create_thread(c->m, &attributes);
-    }
     pthread_attr_destroy(&attributes);
 }
 

@@ -45,14 +45,17 @@ static void *find_stack(void *region) {
     volatile char here = 0;
     const char *on_system_stack = gate__m()->system_sp;
     cr_assert_eq(gate_region_find(on_system_stack, region), 0);
-    if (gate__foreign_is_plain()) /* sanitizers say themselves where things lie */
-        cr_assert_lt((uintptr_t)on_system_stack, (uintptr_t)&here);
+    cr_assert_lt((uintptr_t)on_system_stack, (uintptr_t)&here);
     return NULL;
 }
 
 Test(worker, a_workers_stack_lies_below_the_tasks_is_listed_and_goes_with_the_runtime) {
     struct gate_region region, guard;
     gate_runtime *runtime = start(1);
+    if (gate__switch_notices.anybody) { /* under a sanitizer they are the C library's */
+        stop(runtime);
+        return;
+    }
     join(spawn("finds", find_stack, &region));
     cr_assert_str_eq(region.tag, "worker stack");
     cr_assert_eq(gate_region_find((char *)region.base - 1, &guard), 0);
