@@ -11,6 +11,8 @@ set -eu
 cgen=$1 takes=$2/takes reads=$2/reads library=$PWD/$3 modules=$4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+# None where it is cgen itself that is looked at.
+compilers=${CGEN_COMPILERS-gcc clang}
 passed=0
 
 fact() {
@@ -48,7 +50,7 @@ for header in tests/cgen/features/*.h; do
     gcc -fsyntax-only -Wall -Werror -x c "$work/$name.cdef" || fail "gcc refuses $name.cdef"
     # Not twice in one process: output must not depend on where things happen to lie.
     "$cgen" --header "$header" -I. --from '*/features/*' --name "$name" --emit c -o "$work/" 2>/dev/null
-    for cc in gcc clang; do
+    for cc in $compilers; do
         $cc -Wall -Werror -I. -c "$work/${name}_stubs.c" -o "$work/$name.o" ||
             fail "$cc refuses the stubs of $header"
         fact
@@ -56,7 +58,7 @@ for header in tests/cgen/features/*.h; do
 done
 # The stubs of functions that pass vectors of AVX's are there if they are compiled for it.
 for flags in '-mno-avx 1' '-mavx 5' '-mavx512f 6'; do
-    for cc in gcc clang; do
+    for cc in $compilers; do
         $cc ${flags% *} -Wall -Werror -I. -c "$work/wide_stubs.c" -o "$work/wide.o" || fail "$cc ${flags% *} refuses stubs"
         [ "$(nm "$work/wide.o" | grep -c ' T gate_stub_plain_')" -eq "${flags#* }" ] || fail "stubs that $cc ${flags% *} makes"
         fact
