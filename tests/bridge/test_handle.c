@@ -126,7 +126,7 @@ static _Atomic unsigned long found;
 
 static void *make_and_delete(void *argument) {
     struct cell *own = argument;
-    for (int i = 0; i < TURNS; i++) {
+    for (int i = 0; i < TURNS || !atomic_load(&found); i++) {
         struct cell *cell = &own[i % CELLS];
         gate_handle old = atomic_load(&cell->handle);
         void *value = NULL;
