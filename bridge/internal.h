@@ -872,7 +872,7 @@ struct gate__wide {
     unsigned char result[GATE__WIDE_REGISTER];
 } __attribute__((aligned(GATE__WIDE_REGISTER)));
 
-_Static_assert(sizeof(struct gate__wide) == GATE__WIDE_SIZE, "thunk.h");
+_Static_assert(sizeof(struct gate__wide) == (size_t)GATE__WIDE_SIZE, "thunk.h");
 _Static_assert(GATE__WIDE * sizeof(uint64_t) == GATE__WIDE_REGISTER, "thunk.h");
 
 struct gate__intake {

@@ -64,7 +64,7 @@ fact 'a module is required' 0 'loaded
 7ULL' "$program" -l sample -e 'print(require("sample").value)'
 fact 'the ffi calls C' 0 '5' "$program" -e 'local ffi = require "ffi" ffi.cdef "int abs(int);" print(ffi.C.abs(-5))'
 fact_line 'the version is printed' 0 "1" "$program" -v -e 'print(1)'
-fact 'what is for a compiler is taken' 0 '1' "$program" -joff -O3 -e 'print(1)'
+fact 'what is for a compiler is taken' 0 '1' "$program" -joff -j on -O3 -e 'print(1)'
 fact 'an exit status is the script'"'"'s' 7 '' "$program" -e 'os.exit(7)'
 fact 'true and false are statuses' 1 '' "$program" -e 'os.exit(false)'
 

@@ -130,7 +130,7 @@ static bool run_module(lua_State *L, const char *name) {
 /* Options */
 
 static bool takes_argument(char letter) {
-    return letter == 'e' || letter == 'l';
+    return letter == 'e' || letter == 'l' || letter == 'j';
 }
 
 static bool read_option(struct options *options, const char *text) {
@@ -170,7 +170,9 @@ static bool run_options(lua_State *L, const struct options *options, char **argv
         if (!takes_argument(letter))
             continue;
         const char *argument = argv[i][2] ? argv[i] + 2 : argv[++i];
-        if (!(letter == 'e' ? run_text(L, argument, "=(command line)") : run_module(L, argument)))
+        bool done =
+            letter == 'j' || (letter == 'e' ? run_text(L, argument, "=(command line)") : run_module(L, argument));
+        if (!done)
             return false;
     }
     return true;

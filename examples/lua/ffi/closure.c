@@ -210,10 +210,8 @@ static struct closure *find_closure(lua_State *L, const struct ffi *ffi) {
 
 static struct closure *check_closure(lua_State *L, const struct ffi *ffi) {
     struct closure *closure = find_closure(L, ffi);
-    if (!closure)
-        luaL_error(L, "bad callback");
-    if (!closure->callback)
-        luaL_error(L, "callgate has stopped: the Lua state closes");
+    if (!closure || !closure->callback)
+        luaL_error(L, closure ? "callgate has stopped: the Lua state closes" : "bad callback");
     return closure;
 }
 
