@@ -2,7 +2,9 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cgen/model.h"
@@ -25,14 +27,27 @@ static bool is_ours(const char *path) {
     return found;
 }
 
+/* A new file that nobody else has, with a new file's rights. */
+static FILE *open_beside(const char *path, char **part) {
+    mode_t mask = umask(0);
+    umask(mask);
+    *part = memory_format("%s.XXXXXX", path);
+    int fd = mkstemp(*part);
+    FILE *file = fd < 0 || fchmod(fd, 0666 & ~mask) ? NULL : fdopen(fd, "w");
+    if (!file && fd >= 0) {
+        unlink(*part);
+        close(fd);
+    }
+    return file;
+}
+
 int output_open(struct output *output, const char *path) {
     *output = (struct output){path, NULL, stdout};
     if (!path)
         return 0;
     if (!is_ours(path))
         return fail(path, "exists, and was not made by cgen");
-    output->part = memory_format("%s.part", path);
-    output->file = fopen(output->part, "w");
+    output->file = open_beside(path, &output->part);
     return output->file ? 0 : fail(path, strerror(errno));
 }
 
