@@ -9,7 +9,7 @@ static void write_member(const char *key, const char *value, FILE *out) {
     if (!value)
         return;
     fprintf(out, ", \"%s\": ", key);
-    write_string(value, out);
+    write_json_string(value, out);
 }
 
 static void write_flag(const char *key, bool is_set, FILE *out) {
@@ -26,7 +26,7 @@ static void write_parameters(const struct type *type, FILE *out) {
     fputs(", \"parameters\": [", out);
     for (size_t i = 0; i < type->parameter_count; i++) {
         fprintf(out, "%s{\"name\": ", i ? ", " : "");
-        write_string(type->parameters[i].name, out);
+        write_json_string(type->parameters[i].name, out);
         write_nullability(type->parameters[i].nullability, out);
         write_flag("taken", type->parameters[i].is_taken, out);
         fputs(", \"type\": ", out);
@@ -79,7 +79,7 @@ static void write_fields(const struct item *item, FILE *out) {
     for (size_t i = 0; i < item->field_count; i++) {
         const struct field *field = &item->fields[i];
         fputs(i ? ",\n   {\"name\": " : "\n   {\"name\": ", out);
-        write_string(field->name, out);
+        write_json_string(field->name, out);
         if (field->width >= 0)
             fprintf(out, ", \"bit\": %lld, \"width\": %d", field->offset, field->width);
         else
@@ -136,9 +136,9 @@ static void write_value(const struct item *item, FILE *out) {
 
 static void write_item(const struct item *item, FILE *out) {
     fprintf(out, "{\"kind\": \"%s\", \"name\": ", word_of_kind(item->kind));
-    write_string(item->name, out);
+    write_json_string(item->name, out);
     fputs(", \"file\": ", out);
-    write_string(item->place.file, out);
+    write_json_string(item->place.file, out);
     fprintf(out, ", \"line\": %u, \"column\": %u", item->place.line, item->place.column);
     write_member("symbol", item->symbol, out);
     write_member("rename", item->rename, out);
@@ -159,7 +159,7 @@ static void write_item(const struct item *item, FILE *out) {
 void emit_json(const struct model *model, const struct request *request, FILE *out) {
     const char *separator = "\n ";
     fputs("{\"made by\": ", out);
-    write_string(request->command, out);
+    write_json_string(request->command, out);
     fputs(",\n\"items\": [", out);
     for (size_t i = 0; i < model->count; i++) {
         const struct item *item = model->items[i];

@@ -285,6 +285,7 @@ int output_close(struct output *output, int failed); /* with failed, nothing is 
 typedef void emitter(const struct model *model, const struct request *request, FILE *out);
 emitter emit_signatures, emit_lua, emit_cdef, emit_json, emit_c, emit_h, emit_export, emit_export_h, emit_ninja,
     emit_smoke;
-void write_string(const char *text, FILE *out); /* in quotes, as C, Lua and JSON have it */
+void write_string(const char *text, FILE *out); /* in quotes, as Lua has it, and C but for control characters */
+void write_json_string(const char *text, FILE *out);
 
 #endif

@@ -268,6 +268,16 @@ refuses 1 "bad.conf:1:1: error: a macro has no type: 'deflateInit'" --header zli
 printf '[function no_such]\nclass = leaf\n' >"$work/bad.conf"
 refuses 1 "a function that no header has: 'no_such'" --header zlib.h --config "$work/bad.conf"
 
+# Control characters are kept.
+printf '%s\n' '#define ESCAPE "a\r\n\x1b[0m\0011"' >"$work/escape.h"
+"$cgen" --header "$work/escape.h" --library c --emit lua,json --name escape -o "$work/"
+python3 -c 'import json, sys
+assert [item["value"] for item in json.load(open(sys.argv[1]))["items"]] == ["a\r\n\x1b[0m\x011"]' "$work/escape.json" ||
+    fail 'a control character is lost in JSON'
+LUA_CPATH="$modules/?.so" lua5.4 -e 'assert(dofile(arg[1]).ESCAPE == "a\r\n\27[0m\0011")' - "$work/escape.lua" </dev/null ||
+    fail 'a control character is lost in Lua'
+fact
+
 # A full disk is named, and leaves nothing.
 if "$cgen" --header zlib.h >/dev/full 2>"$work/err"; then fail 'a full disk goes unnoticed'; fi
 grep -q 'No space left on device' "$work/err" || fail 'a full disk is not named'
