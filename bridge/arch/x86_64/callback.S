@@ -237,6 +237,41 @@ GATE__END(\name)
     movsd \at, %xmm0
     .endm
 
+/* From C's stack to the task's, below the call's frame. In: rax m, r11 task. */
+    .macro to_task_stack where
+    .ifc \where, task
+    movq %rsp, GATE__M_SYSTEM_SP(%rax)
+    movq GATE__TASK_SP(%r11), %rsp
+    .endif
+    .endm
+
+/* And back, where the note ends. Leaves what C is to find in errno. */
+    .macro pop_note where, m, error_number
+    movq GATE__M_TASK(\m), %r11
+    .ifc \where, task
+    movq %rsp, GATE__TASK_SP(%r11)
+    leaq NOTE, %rsp
+    popq \error_number
+    popq GATE__M_SYSTEM_SP(\m)
+    .else
+    leaq NOTE, %rsp
+    popq \error_number
+    addq $8, %rsp
+    .endif
+    popq GATE__TASK_ARRIVAL(%r11)
+    .endm
+
+/* m is used up. */
+    .macro return_to_c m, error_number
+    movq GATE__M_ERROR_NUMBER(\m), \m
+    movl \error_number, (\m)
+    leave
+    .cfi_remember_state
+    .cfi_def_cfa %rsp, 8
+    ret
+    .cfi_restore_state
+    .endm
+
     .macro arrival arguments, result, where
     push_note \where
     take_\arguments
@@ -244,35 +279,15 @@ GATE__END(\name)
 1:  movq GATE__CALLBACK_HOST(%r10), %rdi
     leaq result_of_\arguments(%rbp), %rsi
     movq %rsp, %rdx
-    .ifc \where, task
-    movq %rsp, GATE__M_SYSTEM_SP(%rax)
-    movq GATE__TASK_SP(%r11), %rsp
-    .endif
+    to_task_stack \where
     call *GATE__CALLBACK_HANDLER(%r10)
     testl %eax, %eax
     jnz 7f
 2:  load_\result result_of_\arguments(%rbp)
     movq m_of_\arguments(%rbp), %rdx
-    movq GATE__M_TASK(%rdx), %r11
-    .ifc \where, task
-    movq %rsp, GATE__TASK_SP(%r11)
-    leaq NOTE, %rsp
-    popq %rcx
-    popq GATE__M_SYSTEM_SP(%rdx)
-    .else
-    leaq NOTE, %rsp
-    popq %rcx
-    addq $8, %rsp
-    .endif
-    popq GATE__TASK_ARRIVAL(%r11)
+    pop_note \where, %rdx, %rcx
     enter_call %rdx, 8f
-3:  movq GATE__M_ERROR_NUMBER(%rdx), %rdx
-    movl %ecx, (%rdx)
-    leave
-    .cfi_remember_state
-    .cfi_def_cfa %rsp, 8
-    ret
-    .cfi_restore_state
+3:  return_to_c %rdx, %ecx
 7:  movl %eax, %edi /* the handler has failed */
     call gate__callback_fail
     movq -8(%rbp), %r10
@@ -346,41 +361,19 @@ GATE__END(gate__arch_arrive_\arguments\()_\result\()_root)
     pushq $0
     leave_call %rax, 9f
 1:  movq -8(%rbp), %r10
-    .ifc \where, task
-    movq %rsp, GATE__M_SYSTEM_SP(%rax)
-    movq GATE__TASK_SP(%r11), %rsp
-    .endif
+    to_task_stack \where
     call *GATE__CALLBACK_DIRECT(%r10)
     movq DIRECT_M, %rcx
-    movq GATE__M_TASK(%rcx), %r11
-    .ifc \where, task
-    movq %rsp, GATE__TASK_SP(%r11)
-    leaq NOTE, %rsp
-    popq %rsi
-    popq GATE__M_SYSTEM_SP(%rcx)
-    .else
-    leaq NOTE, %rsp
-    popq %rsi
-    addq $8, %rsp
-    .endif
-    popq GATE__TASK_ARRIVAL(%r11)
+    pop_note \where, %rcx, %rsi
     enter_call %rcx, 8f
-3:  movq GATE__M_ERROR_NUMBER(%rcx), %rcx
-    movl %esi, (%rcx)
-    leave
-    .cfi_remember_state
-    .cfi_def_cfa %rsp, 8
-    ret
-    .cfi_restore_state
+3:  return_to_c %rcx, %esi
 8:  subq $56, %rsp /* something is asked of the slot; one word lies above */
     movq %rax, (%rsp)
     movq %rdx, 8(%rsp)
     movaps %xmm0, 16(%rsp)
     movaps %xmm1, 32(%rsp)
     movq %rsi, 48(%rsp)
-    movq %rcx, %rdi
-    movq GATE__M_SLOT(%rcx), %rsi
-    call gate__foreign_enter_slow
+    enter_call_slow %rcx
     movq (%rsp), %rax
     movq 8(%rsp), %rdx
     movaps 16(%rsp), %xmm0
@@ -391,8 +384,7 @@ GATE__END(gate__arch_arrive_\arguments\()_\result\()_root)
 9:  subq $GATE__INTAKE_CELLS - GATE__INTAKE_NOTE, %rsp /* the slot is claimed; m lies among the cells */
     store_words
     store_vectors
-    movq %rax, %rdi
-    call gate__foreign_leave_slow
+    leave_call_slow %rax
     load_vectors movaps
     load_words
     current_m %rax

@@ -51,9 +51,7 @@ GATE__ROUTINE(gate__arch_direct_by_frame)
     movq WORD(1), %rdx
     movaps VECTOR(0), %xmm0
     movaps VECTOR(1), %xmm1
-    movq %rbp, %rsp
-    popq %rbp
-    .cfi_def_cfa %rsp, 8
+    pop_frame
     ret
 GATE__END(gate__arch_direct_by_frame)
 
@@ -109,11 +107,8 @@ GATE__END(gate__arch_direct_alone)
     movq %r8, GATE__TASK_CALL(%rsi)
     movq $0, GATE__CALL_OUTER(%rdi)
     .endif
-    movq %rbp, %rsp
-    popq %rbp
     .cfi_remember_state
-    .cfi_def_cfa %rsp, 8
-    .cfi_restore %rbp
+    pop_frame
     ret
     .ifc \way, frame
     .cfi_restore_state
@@ -121,9 +116,7 @@ GATE__END(gate__arch_direct_alone)
     subq $FRAME_SIZE + 8, %rsp
     store_words
     store_vectors
-    movq %rax, %rdi
-    movq GATE__M_SLOT(%rax), %rsi
-    call gate__foreign_enter_slow
+    enter_call_slow %rax
     load_vectors movaps
     load_words
     movq -8(%rbp), %r10
@@ -135,8 +128,7 @@ GATE__END(gate__arch_direct_alone)
     movaps %xmm1, 16(%rsp)
     movq %rax, 32(%rsp)
     movq %rdx, 40(%rsp)
-    movq %rcx, %rdi
-    call gate__foreign_leave_slow
+    leave_call_slow %rcx
     movaps (%rsp), %xmm0
     movaps 16(%rsp), %xmm1
     movq 32(%rsp), %rax
@@ -190,16 +182,11 @@ GATE__ROUTINE(gate__arch_direct_asked)
     subq $FRAME_SIZE, %rsp
     store_words
     store_vectors
-    movq %r12, %rdi
-    movq GATE__M_SLOT(%r12), %rsi
-    call gate__foreign_enter_slow
+    enter_call_slow %r12
     load_vectors movaps
     load_words
     current_m %r12
-    movq %rbp, %rsp
-    popq %rbp
-    .cfi_def_cfa %rsp, 8
-    .cfi_restore %rbp
+    pop_frame
     ret
 GATE__END(gate__arch_direct_asked)
 
@@ -212,14 +199,10 @@ GATE__ROUTINE(gate__arch_direct_claimed)
     subq $32, %rsp
     movaps %xmm0, (%rsp)
     movq %rax, 16(%rsp)
-    movq %r12, %rdi
-    call gate__foreign_leave_slow
+    leave_call_slow %r12
     movaps (%rsp), %xmm0
     movq 16(%rsp), %rax
-    movq %rbp, %rsp
-    popq %rbp
-    .cfi_def_cfa %rsp, 8
-    .cfi_restore %rbp
+    pop_frame
     ret
 GATE__END(gate__arch_direct_claimed)
 

@@ -70,9 +70,7 @@ GATE__ROUTINE(\name)
     movq -16(%rbp), %r10
     keep_\keep \register
     vzeroupper
-    movq %rbp, %rsp
-    popq %rbp
-    .cfi_def_cfa %rsp, 8
+    pop_frame
     ret
 GATE__END(\name)
     .endm
