@@ -63,11 +63,10 @@ static void require_own_status(const struct gate__arrival *arrival, int status) 
 }
 
 /* By the function's own type: a call like those of C, but on this stack. [task, slot] */
-static int call_direct(const struct gate_callback_config *config, void *result, void *const arguments[]) {
+static void call_direct(const struct gate_callback_config *config, void *result, void *const arguments[]) {
     gate_function function = {.signature = config->signature, .address = config->direct};
     struct gate__value_call call = {.call = {.function = &function}, .result = result, .arguments = arguments};
     gate__call_run(&call);
-    return 0;
 }
 
 /* What C gets where there is no handler's result. [any] */
@@ -85,8 +84,11 @@ static void handle(void *data) {
         give_refusal(h);
         return;
     }
-    int status = config->direct ? call_direct(config, h->result, h->arguments)
-                                : config->handler(config->host, h->result, h->arguments);
+    int status = 0;
+    if (config->direct)
+        call_direct(config, h->result, h->arguments);
+    else
+        status = config->handler(config->host, h->result, h->arguments);
     require_own_status(h->arrival, status);
     if (status == 0)
         status = gate__check_result(config->signature, config->name, h->result);
@@ -322,12 +324,8 @@ static bool is_in_pair(const gate_callback *callback, unsigned i) {
 
 /* Of a direct handler, registers stay as they are: so there is one code for all whose arguments and results are there. */
 static void (*direct_entry_of(const gate_callback *callback))(void) {
-    const gate_signature *signature = callback->config.signature;
-    const struct gate__plan *plan = signature->plan;
-    bool is_checked = gate__check_is_on() && gate__type_has_pointers(signature->result);
-    bool is_short = plan && !plan->stack_count && plan->result.in == GATE__IN_REGISTERS && !is_checked &&
-                    callback->config.busy != GATE_BUSY_REFUSES;
-    return is_short ? gate__arch_arrive_direct : gate__arch_arrive;
+    const struct gate__plan *plan = callback->config.signature->plan;
+    return plan && gate__plan_is_in_registers(plan) ? gate__arch_arrive_direct : gate__arch_arrive;
 }
 
 /* Of another, by what its arguments and its result are in. */
@@ -335,12 +333,11 @@ static void (*handler_entry_of(const gate_callback *callback))(void) {
     const struct gate__intake *intake = callback->intake;
     const gate_type *type = callback->config.signature->result;
     bool is_vector = intake->result.count && intake->steps[0].cell >= GATE__WORDS, is_pair = intake->count <= 2;
-    bool is_checked = gate__check_is_on() && gate__type_has_pointers(type); /* by handle */
     bool is_narrow = gate__type_is_integer(type) && gate__type_is_signed(type) && type->size < 4;
     for (unsigned i = 0; i < intake->count; i++)
         is_pair = is_pair && is_in_pair(callback, i);
-    if (callback->config.busy == GATE_BUSY_REFUSES || intake->move_count || intake->count > GATE__CALLBACK_MOST ||
-        intake->result.in != GATE__IN_REGISTERS || type->size > 8 || is_narrow || is_checked)
+    if (intake->move_count || intake->count > GATE__CALLBACK_MOST || intake->result.in != GATE__IN_REGISTERS ||
+        type->size > 8 || is_narrow)
         return gate__arch_arrive;
     if (is_vector)
         return type->size > 4 ? gate__arch_arrive_any_vector8 : gate__arch_arrive_any_vector4;
@@ -352,8 +349,12 @@ static void (*handler_entry_of(const gate_callback *callback))(void) {
 /* The code that does for the signature, and most for it. */
 static void (*entry_of(const gate_callback *callback))(void) {
     unsigned vector_most = callback->intake->vector_most;
+    bool is_checked =
+        gate__check_is_on() && gate__type_has_pointers(callback->config.signature->result); /* by handle */
     if (vector_most)
         return vector_most > 32 ? gate__arch_arrive_wide64 : gate__arch_arrive_wide32;
+    if (is_checked || callback->config.busy == GATE_BUSY_REFUSES)
+        return gate__arch_arrive;
     return callback->config.direct ? direct_entry_of(callback) : handler_entry_of(callback);
 }
 

@@ -29,12 +29,10 @@ _Static_assert(offsetof(gate_direct, claimed) == GATE__INLINE_CLAIMED, "inline.h
 _Static_assert(offsetof(gate_direct, inline_way) == GATE__INLINE_WAY, "inline.h");
 #endif
 
-/* Whether registers have all of it, as the ways of a direct call know them: what is on the caller's stack is out of reach
- * behind a switch. */
+/* Whether registers have all of it, whatever is passed: what is on the caller's stack is out of reach behind a switch. */
 static bool goes_in_registers(const gate_signature *signature) {
     const struct gate__plan *plan = signature->plan;
-    return plan && plan->stack_count == 0 && plan->result.in == GATE__IN_REGISTERS && !gate__plan_is_wide(plan) &&
-           !signature->variadic && !signature->unspecified;
+    return plan && gate__plan_is_in_registers(plan) && !signature->variadic && !signature->unspecified;
 }
 
 int gate_direct_init(gate_direct *direct, const gate_function *function) {

@@ -790,6 +790,11 @@ static inline bool gate__plan_is_large(const struct gate__plan *plan) {
 static inline bool gate__plan_is_wide(const struct gate__plan *plan) {
     return plan->shape >= GATE__SHAPE_WIDE32;
 }
+/* Whether registers that every processor has have all of it: there is nothing on the stack, and the result in neither
+ * memory nor the x87. [any] */
+static inline bool gate__plan_is_in_registers(const struct gate__plan *plan) {
+    return !plan->stack_count && plan->result.in == GATE__IN_REGISTERS && !gate__plan_is_wide(plan);
+}
 /* Whether they are to be aligned, on the stack, as no crossing does it. [any] */
 static inline bool gate__plan_is_aligned(const struct gate__plan *plan) {
     return plan->stack_alignment > GATE__STACK_ALIGNMENT;
@@ -916,7 +921,7 @@ _Static_assert(sizeof(struct gate__arrival) == GATE__INTAKE_NOTE, "thunk.h");
 enum gate__in gate__callback_arrive(gate_callback *callback, char *frame);
 enum gate__in gate__callback_arrive_wide(gate_callback *callback, char *frame, struct gate__wide *wide);
 
-/* A handler has failed, and C is to get a zero. [task, slot] */
+/* A handler has failed: the call that C came from gets its status. [task, slot] */
 void gate__callback_fail(int status);
 
 /* check.c */

@@ -110,19 +110,17 @@ static bool place_arguments(const gate_signature *signature, struct gate__abi *a
     return fits;
 }
 
+static unsigned wide_cell(unsigned cell, unsigned first) {
+    return is_in_vector(cell) ? first + (cell - GATE__WORDS) / 2 * GATE__WIDE : cell;
+}
+
 /* The vectors' cells, which are larger then, go behind all others. */
 static void make_wide(struct gate__plan *plan) {
     uint32_t first = plan->cell_count;
-    for (uint32_t i = 0; i < plan->count; i++) {
-        struct gate__step *step = &plan->steps[i];
-        if (is_in_vector(step->cell))
-            step->cell = first + (step->cell - GATE__WORDS) / 2 * GATE__WIDE;
-    }
-    for (unsigned i = 0; i < plan->result.count; i++) {
-        struct gate__part *part = &plan->result.parts[i];
-        if (is_in_vector(part->cell))
-            part->cell = first + (part->cell - GATE__WORDS) / 2 * GATE__WIDE;
-    }
+    for (uint32_t i = 0; i < plan->count; i++)
+        plan->steps[i].cell = wide_cell(plan->steps[i].cell, first);
+    for (unsigned i = 0; i < plan->result.count; i++)
+        plan->result.parts[i].cell = wide_cell(plan->result.parts[i].cell, first);
     plan->cell_count += GATE__VECTORS * GATE__WIDE;
 }
 
