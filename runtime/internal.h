@@ -652,6 +652,8 @@ int gate__m_make_root(gate_runtime *runtime, bool adopted, gate_m **m);
 /* Undoes gate__m_make_root; while the runtime is being stopped, a root task of which the host is to hear is left to
  * whoever stops it. The thread holds no slot. [system stack] */
 void gate__m_drop_root(gate_m *m);
+/* Creates a thread that begins with all signals blocked. Negative errno. [system stack] */
+int gate__m_create_thread(pthread_t *thread, const pthread_attr_t *attributes, void *(*main)(void *), void *argument);
 /* Makes an M without a thread; frees one. Negative errno. [any] */
 int gate__m_make(gate_runtime *runtime, gate_m **m);
 void gate__m_unmake(gate_m *m);

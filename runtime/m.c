@@ -184,6 +184,13 @@ void gate__m_unmake(gate_m *m) {
     gate__init_release(runtime);
 }
 
+int gate__m_create_thread(pthread_t *thread, const pthread_attr_t *attributes, void *(*main)(void *), void *argument) {
+    uint64_t mask = gate__os_set_signal_mask(GATE__OS_ALL_SIGNALS);
+    int failed = pthread_create(thread, attributes, main, argument);
+    gate__os_set_signal_mask(mask);
+    return -failed;
+}
+
 static void note_end(void) {
     if (pthread_setspecific(end_key, of_thread))
         gate__throw("pthread_setspecific");

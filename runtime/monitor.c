@@ -21,7 +21,6 @@
  * call that has just begun.
  *
  * SPDX-License-Identifier: MIT */
-#include <signal.h>
 
 #include "runtime/internal.h"
 #include "runtime/os/os.h"
@@ -211,18 +210,14 @@ struct creation {
 
 static void create(void *data) {
     struct creation *c = data;
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    c->failed = pthread_create(&c->runtime->monitor.thread, NULL, run, c->runtime);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    c->failed = gate__m_create_thread(&c->runtime->monitor.thread, NULL, run, c->runtime);
 }
 
 int gate__monitor_start(gate_runtime *runtime) {
     struct creation creation = {runtime, 0};
     runtime->monitor.started = gate__os_now();
     gate__switch_call(gate__m(), create, &creation);
-    return -creation.failed;
+    return creation.failed;
 }
 
 /* Ends it: none comes back from now on. Whether it has a thread, which may be on its way. */

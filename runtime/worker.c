@@ -101,14 +101,6 @@ static int map_stack(gate_m *m, size_t size) {
     return gate_mprotect(base, page, PROT_NONE);
 }
 
-/* The worker lets signals come when it has a task to run (gate__sched_work); which ones, this thread doesn't say. */
-static int create_thread(gate_m *m, const pthread_attr_t *attributes) {
-    uint64_t mask = gate__os_set_signal_mask(GATE__OS_ALL_SIGNALS);
-    int failed = pthread_create(&m->thread, attributes, work, m);
-    gate__os_set_signal_mask(mask);
-    return -failed;
-}
-
 struct creation {
     gate_m *m;
     int failed;
@@ -134,8 +126,8 @@ static void create(void *data) {
     if (c->failed)
         return;
     c->failed = choose_stack(c->m, &attributes);
-    if (!c->failed)
-        c->failed = create_thread(c->m, &attributes);
+    if (!c->failed) /* it lets signals come when it has a task to run (gate__sched_work); which ones, this thread doesn't say */
+        c->failed = gate__m_create_thread(&c->m->thread, &attributes, work, c->m);
     pthread_attr_destroy(&attributes);
 }
 
