@@ -17,9 +17,9 @@
 
 struct reader {
     struct model *model;
-    struct table items; /* by where their entries lie */
-    struct set places;  /* of types that are in the model */
-    bool found;         /* any debug information */
+    struct table items;  /* by where their entries lie */
+    struct table places; /* of types that are in the model */
+    bool found;          /* any debug information */
 };
 
 /* Items by their entries */

@@ -103,8 +103,9 @@ static const char *needs(const struct item *item) {
 }
 
 static void begin_if(const struct item *item, FILE *out) {
-    if (needs(item))
-        fprintf(out, "#ifdef %s\n", needs(item));
+    const char *processor = needs(item);
+    if (processor)
+        fprintf(out, "#ifdef %s\n", processor);
 }
 
 static void end_if(const struct item *item, FILE *out) {

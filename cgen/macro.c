@@ -331,7 +331,7 @@ static bool is_built_in(const char *name) {
 
 /* Functions of these names are what a host wants, whatever a macro does in their place. */
 static void drop_hidden(struct model *model) {
-    struct set names = {.count = 0};
+    struct table names = {.count = 0};
     for (size_t i = 0; i < model->count; i++) {
         if (model->items[i]->kind == ITEM_FUNCTION || model->items[i]->kind == ITEM_VARIABLE)
             set_add(&names, model->items[i]->name);

@@ -133,16 +133,15 @@ void table_put(struct table *table, const void *key, void *item) {
     *slot = (struct slot){key, item};
 }
 
-bool set_add(struct set *set, const char *name) {
+bool set_add(struct table *set, const char *name) {
     if (set_has(set, name))
         return false;
-    table_put(&set->names, name, set);
-    set->count++;
+    table_put(set, name, set);
     return true;
 }
 
-bool set_has(const struct set *set, const char *name) {
-    return table_get(&set->names, name) != NULL;
+bool set_has(const struct table *set, const char *name) {
+    return table_get(set, name) != NULL;
 }
 
 void memory_free_all(void) {

@@ -126,7 +126,7 @@ bool model_asks(const struct item *item, const struct request *request) {
 
 /* Headers have macros of the same names as an enum's constants. */
 static void mark_constants(struct model *model) {
-    struct set constants = {.count = 0};
+    struct table constants = {.count = 0};
     for (size_t i = 0; i < model->count; i++) {
         for (size_t j = 0; j < model->items[i]->constant_count; j++)
             set_add(&constants, model->items[i]->constants[j].name);

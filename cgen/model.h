@@ -129,7 +129,8 @@ struct entry {
     bool is_definition;
 };
 
-/* What is found by a key. Keys that are the same have one hash; without these two functions, keys are names. */
+/* What is found by a key. Keys that are the same have one hash; without these two functions, keys are names. A set is of names
+ * alone. */
 struct table {
     size_t (*hash)(const void *key);
     bool (*is_same)(const void *key, const void *other);
@@ -140,18 +141,12 @@ struct table {
     size_t count, room; /* a power of two; 2 * count <= room */
 };
 
-/* Names, each once. */
-struct set {
-    struct table names;
-    size_t count;
-};
-
 struct model {
     struct item **items; /* in the order in which they were declared first */
     size_t count;
     struct entry *entries;
     size_t entry_count;
-    struct set macros; /* the names of all that take no arguments */
+    struct table macros; /* the names of all that take no arguments */
 };
 
 /* A function of the host's that C is to be able to call. */
@@ -210,8 +205,8 @@ void list_add(struct list *list, const char *item);
 bool list_matches(const struct list *list, const char *name);     /* one of them, as a pattern */
 void *table_get(const struct table *table, const void *key);      /* NULL: there is none */
 void table_put(struct table *table, const void *key, void *item); /* in the place of another; the key stays in use */
-bool set_add(struct set *set, const char *name);                  /* whether it is new */
-bool set_has(const struct set *set, const char *name);
+bool set_add(struct table *set, const char *name);                /* whether it is new */
+bool set_has(const struct table *set, const char *name);
 void memory_free_all(void);
 
 /* clang.c: reads the headers; returns 0, or 1 when they do not compile, which is on standard error then. */
