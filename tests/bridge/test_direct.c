@@ -5,28 +5,12 @@
 
 #include "tests/support/bridge.h"
 
-/* MemorySanitizer has none. */
-static bool has_direct_calls(void) {
-    gate_function function = make_function("void (void)", address_of(abort), "none");
-    gate_direct direct;
-    int failed = gate_direct_init(&direct, &function);
-    free_function(function);
-    return failed != -ENOTSUP;
-}
-
 /* On this thread without a runtime, and from a task. */
 static void both_ways(gate_task_main body) {
-    if (!has_direct_calls())
+    if (!has_plans())
         return;
     body(NULL);
     run_task(body, NULL);
-}
-
-static gate_direct prepare(const gate_function *function) {
-    gate_direct direct;
-    memset(&direct, 0x5a, sizeof direct);
-    cr_assert_eq(gate_direct_init(&direct, function), 0);
-    return direct;
 }
 
 /* Whatever registers have room for, so that each has to be as it was. */
@@ -93,7 +77,7 @@ static void call_by(double (*way)(gate_direct *), double (*address)(ALL_TYPES), 
     snprintf(text, sizeof text, "double %s", all_text);
     gate_function function = make_function(text, address_of(address), "mix");
     function.call_class = call_class;
-    gate_direct direct = prepare(&function);
+    gate_direct direct = prepare_direct(&function);
     cr_assert_eq(way(&direct), mix(ALL_VALUES), "class %d", call_class);
     cr_assert_eq(gate_direct_status(&direct), 0);
     cr_assert_eq(direct.error_number, 200);
@@ -118,7 +102,7 @@ Test(direct, all_registers_reach_the_function) {
 }
 
 Test(direct, calls_of_a_root_task_are_as_others) {
-    if (has_direct_calls())
+    if (has_plans())
         run_root(call_in_each_class);
 }
 
@@ -153,7 +137,7 @@ static void *call_for_results(void *unused) {
             make_function("float __attribute__((vector_size(16))) (float __attribute__((vector_size(16))))",
                           address_of(double_each), "each");
         words.call_class = mixed.call_class = whole.call_class = classes[i];
-        gate_direct w = prepare(&words), m = prepare(&mixed), f = prepare(&whole);
+        gate_direct w = prepare_direct(&words), m = prepare_direct(&mixed), f = prepare_direct(&whole);
         struct words swapped = GATE_CALL_DIRECT(&w, struct words(*)(struct words), (struct words){1, 2});
         struct mixed turned = GATE_CALL_DIRECT(&m, struct mixed(*)(struct mixed), (struct mixed){3, 4});
         four_floats doubled = GATE_CALL_DIRECT(&f, four_floats(*)(four_floats), (four_floats){1, 2, 3, 4});
@@ -191,7 +175,7 @@ static void *call_for_errno(void *unused) {
     gate_function function = make_function("int (int)", address_of(exchange_errno), "exchange_errno");
     for (int class = GATE_CALL_DEFAULT; class <= GATE_CALL_BLOCKING; class ++) {
         function.call_class = (enum gate_call_class) class;
-        gate_direct direct = prepare(&function);
+        gate_direct direct = prepare_direct(&function);
         for (int i = 0; i < 3; i++) {
             errno = ERANGE;
             cr_assert_eq(GATE_CALL_DIRECT(&direct, int (*)(int), EDOM + i), 0);
@@ -221,7 +205,7 @@ static void *call_lasting(void *unused) {
 }
 
 Test(direct, calls_that_last_lose_their_slot_and_end_on_any_thread) {
-    if (!has_direct_calls())
+    if (!has_plans())
         return;
     atomic_store(&moves, 0);
     run_tasks(call_lasting, 8);
@@ -243,7 +227,7 @@ static void *call_when_asked(void *unused) {
 }
 
 Test(direct, a_call_gives_up_a_slot_that_is_asked_for) {
-    if (has_direct_calls())
+    if (has_plans())
         run_task(call_when_asked, NULL);
 }
 
@@ -257,7 +241,7 @@ static void *fail_and_go_on(void *unused) {
     int (*handler)(int) = (int (*)(int))gate_callback_address(callback);
     for (int class = GATE_CALL_DEFAULT; class <= GATE_CALL_BLOCKING; class += GATE_CALL_BLOCKING) {
         function.call_class = (enum gate_call_class) class;
-        gate_direct direct = prepare(&function);
+        gate_direct direct = prepare_direct(&function);
         for (int i = 0; i < 4; i++) {
             status = i % 2 ? 0 : 7;
             int result = GATE_CALL_DIRECT(&direct, int (*)(int (*)(int), int), handler, 1);
@@ -273,7 +257,7 @@ static void *fail_and_go_on(void *unused) {
 }
 
 Test(direct, a_handlers_status_is_told_of_its_call_and_of_no_other) {
-    if (has_direct_calls())
+    if (has_plans())
         run_task(fail_and_go_on, NULL);
 }
 
@@ -307,8 +291,8 @@ static void *call_below_another(void *class) {
     gate_callback *callback = make_callback(gate__m()->runtime, signature, call_inner, NULL);
     int (*handler)(int) = (int (*)(int))gate_callback_address(callback);
     inner.call_class = *(enum gate_call_class *)class;
-    gate_direct direct = prepare(&outer);
-    inner_direct = prepare(&inner);
+    gate_direct direct = prepare_direct(&outer);
+    inner_direct = prepare_direct(&inner);
     for (int i = 0; i < 3; i++) {
         cr_assert_eq(GATE_CALL_DIRECT(&direct, double (*)(int (*)(int), double), handler, 1.5), 1.5);
         cr_assert_eq(gate_direct_status(&direct), 0);
@@ -332,7 +316,7 @@ static void *call_below_another(void *class) {
 
 Test(direct, a_call_below_another_is_listed_and_when_it_is_over_the_other_is) {
     enum gate_call_class classes[] = {GATE_CALL_DEFAULT, GATE_CALL_LEAF};
-    for (int i = 0; i < 2 && has_direct_calls(); i++)
+    for (int i = 0; i < 2 && has_plans(); i++)
         run_task(call_below_another, &classes[i]);
 }
 
@@ -344,7 +328,7 @@ static int see_leaf(int number) {
 static void *call_a_leaf(void *unused) {
     gate_function function = make_function("int (int)", address_of(see_leaf), "see_leaf");
     function.call_class = GATE_CALL_LEAF;
-    gate_direct direct = prepare(&function);
+    gate_direct direct = prepare_direct(&function);
     cr_assert_eq(GATE_CALL_DIRECT(&direct, int (*)(int), 3), 3);
     assert_in_no_call();
     free_function(function);
@@ -352,7 +336,7 @@ static void *call_a_leaf(void *unused) {
 }
 
 Test(direct, one_of_class_leaf_keeps_its_slot) {
-    if (has_direct_calls())
+    if (has_plans())
         run_task(call_a_leaf, NULL);
 }
 
@@ -367,7 +351,7 @@ static int fault(int *at) {
 static void *call_a_fault(void *unused) {
     gate_function function = make_function("int (int *)", address_of(fault), "fault");
     function.call_class = GATE_CALL_GUARDED;
-    gate_direct direct = prepare(&function);
+    gate_direct direct = prepare_direct(&function);
     int good = 5;
     GATE_CALL_DIRECT(&direct, int (*)(int *), NULL);
     cr_assert_eq(gate_direct_status(&direct), -EFAULT);
@@ -379,7 +363,7 @@ static void *call_a_fault(void *unused) {
 }
 
 Test(direct, a_guarded_one_ends_in_an_error) {
-    if (has_direct_calls())
+    if (has_plans())
         run_task(call_a_fault, NULL);
 }
 
@@ -391,7 +375,7 @@ static void count_watched(void *count, const struct gate_trace_info *info) {
 static void *call_while_watched(void *unused) {
     uint64_t count = 0;
     gate_function function = make_function("int (int)", address_of(exchange_errno), "watched");
-    gate_direct direct = prepare(&function);
+    gate_direct direct = prepare_direct(&function);
     GATE_CALL_DIRECT(&direct, int (*)(int), 1);
     cr_assert_eq(gate_trace_start(&(struct gate_trace_config){.no_events = 1}, NULL), 0);
     for (int i = 0; i < 5; i++)

@@ -13,15 +13,6 @@
 
 #ifdef GATE_INLINE_CALL
 
-/* MemorySanitizer has no direct calls. */
-static bool has_direct_calls(void) {
-    gate_function function = make_function("void (void)", address_of(abort), "none");
-    gate_direct direct;
-    int failed = gate_direct_init(&direct, &function);
-    free_function(function);
-    return failed != -ENOTSUP;
-}
-
 static long call_default(gate_direct *direct, long value) {
     GATE_INLINE_WORD(0, long, value);
     GATE_INLINE_CALL(DEFAULT, direct, 1, 0, long, double);
@@ -35,11 +26,8 @@ static long call_leaf(gate_direct *direct, long value) {
 }
 
 static gate_direct prepare(gate_function *function, enum gate_call_class call_class) {
-    gate_direct direct;
-    memset(&direct, 0x5a, sizeof direct);
     function->call_class = call_class;
-    cr_assert_eq(gate_direct_init(&direct, function), 0);
-    return direct;
+    return prepare_direct(function);
 }
 
 static long increment(long value) {
@@ -75,7 +63,7 @@ static void *call_in_both_classes(void *unused) {
 }
 
 Test(inline, calls_of_a_task_stay_in_line) {
-    if (has_direct_calls())
+    if (has_plans())
         run_task(call_in_both_classes, NULL);
 }
 
@@ -99,7 +87,7 @@ static void *call_in_other_classes(void *unused) {
 }
 
 Test(inline, one_of_another_class_goes_out_of_line) {
-    if (has_direct_calls())
+    if (has_plans())
         run_task(call_in_other_classes, NULL);
 }
 
@@ -114,7 +102,7 @@ static void *call_with_another_layout(void *unused) {
 }
 
 Test(inline, a_host_compiled_for_another_layout_goes_out_of_line) {
-    if (has_direct_calls())
+    if (has_plans())
         run_task(call_with_another_layout, NULL);
 }
 
@@ -127,12 +115,10 @@ static void *call_both_out_of_line(void *unused) {
 }
 
 Test(inline, those_of_threads_without_a_task_and_of_root_tasks_go_out_of_line) {
-    if (!has_direct_calls())
+    if (!has_plans())
         return;
     call_both_out_of_line(NULL);
-    gate_runtime *runtime = start(1);
-    call_both_out_of_line(NULL);
-    stop(runtime);
+    run_root(call_both_out_of_line);
 }
 
 static void *call_while_watched(void *unused) {
@@ -144,7 +130,7 @@ static void *call_while_watched(void *unused) {
 }
 
 Test(inline, those_that_are_watched_go_out_of_line) {
-    if (has_direct_calls())
+    if (has_plans())
         run_task(call_while_watched, NULL);
 }
 
@@ -161,7 +147,7 @@ static void *call_on_main_thread(void *unused) {
 }
 
 Test(inline, it_goes_out_of_line_where_the_system_stack_is_not_the_lower_one) {
-    if (has_direct_calls())
+    if (has_plans())
         run_task(call_on_main_thread, NULL);
 }
 
@@ -198,7 +184,7 @@ static void *call_with_values_of_calls(void *unused) {
 }
 
 Test(inline, values_may_take_calls_to_find) {
-    if (has_direct_calls())
+    if (has_plans())
         run_task(call_with_values_of_calls, NULL);
 }
 
@@ -223,7 +209,7 @@ static void *call_with_itself(void *unused) {
 }
 
 Test(inline, what_it_was_prepared_in_may_be_an_argument_of_it) {
-    if (has_direct_calls())
+    if (has_plans())
         run_task(call_with_itself, NULL);
 }
 
@@ -276,12 +262,10 @@ static void *call_and_look(void *unused) {
 }
 
 Test(inline, a_callback_leaves_registers_and_variables_alone) {
-    if (!has_direct_calls())
+    if (!has_plans())
         return;
     run_task(call_and_look, NULL);
-    gate_runtime *runtime = start(1);
-    call_and_look(NULL);
-    stop(runtime);
+    run_root(call_and_look);
 }
 
 /* Calls that begin and end all the time while their slots are claimed. */
@@ -306,7 +290,7 @@ static void *call_often(void *over) {
 }
 
 Test(inline, short_ones_race_with_claims_and_lose_nothing) {
-    if (has_direct_calls())
+    if (has_plans())
         race_with_claims(call_often);
 }
 
@@ -333,7 +317,7 @@ static void *call_to_look_at_record(void *unused) {
 }
 
 Test(inline, the_task_has_a_record_of_the_callers_frame) {
-    if (has_direct_calls())
+    if (has_plans())
         run_task(call_to_look_at_record, NULL);
 }
 
@@ -393,7 +377,7 @@ static void *trace_by(void *way) {
 }
 
 Test(inline, backtraces_and_frame_pointers_lead_to_who_called) {
-    if (!has_direct_calls())
+    if (!has_plans())
         return;
     run_task(trace_by, (void *)take_backtrace);
     run_task(trace_by, (void *)follow_frame_pointers);
@@ -426,7 +410,7 @@ static void call_in_task(void *address) {
 }
 
 Test(inline, one_whose_function_ends_its_thread_is_fatal_and_named) {
-    if (has_direct_calls())
+    if (has_plans())
         cr_assert_dies_with(call_in_task, (void *)end_thread,
                             unless_on_a_fibre("gate_call: the thread of task 'x' (#2) ended in a call of 'unlucky'"));
 }
@@ -434,7 +418,7 @@ Test(inline, one_whose_function_ends_its_thread_is_fatal_and_named) {
 Test(inline, one_whose_function_faults_is_reported_with_who_called) {
     char output[16 * 1024];
     unsigned frames = 0;
-    if (!has_direct_calls())
+    if (!has_plans())
         return;
     int status = dies(call_in_task, (void *)touch, output, sizeof output);
     cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "status %d: %s", status, output);
@@ -461,7 +445,7 @@ static void *sleep_in_line(void *unused) {
 }
 
 Test(inline, one_can_be_interrupted) {
-    if (!has_direct_calls())
+    if (!has_plans())
         return;
     gate_runtime *runtime = start(2);
     gate_task *task = spawn("sleeps", sleep_in_line, NULL);
@@ -497,7 +481,7 @@ static void *fork_in_line(void *unused) {
 }
 
 Test(inline, one_whose_function_forks_returns_in_the_child_too) {
-    if (has_direct_calls())
+    if (has_plans())
         run_task(fork_in_line, NULL);
 }
 
@@ -529,7 +513,7 @@ static void raise_in_task(void *in_c) {
 
 Test(inline, one_from_a_signal_handler_is_fatal) {
     static const char words[] = "fatal: gate_call: called from a signal handler";
-    if (!has_direct_calls())
+    if (!has_plans())
         return;
     cr_assert_dies_with(raise_in_task, NULL, words);
     cr_assert_dies_with(raise_in_task, &from_handler, words);

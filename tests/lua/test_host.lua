@@ -153,8 +153,20 @@ test("finalizers may use tasks while the state closes; those older than the host
     assert(output:find("older\tfalse\tcallgate has stopped: the Lua state closes", 1, true), output)
 end)
 
+-- For what is required behind it, report is a finalizer that is older.
+local finalize_last = [[
+    local function finalize_last(report)
+        if newproxy then
+            older = newproxy(true)
+            getmetatable(older).__gc = report
+        else
+            older = setmetatable({}, {__gc = report})
+        end
+    end
+]]
+
 test("finalizers older than the host are refused functions of the ffi's, whether they were called before or not", function()
-    local output = says("done", [[
+    local output = says("done", finalize_last .. [[
         local ffi
         local function refused(name, ...)
             print(name, pcall(ffi.C[name], ...))
@@ -163,12 +175,7 @@ test("finalizers older than the host are refused functions of the ffi's, whether
             refused("abs", -1) refused("labs", -1) refused("atoi", "1") refused("memcmp", "a", "b", 1)
             refused("printf", "%s%s%d", "a", nil, 1)
         end
-        if newproxy then
-            older = newproxy(true)
-            getmetatable(older).__gc = report
-        else
-            older = setmetatable({}, {__gc = report})
-        end
+        finalize_last(report)
         ffi = require "callgate.ffi"
         ffi.cdef "int abs(int); long labs(long); int atoi(const char *); int printf(const char *, ...);"
         ffi.cdef "int memcmp(const void *, const void *, size_t);"
@@ -183,18 +190,13 @@ test("finalizers older than the host are refused functions of the ffi's, whether
 end)
 
 test("finalizers older than the host are refused the callbacks, which are gone", function()
-    local output = says("done", [[
+    local output = says("done", finalize_last .. [[
         local callback
         local function report()
             print("freed", pcall(function() callback:free() end))
             print("set", pcall(function() callback:set(print) end))
         end
-        if newproxy then
-            older = newproxy(true)
-            getmetatable(older).__gc = report
-        else
-            older = setmetatable({}, {__gc = report})
-        end
+        finalize_last(report)
         local ffi = require "callgate.ffi"
         local function make() return ffi.cast("int (*)(int)", function() return 0 end) end
         for _ = 1, 300 do make():free() end -- more than are remembered

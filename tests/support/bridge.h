@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bridge/internal.h"
 #include "tests/support/runtime.h"
@@ -51,6 +52,14 @@ static inline bool has_plans(void) {
     bool has = signature->plan != NULL;
     gate_signature_free(signature);
     return has;
+}
+
+/* Where that is, there are no direct calls either. Filled before with what nobody has set. */
+static inline gate_direct prepare_direct(const gate_function *function) {
+    gate_direct direct;
+    memset(&direct, 0x5a, sizeof direct);
+    cr_assert_eq(gate_direct_init(&direct, function), 0);
+    return direct;
 }
 
 static inline bool has_frames(void) {
