@@ -230,9 +230,14 @@ GATE__HOT_CODE static void on_system_stack(void *data) {
     hook_caller = NULL;
 }
 
-GATE__HOT_CODE static __attribute__((noinline)) int hooked(struct request *request) {
+GATE__HOT_CODE static __attribute__((noinline)) void call_hook(struct request *request) {
     gate__lock_assert_none();
     gate__switch_call(gate__m(), on_system_stack, request);
+}
+
+/* The same where the answer is an error, or 0. */
+static int hooked(struct request *request) {
+    call_hook(request);
     return -(int)request->answer;
 }
 
@@ -243,7 +248,7 @@ static inline int map(void *address, size_t length, int prot, int flags, int fd,
     if (!hooks.mmap)
         return gate__os_mmap(address, length, prot, flags, fd, offset, result);
     struct request r = {address, length, prot, flags, fd, (uint32_t)offset, 0, caller, call_mmap};
-    hooked(&r);
+    call_hook(&r);
     if (r.answer < 4096)
         return r.answer ? -(int)r.answer : -ENOMEM;
     *result = (void *)r.answer;
@@ -252,7 +257,7 @@ static inline int map(void *address, size_t length, int prot, int flags, int fd,
 
 static inline void unmap(void *address, size_t length, const void *caller) {
     if (hooks.munmap)
-        hooked(&(struct request){.address = address, .length = length, .caller = caller, .call = call_munmap});
+        call_hook(&(struct request){.address = address, .length = length, .caller = caller, .call = call_munmap});
     else
         unmap_or_die(address, length);
 }

@@ -208,6 +208,8 @@ Test(fork, creates_no_thread_before_one_is_needed) {
 
 static void fork_again(void *unused) {
     go_on();
+    if (MAY_USE_TASKS)
+        wait_until_quiet(gate__m()->runtime);
     in_child(count_threads, NULL);
     go_on();
     (void)unused;

@@ -135,6 +135,14 @@ Test(mem_hooks, a_result_below_4096_is_an_errno) {
     answer = 0;
 }
 
+Test(mem_hooks, a_result_may_have_any_low_half) {
+    void *at = NULL;
+    answer = 0x7f0080000000; /* that of the int that has no negative */
+    cr_assert_eq(gate_mmap(NULL, PAGE, PROT_READ, ANONYMOUS, -1, 0, &at), 0);
+    cr_assert_eq(at, (void *)answer);
+    answer = 0;
+}
+
 Test(mem_hooks, a_result_of_zero_is_no_address) {
     void *at = &at;
     answers_zero = true;

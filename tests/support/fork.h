@@ -44,9 +44,23 @@ static inline void assert_well(pid_t child) {
     cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == WELL, "the child's status is %#x", status);
 }
 
+/* Whether no thread of the runtime is on its way, or does anything, but the caller's. */
+static inline bool is_quiet(gate_runtime *runtime) {
+    gate_m *m = gate__m();
+    uint32_t waiting = 0;
+    gate__lock(&runtime->lock);
+    for (gate_m *worker = runtime->workers.all; worker; worker = worker->all_next)
+        waiting += worker == m;
+    for (gate_m *worker = atomic_load(&runtime->workers.idle); worker; worker = worker->idle_next)
+        waiting++;
+    bool is = waiting == runtime->workers.count && atomic_load(&runtime->monitor.state) == GATE__MONITOR_PARKED;
+    gate__unlock(&runtime->lock);
+    return is;
+}
+
 /* Until the runtime's threads, which have run a task each, wait for work. */
 static inline void wait_until_quiet(gate_runtime *runtime) {
-    wait_until(atomic_load(&runtime->monitor.state) == GATE__MONITOR_PARKED);
+    wait_until(is_quiet(runtime));
 }
 
 #endif
