@@ -11,32 +11,45 @@
 
 /* No more than the configuration allows, or than there are to be had */
 
+enum { MOST_THREADS = 4 };
 static _Atomic int in_call, most_in_call;
 
-static void count_calls(void *unused) {
+/* The first wait for as many others as there may be; the rest find out whether there are more. */
+static void meet(void *unused) {
     (void)unused;
     int now = atomic_fetch_add(&in_call, 1) + 1, seen = atomic_load(&most_in_call);
     while (now > seen && !atomic_compare_exchange_weak(&most_in_call, &seen, now))
         ;
+    wait_until(atomic_load(&most_in_call) >= MOST_THREADS);
     usleep(2000);
     atomic_fetch_sub(&in_call, 1);
 }
 
-static void *block_once(void *unused) {
-    gate__foreign_call_blocking(gate__m(), count_calls, NULL);
+static void *meet_in_call(void *unused) {
+    gate__foreign_call_blocking(gate__m(), meet, NULL);
     return unused;
 }
 
 Test(worker, calls_beyond_the_most_threads_wait_and_all_end) {
-    gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 2, .most_threads = 4});
+    gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 2, .most_threads = MOST_THREADS});
     gate_task *tasks[100];
     for (int i = 0; i < 100; i++)
-        tasks[i] = spawn("blocks", block_once, NULL);
+        tasks[i] = spawn("blocks", meet_in_call, NULL);
     for (int i = 0; i < 100; i++)
         join(tasks[i]);
-    cr_assert_eq(atomic_load(&most_in_call), 4);
-    cr_assert_eq(runtime->workers.count, 4);
+    cr_assert_eq(atomic_load(&most_in_call), MOST_THREADS);
+    cr_assert_eq(runtime->workers.count, MOST_THREADS);
     stop(runtime);
+}
+
+static void sleep_a_little(void *unused) {
+    (void)unused;
+    usleep(2000);
+}
+
+static void *block_once(void *unused) {
+    gate__foreign_call_blocking(gate__m(), sleep_a_little, NULL);
+    return unused;
 }
 
 /* Their stacks */
