@@ -259,9 +259,10 @@ static void put_threads(FILE *file, const struct events *events) {
     }
 }
 
+/* Without a displayTimeUnit: earlier versions of Perfetto took it for the unit of all times, which are microseconds. */
 static void put_all(FILE *file, const struct events *events) {
     fprintf(file,
-            "{\"displayTimeUnit\":\"ns\",\"otherData\":{\"lost\":%llu},\"traceEvents\":[\n"
+            "{\"otherData\":{\"lost\":%llu},\"traceEvents\":[\n"
             "{\"ph\":\"M\",\"pid\":%d,\"name\":\"process_name\",\"args\":{\"name\":\"callgate\"}}",
             (unsigned long long)events->lost, gate__os_process_id());
     put_threads(file, events);

@@ -22,6 +22,7 @@ def text(string):
 with open(sys.argv[1], encoding="utf-8") as file:
     trace = json.load(file)
 events = trace["traceEvents"]
+assert "displayTimeUnit" not in trace, "some take this for the unit of all times"
 named = {event["tid"]: event["args"]["name"] for event in events if event["name"] == "thread_name"}
 print("lost", trace["otherData"]["lost"])
 threads = {}
