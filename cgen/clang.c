@@ -625,14 +625,27 @@ static void drop_earlier(struct reader *r, const char *name) {
         earlier->reason = "it is defined again";
 }
 
+/* A config may say something of a macro that nobody asks for. */
+static void mark_sections(const struct request *request, const struct item *macro) {
+    struct section *as_macro = config_find(request, SECTION_MACRO, macro->name);
+    struct section *as_function = config_find(request, SECTION_FUNCTION, macro->name);
+    if (as_macro && macro->takes_arguments)
+        as_macro->is_used = true;
+    if (as_function)
+        as_function->is_used = true;
+}
+
 static void read_macro(struct reader *r, CXCursor cursor) {
     struct item tried = {.kind = ITEM_MACRO, .name = take(clang_getCursorSpelling(cursor)), .place = place_of(cursor)};
     drop_earlier(r, tried.name);
     if (!clang_Cursor_isMacroFunctionLike(cursor) && *tried.place.file)
         set_add(&r->model->macros, tried.name);
     bool is_of_headers = *tried.place.file && !clang_Cursor_isMacroBuiltin(cursor);
+    bool is_asked_for = is_of_headers && model_asks(&tried, r->request);
     tried.takes_arguments = clang_Cursor_isMacroFunctionLike(cursor);
-    if (!is_of_headers || !model_asks(&tried, r->request) || !read_body(cursor, &tried))
+    if (is_of_headers && !is_asked_for)
+        mark_sections(r->request, &tried);
+    if (!is_asked_for || !read_body(cursor, &tried))
         return;
     struct item *item = add_item(r->model, ITEM_MACRO, tried.name, tried.place);
     tried.comment = comment_of(cursor);
@@ -670,13 +683,37 @@ static enum CXChildVisitResult visit(CXCursor cursor, CXCursor parent, CXClientD
 
 /* Texts */
 
-/* Shows the compiler's diagnostics; returns whether one is an error. */
+static const char own_text[] = "cgen.c"; /* what includes the headers, and has what a config says of types */
+
+static bool is_in_own_text(CXSourceLocation location) {
+    CXFile file;
+    clang_getExpansionLocation(location, &file, NULL, NULL, NULL);
+    return file && strcmp(take(clang_getFileName(file)), own_text) == 0;
+}
+
+/* By the place that #line says, which is a config's for its types. */
+static void show_own(CXDiagnostic diagnostic) {
+    CXString file;
+    unsigned line, column;
+    clang_getPresumedLocation(clang_getDiagnosticLocation(diagnostic), &file, &line, &column);
+    struct word word = {take(clang_getDiagnosticSpelling(diagnostic)), {take(file), line, column}};
+    if (strcmp(word.place.file, own_text) == 0)
+        fprintf(stderr, "cgen: %s\n", word.text);
+    else
+        config_complain(&word, "%s", word.text);
+}
+
+/* Shows what the compiler says; returns whether an error is among it. Whatever it says of our own text is one. */
 static int show_diagnostics(CXTranslationUnit unit) {
     int failed = 0;
     for (unsigned i = 0; i < clang_getNumDiagnostics(unit); i++) {
         CXDiagnostic diagnostic = clang_getDiagnostic(unit, i);
-        failed |= clang_getDiagnosticSeverity(diagnostic) >= CXDiagnostic_Error;
-        fprintf(stderr, "%s\n", take(clang_formatDiagnostic(diagnostic, clang_defaultDiagnosticDisplayOptions())));
+        bool is_own = is_in_own_text(clang_getDiagnosticLocation(diagnostic));
+        failed |= is_own || clang_getDiagnosticSeverity(diagnostic) >= CXDiagnostic_Error;
+        if (is_own)
+            show_own(diagnostic);
+        else
+            fprintf(stderr, "%s\n", take(clang_formatDiagnostic(diagnostic, clang_defaultDiagnosticDisplayOptions())));
         clang_disposeDiagnostic(diagnostic);
     }
     return failed;
@@ -685,21 +722,31 @@ static int show_diagnostics(CXTranslationUnit unit) {
 static CXTranslationUnit parse(CXIndex index, const struct request *request, const char *source, unsigned options) {
     struct list flags = {NULL, 0};
     CXTranslationUnit unit = NULL;
-    struct CXUnsavedFile inputs[] = {{"cgen.c", source, strlen(source)}, {request->text_path, request->text, 0}};
+    struct CXUnsavedFile inputs[] = {{own_text, source, strlen(source)}, {request->text_path, request->text, 0}};
     unsigned input_count = request->text ? 2 : 1;
     inputs[1].Length = request->text ? strlen(request->text) : 0;
-    for (size_t i = 0; i < request->flags.count; i++)
-        list_add(&flags, request->flags.items[i]);
+    list_add_all(&flags, &request->flags);
+    list_add_all(&flags, &request->package_flags);
     list_add(&flags, "-fparse-all-comments");
     list_add(&flags, "-ferror-limit=0");
-    enum CXErrorCode failed = clang_parseTranslationUnit2(index, "cgen.c", flags.items, (int)flags.count, inputs,
+    enum CXErrorCode failed = clang_parseTranslationUnit2(index, own_text, flags.items, (int)flags.count, inputs,
                                                           input_count, options, &unit);
     if (failed)
         fprintf(stderr, "cgen: libclang could not read the headers (code %d)\n", (int)failed);
     return failed ? NULL : unit;
 }
 
-static const char *includes_of(const struct request *request) {
+/* Its name and its type are where they are in the config, if the compiler complains of one. */
+static void write_export(const struct section *export, FILE *out) {
+    const struct place *type = &export->type.place, *name = &export->name.place;
+    fprintf(out, "__typeof__(\n#line %u ", type->line);
+    write_string(type->file, out);
+    fprintf(out, "\n%*s%s\n#line %u\n)%*s%s;\n", (int)type->column - 1, "", export->type.text, name->line,
+            (int)name->column - 2, "", export->name.text);
+}
+
+/* What is read: the headers, and what is to be read behind them. */
+static void write_source(const struct request *request, FILE *out) {
     /* What a scope of the bridge knows from its start: the headers themselves would bring more. */
     static const char known[] =
         "typedef unsigned char uint8_t, uint_least8_t, uint_fast8_t; typedef unsigned short uint16_t, uint_least16_t;"
@@ -710,12 +757,11 @@ static const char *includes_of(const struct request *request) {
         "    uint_fast64_t, dev_t, ino_t, nlink_t;"
         "typedef long ptrdiff_t, intptr_t, int64_t, int_least64_t, intmax_t, int_fast16_t, int_fast32_t, int_fast64_t,"
         "    ssize_t, off_t, time_t, blksize_t, blkcnt_t;\n";
-    const char *source = request->text ? known : "";
+    fputs(request->text ? known : "", out);
     for (size_t i = 0; i < request->headers.count; i++)
-        source = memory_format("%s#include \"%s\"\n", source, request->headers.items[i]);
-    for (size_t i = 0; i < request->export_count; i++)
-        source = memory_format("%s__typeof__(%s) %s;\n", source, request->exports[i].type, request->exports[i].name);
-    return source;
+        fprintf(out, "#include \"%s\"\n", request->headers.items[i]);
+    for (const struct section *export = NULL; (export = config_next(request, SECTION_EXPORT, export)) != NULL;)
+        write_export(export, out);
 }
 
 /* Lines that may compile or not */
@@ -790,16 +836,21 @@ static void drop_failed(const struct trying *t, CXTranslationUnit unit) {
     clang_disposeDiagnosticSet(all);
 }
 
-static const char *source_of_attempts(const struct request *request, const struct trying *t) {
+/* The text, and the number of its first line behind the headers. */
+static const char *source_of(const struct request *request, struct attempt *attempts, size_t count, unsigned *line) {
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return "";
-    fputs(includes_of(request), out);
-    for (size_t i = 0; i < t->count; i++) {
-        t->attempts[i].is_accepted = true;
-        fprintf(out, "%s\n", t->attempts[i].line);
+    write_source(request, out);
+    fflush(out);
+    *line = 1;
+    for (size_t i = 0; i < size; i++)
+        *line += text[i] == '\n';
+    for (size_t i = 0; i < count; i++) {
+        attempts[i].is_accepted = true;
+        fprintf(out, "%s\n", attempts[i].line);
     }
     fclose(out);
     const char *source = memory_copy(text);
@@ -826,19 +877,17 @@ int model_try(const struct request *request, struct attempt *attempts, size_t co
     struct request strict = *request;
     struct model aside = {.count = 0};
     struct reader reader = make_reader(&strict, &aside);
-    struct trying t = {&reader, NULL, attempts, count,
-                       (unsigned)(request->headers.count + request->export_count) + 1 + (request->text != NULL)};
+    struct trying t = {&reader, NULL, attempts, count, 0};
     if (count == 0)
         return 0;
     strict.flags = (struct list){NULL, 0};
-    for (size_t i = 0; i < request->flags.count; i++)
-        list_add(&strict.flags, request->flags.items[i]);
+    list_add_all(&strict.flags, &request->flags);
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         list_add(&strict.flags, flags[i]);
     CXIndex index = clang_createIndex(0, 0);
-    CXTranslationUnit unit = parse(index, &strict, source_of_attempts(request, &t), 0);
+    CXTranslationUnit unit = parse(index, &strict, source_of(request, attempts, count, &t.first_line), 0);
     if (unit) {
-        t.file = clang_getFile(unit, "cgen.c");
+        t.file = clang_getFile(unit, own_text);
         drop_failed(&t, unit);
         clang_visitChildren(clang_getTranslationUnitCursor(unit), visit_attempt, &t);
         clang_disposeTranslationUnit(unit);
@@ -847,19 +896,29 @@ int model_try(const struct request *request, struct attempt *attempts, size_t co
     return unit == NULL;
 }
 
-/* The host's functions stand behind the headers. One that is none is an error of the config's. */
+/* What keeps a function from being the host's, or NULL. */
+static const char *problem_of_export(const struct section *export) {
+    const struct item *item = export->item;
+    if (!item)
+        return "its type is not a function's";
+    return item->is_inline               ? "a header defines it"
+           : item->type->is_variadic     ? "no handler gets any number of arguments"
+           : item->type->is_unprototyped ? "its type does not say its parameters, where (void) says that there are none"
+                                         : item->reason;
+}
+
+/* The host's functions stand behind the headers. One that can't be is an error of the config's. */
 static int find_exports(const struct request *request, const struct model *model) {
     int failed = 0;
-    for (size_t i = 0; i < request->export_count; i++) {
-        struct export *export = &request->exports[i];
-        for (size_t j = 0; j < model->count; j++) {
-            if (model->items[j]->kind == ITEM_FUNCTION && strcmp(model->items[j]->name, export->name) == 0)
-                export->item = model->items[j];
+    for (struct section *export = NULL; (export = config_next(request, SECTION_EXPORT, export)) != NULL;) {
+        for (size_t i = 0; i < model->count; i++) {
+            if (model->items[i]->kind == ITEM_FUNCTION && strcmp(model->items[i]->name, export->name.text) == 0)
+                export->item = model->items[i];
         }
-        failed |= !export->item;
-        if (!export->item)
-            fprintf(stderr, "cgen: the config's export %s is no function: '%s'\n", export->name, export->type);
-        else if (strcmp(export->item->place.file, "cgen.c") == 0)
+        const char *problem = problem_of_export(export);
+        if (problem)
+            failed = config_complain(&export->type, "the export '%s': %s", export->name.text, problem);
+        else if (strcmp(export->item->place.file, own_text) == 0)
             export->item->reason = "it is the host's";
     }
     return failed;
@@ -868,7 +927,8 @@ static int find_exports(const struct request *request, const struct model *model
 int model_read(struct request *request, struct model *model) {
     CXIndex index = clang_createIndex(0, 0);
     struct reader r = make_reader(request, model);
-    CXTranslationUnit unit = parse(index, request, includes_of(request),
+    unsigned line;
+    CXTranslationUnit unit = parse(index, request, source_of(request, NULL, 0, &line),
                                    CXTranslationUnit_DetailedPreprocessingRecord |
                                        CXTranslationUnit_SkipFunctionBodies | CXTranslationUnit_IncludeAttributedTypes);
     int bad = !unit || show_diagnostics(unit);

@@ -102,13 +102,13 @@ static const char *needs(const struct item *item) {
     return most == OF_AVX512 ? "__AVX512F__" : most == OF_AVX ? "__AVX__" : NULL;
 }
 
-static void begin_if(const struct item *item, FILE *out) {
+void write_if(const struct item *item, FILE *out) {
     const char *processor = needs(item);
     if (processor)
         fprintf(out, "#ifdef %s\n", processor);
 }
 
-static void end_if(const struct item *item, FILE *out) {
+void write_endif(const struct item *item, FILE *out) {
     if (needs(item))
         fputs("#endif\n", out);
 }
@@ -216,23 +216,31 @@ static void write_prototype(const struct item *item, const char *name, const cha
     fprintf(out, "%s%s\n", spell(&copy, name, SPELL_NAMED), end);
 }
 
-static void write_defines(const struct request *request, FILE *out) {
-    for (size_t i = 0; i < request->flags.count; i++) {
-        const char *flag = request->flags.items[i];
-        if (strncmp(flag, "-D", 2) != 0)
-            continue;
-        int length = (int)strcspn(flag + 2, "=");
-        const char *value = flag[2 + length] ? flag + 3 + length : "1";
-        fprintf(out, "#ifndef %.*s\n#define %.*s %s\n#endif\n", length, flag + 2, length, flag + 2, value);
+/* A macro with arguments is asked for by its name alone. */
+static void write_define(const char *definition, FILE *out) {
+    int name = (int)strcspn(definition, "(="), head = (int)strcspn(definition, "=");
+    const char *value = definition[head] ? definition + head + 1 : "1";
+    fprintf(out, "#ifndef %.*s\n#define %.*s %s\n#endif\n", name, definition, head, definition, value);
+}
+
+static void write_defines(const struct list *flags, FILE *out) {
+    for (size_t i = 0; i < flags->count; i++) {
+        if (strncmp(flags->items[i], "-D", 2) == 0)
+            write_define(flags->items[i] + 2, out);
     }
+}
+
+void write_headers(const struct request *request, FILE *out) {
+    write_defines(&request->flags, out);
+    write_defines(&request->package_flags, out);
+    for (size_t i = 0; i < request->headers.count; i++)
+        fprintf(out, "#include \"%s\"\n", request->headers.items[i]);
 }
 
 void emit_h(const struct model *model, const struct request *request, FILE *out) {
     fprintf(out, "// made by: %s\n#ifndef GATE_STUBS_%s\n#define GATE_STUBS_%s\n\n", request->command, request->name,
             request->name);
-    write_defines(request, out);
-    for (size_t i = 0; i < request->headers.count; i++)
-        fprintf(out, "#include \"%s\"\n", request->headers.items[i]);
+    write_headers(request, out);
     fprintf(out, "#include <callgate.h>\n\nextern const gate_stub gate_stubs_%s[];\n", request->name);
     for (size_t i = 0; i < model->count; i++) {
         const struct item *item = model->items[i];
@@ -280,7 +288,7 @@ static void write_call(const struct item *item, FILE *out) {
 static void write_stub(const struct item *item, FILE *out) {
     bool uses_frame = item->type->parameter_count || item->type->is_variadic || !type_is_void(item->type->target);
     putc('\n', out);
-    begin_if(item, out);
+    write_if(item, out);
     fprintf(out, "void gate_stub_%s(void *frame) {\n    struct gate_args_%s *f = frame;\n    errno = 0;\n", item->name,
             item->name);
     write_call(item, out);
@@ -291,19 +299,19 @@ static void write_stub(const struct item *item, FILE *out) {
         fputs("    (void)frame;\n", out);
     write_call(item, out);
     fputs("}\n", out);
-    end_if(item, out);
+    write_endif(item, out);
 }
 
 /* A static inline function has no symbol, nor has a macro: this is one for it. */
 static void write_wrapper(const struct item *item, FILE *out) {
     bool is_call = !item->is_macro || item->takes_arguments;
     putc('\n', out);
-    begin_if(item, out);
+    write_if(item, out);
     write_prototype(item, memory_format("gate_inline_%s", item->name), " {", out);
     fprintf(out, "    %s%s%s", type_is_void(item->type->target) ? "" : "return ", item->name, is_call ? "(" : "");
     write_arguments(item->type, "", out);
     fputs(is_call ? ");\n}\n" : ";\n}\n", out);
-    end_if(item, out);
+    write_endif(item, out);
 }
 
 static void write_wrappers(const struct model *model, bool macros, FILE *out) {
@@ -333,13 +341,19 @@ static void write_undefines(const struct model *model, const struct item *item, 
         write_undefine(model, item->fields[i].name, out);
 }
 
+/* Compilers bring headers of their own, whose records have the same sizes, and members as each likes. */
+static bool is_of_compiler(const struct item *item) {
+    return strstr(item->place.file, "/lib/clang/") != NULL;
+}
+
 static void write_proof(const struct item *item, FILE *out) {
     const char *name = name_of_record(item);
+    bool has_members = item->kind != ITEM_ENUM && !is_of_compiler(item);
     if (!name || !item->is_complete || item->size <= 0)
         return;
     fprintf(out, "_Static_assert(sizeof(%s) == %lld && __alignof__(%s) == %lld, \"%s\");\n", name, item->size, name,
             item->named_by ? item->named_by->alignment : item->alignment, name);
-    for (size_t i = 0; i < item->field_count && item->kind != ITEM_ENUM; i++) {
+    for (size_t i = 0; i < item->field_count && has_members; i++) {
         const struct field *field = &item->fields[i];
         if (*field->name && field->width < 0)
             fprintf(out, "_Static_assert(offsetof(%s, %s) == %lld, \"%s: %s\");\n", name, field->name,
@@ -350,14 +364,14 @@ static void write_proof(const struct item *item, FILE *out) {
 static void write_row(const struct item *item, FILE *out) {
     static const char *const classes[] = {"DEFAULT", "LEAF", "BLOCKING", "GUARDED"};
     const char *plain = spell(item->type, item->name, SPELL_NAMED);
-    begin_if(item, out);
+    write_if(item, out);
     fprintf(out, "    {\"%s\", ", item->name);
     write_string(plain, out);
     fprintf(
         out,
         ",\n     (void (*)(void))%s, gate_stub_%s, gate_stub_plain_%s, sizeof(struct gate_args_%s), GATE_CALL_%s},\n",
         name_in_c(item), item->name, item->name, item->name, classes[item->call_class]);
-    end_if(item, out);
+    write_endif(item, out);
 }
 
 /* Before they are declared: a function that the library lacks is NULL in the table. */

@@ -4,13 +4,8 @@
  * SPDX-License-Identifier: MIT */
 #include "cgen/model.h"
 
-static bool returns(const struct export *export) {
-    const struct type *result = type_plain(export->item->type->target);
-    return result->kind != TYPE_BASIC || result->basic != BASIC_VOID;
-}
-
 /* Its type, with names for the parameters. */
-static const struct type *named_type(const struct export *export) {
+static const struct type *named_type(const struct section *export) {
     struct type *copy = memory_take(sizeof *copy);
     *copy = *export->item->type;
     copy->parameters = memory_take((copy->parameter_count + 1) * sizeof *copy->parameters);
@@ -20,58 +15,59 @@ static const struct type *named_type(const struct export *export) {
     return copy;
 }
 
-static void write_includes(const struct request *request, FILE *out) {
-    for (size_t i = 0; i < request->headers.count; i++)
-        fprintf(out, "#include \"%s\"\n", request->headers.items[i]);
-    fputs("#include <callgate.h>\n", out);
-}
-
 /* What sets the handler: any, or a direct one. */
-static const char *spell_setter(const struct export *export, bool is_direct) {
+static const char *spell_setter(const struct section *export, bool is_direct) {
     struct type pointer = {.kind = TYPE_POINTER, .target = export->item->type};
     const char *handler = is_direct ? spell(&pointer, "handler", SPELL_NAMED) : "gate_handler handler";
     return memory_format("int gate_export_%s%s(gate_runtime *runtime, gate_decls *decls, %s, void *host,\n"
                          "    gate_error *error)",
-                         is_direct ? "direct_" : "", export->name, handler);
+                         is_direct ? "direct_" : "", export->name.text, handler);
 }
 
 void emit_export_h(const struct model *model, const struct request *request, FILE *out) {
     (void)model;
     fprintf(out, "// made by: %s\n#ifndef GATE_EXPORTS_%s\n#define GATE_EXPORTS_%s\n\n", request->command,
             request->name, request->name);
-    write_includes(request, out);
-    for (size_t i = 0; i < request->export_count; i++) {
-        const struct export *export = &request->exports[i];
-        fprintf(out, "\n/* For C to call, from any thread; it ends in what gate_export_%s was given. */\n%s;\n",
-                export->name, spell(named_type(export), export->name, SPELL_NAMED));
+    write_headers(request, out);
+    fputs("#include <callgate.h>\n", out);
+    for (const struct section *export = NULL; (export = config_next(request, SECTION_EXPORT, export)) != NULL;) {
+        const char *name = export->name.text;
+        write_if(export->item, out);
+        fputs("\n/* For C to call, from any thread; it ends in the handler that was given last", out);
+        fprintf(out, ", to gate_export_%s or to\n * gate_export_direct_%s. */\n%s;\n", name, name,
+                spell(named_type(export), name, SPELL_NAMED));
         fprintf(out, "%s;\n%s;\n", spell_setter(export, false), spell_setter(export, true));
+        write_endif(export->item, out);
     }
     fputs("\n#endif\n", out);
 }
 
-static void write_function(const struct export *export, FILE *out) {
-    const char *name = export->name;
+static void write_function(const struct section *export, FILE *out) {
+    const char *name = export->name.text;
     struct type pointer = {.kind = TYPE_POINTER, .target = export->item->type};
-    fprintf(out, "\nstatic %s;\n\n%s {\n    if (!%s_target)\n        fail(\"%s\");\n    %s%s_target(",
-            spell(&pointer, memory_format("%s_target", name), SPELL_NAMED),
-            spell(named_type(export), name, SPELL_NAMED), name, name, returns(export) ? "return " : "", name);
+    fprintf(out,
+            "\nstatic %s;\n\n%s {\n    if (!gate_target_%s)\n        gate_exports_fail(\"%s\");\n    %sgate_target_%s(",
+            spell(&pointer, memory_format("gate_target_%s", name), SPELL_NAMED),
+            spell(named_type(export), name, SPELL_NAMED), name, name,
+            type_is_void(export->item->type->target) ? "" : "return ", name);
     for (size_t i = 0; i < export->item->type->parameter_count; i++)
         fprintf(out, "%sp%zu", i ? ", " : "", i);
     fputs(");\n}\n", out);
 }
 
-static void write_setter(const struct export *export, bool is_direct, FILE *out) {
-    const char *name = export->name;
+static void write_setter(const struct section *export, bool is_direct, FILE *out) {
+    const char *name = export->name.text;
     struct type pointer = {.kind = TYPE_POINTER, .target = export->item->type};
     fprintf(out,
             "\n%s {\n"
             "    void (*address)(void) = NULL;\n"
             "    struct gate_callback_config config = {%s, .host = host, .name = \"%s\"};\n"
-            "    int failed = make(runtime, decls, config, ",
+            "    int failed = gate_exports_make(runtime, decls, config, ",
             spell_setter(export, is_direct),
             is_direct ? ".direct = (gate_direct_handler)handler" : ".handler = handler", name);
     write_string(spell(export->item->type, "", SPELL_NAMED), out);
-    fprintf(out, ", &address, error);\n    if (!failed)\n        %s_target = (%s)address;\n    return failed;\n}\n",
+    fprintf(out,
+            ", &address, error);\n    if (!failed)\n        gate_target_%s = (%s)address;\n    return failed;\n}\n",
             name, spell(&pointer, "", SPELL_NAMED));
 }
 
@@ -79,14 +75,14 @@ static const char common[] =
     "#include <stdio.h>\n"
     "#include <stdlib.h>\n"
     "\n"
-    "static _Noreturn void fail(const char *name) {\n"
+    "__attribute__((unused)) static _Noreturn void gate_exports_fail(const char *name) {\n"
     "    fprintf(stderr, \"%s is called, and no host has exported it\\n\", name);\n"
     "    abort();\n"
     "}\n"
     "\n"
     "/* Signature and callback live as long as the program: C may call at any time. */\n"
-    "static int make(gate_runtime *runtime, gate_decls *decls, struct gate_callback_config config, const char *type,\n"
-    "    void (**address)(void), gate_error *error) {\n"
+    "__attribute__((unused)) static int gate_exports_make(gate_runtime *runtime, gate_decls *decls,\n"
+    "    struct gate_callback_config config, const char *type, void (**address)(void), gate_error *error) {\n"
     "    gate_signature *signature = NULL;\n"
     "    gate_callback *callback = NULL;\n"
     "    int failed = decls ? gate_decls_signature(decls, type, &signature, error)\n"
@@ -104,11 +100,13 @@ static const char common[] =
 void emit_export(const struct model *model, const struct request *request, FILE *out) {
     (void)model;
     fprintf(out, "// made by: %s\n#include \"%s_exports.h\"\n", request->command, request->name);
-    if (request->export_count)
+    if (config_next(request, SECTION_EXPORT, NULL))
         fputs(common, out);
-    for (size_t i = 0; i < request->export_count; i++) {
-        write_function(&request->exports[i], out);
-        write_setter(&request->exports[i], false, out);
-        write_setter(&request->exports[i], true, out);
+    for (const struct section *export = NULL; (export = config_next(request, SECTION_EXPORT, export)) != NULL;) {
+        write_if(export->item, out);
+        write_function(export, out);
+        write_setter(export, false, out);
+        write_setter(export, true, out);
+        write_endif(export->item, out);
     }
 }

@@ -27,7 +27,7 @@ static bool ask(const char *command, struct list *words) {
 
 int installed_package(const char *name, struct request *request) {
     struct list *list = &request->packages;
-    if (!ask(memory_format("pkg-config --cflags %s", name), &request->flags)) {
+    if (!ask(memory_format("pkg-config --cflags %s", name), &request->package_flags)) {
         fprintf(stderr, "cgen: pkg-config does not know %s\n", name);
         return 1;
     }

@@ -24,7 +24,7 @@ static const char no_choice[] = "it is no expression of longs, void pointers or 
 /* A macro that may be an expression, and the type of the function that it may be. */
 struct candidate {
     struct item *macro;
-    const struct macro_type *config; /* what that says of it, or NULL */
+    const struct section *config; /* what that says of it, or NULL */
     struct type *type;
     size_t doubles, attempt; /* its first: of arguments that may be doubles, and of its own */
     size_t numbers;          /* of its own with doubles for longs; 0 for none, since there is another before it */
@@ -42,24 +42,20 @@ static void add_attempt(struct trying *t, const char *line) {
     t->attempts[t->attempt_count++] = (struct attempt){.line = line};
 }
 
-static const struct macro_type *find_config(struct request *request, const struct item *macro) {
-    for (size_t i = 0; i < request->macro_type_count; i++) {
-        if (strcmp(request->macro_types[i].name, macro->name) != 0)
-            continue;
-        request->macro_types[i].is_used = true;
-        return &request->macro_types[i];
-    }
-    return NULL;
-}
-
-static void add_candidate(struct trying *t, struct request *request, struct item *macro) {
+static void add_candidate(struct trying *t, const struct request *request, struct item *macro) {
+    struct section *config = macro->takes_arguments ? config_find(request, SECTION_MACRO, macro->name) : NULL;
     struct type *type = memory_take(sizeof *type);
+    if (config) {
+        config->item = macro;
+        config->is_used = true;
+    }
+    if (macro->reason)
+        return;
     if (macro->type)
         *type = *macro->type; /* its parameters, without types */
     type->kind = TYPE_FUNCTION;
     t->candidates = memory_grow(t->candidates, t->count, sizeof *t->candidates);
-    t->candidates[t->count++] =
-        (struct candidate){macro, macro->takes_arguments ? find_config(request, macro) : NULL, type, 0, 0, 0};
+    t->candidates[t->count++] = (struct candidate){macro, config, type, 0, 0, 0};
 }
 
 /* The arguments' types */
@@ -80,7 +76,7 @@ static void try_argument(struct trying *t, const struct candidate *c, size_t ind
 static void try_arguments(struct trying *t, struct candidate *c) {
     c->attempt = t->attempt_count;
     if (c->config) {
-        add_attempt(t, memory_format("__typeof__(%s) cgen_try_%zu;", c->config->type, t->attempt_count));
+        add_attempt(t, memory_format("__typeof__(%s) cgen_try_%zu;", c->config->type.text, t->attempt_count));
         return;
     }
     for (size_t i = 0; i < c->type->parameter_count; i++) {
@@ -116,9 +112,10 @@ static void choose_arguments(const struct trying *t, struct candidate *c) {
 /* An error of the config's, which ends the program, is a reason that the caller shows. */
 static void take_config(const struct trying *t, struct candidate *c) {
     const struct type *type = t->attempts[c->attempt].type;
-    if (!type || type->kind != TYPE_FUNCTION || type->parameter_count != c->type->parameter_count) {
-        c->macro->reason = memory_format("the config's type is not that of a function with %zu parameters: '%s'",
-                                         c->type->parameter_count, c->config->type);
+    bool is_function = type && type->kind == TYPE_FUNCTION && !type->is_variadic && !type->is_unprototyped;
+    if (!is_function || type->parameter_count != c->type->parameter_count) {
+        c->macro->reason = memory_format("its type is not that of a function with %zu parameters: '%s'",
+                                         c->type->parameter_count, c->config->type.text);
         return;
     }
     c->type->target = type->target;
@@ -307,7 +304,7 @@ static void finish(const struct model *model, const struct trying *t, struct can
         take_function(model, c, typed->is_accepted ? typed->type : &void_type);
         macro->takes_any_number = typed->is_accepted && takes_any_number(t, c, typed->type);
     } else {
-        macro->reason = c->config                  ? memory_format("it does not compile as '%s'", c->config->type)
+        macro->reason = c->config                  ? memory_format("it does not compile as '%s'", c->config->type.text)
                         : c->type->parameter_count ? no_choice
                                                    : no_expression;
     }
@@ -370,15 +367,12 @@ static void drop_types(struct model *model) {
     }
 }
 
-static int complain_of_config(const struct trying *t) {
+/* A type is said of what is no function of its arguments. */
+static int complain_of_config(const struct request *request) {
     int failed = 0;
-    for (size_t i = 0; i < t->count; i++) {
-        const struct item *macro = t->candidates[i].macro;
-        if (!t->candidates[i].config || !macro->reason)
-            continue;
-        failed = 1;
-        fprintf(stderr, "%s:%u:%u: error: %s: %s\n", macro->place.file, macro->place.line, macro->place.column,
-                macro->name, macro->reason);
+    for (const struct section *macro = NULL; (macro = config_next(request, SECTION_MACRO, macro)) != NULL;) {
+        if (macro->item && macro->item->reason)
+            failed = config_complain(&macro->type, "%s: %s", macro->name.text, macro->item->reason);
     }
     return failed;
 }
@@ -387,7 +381,7 @@ int macro_read(struct model *model, struct request *request) {
     struct trying t = {.count = 0};
     drop_hidden(model);
     for (size_t i = 0; i < model->count; i++) {
-        if (model->items[i]->kind == ITEM_MACRO && !model->items[i]->reason)
+        if (model->items[i]->kind == ITEM_MACRO)
             add_candidate(&t, request, model->items[i]);
     }
     int failed = find_arguments(&t, request);
@@ -402,5 +396,5 @@ int macro_read(struct model *model, struct request *request) {
     }
     move_functions(model);
     drop_types(model);
-    return failed || complain_of_config(&t);
+    return failed || complain_of_config(request);
 }

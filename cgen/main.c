@@ -108,7 +108,7 @@ static void choose_all(struct options *options) {
         stop_wrongly_called("wrap needs a folder, -o FOLDER/", "");
     options->form_count = 0;
     choose_forms(options, "cdef,json,c,lua,smoke,ninja");
-    if (options->request.export_count)
+    if (config_next(&options->request, SECTION_EXPORT, NULL))
         choose_form(options, "exports");
     options->request.is_weak = true;
 }
@@ -271,14 +271,8 @@ static int check_request(const struct model *model, const struct request *reques
             return complain(memory_format("nothing in %s matches ", request->headers.items[0]),
                             request->match.items[i]);
     }
-    for (size_t i = 0; i < request->override_count; i++) {
-        if (!request->overrides[i].is_used)
-            return complain("the config has a function that no header has: ", request->overrides[i].name);
-    }
-    for (size_t i = 0; i < request->macro_type_count; i++) {
-        if (!request->macro_types[i].is_used)
-            return complain("the config has a macro that no header has with arguments: ", request->macro_types[i].name);
-    }
+    if (config_check(model, request))
+        return 1;
     size_t wanted = 0;
     for (int kind = ITEM_FUNCTION; kind <= ITEM_MACRO; kind++)
         wanted += model_count(model, (enum item_kind)kind);

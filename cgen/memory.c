@@ -9,7 +9,10 @@
 #include "cgen/model.h"
 
 /* AddressSanitizer sees what goes past the end of a chunk. */
-#ifdef __SANITIZE_ADDRESS__
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
 enum { CHUNK = 0 };
 #else
 enum { CHUNK = 1 << 20 };
@@ -79,6 +82,11 @@ char *memory_format(const char *pattern, ...) {
 void list_add(struct list *list, const char *item) {
     list->items = memory_grow(list->items, list->count, sizeof *list->items);
     list->items[list->count++] = item;
+}
+
+void list_add_all(struct list *list, const struct list *items) {
+    for (size_t i = 0; i < items->count; i++)
+        list_add(list, items->items[i]);
 }
 
 bool list_matches(const struct list *list, const char *name) {

@@ -5,9 +5,17 @@
 
 #include "cgen/model.h"
 
+static const char *const classes[] = {"default", "leaf", "blocking", "guarded"};
+
 const char *word_of_class(enum call_class call_class) {
-    static const char *const words[] = {"default", "leaf", "blocking", "guarded"};
-    return words[call_class];
+    return classes[call_class];
+}
+
+int class_of_word(const char *word) {
+    int call_class = CLASS_GUARDED;
+    while (call_class >= 0 && strcmp(classes[call_class], word) != 0)
+        call_class--;
+    return call_class;
 }
 
 const char *word_of_kind(enum item_kind kind) {
@@ -99,16 +107,17 @@ static void need_type(const struct type *type) {
 }
 
 static void override_by(struct item *item, const struct request *request) {
-    for (size_t i = 0; i < request->override_count; i++) {
-        struct override *o = &request->overrides[i];
-        if (strcmp(o->name, item->name) != 0 || item->kind != ITEM_FUNCTION)
-            continue;
-        item->call_class = o->call_class;
-        item->rename = o->rename;
-        item->owner = o->owner;
-        item->is_wanted = item->is_wanted && !o->is_skipped;
-        o->is_used = true;
-    }
+    struct section *section = config_find(request, SECTION_FUNCTION, item->name);
+    if (!section || item->kind != ITEM_FUNCTION)
+        return;
+    if (section->call_class.text)
+        item->call_class = (enum call_class)class_of_word(section->call_class.text);
+    item->rename = section->rename.text;
+    item->owner = section->owner.text;
+    if (section->skip.text && strcmp(section->skip.text, "yes") == 0)
+        item->is_wanted = false;
+    section->item = item;
+    section->is_used = true;
 }
 
 static bool is_name_asked_for(const char *name, const struct request *request) {
@@ -146,6 +155,8 @@ void model_choose(struct model *model, const struct request *request) {
         if (item_is_bound(model->items[i]))
             need(model->items[i]);
     }
+    for (const struct section *export = NULL; (export = config_next(request, SECTION_EXPORT, export)) != NULL;)
+        need_type(export->item->type);
 }
 
 void model_report(const struct model *model, bool macros_too) {

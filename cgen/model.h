@@ -149,18 +149,23 @@ struct model {
     struct table macros; /* the names of all that take no arguments */
 };
 
-/* A function of the host's that C is to be able to call. */
-struct export {
-    const char *name, *type;
-    struct item *item; /* clang.c's reading of it */
+/* What a config says, and where it stands there. */
+struct word {
+    const char *text; /* NULL: nothing */
+    struct place place;
 };
 
-/* What a config says of a function, by its name. */
-struct override {
-    const char *name;
-    enum call_class call_class;
-    const char *rename, *owner;
-    bool is_skipped, is_used;
+enum section_kind { SECTION_FUNCTION, SECTION_MACRO, SECTION_EXPORT };
+
+/* A section of a config's: of a function; of a macro, which is one of some type; or of a function of the host's that C is to be
+ * able to call. */
+struct section {
+    enum section_kind kind;
+    struct word name;
+    struct word call_class, rename, owner, skip; /* FUNCTION */
+    struct word type;                            /* MACRO, EXPORT */
+    bool is_used;                                /* FUNCTION, MACRO: headers have it */
+    struct item *item;                           /* what it is of, if that is read; else NULL */
 };
 
 struct list {
@@ -168,30 +173,23 @@ struct list {
     size_t count;
 };
 
-/* What a config says of a macro: the type of a function that it is like. */
-struct macro_type {
-    const char *name, *type;
-    bool is_used;
-};
-
 /* What is asked for. */
 struct request {
     struct list headers;
-    struct list flags;    /* -I and -D, and pkg-config's */
-    struct list match;    /* patterns of names, as a shell has them; none is "*" */
-    struct list exclude;  /* of these, not those */
-    struct list from;     /* patterns of files that declare them; none is "*" */
-    struct list packages; /* pkg-config's names */
-    struct override *overrides;
-    size_t override_count;
-    struct export *exports;
-    size_t export_count;
-    struct macro_type *macro_types;
-    size_t macro_type_count;
+    struct list flags;         /* -I and -D */
+    struct list folders;       /* -L: where the library is */
+    struct list packages;      /* pkg-config's names */
+    struct list package_flags; /* what it has for them; for the compiler, behind flags */
+    struct list package_libs;  /* and for the linker */
+    struct list match;         /* patterns of names, as a shell has them; none is "*" */
+    struct list exclude;       /* of these, not those */
+    struct list from;          /* patterns of files that declare them; none is "*" */
+    struct section *sections;  /* the configs' */
+    size_t section_count;
     const char *text_path, *text; /* one of the headers, and what it is to be read as; else NULL */
     const char *command;          /* the command line, for the output's first line */
     bool is_weak;                 /* the library may lack functions that the headers have */
-    const char *library;          /* as a loader finds it: NULL is name */
+    const char *library;          /* a path, or a name for the linker: NULL is the packages' */
     const char *debug_path;       /* folders with debug information, with colons; NULL: where systems have it */
     const char *name;             /* of what is made: names of files and tables begin with it */
 };
@@ -202,6 +200,7 @@ void *memory_grow(void *array, size_t count, size_t size); /* room for one more 
 char *memory_copy(const char *text);
 __attribute__((format(printf, 1, 2))) char *memory_format(const char *pattern, ...);
 void list_add(struct list *list, const char *item);
+void list_add_all(struct list *list, const struct list *items);
 bool list_matches(const struct list *list, const char *name);     /* one of them, as a pattern */
 void *table_get(const struct table *table, const void *key);      /* NULL: there is none */
 void table_put(struct table *table, const void *key, void *item); /* in the place of another; the key stays in use */
@@ -237,6 +236,7 @@ size_t model_count(const struct model *model, enum item_kind kind);
 bool item_is_bound(const struct item *item);    /* asked for, and can be */
 const char *item_name(const struct item *item); /* for hosts */
 const char *word_of_class(enum call_class call_class);
+int class_of_word(const char *word); /* -1: it is none */
 const char *word_of_kind(enum item_kind kind);
 
 /* spell.c: what attributes and a config say of a function, in words; "" for nothing. */
@@ -251,12 +251,21 @@ char *spell(const struct type *type, const char *inner, enum spelling how);
 char *spell_record(const struct item *item);        /* its definition, without a semicolon */
 const char *spell_problem(const struct type *type); /* why SPELL_RESOLVED can't say it, or NULL */
 
-/* config.c: reads a file of overrides; returns 0, or 1 when it is wrong, which is on standard error then. */
+/* config.c: reads a file of sections; returns 0, or 1 when it is wrong, which is on standard error then. */
 int config_read(const char *path, struct request *request);
+int config_read_stream(FILE *file, const char *path, struct request *request); /* path is for messages */
+bool config_is_name(const char *text);                                         /* one in C */
+int config_check(const struct model *model, const struct request *request);    /* the same, of what is asked for */
+/* The next one of a kind; NULL behind the last, and the first behind NULL. */
+struct section *config_next(const struct request *request, enum section_kind kind, const struct section *before);
+struct section *config_find(const struct request *request, enum section_kind kind, const char *name);
+/* Returns 1. */
+__attribute__((format(printf, 2, 3))) int config_complain(const struct word *word, const char *pattern, ...);
 
 /* installed.c: what this system has. The next two return 0, or 1 with what is wrong on standard error. */
 bool installed_may_be(const char *name);                                    /* the name of a package or a library */
-int installed_package(const char *name, struct request *request);           /* adds its flags */
+int installed_package(const char *name, struct request *request);           /* adds what that has */
+const char *installed_name(const struct request *request);                  /* of what a loader finds it by */
 int installed_libraries(const struct request *request, struct list *paths); /* where those are that it is about */
 
 /* dwarf.c: reads the debug information of a library, if *found, from itself or from folders (NULL: the usual ones); returns 0,
@@ -280,7 +289,13 @@ int output_close(struct output *output, int failed); /* with failed, nothing is 
 typedef void emitter(const struct model *model, const struct request *request, FILE *out);
 emitter emit_signatures, emit_lua, emit_cdef, emit_json, emit_c, emit_h, emit_export, emit_export_h, emit_ninja,
     emit_smoke;
+/* emit_c.c: the headers, with what is defined for them; and what depends on whether the processor has the registers that a
+ * function takes. */
+void write_headers(const struct request *request, FILE *out);
+void write_if(const struct item *item, FILE *out);
+void write_endif(const struct item *item, FILE *out);
 void write_string(const char *text, FILE *out); /* in quotes, as Lua has it, and C but for control characters */
+const char *shell_word(const char *text);       /* quoted, where a shell needs that */
 void write_json_string(const char *text, FILE *out);
 
 #endif

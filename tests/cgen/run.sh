@@ -6,35 +6,11 @@
 #                                           what is expected is written anew
 #
 # SPDX-License-Identifier: MIT
-set -eu
+. tests/cgen/facts.sh
 
 cgen=$1 takes=$2/takes reads=$2/reads library=$PWD/$3 modules=$4
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 # None where it is cgen itself that is looked at.
 compilers=${CGEN_COMPILERS-gcc clang}
-passed=0
-
-fact() {
-    passed=$((passed + 1))
-}
-
-fail() {
-    echo "FAILED: $1"
-    exit 1
-}
-
-# The rest of the arguments are to fail with status $1 and say $2.
-refuses() {
-    status=0
-    wanted=$1 words=$2
-    shift 2
-    "$cgen" "$@" >"$work/out" 2>"$work/err" || status=$?
-    [ "$status" -eq "$wanted" ] || fail "cgen $* ends with $status"
-    grep -q -- "$words" "$work/err" || { cat "$work/err"; fail "cgen $* does not say '$words'"; }
-    [ ! -s "$work/out" ] || fail "cgen $* writes though it fails"
-    fact
-}
 
 # Each feature: as expected, read by the bridge, compiled by both compilers.
 for header in tests/cgen/features/*.h; do
@@ -185,10 +161,6 @@ fact
 "$cgen" --header zlib.h --match 'crc*' --exclude '*_combine*' >"$work/out"
 grep -q '^crc32	' "$work/out" && ! grep -q '^crc32_combine' "$work/out" || fail 'what is excluded is there'
 fact
-printf '[function zError]\nowner = nobody\n' >"$work/owner.conf"
-"$cgen" --header zlib.h --match zError --config "$work/owner.conf" --emit json | grep -q '"owner": "nobody"' || fail 'an owner'
-"$cgen" --header zlib.h --match zError --config "$work/owner.conf" --emit lua | grep -q 'its owner is nobody' || fail 'an owner in words'
-fact
 
 # The manual has the options that --help has, and each of these is known.
 "$cgen" --help | grep -oE -- '(^|[ ,])--?[A-Za-z][a-z-]*' | tr -d ' ,' | grep -v help | sort -u >"$work/helped"
@@ -254,19 +226,6 @@ refuses 2 'no file was given to check, nor a --library' check --header zlib.h
 refuses 2 'several forms need a folder' --header zlib.h --emit cdef,json
 refuses 1 'pkg-config does not know no-such-package' --header zlib.h --pkg no-such-package
 refuses 2 'no package is called' --header zlib.h --pkg '; echo'
-printf '# one\n[function deflate]\nclass = fast\n' >"$work/bad.conf"
-refuses 1 "bad.conf:3:1: error: no class is called 'fast'" --header zlib.h --config "$work/bad.conf"
-printf '[macro deflateInit]\ntype = int (int)\n' >"$work/bad.conf"
-refuses 1 "error: deflateInit: the config's type is not that of a function with 2 parameters: 'int (int)'" --header zlib.h \
-    --config "$work/bad.conf"
-printf '[macro deflateInit]\ntype = int (double, int)\n' >"$work/bad.conf"
-refuses 1 "error: deflateInit: it does not compile as 'int (double, int)'" --header zlib.h --config "$work/bad.conf"
-printf '[macro NO_SUCH]\ntype = int (int)\n' >"$work/bad.conf"
-refuses 1 "a macro that no header has with arguments: 'NO_SUCH'" --header zlib.h --config "$work/bad.conf"
-printf '[macro deflateInit]\n' >"$work/bad.conf"
-refuses 1 "bad.conf:1:1: error: a macro has no type: 'deflateInit'" --header zlib.h --config "$work/bad.conf"
-printf '[function no_such]\nclass = leaf\n' >"$work/bad.conf"
-refuses 1 "a function that no header has: 'no_such'" --header zlib.h --config "$work/bad.conf"
 
 # Control characters are kept.
 printf '%s\n' '#define ESCAPE "a\r\n\x1b[0m\0011"' >"$work/escape.h"
