@@ -81,8 +81,9 @@ static const char lookup[] =
 void emit_lua(const struct model *model, const struct request *request, FILE *out) {
     fprintf(out, "-- made by: %s\nlocal ffi = require \"callgate.ffi\"\n\nffi.declare [====[\n", request->command);
     emit_cdef(model, request, out);
-    fprintf(out, "]====]\n\nlocal library_name, stubs_name = \"%s\", \"%s_stubs\"\nlocal functions = {\n",
-            request->library ? request->library : request->name, request->name);
+    fputs("]====]\n\nlocal library_name, stubs_name = ", out);
+    write_string(installed_name(request), out);
+    fprintf(out, ", \"%s_stubs\"\nlocal functions = {\n", request->name);
     write_functions(model, false, out);
     fputs("}\n\n-- these have no symbol but in the stubs\nlocal inlines = {\n", out);
     write_functions(model, true, out);

@@ -17,31 +17,13 @@ static const char usage[] =
     "Reads C headers as the compiler does, and writes what calls their functions; or compares them with what\n"
     "somebody has declared by hand, in C or in the cdef of a Lua script, and both with the debug information of the\n"
     "library, where it has any. wrap writes all forms, and what builds and tests them: cd FOLDER && ninja test\n"
+    "\n";
+
+static const char statuses[] =
     "\n"
-    "  --header FILE      a header, as #include finds it; may be given again, as all that have a PATTERN or DIR\n"
-    "  --match PATTERN    only what has a name like this, as file names have in a shell\n"
-    "  --exclude PATTERN  and not a name like this\n"
-    "  --from PATTERN     only what is declared in a file like this, '*/openssl/*'\n"
-    "  --pkg NAME         with the flags that pkg-config has for NAME\n"
-    "  -I DIR, -D NAME    as for the compiler\n"
-    "  --config FILE      classes of functions, other names, types of macros, exports: see cgen(1)\n"
-    "  --emit FORM,...    what to write; several go to a folder, each to NAME.ending:\n"
-    "                       signatures  a line for each function (the default)\n"
-    "                       cdef        declarations for gate_decls_read, or ffi.cdef\n"
-    "                       c           stubs, their table, and a proof of every layout; with h\n"
-    "                       h           what the stubs take, and inline callers\n"
-    "                       json        all that was read\n"
-    "                       lua         a module for Lua, on callgate.ffi\n"
-    "                       exports     the config's exports: functions of the host's for C to call\n"
-    "  --library NAME     what a module loads; without it, as --name. What is checked; without it, the packages'\n"
-    "  --debug-path PATH  folders with debug information, with colons between; without it, where this system has it\n"
-    "  --name NAME        what files and tables are called; without it, as the first header\n"
-    "  --weak             stubs of functions that the library lacks are no error: their address is NULL\n"
-    "  --verbose          names the macros, too, that are left out\n"
-    "  -o FILE            writes there; a file that cgen did not make is left alone\n"
-    "\n"
-    "A function that can't be bound is reported with its place and the reason. Exits with 0; 1 when a header\n"
-    "does not compile, a pattern matches nothing, or the output can't be written; 2 when it is called wrongly.\n";
+    "A function that can't be bound is reported with its place and the reason. Exits with 0; 1 when a header does not\n"
+    "compile, a pattern matches nothing, a config is wrong, a package or a library is not found, an output can't be\n"
+    "written, or check has found a mistake; 2 when it is called wrongly.\n";
 
 struct form {
     const char *name, *ending;
@@ -106,34 +88,71 @@ static void choose_forms(struct options *options, const char *names) {
 static void choose_all(struct options *options) {
     if (!options->output)
         stop_wrongly_called("wrap needs a folder, -o FOLDER/", "");
-    options->form_count = 0;
+    if (options->form_count)
+        stop_wrongly_called("wrap writes all forms: there is no --emit", "");
     choose_forms(options, "cdef,json,c,lua,smoke,ninja");
     if (config_next(&options->request, SECTION_EXPORT, NULL))
         choose_form(options, "exports");
     options->request.is_weak = true;
 }
 
+/* Options: a letter is one, and a number stands for a name. */
+
 enum { HELP = 256, HEADER, MATCH, EXCLUDE, FROM, PACKAGE, CONFIG, EMIT, NAME, LIBRARY, DEBUG_PATH, WEAK, VERBOSE };
 
-static const struct option names[] = {
-    {"header", required_argument, NULL, HEADER},
-    {"match", required_argument, NULL, MATCH},
-    {"exclude", required_argument, NULL, EXCLUDE},
-    {"from", required_argument, NULL, FROM},
-    {"pkg", required_argument, NULL, PACKAGE},
-    {"config", required_argument, NULL, CONFIG},
-    {"emit", required_argument, NULL, EMIT},
-    {"name", required_argument, NULL, NAME},
-    {"library", required_argument, NULL, LIBRARY},
-    {"debug-path", required_argument, NULL, DEBUG_PATH},
-    {"weak", no_argument, NULL, WEAK},
-    {"verbose", no_argument, NULL, VERBOSE},
-    {"help", no_argument, NULL, HELP},
-    {NULL, 0, NULL, 0},
+static const struct {
+    int key;
+    const char *name, *value; /* "--header", "FILE"; NULL: there is none */
+    const char *help;         /* in lines */
+} table[] = {
+    {HEADER, "--header", "FILE",
+     "a header, as #include finds it; may be given again, as all\nthat have a PATTERN or DIR, and --pkg and --config"},
+    {MATCH, "--match", "PATTERN", "only what has a name like this, as file names have in a shell"},
+    {EXCLUDE, "--exclude", "PATTERN", "and not a name like this"},
+    {FROM, "--from", "PATTERN", "only what is declared in a file like this, '*/openssl/*'"},
+    {PACKAGE, "--pkg", "NAME", "with the flags that pkg-config has for NAME"},
+    {'I', "-I", "DIR", "as for the compiler"},
+    {'D', "-D", "NAME[=VALUE]", "as for the compiler"},
+    {'L', "-L", "DIR", "where the --library is, as for the linker"},
+    {CONFIG, "--config", "FILE",
+     "what no header says: classes of functions, other names,\nowners of results, types of macros, exports: see "
+     "cgen(1)"},
+    {EMIT, "--emit", "FORM,...",
+     "what to write; several go to a folder, each to NAME.ending:\n"
+     "  signatures  a line for each function (the default)\n"
+     "  cdef        declarations for gate_decls_read, or ffi.cdef\n"
+     "  c           stubs, their table, and a proof of every layout; with h\n"
+     "  h           what the stubs take, and inline callers\n"
+     "  json        all that was read\n"
+     "  lua         a module for Lua, on callgate.ffi\n"
+     "  exports     the config's exports: functions of the host's for C to call"},
+    {NAME, "--name", "NAME", "what files and tables are called; without it, as the first header"},
+    {LIBRARY, "--library", "NAME",
+     "what a module loads, and what is wrapped or checked: a path, or a name\nas for -l; without it, what the packages "
+     "have"},
+    {DEBUG_PATH, "--debug-path", "PATH",
+     "folders with debug information, with colons between; without it,\nwhere this system has it"},
+    {WEAK, "--weak", NULL, "stubs of functions that the library lacks are no error: their address is NULL"},
+    {VERBOSE, "--verbose", NULL, "names the macros, too, that are left out"},
+    {'o', "-o", "PATH", "a file, or a folder/; a file that cgen did not make is left alone"},
+    {HELP, "--help", NULL, "prints this"},
 };
 
-static void print_help(void) {
+enum { OPTIONS = sizeof table / sizeof *table };
+
+static void print_option(size_t i) {
+    enum { WIDTH = 19 };
+    const char *head = memory_format("%s %s", table[i].name, table[i].value ? table[i].value : "");
+    char *lines = memory_copy(table[i].help);
+    for (char *line = strtok(lines, "\n"); line; line = strtok(NULL, "\n"), head = "")
+        printf("  %-*s%s\n", WIDTH, head, line);
+}
+
+static _Noreturn void print_help(void) {
     fputs(usage, stdout);
+    for (size_t i = 0; i < OPTIONS; i++)
+        print_option(i);
+    fputs(statuses, stdout);
     exit(fflush(stdout) != 0);
 }
 
@@ -146,7 +165,12 @@ static void read_other_option(struct options *options, int option, char *const *
     case 'D':
         list_add(&options->request.flags, memory_format("-%c%s", option, optarg));
         break;
+    case 'L':
+        list_add(&options->request.folders, optarg);
+        break;
     case NAME:
+        if (!config_is_name(optarg))
+            stop_wrongly_called("no name in C: ", optarg);
         options->request.name = optarg;
         break;
     case LIBRARY:
@@ -163,7 +187,6 @@ static void read_other_option(struct options *options, int option, char *const *
         break;
     case HELP:
         print_help();
-        break;
     default:
         stop_wrongly_called(option == ':' ? "a value is missing behind " : "not understood: ", argv[optind - 1]);
     }
@@ -214,11 +237,24 @@ static const char *name_of(const char *header) {
     return name;
 }
 
-static void read_options(int argc, char **argv, struct options *options) {
-    int option;
+static void read_each_option(int argc, char **argv, struct options *options) {
+    struct option names[OPTIONS + 1] = {{NULL, 0, NULL, 0}};
+    const char *letters = ":";
+    size_t count = 0;
+    for (size_t i = 0; i < OPTIONS; i++) {
+        bool has_value = table[i].value != NULL;
+        if (table[i].key < HELP)
+            letters = memory_format("%s%c%s", letters, table[i].key, has_value ? ":" : "");
+        else
+            names[count++] = (struct option){table[i].name + 2, has_value, NULL, table[i].key};
+    }
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":I:D:o:", names, NULL)) != -1)
+    for (int option; (option = getopt_long(argc, argv, letters, names, NULL)) != -1;)
         read_option(options, option, argv);
+}
+
+static void read_options(int argc, char **argv, struct options *options) {
+    read_each_option(argc, argv, options);
     for (; options->checks && optind < argc; optind++)
         list_add(&options->files, argv[optind]);
     if (optind < argc)
@@ -238,11 +274,14 @@ static void read_options(int argc, char **argv, struct options *options) {
         options->request.name = name_of(options->request.headers.items[0]);
 }
 
-/* The command line, as one text. */
+/* The command line, as one line of text. */
 static const char *join_arguments(int argc, char **argv) {
     const char *text = "cgen";
-    for (int i = 1; i < argc; i++)
-        text = memory_format("%s %s", text, argv[i]);
+    for (int i = 1; i < argc; i++) {
+        if (strpbrk(argv[i], "\r\n"))
+            stop_wrongly_called("a line ends within ", argv[i]);
+        text = memory_format("%s %s", text, shell_word(argv[i]));
+    }
     return text;
 }
 

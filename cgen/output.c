@@ -90,6 +90,21 @@ void write_string(const char *text, FILE *out) {
     write_quoted(text, false, out);
 }
 
+const char *shell_word(const char *text) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=/.,:@%^";
+    if (*text && strspn(text, plain) == strlen(text))
+        return text;
+    char *word = memory_take(4 * strlen(text) + 3), *end = word;
+    *end++ = '\'';
+    for (; *text; text++) {
+        if (*text == '\'')
+            end = stpcpy(end, "'\\'"); /* which ends the quotes, and begins them again */
+        *end++ = *text;
+    }
+    *end = '\'';
+    return word;
+}
+
 void write_json_string(const char *text, FILE *out) {
     write_quoted(text, true, out);
 }

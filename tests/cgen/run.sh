@@ -138,18 +138,6 @@ LD_LIBRARY_PATH=$work LUA_PATH="$work/?.lua" LUA_CPATH="$modules/?.so;$work/?.so
     fail 'the module on callgate.ffi'
 fact
 
-# A whole library, to a folder that builds and tests itself; and another that lacks some of what its header says.
-"$cgen" wrap --header zlib.h --pkg zlib --from '*/zlib.h' -o "$work/z/" 2>/dev/null
-export CALLGATE_CFLAGS="-I$PWD" CALLGATE_LIBS="$library -lffi -lm -pthread"
-ninja -C "$work/z" test zlib_stubs.so >"$work/out" 2>&1 || { cat "$work/out"; fail 'a wrapped library does not build'; }
-grep -q '^[1-9][0-9]* functions, 0 are not in the library, 0 can.t be called$' "$work/out" || fail 'its smoke test'
-fact
-printf 'int abs(int);\nint no_such_function(int);\n' >"$work/lacking.h"
-"$cgen" wrap --header "$work/lacking.h" -o "$work/l/" 2>/dev/null
-ninja -C "$work/l" test >"$work/out" 2>&1 || { cat "$work/out"; fail 'a library that lacks a function'; }
-grep -q '^2 functions, 1 are not in the library, 0 can.t be called$' "$work/out" || { cat "$work/out"; fail 'what a library lacks'; }
-fact
-
 # What can't be bound is reported, with its place and the reason.
 printf 'struct hidden;\nvoid take(struct hidden h);\nint other;\n' >"$work/hidden.h"
 "$cgen" --header "$work/hidden.h" --emit cdef >"$work/out" 2>"$work/err"
@@ -162,11 +150,21 @@ fact
 grep -q '^crc32	' "$work/out" && ! grep -q '^crc32_combine' "$work/out" || fail 'what is excluded is there'
 fact
 
-# The manual has the options that --help has, and each of these is known.
-"$cgen" --help | grep -oE -- '(^|[ ,])--?[A-Za-z][a-z-]*' | tr -d ' ,' | grep -v help | sort -u >"$work/helped"
-sed -n '/^\.SH OPTIONS/,/^\.SH CONFIG/p' cgen/cgen.1 | grep '^\.BI* \\-' | tr -d '\\' | grep -oE -- '--?[A-Za-z][a-z-]*' | sort -u >"$work/manual"
+# --help is what cgen knows itself: the manual has the same options, with the same values, and ends in the same ways; and what
+# the README speaks of is there.
+"$cgen" --help | awk '/^  -/ { print $1 ($2 ~ /^[A-Z]/ ? " " $2 : "") }' | sort >"$work/helped"
+sed -n '/^\.SH OPTIONS/,/^\.SH CONFIG/p' cgen/cgen.1 | grep -A 1 '^\.TP' | sed -n 's/^\.BI* \\-/-/p' |
+    sed 's/\\f.//g; s/[\\"]//g; s/  / /' | sort >"$work/manual"
 diff -u "$work/helped" "$work/manual" || fail 'the manual has other options than --help'
-[ "$(wc -l <"$work/manual")" -ge 15 ] || { cat "$work/manual"; fail 'nobody finds the options'; }
+[ "$(wc -l <"$work/manual")" -ge 17 ] || { cat "$work/manual"; fail 'nobody finds the options'; }
+fact
+"$cgen" --help | tr '\n' ' ' | sed 's/.*Exits with \(.*\)\. *$/\1/' >"$work/helped.ends"
+sed -n '/^\.SH EXIT STATUS/,/^\.SH EXAMPLES/p' cgen/cgen.1 | grep -v '^\.' | tr '\n' ' ' | sed 's/\. *$//' >"$work/manual.ends"
+diff -u "$work/helped.ends" "$work/manual.ends" || fail 'the manual ends otherwise than --help'
+fact
+for option in $(grep -oE -- '[^a-z-]--[a-z][a-z-]*' cgen/README.md | cut -c 2- | sort -u); do
+    grep -q -- "^$option\b" "$work/helped" || fail "the README has an option $option"
+done
 fact
 
 mkdir "$work/include"

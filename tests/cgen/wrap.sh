@@ -1,0 +1,104 @@
+#!/bin/sh
+# `cgen wrap` makes folders that build, by each compiler, and pass their own test, however the library is said.
+#
+#   wrap.sh CGEN LIBCALLGATE.a LUA    the Lua module is in LUA
+#
+# SPDX-License-Identifier: MIT
+. tests/cgen/facts.sh
+
+cgen=$(realpath $1) library=$(realpath $2) modules=$(realpath $3)
+compilers=${CGEN_COMPILERS-gcc clang}
+export CALLGATE_CFLAGS="-I'$PWD'" CALLGATE_LIBS="'$library' -lffi -lm -pthread"
+functions="functions, 0 are not in the library, 0 can't be called"
+
+wrap() {
+    "$cgen" wrap "$@" 2>"$work/err" || { cat "$work/err"; fail "cgen wrap $*"; }
+}
+
+# The folder $1 builds, and its test says $2.
+builds() {
+    for cc in $compilers; do
+        CC=$cc ninja -C "$1" -t clean >/dev/null
+        { CC=$cc ninja -C "$1" && ninja -C "$1" test; } >"$work/out" 2>&1 || { cat "$work/out"; fail "$cc does not build $1"; }
+        grep -q "^$2\$" "$work/out" || { cat "$work/out"; fail "what $1 says of itself"; }
+        fact
+    done
+}
+
+# With no option but the package: a module loads what it has.
+wrap --header zlib.h --pkg zlib --from '*/zlib.h' -o "$work/z"
+builds "$work/z" "[1-9][0-9]* $functions"
+LUA_PATH="$work/z/?.lua" LUA_CPATH="$modules/?.so" \
+    lua5.4 -e "assert(require 'callgate.ffi'.tonumber(require 'zlib'.crc32(0, 'a', 1)) == 0xe8b7be43)" || fail 'a module of a package'
+fact
+
+# What the library lacks is told.
+printf 'int abs(int);\nint no_such_function(int);\n' >"$work/lacking.h"
+wrap --header "$work/lacking.h" -o "$work/l/"
+builds "$work/l" "2 functions, 1 are not in the library, 0 can.t be called"
+echo '#define LIMIT 3' >"$work/values.h"
+wrap --header "$work/values.h" -o "$work/v/"
+builds "$work/v" "0 $functions"
+
+# By folders that are relative, whose names nobody would choose, beside a package; of several headers; with definitions, with
+# functions of the host's that the library calls, from another folder.
+odd="$work/it's a \$HOME, \\ 100% \"odd\""
+mkdir -p "$odd/include/odd" "$odd/lib"
+cat >"$odd/include/odd/one.h" <<'END'
+#include <zlib.h>
+#define TWICE(n) PLUS(n, n)
+struct counter { COUNT count; uLong sum; };
+typedef int visitor(struct counter *of);
+int count_all(struct counter *of);
+END
+echo 'char *name_of(void);' >"$odd/include/odd/two.h"
+echo 'void last(void);' >"$odd/three.h"
+cat >"$work/odd.c" <<'END'
+#include <odd/one.h>
+__attribute__((weak)) int on_count(struct counter *of);
+int count_all(struct counter *of) { return on_count(of); }
+char *name_of(void) { return NAME; }
+void last(void) {}
+END
+printf '[export on_count]\ntype = visitor\n[export on_other]\ntype = double (struct counter, char *)\n' >"$work/odd.conf"
+gcc -w -shared -fPIC -I"$odd/include" -DCOUNT=long -DNAME='"a  b"' "$work/odd.c" -o "$odd/lib/libodd.so"
+(cd "$odd" && wrap --header odd/one.h --header odd/two.h --header three.h -I include -D COUNT=long -D 'NAME="a  b"' \
+    -D 'PLUS(a, b)=((a) + (b))' --pkg zlib -L lib --library odd --from '*/odd/*' --from '*three.h' --name odd \
+    --config "$work/odd.conf" -o 'to here')
+builds "$odd/to here" "4 $functions"
+for file in "$odd/to here"/odd_exports.h "$odd/to here"/build.ninja; do
+    head -n 1 "$file" | grep -qF -- "made by: cgen wrap --header odd/one.h --header odd/two.h --header three.h -I include -D COUNT=long -D 'NAME=\"a  b\"' -D 'PLUS(a, b)=" ||
+        fail "the command in $file"
+done
+fact
+for name in gate_export_on_count gate_export_direct_on_count; do
+    [ "$(grep -c "$name\\b" "$odd/to here/odd_exports.h")" -eq 2 ] || fail "nobody says what $name is for"
+done
+fact
+[ ! -e "$odd/to here/odd_exports.so" ] && nm "$odd/to here/odd_smoke" | grep -q 'T on_count$' || fail 'exports are not linked'
+fact
+
+# By a path, and by a file's name.
+cp -r "$odd" "$work/a b"
+wrap --header "$work/a b/include/odd/two.h" --library "$work/a b/lib/libodd.so" -o "$work/path/"
+builds "$work/path" "1 $functions"
+wrap --header zlib.h --library libz.so.1 --match 'crc*' -o "$work/file/"
+builds "$work/file" "[1-9] $functions"
+
+# By a package in a folder of its own.
+mkdir "$work/a b/pkgconfig"
+printf 'prefix=%s\nName: odd\nDescription: odd\nVersion: 1\nCflags: -I"${prefix}/include" -DCOUNT=int\nLibs: -L"${prefix}/lib" -lodd\n' \
+    "$work/a b" >"$work/a b/pkgconfig/odd.pc"
+export PKG_CONFIG_PATH="$work/a b/pkgconfig"
+wrap --header odd/two.h --pkg odd -o "$work/package/"
+builds "$work/package" "1 $functions"
+
+refuses 2 'wrap needs a folder' wrap --header zlib.h
+refuses 2 'there is no --emit' wrap --header zlib.h --emit json -o "$work/x/"
+refuses 2 'no name in C: a b' wrap --header zlib.h --name 'a b' -o "$work/x/"
+refuses 2 'a line ends within' wrap --header zlib.h -D 'A=
+B' -o "$work/x/"
+refuses 2 'no package is called --version' wrap --header zlib.h --pkg --version -o "$work/x/"
+[ ! -e "$work/x" ] || fail 'a folder is made though nothing is written'
+
+echo "$passed passed, 0 failed"
