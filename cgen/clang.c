@@ -806,13 +806,35 @@ static void read_attempt(const struct trying *t, CXCursor cursor) {
         clang_visitChildren(cursor, visit_literal, &attempt->value);
 }
 
+/* Whether a function is of no use: it has no declaration but that which its use is, unless it is the compiler's own; or what it
+ * gives is gone when the function returns that the macro becomes. */
+static bool is_useless(const struct trying *t, CXCursor function) {
+    const char *name = take(clang_getCursorSpelling(function));
+    bool is_builtin = strncmp(name, "__builtin_", 10) == 0, is_alloca = strcmp(name + 10 * is_builtin, "alloca") == 0;
+    bool is_declared = is_builtin || !attempt_at(t, clang_getCursorLocation(function));
+    return clang_getCursorKind(function) == CXCursor_FunctionDecl && (is_alloca || !is_declared);
+}
+
+/* In a system's header, and where it is not the first time, that is no error of the compiler's. */
+static enum CXChildVisitResult visit_use(CXCursor cursor, CXCursor parent, CXClientData data) {
+    const struct trying *t = data;
+    struct attempt *attempt = attempt_at(t, clang_getCursorLocation(cursor));
+    (void)parent;
+    if (attempt && clang_getCursorKind(cursor) == CXCursor_DeclRefExpr)
+        attempt->is_accepted = attempt->is_accepted && !is_useless(t, clang_getCursorReferenced(cursor));
+    return CXChildVisit_Recurse;
+}
+
 static enum CXChildVisitResult visit_attempt(CXCursor cursor, CXCursor parent, CXClientData data) {
     struct trying *t = data;
     (void)parent;
     switch ((int)clang_getCursorKind(cursor)) {
     case CXCursor_FunctionDecl:
+        if (!attempt_at(t, clang_getCursorLocation(cursor)))
+            return CXChildVisit_Continue;
+        clang_visitChildren(cursor, visit_use, t);
         read_attempt(t, cursor);
-        return attempt_at(t, clang_getCursorLocation(cursor)) ? CXChildVisit_Recurse : CXChildVisit_Continue;
+        return CXChildVisit_Recurse;
     case CXCursor_CompoundStmt:
     case CXCursor_DeclStmt:
         return CXChildVisit_Recurse;
@@ -863,6 +885,8 @@ static const char *source_of(const struct request *request, struct attempt *atte
 int model_try(const struct request *request, struct attempt *attempts, size_t count) {
     static const char *const flags[] = {"-Wno-everything",
                                         "-Werror=int-conversion",
+                                        "-Werror=pointer-integer-compare",
+                                        "-Werror=gnu-alignof-expression",
                                         "-Werror=incompatible-pointer-types",
                                         "-Werror=conditional-type-mismatch",
                                         "-Werror=implicit-function-declaration",
@@ -890,6 +914,9 @@ int model_try(const struct request *request, struct attempt *attempts, size_t co
         t.file = clang_getFile(unit, own_text);
         drop_failed(&t, unit);
         clang_visitChildren(clang_getTranslationUnitCursor(unit), visit_attempt, &t);
+        for (size_t i = 0; i < count; i++)
+            attempts[i].is_accepted =
+                attempts[i].is_accepted && attempts[i].type; /* an earlier one's brace may hide it */
         clang_disposeTranslationUnit(unit);
     }
     clang_disposeIndex(index);

@@ -233,6 +233,7 @@ static void write_defines(const struct list *flags, FILE *out) {
 void write_headers(const struct request *request, FILE *out) {
     write_defines(&request->flags, out);
     write_defines(&request->package_flags, out);
+    fputs("#include <stdarg.h>\n", out); /* as by clang's stdio.h, for which some headers declare more */
     for (size_t i = 0; i < request->headers.count; i++)
         fprintf(out, "#include \"%s\"\n", request->headers.items[i]);
 }
@@ -241,7 +242,11 @@ void emit_h(const struct model *model, const struct request *request, FILE *out)
     fprintf(out, "// made by: %s\n#ifndef GATE_STUBS_%s\n#define GATE_STUBS_%s\n\n", request->command, request->name,
             request->name);
     write_headers(request, out);
-    fprintf(out, "#include <callgate.h>\n\nextern const gate_stub gate_stubs_%s[];\n", request->name);
+    fprintf(out,
+            "#include <callgate.h>\n\n"
+            "#pragma GCC diagnostic push\n#pragma GCC diagnostic ignored \"-Wdeprecated-declarations\"\n\n"
+            "extern const gate_stub gate_stubs_%s[];\n",
+            request->name);
     for (size_t i = 0; i < model->count; i++) {
         const struct item *item = model->items[i];
         if (!is_stubbed(item))
@@ -254,7 +259,7 @@ void emit_h(const struct model *model, const struct request *request, FILE *out)
         if (fits(item))
             write_caller(item, out);
     }
-    fputs("\n#endif\n", out);
+    fputs("\n#pragma GCC diagnostic pop\n\n#endif\n", out);
 }
 
 /* The source */
@@ -308,18 +313,29 @@ static void write_wrapper(const struct item *item, FILE *out) {
     putc('\n', out);
     write_if(item, out);
     write_prototype(item, memory_format("gate_inline_%s", item->name), " {", out);
-    fprintf(out, "    %s%s%s", type_is_void(item->type->target) ? "" : "return ", item->name, is_call ? "(" : "");
+    const char *name = item->is_macro ? item->name : memory_format("(%s)", item->name);
+    fprintf(out, "    %s%s%s", type_is_void(item->type->target) ? "" : "return ", name, is_call ? "(" : "");
     write_arguments(item->type, "", out);
     fputs(is_call ? ");\n}\n" : ";\n}\n", out);
     write_endif(item, out);
 }
 
+/* What compilers warn of in them is the headers' own. Not all know all of these. */
+static const char quiet[] = "#pragma GCC diagnostic push\n"
+                            "#pragma GCC diagnostic ignored \"-Wpragmas\"\n"
+                            "#pragma GCC diagnostic ignored \"-Wunknown-warning-option\"\n"
+                            "#pragma GCC diagnostic ignored \"-Wunused-value\"\n"
+                            "#pragma GCC diagnostic ignored \"-Wint-to-pointer-cast\"\n"
+                            "#pragma GCC diagnostic ignored \"-Wpointer-to-int-cast\"\n";
+
 static void write_wrappers(const struct model *model, bool macros, FILE *out) {
+    fputs(quiet, out);
     for (size_t i = 0; i < model->count; i++) {
         const struct item *item = model->items[i];
         if (is_stubbed(item) && item->is_inline && item->is_macro == macros)
             write_wrapper(item, out);
     }
+    fputs("#pragma GCC diagnostic pop\n", out);
 }
 
 /* Struct's name for an expression, or NULL where it has none. */
@@ -374,11 +390,13 @@ static void write_row(const struct item *item, FILE *out) {
     write_endif(item, out);
 }
 
-/* Before they are declared: a function that the library lacks is NULL in the table. */
+/* Before they are declared. A function that the library lacks is NULL in the table; those that headers define may use others
+ * that it lacks, or variables. */
 static void write_weak(const struct model *model, FILE *out) {
     for (size_t i = 0; i < model->count; i++) {
         const struct item *item = model->items[i];
-        if (is_stubbed(item) && !item->is_inline && !item->symbol)
+        bool is_symbol = item->kind == ITEM_FUNCTION || item->kind == ITEM_VARIABLE;
+        if (is_symbol && item->is_wanted && !item->is_inline && !item->symbol)
             fprintf(out, "#pragma weak %s\n", item->name);
     }
 }

@@ -236,7 +236,8 @@ static bool takes_any_number(const struct trying *t, const struct candidate *c, 
     return c->numbers && is_integer && other->is_accepted && is_double(type_plain(other->type));
 }
 
-/* Set to a variable, which has the type; or, with arguments, to none, as what is void. */
+/* Set to a variable, which has the type; or, with arguments, to none, as what is void. A bit-field's type is what it is in
+ * a sum. */
 static void try_whole(struct trying *t, struct candidate *c) {
     const char *parameters = spell_parameters(c), *call = spell_call(c);
     bool is_typed = c->type->target && !type_is_void(c->type->target);
@@ -246,8 +247,11 @@ static void try_whole(struct trying *t, struct candidate *c) {
     bool is_call = c->macro->takes_arguments; /* others may be lists, which are no expressions */
     add_attempt(t, memory_format("void cgen_try_%zu(%s) { %s = %s%s%s; }", t->attempt_count, parameters, value,
                                  is_call ? "(" : "", call, is_call ? ")" : ""));
-    if (c->macro->takes_arguments)
+    if (c->macro->takes_arguments) {
         add_attempt(t, memory_format("void cgen_try_%zu(%s) { (void)(%s); }", t->attempt_count, parameters, call));
+        add_attempt(t,
+                    memory_format("void cgen_try_%zu(%s) { %s = +(%s); }", t->attempt_count, parameters, value, call));
+    }
     if (c->macro->takes_arguments && !c->config)
         try_numbers(t, c);
 }
@@ -270,12 +274,21 @@ static bool take_alias(const struct model *model, struct item *macro) {
     return false;
 }
 
+static const char no_name[] = "its type has no name here";
+
+static void take_value(const struct model *model, struct item *macro, const struct attempt *typed) {
+    macro->type = adopt(model, typed->type);
+    macro->value = typed->value;
+    if (!macro->type)
+        macro->reason = no_name;
+}
+
 static void take_function(const struct model *model, struct candidate *c, const struct type *result) {
     struct item *macro = c->macro;
     c->type->target = c->type->target ? c->type->target : result;
     const struct type *type = adopt(model, c->type);
     if (!type) {
-        macro->reason = "its type has no name here";
+        macro->reason = no_name;
         return;
     }
     macro->kind = ITEM_FUNCTION;
@@ -296,12 +309,12 @@ static void finish(const struct model *model, const struct trying *t, struct can
     static const struct type void_type = {.kind = TYPE_BASIC, .name = "void", .basic = BASIC_VOID};
     struct item *macro = c->macro;
     if (typed->is_accepted && !macro->takes_arguments && typed->value.kind != VALUE_NONE) {
-        macro->type = typed->type;
-        macro->value = typed->value;
+        take_value(model, macro, typed);
     } else if (typed->is_accepted && take_alias(model, macro)) {
         return;
     } else if (are_doubles(t, c) && (typed->is_accepted || (macro->takes_arguments && typed[1].is_accepted))) {
-        take_function(model, c, typed->is_accepted ? typed->type : &void_type);
+        bool is_bit_field = !typed->is_accepted && typed[2].is_accepted;
+        take_function(model, c, is_bit_field ? typed[2].type : typed->is_accepted ? typed->type : &void_type);
         macro->takes_any_number = typed->is_accepted && takes_any_number(t, c, typed->type);
     } else {
         macro->reason = c->config                  ? memory_format("it does not compile as '%s'", c->config->type.text)

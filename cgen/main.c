@@ -170,7 +170,7 @@ static void read_other_option(struct options *options, int option, char *const *
         break;
     case NAME:
         if (!config_is_name(optarg))
-            stop_wrongly_called("no name in C: ", optarg);
+            stop_wrongly_called("--name is a name in C, not ", optarg);
         options->request.name = optarg;
         break;
     case LIBRARY:

@@ -32,10 +32,20 @@ LUA_PATH="$work/z/?.lua" LUA_CPATH="$modules/?.so" \
     lua5.4 -e "assert(require 'callgate.ffi'.tonumber(require 'zlib'.crc32(0, 'a', 1)) == 0xe8b7be43)" || fail 'a module of a package'
 fact
 
-# What the library lacks is told.
-printf 'int abs(int);\nint no_such_function(int);\n' >"$work/lacking.h"
-wrap --header "$work/lacking.h" -o "$work/l/"
-builds "$work/l" "2 functions, 1 are not in the library, 0 can.t be called"
+# What the library lacks is told, and a function that is defined in a header may lack more. va_list is known to all compilers
+# that know it to one.
+cat >"$work/lacking.h" <<'END'
+#include <stdio.h>
+int abs(int);
+int no_such_function(int);
+extern int no_such_variable;
+static inline int value(void) { return no_such_variable; }
+#ifdef _VA_LIST
+int take_list(va_list list);
+#endif
+END
+wrap --header "$work/lacking.h" --from '*/lacking.h' -o "$work/l/"
+builds "$work/l" "4 functions, 2 are not in the library, 0 can.t be called"
 echo '#define LIMIT 3' >"$work/values.h"
 wrap --header "$work/values.h" -o "$work/v/"
 builds "$work/v" "0 $functions"
@@ -95,7 +105,7 @@ builds "$work/package" "1 $functions"
 
 refuses 2 'wrap needs a folder' wrap --header zlib.h
 refuses 2 'there is no --emit' wrap --header zlib.h --emit json -o "$work/x/"
-refuses 2 'no name in C: a b' wrap --header zlib.h --name 'a b' -o "$work/x/"
+refuses 2 '--name is a name in C, not a b' wrap --header zlib.h --name 'a b' -o "$work/x/"
 refuses 2 'a line ends within' wrap --header zlib.h -D 'A=
 B' -o "$work/x/"
 refuses 2 'no package is called --version' wrap --header zlib.h --pkg --version -o "$work/x/"
