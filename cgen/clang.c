@@ -806,31 +806,33 @@ static void read_attempt(const struct trying *t, CXCursor cursor) {
         clang_visitChildren(cursor, visit_literal, &attempt->value);
 }
 
-/* Whether a function is of no use: it has no declaration but that which its use is, unless it is the compiler's own; or what it
- * gives is gone when the function returns that the macro becomes. */
+/* Whether the only declaration of a function is its use in an attempt, unless it is the compiler's own; or what it gives is
+ * gone when the function returns that the macro becomes. */
 static bool is_useless(const struct trying *t, CXCursor function) {
-    const char *name = take(clang_getCursorSpelling(function));
-    bool is_builtin = strncmp(name, "__builtin_", 10) == 0, is_alloca = strcmp(name + 10 * is_builtin, "alloca") == 0;
-    bool is_declared = is_builtin || !attempt_at(t, clang_getCursorLocation(function));
-    return clang_getCursorKind(function) == CXCursor_FunctionDecl && (is_alloca || !is_declared);
+    bool is_here = attempt_at(t, clang_getCursorLocation(function)) != NULL;
+    const char *name = is_here && clang_getCursorKind(function) == CXCursor_FunctionDecl
+                           ? take(clang_getCursorSpelling(function))
+                           : "__builtin_";
+    return strncmp(name, "__builtin_", 10) != 0 || strcmp(name, "__builtin_alloca") == 0;
 }
 
 /* In a system's header, and where it is not the first time, that is no error of the compiler's. */
 static enum CXChildVisitResult visit_use(CXCursor cursor, CXCursor parent, CXClientData data) {
     const struct trying *t = data;
-    struct attempt *attempt = attempt_at(t, clang_getCursorLocation(cursor));
     (void)parent;
-    if (attempt && clang_getCursorKind(cursor) == CXCursor_DeclRefExpr)
-        attempt->is_accepted = attempt->is_accepted && !is_useless(t, clang_getCursorReferenced(cursor));
+    if (clang_getCursorKind(cursor) == CXCursor_DeclRefExpr && is_useless(t, clang_getCursorReferenced(cursor)))
+        attempt_at(t, clang_getCursorLocation(cursor))->is_accepted = false;
     return CXChildVisit_Recurse;
 }
 
 static enum CXChildVisitResult visit_attempt(CXCursor cursor, CXCursor parent, CXClientData data) {
     struct trying *t = data;
+    struct attempt *attempt;
     (void)parent;
     switch ((int)clang_getCursorKind(cursor)) {
     case CXCursor_FunctionDecl:
-        if (!attempt_at(t, clang_getCursorLocation(cursor)))
+        attempt = attempt_at(t, clang_getCursorLocation(cursor));
+        if (!attempt || !attempt->is_accepted)
             return CXChildVisit_Continue;
         clang_visitChildren(cursor, visit_use, t);
         read_attempt(t, cursor);
