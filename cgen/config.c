@@ -111,9 +111,10 @@ static int read_section(struct config *config, char *text) {
     char *kind = trim(text + 1), *name = kind + strcspn(kind, " \t");
     if (*name)
         *name++ = '\0';
+    int which = kind_of(kind);
     word = word_at(config, kind);
-    return kind_of(kind) < 0 ? config_complain(&word, "no section is called '%s'", kind)
-                             : add_section(config, (enum section_kind)kind_of(kind), trim(name));
+    return which < 0 ? config_complain(&word, "no section is called '%s'", kind)
+                     : add_section(config, (enum section_kind)which, trim(name));
 }
 
 /* Settings */
@@ -171,7 +172,7 @@ static const struct setting {
 };
 
 static const struct setting *find_setting(const struct section *section, const char *name) {
-    for (size_t i = 0; section && i < sizeof settings / sizeof *settings; i++) {
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         if (settings[i].of == section->kind && strcmp(settings[i].name, name) == 0)
             return &settings[i];
     }
@@ -185,10 +186,11 @@ static int read_setting(struct config *config, char *text) {
         return config_complain(&word, "a setting has no value: '%s'", text);
     *equals = '\0';
     const char *name = trim(text), *value = trim(equals + 1), *at = value;
-    const struct setting *setting = find_setting(config->section, name);
+    struct section *section = config->section;
+    const struct setting *setting = section ? find_setting(section, name) : NULL;
     if (!setting)
         return config_complain(&word, "there is no setting here called '%s'", name);
-    struct word *kept = (struct word *)((char *)config->section + setting->offset);
+    struct word *kept = (struct word *)((char *)section + setting->offset);
     if (kept->text)
         return config_complain(&word, "the '%s' is said already, in line %u", name, kept->place.line);
     const char *problem = setting->check(&at);
