@@ -48,15 +48,18 @@ static struct list compiler_flags(const struct request *request) {
     return words;
 }
 
+/* A path is a file in a folder, where it is found by the name that it has for itself. */
 static struct list linker_flags(const struct request *request) {
     struct list words = {NULL, 0};
-    const char *library = request->library;
+    const char *library = request->library, *slash = library ? strrchr(library, '/') : NULL;
     for (size_t i = 0; i < request->folders.count; i++)
         list_add(&words, memory_format("-L%s", absolute(request->folders.items[i])));
-    if (library && strchr(library, '/'))
-        list_add(&words, absolute(library));
+    if (slash)
+        list_add(&words, memory_format("-L%s", absolute(memory_format("%.*s", (int)(slash + 1 - library), library))));
+    if (slash || (library && strstr(library, ".so")))
+        list_add(&words, memory_format("-l:%s", slash ? slash + 1 : library));
     else if (library)
-        list_add(&words, memory_format("-l%s%s", strstr(library, ".so") ? ":" : "", library));
+        list_add(&words, memory_format("-l%s", library));
     return words;
 }
 

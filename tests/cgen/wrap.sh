@@ -71,7 +71,7 @@ char *name_of(void) { return NAME; }
 void last(void) {}
 END
 printf '[export on_count]\ntype = visitor\n[export on_other]\ntype = double (struct counter, char *)\n' >"$work/odd.conf"
-gcc -w -shared -fPIC -I"$odd/include" -DCOUNT=long -DNAME='"a  b"' "$work/odd.c" -o "$odd/lib/libodd.so"
+gcc -w -shared -fPIC -I"$odd/include" -DCOUNT=long -DNAME='"a  b"' "$work/odd.c" -Wl,-soname,libodd.so -o "$odd/lib/libodd.so"
 (cd "$odd" && wrap --header odd/one.h --header odd/two.h --header three.h -I include -D COUNT=long -D 'NAME="a  b"' \
     -D 'PLUS(a, b)=((a) + (b))' --pkg zlib -L lib --library odd --from '*/odd/*' --from '*three.h' --name odd \
     --config "$work/odd.conf" -o 'to here')
