@@ -2,6 +2,7 @@
  * stubs, their table, and what proves to the user's compiler that it lays types out as cgen's has.
  *
  * SPDX-License-Identifier: MIT */
+#include <ctype.h>
 #include <string.h>
 
 #include "cgen/model.h"
@@ -359,7 +360,8 @@ static void write_undefines(const struct model *model, const struct item *item, 
 
 /* Compilers bring headers of their own, whose records have the same sizes, and members as each likes. */
 static bool is_of_compiler(const struct item *item) {
-    return strstr(item->place.file, "/lib/clang/") != NULL;
+    const char *folder = strstr(item->place.file, "/clang/");
+    return folder && isdigit((unsigned char)folder[strlen("/clang/")]); /* its version */
 }
 
 static void write_proof(const struct item *item, FILE *out) {

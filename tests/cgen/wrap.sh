@@ -50,6 +50,10 @@ echo '#define LIMIT 3' >"$work/values.h"
 wrap --header "$work/values.h" -o "$work/v/"
 builds "$work/v" "0 $functions"
 
+# Another compiler has another stddef.h.
+wrap --header stddef.h -o "$work/own/"
+builds "$work/own" "1 $functions"
+
 # By folders that are relative, whose names nobody would choose, beside a package; of several headers; with definitions, with
 # functions of the host's that the library calls, from another folder.
 odd="$work/it's a \$HOME, \\ 100% \"odd\""
