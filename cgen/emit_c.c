@@ -2,7 +2,6 @@
  * stubs, their table, and what proves to the user's compiler that it lays types out as cgen's has.
  *
  * SPDX-License-Identifier: MIT */
-#include <ctype.h>
 #include <string.h>
 
 #include "cgen/model.h"
@@ -358,15 +357,9 @@ static void write_undefines(const struct model *model, const struct item *item, 
         write_undefine(model, item->fields[i].name, out);
 }
 
-/* Compilers bring headers of their own, whose records have the same sizes, and members as each likes. */
-static bool is_of_compiler(const struct item *item) {
-    const char *folder = strstr(item->place.file, "/clang/");
-    return folder && isdigit((unsigned char)folder[strlen("/clang/")]); /* its version */
-}
-
 static void write_proof(const struct item *item, FILE *out) {
     const char *name = name_of_record(item);
-    bool has_members = item->kind != ITEM_ENUM && !is_of_compiler(item);
+    bool has_members = item->kind != ITEM_ENUM && !item_is_compilers(item); /* others have other ones */
     if (!name || !item->is_complete || item->size <= 0)
         return;
     fprintf(out, "_Static_assert(sizeof(%s) == %lld && __alignof__(%s) == %lld, \"%s\");\n", name, item->size, name,

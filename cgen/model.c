@@ -1,6 +1,7 @@
 /* What is asked for, of all that the headers declare; and what that needs.
  *
  * SPDX-License-Identifier: MIT */
+#include <ctype.h>
 #include <string.h>
 
 #include "cgen/model.h"
@@ -125,12 +126,28 @@ static bool is_name_asked_for(const char *name, const struct request *request) {
     return *name && matches && !list_matches(&request->exclude, name);
 }
 
+/* clang's folder of headers has its version below its name. */
+bool item_is_compilers(const struct item *item) {
+    const char *folder = strstr(item->place.file, "/clang/");
+    return folder && isdigit((unsigned char)folder[strlen("/clang/")]);
+}
+
+/* Without a pattern, what the compiler brings is asked for if its header is. */
+static bool is_file_asked_for(const struct item *item, const struct request *request) {
+    if (request->from.count)
+        return list_matches(&request->from, item->place.file);
+    bool is_asked_for = !item_is_compilers(item);
+    for (size_t i = 0; i < request->headers.count && !is_asked_for; i++)
+        is_asked_for = strcmp(request->headers.items[i], strrchr(item->place.file, '/') + 1) == 0;
+    return is_asked_for;
+}
+
 bool model_asks(const struct item *item, const struct request *request) {
     bool is_asked_for = is_name_asked_for(item->name, request);
     for (size_t i = 0; i < item->constant_count && !is_asked_for; i++)
         is_asked_for = is_name_asked_for(item->constants[i].name, request);
     bool is_hosts = strcmp(item->place.file, "cgen.c") == 0; /* an export */
-    return is_asked_for && !is_hosts && (request->from.count == 0 || list_matches(&request->from, item->place.file));
+    return is_asked_for && !is_hosts && is_file_asked_for(item, request);
 }
 
 /* Headers have macros of the same names as an enum's constants. */

@@ -233,8 +233,9 @@ bool model_asks(const struct item *item, const struct request *request); /* for 
 void model_choose(struct model *model, const struct request *request);
 void model_report(const struct model *model, bool macros_too); /* what can't be bound, and why */
 size_t model_count(const struct model *model, enum item_kind kind);
-bool item_is_bound(const struct item *item);    /* asked for, and can be */
-const char *item_name(const struct item *item); /* for hosts */
+bool item_is_compilers(const struct item *item); /* of a header that comes with it, which others have otherwise */
+bool item_is_bound(const struct item *item);     /* asked for, and can be */
+const char *item_name(const struct item *item);  /* for hosts */
 const char *word_of_class(enum call_class call_class);
 int class_of_word(const char *word); /* -1: it is none */
 const char *word_of_kind(enum item_kind kind);
