@@ -396,12 +396,22 @@ static void write_weak(const struct model *model, FILE *out) {
     }
 }
 
+/* The C library's headers declare some of its own functions for some compilers. */
+static void write_reserved(const struct model *model, FILE *out) {
+    for (size_t i = 0; i < model->count; i++) {
+        const struct item *item = model->items[i];
+        if (is_stubbed(item) && !item->is_inline && !item->is_macro && strncmp(item->name, "__", 2) == 0)
+            write_prototype(item, memory_format("(%s)", item->name), ";", out);
+    }
+}
+
 void emit_c(const struct model *model, const struct request *request, FILE *out) {
     fprintf(out, "// made by: %s\n", request->command);
     if (request->is_weak)
         write_weak(model, out);
     fprintf(out, "#include \"%s_stubs.h\"\n#include <errno.h>\n#include <stddef.h>\n\n", request->name);
     fputs("#pragma GCC diagnostic ignored \"-Wdeprecated-declarations\"\n\n", out);
+    write_reserved(model, out);
     write_wrappers(model, true, out); /* before their names are undefined */
     for (size_t i = 0; i < model->count; i++) {
         if (model->items[i]->is_needed && model->items[i]->kind != ITEM_MACRO && !model->items[i]->is_macro)

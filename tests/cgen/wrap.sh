@@ -53,9 +53,9 @@ builds "$work/v" "0 $functions"
 # What a compiler brings is not another's, and nobody asks for it who does not name it.
 wrap --header stddef.h -o "$work/own/"
 builds "$work/own" "1 $functions"
-printf '#include <immintrin.h>\nint abs(int);\n' >"$work/vectors.h"
-wrap --header "$work/vectors.h" --match '_mm_*' --match abs -o "$work/vectors/"
-builds "$work/vectors" "1 $functions"
+printf '#include <immintrin.h>\n#include <pthread.h>\nint abs(int);\n' >"$work/vectors.h"
+wrap --header "$work/vectors.h" --match '_mm_*' --match abs --match '__*' -o "$work/vectors/"
+builds "$work/vectors" "[1-9][0-9]* $functions"
 
 # By folders that are relative, whose names nobody would choose, beside a package; of several headers; with definitions, with
 # functions of the host's that the library calls, from another folder.
