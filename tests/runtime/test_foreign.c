@@ -328,6 +328,38 @@ Test(foreign, a_call_in_registers_gives_up_a_slot_that_is_asked_for) {
     run_task(call_when_asked, NULL);
 }
 
+static void *left_at;
+
+static uint64_t note_where_the_task_is_left(uint64_t a, uint64_t b) {
+    left_at = gate__m()->task->sp;
+    return a + b;
+}
+
+static void *do_nothing(void *unused) {
+    return unused;
+}
+
+/* For whom a thread is started, which takes a crossing of its own. */
+static void *call_while_another_waits(void *unused) {
+    void *before = NULL;
+    gate_task *other = NULL;
+    for (int asked = 0; asked < 2; asked++) {
+        if (asked) {
+            before = left_at;
+            other = spawn("waits for the slot", do_nothing, NULL);
+            gate__foreign_ask(gate__m()->slot, GATE__POLL_YIELD);
+        }
+        cr_assert_eq(gate__foreign_call_pair(gate__m(), address_of(note_where_the_task_is_left), 4, 2, false).word, 6);
+    }
+    cr_assert_eq(left_at, before);
+    join(other);
+    return unused;
+}
+
+Test(foreign, a_call_that_gives_its_slot_up_leaves_the_tasks_stack_where_any_other_does) {
+    run_task(call_while_another_waits, NULL);
+}
+
 static bool may_cross(void) {
     return gate__foreign_may_cross(gate__m());
 }
