@@ -1,8 +1,11 @@
 /* Declarations that somebody wrote by hand, against the real headers and the library's debug information.
  *
  * All are read into models, and whatever is declared by hand is looked up by its name in the others. What is
- * compared is what calls and accesses depend on: sizes, offsets, how a value is passed, what a constant is worth. A
- * pointer to void, or to a struct that is not defined, goes for any.
+ * compared is what calls and accesses depend on: sizes, offsets, how a value is passed, what a constant is worth; and
+ * which struct is meant, by its tag or a typedef's name for it. A pointer to void goes for any.
+ *
+ * What has a name on both sides is compared once, where it is declared, and not wherever it is used. A struct without a
+ * name is compared, field by field, in what has it.
  *
  * A library has the types of all that it was made of, of which some have the same name: one that agrees is enough.
  *
@@ -24,9 +27,70 @@ struct checking {
     size_t mistakes, found;
 };
 
-enum { DEEPEST = 12 }; /* of types in types: lists go round in rings */
+/* Reports: what is wrong, and then where the header says so */
+
+/* What a mistake is about, and both its places. */
+struct subject {
+    const char *name;
+    const struct place *written, *real;
+};
+
+/* A struct without a tag has the name of its typedef. */
+static const char *name_of(const struct item *item) {
+    return *item->name || !item->named_by ? item->name : item->named_by->name;
+}
+
+static struct subject subject_of(const struct item *written, const struct item *real) {
+    return (struct subject){name_of(written), &written->place, &real->place};
+}
+
+__attribute__((format(printf, 3, 4))) static void complain(struct checking *c, const struct subject *of,
+                                                           const char *pattern, ...) {
+    char what[1024];
+    va_list arguments;
+    c->mistakes++;
+    if (c->is_quiet)
+        return;
+    va_start(arguments, pattern);
+    vsnprintf(what, sizeof what, pattern, arguments);
+    va_end(arguments);
+    report(of->written, "error", "%s%s%s", of->name, *of->name ? ": " : "", what);
+    if (of->real)
+        report(of->real, "note", "%s", c->note);
+}
+
+static const char *on_one_line(char *text) {
+    char *to = text;
+    for (char *from = text; *from; from++) {
+        bool is_space = *from == ' ' || *from == '\n';
+        if (!is_space || (to > text && to[-1] != ' '))
+            *to++ = is_space ? ' ' : *from;
+    }
+    *to = '\0';
+    return text;
+}
+
+static const char *spell_short(const struct type *type) {
+    return on_one_line(spell(type, "", SPELL_NAMED));
+}
+
+/* As it is declared, and what that is. */
+static const char *text_of(const struct type *type) {
+    const char *named = memory_format("'%s'", spell_short(type));
+    const struct item *record = item_of_record(type);
+    if (record && record->is_complete) /* the other may have the same name */
+        return memory_format("%s of %lld bytes", named, record->size);
+    bool is_clear = type_plain(type) == type || type_plain(type)->kind == TYPE_ITEM;
+    return is_clear ? named : memory_format("%s (aka '%s')", named, spell_short(type_plain(type)));
+}
 
 /* Types */
+
+static bool is_record(const struct item *item) {
+    return item->kind == ITEM_STRUCT || item->kind == ITEM_UNION;
+}
+
+enum { DEEPEST = 12 }; /* of types in types: lists go round in rings */
 
 static bool is_same(const struct type *a, const struct type *b, int depth);
 
@@ -34,15 +98,20 @@ static bool is_integer(const struct type *type) {
     return type->kind == TYPE_BASIC && type->basic >= BASIC_BOOL && type->basic <= BASIC_UNSIGNED;
 }
 
-/* An enum is the integer that it is. */
-static const struct type *plain(const struct type *type) {
+static const struct item *item_of_enum(const struct type *type) {
     type = type_plain(type);
-    bool is_enum = type->kind == TYPE_ITEM && type->item->kind == ITEM_ENUM && type->item->type;
-    return is_enum ? type_plain(type->item->type) : type;
+    return type->kind == TYPE_ITEM && type->item->kind == ITEM_ENUM ? type->item : NULL;
 }
 
-static bool is_same_integer(const struct type *a, const struct type *b, bool signs_matter) {
-    bool are_chars = a->size == 1 && b->size == 1;
+/* An enum is the integer that it is. */
+static const struct type *plain(const struct type *type) {
+    const struct item *item = item_of_enum(type);
+    return type_plain(item && item->type ? item->type : type);
+}
+
+/* What bytes behind a pointer mean is for those who read them. */
+static bool is_same_integer(const struct type *a, const struct type *b, bool signs_matter, int depth) {
+    bool are_chars = a->size == 1 && b->size == 1 && depth;
     return a->size == b->size && (a->basic == b->basic || are_chars || !signs_matter);
 }
 
@@ -55,34 +124,55 @@ static bool is_same_function(const struct type *a, const struct type *b, int dep
     return same && is_same(a->target, b->target, depth);
 }
 
+static bool has_name(const struct item *item) {
+    return *item->name || item->names.count;
+}
+
+static bool is_called(const struct item *item, const char *name) {
+    bool is = strcmp(item->name, name) == 0;
+    for (size_t i = 0; i < item->names.count && !is; i++)
+        is = strcmp(item->names.items[i], name) == 0;
+    return is && *name;
+}
+
+/* As C has it, but for this: a typedef's name is as good as a tag. */
+static bool has_name_of(const struct item *a, const struct item *b) {
+    bool has = is_called(b, a->name);
+    for (size_t i = 0; i < a->names.count && !has; i++)
+        has = is_called(b, a->names.items[i]);
+    return has;
+}
+
+static bool has_same_fields(const struct item *a, const struct item *b);
+
 /* Behind a pointer its size is no matter: where it is declared it is compared by itself. */
 static bool is_same_record(const struct item *a, const struct item *b, int depth) {
-    return a->kind == b->kind && (depth || !a->is_complete || !b->is_complete || a->size == b->size);
-}
-
-static bool is_any(const struct type *type) {
-    type = plain(type);
-    const struct item *record = item_of_record(type);
-    return (type->kind == TYPE_BASIC && type->basic == BASIC_VOID) || (record && !record->is_complete);
-}
-
-static bool is_same(const struct type *a, const struct type *b, int depth) {
-    bool is_enum = type_plain(a)->kind == TYPE_ITEM || type_plain(b)->kind == TYPE_ITEM;
-    a = plain(a);
-    b = plain(b);
-    bool has_one_name = a->kind == TYPE_BASIC && b->kind == TYPE_BASIC && strcmp(a->name, b->name) == 0;
-    if (depth > DEEPEST || has_one_name)
-        return true;
-    if (is_integer(a) && is_integer(b))
-        return is_same_integer(a, b, !is_enum);
     if (a->kind != b->kind)
         return false;
+    if (!has_name(a) || !has_name(b))
+        return has_same_fields(a, b);
+    return has_name_of(a, b) && (depth || !a->is_complete || !b->is_complete || a->size == b->size);
+}
+
+/* Each has the names of its own constants, by which hosts take them. */
+static bool is_other_enum(const struct type *a, const struct type *b) {
+    const struct item *one = item_of_enum(a), *other = item_of_enum(b);
+    return one && other && has_name(one) && has_name(other) && !has_name_of(one, other);
+}
+
+static bool has_one_typedef(const struct type *a, const struct type *b) {
+    bool are_items = a->kind == TYPE_ITEM && b->kind == TYPE_ITEM;
+    return are_items && a->item->kind == ITEM_TYPEDEF && b->item->kind == ITEM_TYPEDEF && a->size == b->size &&
+           strcmp(a->item->name, b->item->name) == 0;
+}
+
+static bool is_same_plain(const struct type *a, const struct type *b, int depth) {
     switch (a->kind) {
     case TYPE_POINTER:
-        return is_any(a->target) || is_any(b->target) || is_same(a->target, b->target, depth + 1);
+        return type_is_void(a->target) || type_is_void(b->target) || is_same(a->target, b->target, depth + 1);
     case TYPE_ARRAY:
     case TYPE_VECTOR:
-        return a->count == b->count && is_same(a->target, b->target, depth + 1);
+        return (a->count == b->count || a->count < 0 || b->count < 0) && is_same(a->target, b->target, depth + 1);
     case TYPE_FUNCTION:
         return is_same_function(a, b, depth + 1);
     case TYPE_ITEM:
@@ -92,158 +182,283 @@ static bool is_same(const struct type *a, const struct type *b, int depth) {
     }
 }
 
-/* A struct without a tag has the name of its typedef. */
-static const char *name_of(const struct item *item) {
-    return *item->name || !item->named_by ? item->name : item->named_by->name;
+static bool is_same(const struct type *a, const struct type *b, int depth) {
+    bool is_enum = item_of_enum(a) || item_of_enum(b);
+    if (depth > DEEPEST || has_one_typedef(a, b))
+        return true;
+    if (is_other_enum(a, b))
+        return false;
+    a = plain(a);
+    b = plain(b);
+    bool has_one_name = a->kind == TYPE_BASIC && b->kind == TYPE_BASIC && strcmp(a->name, b->name) == 0;
+    if (has_one_name)
+        return true;
+    if (is_integer(a) && is_integer(b))
+        return is_same_integer(a, b, !is_enum, depth);
+    return a->kind == b->kind && is_same_plain(a, b, depth);
 }
 
-/* Reports: what is wrong, and then where the header says so */
+/* Structs and unions */
 
-__attribute__((format(printf, 4, 5))) static void complain(struct checking *c, const struct item *written,
-                                                           const struct item *real, const char *pattern, ...) {
-    va_list arguments;
-    const struct place *at = &written->place;
-    c->mistakes++;
-    if (c->is_quiet)
-        return;
-    const char *name = name_of(written);
-    fprintf(stderr, "%s:%u:%u: error: %s%s", at->file, at->line, at->column, name, *name ? ": " : "");
-    va_start(arguments, pattern);
-    vfprintf(stderr, pattern, arguments);
-    va_end(arguments);
-    fprintf(stderr, "\n%s:%u:%u: note: %s\n", real->place.file, real->place.line, real->place.column, c->note);
-}
+/* A record within the one that is compared: at which bits of that it lies on both sides, and what comes before the names
+ * of its fields. */
+struct within {
+    struct subject whole;
+    const char *path;
+    const struct item *real;
+    long long written_at, real_at;
+};
 
-/* As it is declared, and what that is. */
-static const char *text_of(const struct type *type) {
-    const char *named = memory_format("'%s'", spell(type, "", SPELL_NAMED));
-    const struct item *record = item_of_record(type);
-    if (record && record->is_complete) /* the other may have the same name */
-        return memory_format("%s of %lld bytes", named, record->size);
-    bool is_clear = type_plain(type) == type || type_plain(type)->kind == TYPE_ITEM;
-    return is_clear ? named : memory_format("%s (aka '%s')", named, spell(type_plain(type), "", SPELL_NAMED));
-}
-
-/* Functions and variables */
-
-static void check_function(struct checking *c, const struct item *a, const struct item *b) {
-    const struct type *written = a->type, *real = b->type;
-    if (written->is_unprototyped || real->is_unprototyped)
-        return;
-    if (written->parameter_count != real->parameter_count)
-        complain(c, a, b, "it takes %zu parameters, not %zu", real->parameter_count, written->parameter_count);
-    if (written->is_variadic != real->is_variadic)
-        complain(c, a, b, real->is_variadic ? "it is variadic" : "it is not variadic");
-    if (!is_same(written->target, real->target, 0))
-        complain(c, a, b, "it returns %s, not %s", text_of(real->target), text_of(written->target));
-    for (size_t i = 0; i < written->parameter_count && i < real->parameter_count; i++) {
-        const struct type *from = written->parameters[i].type, *to = real->parameters[i].type;
-        if (!is_same(type_passed(from), type_passed(to), 0))
-            complain(c, a, b, "parameter %zu is %s, not %s", i + 1, text_of(to), text_of(from));
-    }
-}
-
-static void check_record(struct checking *c, const struct item *a, const struct item *b);
-
-static void check_type(struct checking *c, const struct item *a, const struct item *b) {
-    const struct item *written = item_of_record(a->type), *real = item_of_record(b->type);
-    if (written && real && written->named_by == a)
-        check_record(c, written, real);
-    else if (!is_same(a->type, b->type, 0))
-        complain(c, a, b, "its type is %s, not %s", text_of(b->type), text_of(a->type));
-}
-
-/* Structs, unions, enums */
-
-static const struct field *find_field(const struct item *item, const char *name) {
+/* A field of item's, or of what has no name in it; *at is the bit where item lies, and then it. */
+static const struct field *find_field(const struct item *item, const char *name, long long *at) {
     for (size_t i = 0; i < item->field_count; i++) {
-        if (strcmp(item->fields[i].name, name) == 0)
-            return &item->fields[i];
+        const struct field *field = &item->fields[i];
+        const struct item *inner = *field->name ? NULL : item_of_record(field->type);
+        long long offset = *at + field->offset;
+        const struct field *found = strcmp(field->name, name) == 0 ? field
+                                    : inner                        ? find_field(inner, name, &offset)
+                                                                   : NULL;
+        if (found) {
+            *at = offset;
+            return found;
+        }
     }
     return NULL;
 }
 
-static void check_field(struct checking *c, const struct item *a, const struct item *b, const struct field *written) {
-    const struct field *real = find_field(b, written->name);
-    if (!*written->name)
+static void check_fields(struct checking *c, const struct within *in, const struct item *written);
+
+/* What two arrays of one length have. */
+static void skip_arrays(const struct type **a, const struct type **b) {
+    while (type_plain(*a)->kind == TYPE_ARRAY && type_plain(*b)->kind == TYPE_ARRAY &&
+           type_plain(*a)->count == type_plain(*b)->count) {
+        *a = type_plain(*a)->target;
+        *b = type_plain(*b)->target;
+    }
+}
+
+/* One that is written where it is used is compared there. */
+static bool check_nameless(struct checking *c, const struct subject *of, const char *name, const struct type *a,
+                           const struct type *b) {
+    skip_arrays(&a, &b);
+    const struct item *written = item_of_record(a), *real = item_of_record(b);
+    if (!written || !real || (has_name(written) && has_name(real)) || written->kind != real->kind)
+        return false;
+    if (written->size != real->size)
+        complain(c, of, "'%s' is of %lld bytes, not %lld", name, real->size, written->size);
+    check_fields(c, &(struct within){*of, memory_format("%s.", name), real, 0, 0}, written);
+    return true;
+}
+
+static void check_place(struct checking *c, const struct subject *of, const char *name, long long written,
+                        long long real) {
+    if (real != written && (real % 8 || written % 8))
+        complain(c, of, "'%s' is at bit %lld, not %lld", name, real, written);
+    else if (real != written)
+        complain(c, of, "'%s' is at byte %lld, not %lld", name, real / 8, written / 8);
+}
+
+static void check_field(struct checking *c, const struct within *in, const struct field *written) {
+    long long real_at = in->real_at;
+    const struct field *real = find_field(in->real, written->name, &real_at);
+    const char *name = memory_format("%s%s", in->path, written->name);
+    struct subject field = {in->whole.name, &written->place, real ? &real->place : in->whole.real};
+    if (!real) {
+        complain(c, &field, "it has no field '%s'", name);
         return;
-    if (!real)
-        complain(c, a, b, "it has no field '%s'", written->name);
-    else if (real->offset != written->offset && (real->offset % 8 || written->offset % 8))
-        complain(c, a, b, "'%s' is at bit %lld, not %lld", written->name, real->offset, written->offset);
-    else if (real->offset != written->offset)
-        complain(c, a, b, "'%s' is at byte %lld, not %lld", written->name, real->offset / 8, written->offset / 8);
-    if (real && real->width != written->width)
-        complain(c, a, b, "'%s' has another width, of bits", written->name);
-    if (real && !is_same(written->type, real->type, 0))
-        complain(c, a, b, "'%s' is %s, not %s", written->name, text_of(real->type), text_of(written->type));
+    }
+    check_place(c, &field, name, in->written_at + written->offset, real_at);
+    if (real->width != written->width)
+        complain(c, &field, "'%s' has another width, of bits", name);
+    if (!check_nameless(c, &field, name, written->type, real->type) && !is_same(written->type, real->type, 0))
+        complain(c, &field, "'%s' is %s, not %s", name, text_of(real->type), text_of(written->type));
+}
+
+static void check_fields(struct checking *c, const struct within *in, const struct item *written) {
+    for (size_t i = 0; i < written->field_count; i++) {
+        const struct field *field = &written->fields[i];
+        const struct item *inner = item_of_record(field->type);
+        struct within deeper = *in;
+        deeper.written_at += field->offset;
+        if (*field->name)
+            check_field(c, in, field);
+        else if (inner)
+            check_fields(c, &deeper, inner);
+    }
 }
 
 static void check_record(struct checking *c, const struct item *a, const struct item *b) {
+    struct subject both = subject_of(a, b);
+    if (a->kind != b->kind)
+        complain(c, &both, "it is a %s", word_of_kind(b->kind));
     if (!a->is_complete || !b->is_complete)
         return; /* to say less is no mistake */
-    if (a->kind != b->kind)
-        complain(c, a, b, "it is a %s", word_of_kind(b->kind));
     if (a->size != b->size)
-        complain(c, a, b, "its size is %lld bytes, not %lld", b->size, a->size);
+        complain(c, &both, "its size is %lld bytes, not %lld", b->size, a->size);
     if (a->alignment != b->alignment && b->alignment) /* which debug information doesn't tell */
-        complain(c, a, b, "its alignment is %lld, not %lld", b->alignment, a->alignment);
-    for (size_t i = 0; i < a->field_count; i++)
-        check_field(c, a, b, &a->fields[i]);
+        complain(c, &both, "its alignment is %lld, not %lld", b->alignment, a->alignment);
+    check_fields(c, &(struct within){both, "", b, 0, 0}, a);
 }
 
-/* Where constant name is: an enum's, or a macro or variable of that name. */
-static const struct item *find_constant(const struct model *model, const char *name, long long *value) {
+static bool has_same_fields(const struct item *a, const struct item *b) {
+    struct checking quiet = {.is_quiet = true};
+    check_record(&quiet, a, b);
+    return !quiet.mistakes;
+}
+
+/* Functions, variables, typedefs */
+
+static void check_function(struct checking *c, const struct item *a, const struct item *b) {
+    const struct type *written = a->type, *real = b->type;
+    struct subject both = subject_of(a, b);
+    if (written->is_unprototyped || real->is_unprototyped)
+        return;
+    if (written->parameter_count != real->parameter_count)
+        complain(c, &both, "it takes %zu parameters, not %zu", real->parameter_count, written->parameter_count);
+    if (written->is_variadic != real->is_variadic)
+        complain(c, &both, real->is_variadic ? "it is variadic" : "it is not variadic");
+    if (!is_same(written->target, real->target, 0))
+        complain(c, &both, "it returns %s, not %s", text_of(real->target), text_of(written->target));
+    for (size_t i = 0; i < written->parameter_count && i < real->parameter_count; i++) {
+        const struct type *from = written->parameters[i].type, *to = real->parameters[i].type;
+        if (!is_same(type_passed(from), type_passed(to), 0))
+            complain(c, &both, "parameter %zu is %s, not %s", i + 1, text_of(to), text_of(from));
+    }
+}
+
+/* A name that only a header's macro or static function has is in no library. */
+static void check_callable(struct checking *c, const struct item *written, const struct item *real) {
+    bool is_no_function = real->is_inline || real->is_macro;
+    struct subject both = subject_of(written, real);
+    if (is_no_function && !written->symbol && !written->is_inline)
+        complain(c, &both, "it is a %s, and no function of a library's", real->is_macro ? "macro" : "static function");
+    else if (!(real->is_macro && real->is_inline)) /* what it takes is no header's word */
+        check_function(c, written, real);
+}
+
+static void check_type(struct checking *c, const struct item *a, const struct item *b) {
+    struct subject both = subject_of(a, b);
+    bool are_texts = a->value.kind == VALUE_STRING && b->value.kind == VALUE_STRING; /* in arrays, or behind pointers */
+    if (!are_texts && !is_same(a->type, b->type, 0))
+        complain(c, &both, "its type is %s, not %s", text_of(b->type), text_of(a->type));
+}
+
+/* Records are compared as such. Those that may be void are behind pointers. */
+static void check_typedef(struct checking *c, const struct item *a, const struct item *b) {
+    bool are_any =
+        (item_of_record(a->type) || type_is_void(a->type)) && (item_of_record(b->type) || type_is_void(b->type));
+    if (!are_any)
+        check_type(c, a, b);
+}
+
+/* Whatever has the name, but for tags, which are names of their own. */
+static const struct item *find_named(const struct model *model, const char *name) {
     for (size_t i = 0; i < model->count; i++) {
-        const struct item *item = model->items[i];
-        if (item->value.kind == VALUE_INTEGER && strcmp(item->name, name) == 0) {
-            *value = item->value.integer;
-            return item;
-        }
-        for (size_t j = 0; j < item->constant_count; j++) {
-            if (strcmp(item->constants[j].name, name) == 0) {
-                *value = item->constants[j].value;
-                return item;
-            }
-        }
+        if (!is_record(model->items[i]) && model->items[i]->kind != ITEM_ENUM &&
+            strcmp(model->items[i]->name, name) == 0)
+            return model->items[i];
     }
     return NULL;
 }
 
-static void check_constant(struct checking *c, const struct item *a, const char *name, long long value) {
-    long long expected = 0;
-    const struct item *real = find_constant(c->real, name, &expected);
-    c->found += real != NULL;
-    const char *which = strcmp(name, a->name) == 0 ? "it" : name;
-    if (real && expected != value)
-        complain(c, a, real, "%s is %lld, not %lld", which, expected, value);
+/* Constants */
+
+/* A constant and where it is declared: an enum's, or a macro or variable. */
+struct worth {
+    struct value value;
+    const struct place *place;
+};
+
+static struct worth worth_of(const struct constant *constant) {
+    return (struct worth){{.kind = VALUE_INTEGER, .integer = constant->value}, &constant->place};
+}
+
+static double number_of(const struct value *value) {
+    return value->kind == VALUE_INTEGER ? (double)value->integer : value->floating;
+}
+
+static bool is_same_value(const struct value *a, const struct value *b) {
+    if (a->kind == VALUE_STRING || b->kind == VALUE_STRING)
+        return a->kind == b->kind && strcmp(a->string, b->string) == 0;
+    return a->kind == b->kind && a->kind == VALUE_INTEGER ? a->integer == b->integer : number_of(a) == number_of(b);
+}
+
+static const char *text_of_value(const struct value *value) {
+    return value->kind == VALUE_STRING     ? memory_format("\"%s\"", value->string)
+           : value->kind == VALUE_FLOATING ? memory_format("%.17g", value->floating)
+                                           : memory_format("%lld", value->integer);
+}
+
+/* Of the constant that has the name in item, or nowhere. */
+static struct worth worth_in(const struct item *item, const char *name) {
+    if (item->value.kind != VALUE_NONE && strcmp(item->name, name) == 0)
+        return (struct worth){item->value, &item->place};
+    for (size_t i = 0; i < item->constant_count; i++) {
+        if (strcmp(item->constants[i].name, name) == 0)
+            return worth_of(&item->constants[i]);
+    }
+    return (struct worth){.place = NULL};
+}
+
+/* Of all that have the name one that agrees, if there is any. */
+static struct worth find_constant(const struct model *model, const char *name, const struct value *written) {
+    struct worth first = {.place = NULL};
+    for (size_t i = 0; i < model->count; i++) {
+        struct worth worth = worth_in(model->items[i], name);
+        if (worth.place && is_same_value(&worth.value, written))
+            return worth;
+        if (!first.place)
+            first = worth;
+    }
+    return first;
+}
+
+static void check_constant(struct checking *c, const struct item *of, const char *name, struct worth written) {
+    struct worth real = find_constant(c->real, name, &written.value);
+    struct subject subject = {real.place ? name_of(of) : name, written.place, real.place};
+    const char *which = strcmp(name, of->name) == 0 ? "it" : name;
+    c->found += real.place != NULL;
+    if (real.place && !is_same_value(&real.value, &written.value))
+        complain(c, &subject, "%s is %s, not %s", which, text_of_value(&real.value), text_of_value(&written.value));
+    else if (!real.place && c->is_all && !find_named(c->real, name) && !set_has(&c->real->macros, name))
+        complain(c, &subject, "no header declares it");
 }
 
 /* All */
 
-static bool is_tag(const struct item *item) {
-    return item->kind == ITEM_STRUCT || item->kind == ITEM_UNION || item->kind == ITEM_ENUM;
-}
-
 static void check_against(struct checking *c, const struct item *written, const struct item *real) {
-    if (real->is_macro && real->is_inline)
-        return; /* what it takes is no header's word */
     if (written->kind == ITEM_FUNCTION)
-        check_function(c, written, real);
-    else if (written->kind == ITEM_VARIABLE || written->kind == ITEM_TYPEDEF)
+        check_callable(c, written, real);
+    else if (written->kind == ITEM_VARIABLE)
         check_type(c, written, real);
-    else if (written->kind == ITEM_STRUCT || written->kind == ITEM_UNION)
+    else if (written->kind == ITEM_TYPEDEF)
+        check_typedef(c, written, real);
+    else if (is_record(written))
         check_record(c, written, real);
 }
 
-/* What is to be compared with written: of those with its name one that agrees, if there is any. */
-static const struct item *find(const struct checking *c, const struct item *written) {
+/* What an item of the other side may have in common with it: a struct's tag, or any name for a struct, or what the linker
+ * calls a function, if the text itself has other names for all. */
+typedef bool likeness(const struct item *written, const struct item *real);
+
+static bool has_its_name(const struct item *written, const struct item *real) {
+    bool is_alike = is_record(written) ? is_record(real) : written->kind == real->kind;
+    return is_alike && *written->name && strcmp(real->name, written->name) == 0;
+}
+
+static bool has_another_name(const struct item *written, const struct item *real) {
+    if (is_record(written))
+        return is_record(real) && has_name_of(written, real);
+    return written->symbol && real->kind == written->kind && strcmp(real->name, written->symbol) == 0;
+}
+
+/* What is to be compared with written: of those that are alike one that agrees, if there is any. */
+static const struct item *find_alike(const struct checking *c, const struct item *written, likeness *is_alike) {
     const struct item *first = NULL;
-    for (size_t i = 0; i < c->real->count && *written->name; i++) {
+    for (size_t i = 0; i < c->real->count; i++) {
         const struct item *item = c->real->items[i];
         struct checking quiet = {.real = c->real, .is_quiet = true};
-        bool is_alike = is_tag(item) ? is_tag(written) : item->kind == written->kind;
-        if (!is_alike || strcmp(item->name, written->name) != 0)
+        if (!is_alike(written, item))
             continue;
         check_against(&quiet, written, item);
         if (!quiet.mistakes)
@@ -253,21 +468,33 @@ static const struct item *find(const struct checking *c, const struct item *writ
     return first;
 }
 
+static const struct item *find(const struct checking *c, const struct item *written) {
+    const struct item *real = find_alike(c, written, has_its_name);
+    return real ? real : find_alike(c, written, has_another_name);
+}
+
+static void complain_of_none(struct checking *c, const struct item *written) {
+    const struct item *other = find_named(c->real, written->name);
+    struct subject subject = {written->name, &written->place, other ? &other->place : NULL};
+    if (other)
+        complain(c, &subject, "it is a %s, not a %s", other->is_macro ? "macro" : word_of_kind(other->kind),
+                 word_of_kind(written->kind));
+    else
+        complain(c, &subject, "no header declares it");
+}
+
 static void check_item(struct checking *c, const struct item *written) {
     for (size_t i = 0; i < written->constant_count; i++)
-        check_constant(c, written, written->constants[i].name, written->constants[i].value);
-    if (written->value.kind == VALUE_INTEGER)
-        check_constant(c, written, written->name, written->value.integer);
+        check_constant(c, written, written->constants[i].name, worth_of(&written->constants[i]));
+    if (written->value.kind != VALUE_NONE)
+        check_constant(c, written, written->name, (struct worth){written->value, &written->place});
     const struct item *real = find(c, written);
-    bool has_symbol = written->kind == ITEM_FUNCTION || (written->kind == ITEM_VARIABLE && !written->is_inline);
-    c->found += real != NULL;
+    bool has_symbol = (written->kind == ITEM_FUNCTION || written->kind == ITEM_VARIABLE) && !written->is_inline;
+    c->found += real && *written->name && written->value.kind == VALUE_NONE; /* once */
     if (real)
         check_against(c, written, real);
-    if (!real && has_symbol && c->is_all) {
-        c->mistakes++;
-        fprintf(stderr, "%s:%u:%u: error: %s: no header declares it\n", written->place.file, written->place.line,
-                written->place.column, written->name);
-    }
+    else if (has_symbol && c->is_all)
+        complain_of_none(c, written);
 }
 
 /* Those of written that request asks for, or which these need. */
@@ -277,57 +504,14 @@ static int check_items(struct checking c, const struct model *written, const str
         if (item->is_needed && (request->from.count == 0 || list_matches(&request->from, item->place.file)))
             check_item(&c, item);
     }
+    if (c.is_all && !c.found && !c.mistakes)
+        complain(&c, &(struct subject){"", &(struct place){of, 1, 1}, NULL},
+                 "nothing that it declares is in the headers");
     printf("%s: %zu declarations found in %s, %zu mistakes\n", of, c.found, c.where, c.mistakes);
-    return c.mistakes != 0 || (c.is_all && !c.found);
+    return c.mistakes != 0;
 }
 
-/* Scripts: all but the text of each cdef or declare is blanked out, so that lines and columns stay */
-
-/* Behind the string that begins at text, or NULL; *from and *to are what is in it. */
-static char *skip_string(char *text, char **from, char **to) {
-    if (*text == '"' || *text == '\'') {
-        *from = text + 1;
-        *to = *from;
-        while (**to && **to != *text)
-            *to += **to == '\\' && (*to)[1] ? 2 : 1;
-        return **to ? *to + 1 : NULL;
-    }
-    size_t level = *text == '[' ? strspn(text + 1, "=") : 0;
-    if (*text != '[' || text[1 + level] != '[')
-        return NULL;
-    const char *end = memory_format("]%.*s]", (int)level, text + 1);
-    *from = text + level + 2;
-    *to = strstr(*from, end);
-    return *to ? *to + strlen(end) : NULL;
-}
-
-static void blank(char *from, const char *to) {
-    for (; from < to; from++) {
-        if (*from != '\n')
-            *from = ' ';
-    }
-}
-
-/* Behind the next word that a text with declarations may follow, or NULL. */
-static char *skip_to_word(const char *at) {
-    char *cdef = strstr(at, "cdef"), *declare = strstr(at, "declare");
-    if (cdef && (!declare || cdef < declare))
-        return cdef + strlen("cdef");
-    return declare ? declare + strlen("declare") : NULL;
-}
-
-static void keep_declarations(char *script) {
-    char *at = script, *word;
-    while ((word = skip_to_word(at))) {
-        char *from, *to;
-        char *next = skip_string(word + strspn(word, " (\n"), &from, &to);
-        blank(at, next ? from : word);
-        if (next)
-            blank(to, next);
-        at = next ? next : word;
-    }
-    blank(at, at + strlen(at));
-}
+/* Files */
 
 static char *read_file(const char *path) {
     char *text = NULL;
@@ -344,14 +528,32 @@ static char *read_file(const char *path) {
     return copy;
 }
 
-static void prepare(struct request *request, const char *path, char *text) {
+static bool is_script(const char *path, const char *text) {
     size_t length = strlen(path);
-    if (length > 4 && strcmp(path + length - 4, ".lua") == 0)
-        keep_declarations(text);
-    list_add(&request->headers, path);
-    list_add(&request->from, memory_format("*%s", path));
-    request->text_path = path;
+    return (length > 4 && strcmp(path + length - 4, ".lua") == 0) || strncmp(text, "#!", 2) == 0;
+}
+
+/* What a file declares; false if not all of it could be read. */
+static bool read_text(const char *path, char *file, struct text *text) {
+    bool is_whole = true;
+    if (is_script(path, file))
+        is_whole = script_read(path, file, text) == 0;
+    else
+        text_add(text, file, strlen(file), (struct place){path, 1, 1});
+    text_add_own(text, "\n");
+    return is_whole;
+}
+
+/* Headers that it includes are looked for where it is, too. */
+static int read_declarations(const char *path, const struct text *text, struct request *request, struct model *model) {
+    const char *slash = strrchr(path, '/');
+    list_add(&request->flags, memory_format("-I%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : "."));
+    list_add(&request->from, path);
     request->text = text;
+    if (model_read(request, model))
+        return 1;
+    model_choose(model, request);
+    return 0;
 }
 
 /* A library's debug information. */
@@ -369,17 +571,16 @@ static struct checking against_library(const struct library *library) {
     return (struct checking){.real = &library->model, .where = library->path, .note = note};
 }
 
-static int check_file(const struct model *headers, const struct library *libraries, size_t count, const char *path) {
-    struct request request = {.text = NULL};
+static int check_file(const struct model *headers, const struct library *libraries, size_t count,
+                      const struct request *of, const char *path) {
+    struct request request = {.match = of->match, .exclude = of->exclude};
     struct model written = {.count = 0};
-    char *text = read_file(path);
-    if (!text)
+    struct text text = {.bytes = NULL};
+    char *file = read_file(path);
+    int failed = file && read_text(path, file, &text) ? 0 : 1;
+    if (!file || read_declarations(path, &text, &request, &written))
         return 1;
-    prepare(&request, path, text);
-    if (model_read(&request, &written))
-        return 1;
-    model_choose(&written, &request);
-    int failed = check_items(against_headers(headers), &written, &request, path);
+    failed |= check_items(against_headers(headers), &written, &request, path);
     for (size_t i = 0; i < count; i++)
         failed |= check_items(against_library(&libraries[i]), &written, &request, path);
     return failed;
@@ -410,9 +611,11 @@ int check_all(const struct model *headers, const struct request *request, const 
     struct library *libraries = NULL;
     size_t count = 0;
     int failed = read_libraries(request, &libraries, &count);
-    for (size_t i = 0; i < files->count && !failed; i++)
-        failed = check_file(headers, libraries, count, files->items[i]);
-    for (size_t i = 0; i < count && files->count == 0 && !failed; i++)
-        failed = check_items(against_library(&libraries[i]), headers, request, request->headers.items[0]);
+    if (failed)
+        return failed;
+    for (size_t i = 0; i < files->count; i++)
+        failed |= check_file(headers, libraries, count, request, files->items[i]);
+    for (size_t i = 0; i < count && files->count == 0; i++)
+        failed |= check_items(against_library(&libraries[i]), headers, request, request->headers.items[0]);
     return failed;
 }

@@ -17,6 +17,8 @@
 struct reader {
     struct request *request;
     struct model *model;
+    struct text source;  /* cgen.c, which includes the headers */
+    CXFile file;         /* it */
     struct table items;  /* by their declarations */
     struct table macros; /* by name, the last of each */
 };
@@ -28,12 +30,25 @@ static const char *take(CXString string) {
     return copy;
 }
 
-static struct place place_of(CXCursor cursor) {
+static struct place place_at(const struct reader *r, CXSourceLocation location) {
     struct place place;
     CXFile file;
-    clang_getExpansionLocation(clang_getCursorLocation(cursor), &file, &place.line, &place.column, NULL);
+    unsigned offset;
+    clang_getExpansionLocation(location, &file, &place.line, &place.column, &offset);
+    if (file && file == r->file)
+        return text_place(&r->source, offset);
     place.file = file ? take(clang_getFileName(file)) : "";
     return place;
+}
+
+static struct place place_of(const struct reader *r, CXCursor cursor) {
+    return place_at(r, clang_getCursorLocation(cursor));
+}
+
+static bool is_in_file(CXCursor cursor) {
+    CXFile file;
+    clang_getExpansionLocation(clang_getCursorLocation(cursor), &file, NULL, NULL, NULL);
+    return file != NULL;
 }
 
 /* The tokens of a macro (its name, its parameters, its body), or of an attribute. */
@@ -57,6 +72,37 @@ static struct tokens tokens_of(CXCursor cursor) {
     return tokens_in(clang_Cursor_getTranslationUnit(cursor), clang_getCursorExtent(cursor));
 }
 
+/* Texts */
+
+/* What a scope of the bridge knows from its start: the headers themselves would bring more. */
+static const char known[] =
+    "typedef unsigned char uint8_t, uint_least8_t, uint_fast8_t; typedef unsigned short uint16_t, uint_least16_t;"
+    "typedef signed char int8_t, int_least8_t, int_fast8_t; typedef short int16_t, int_least16_t;"
+    "typedef unsigned uint32_t, uint_least32_t, uid_t, gid_t, id_t, mode_t;"
+    "typedef int int32_t, int_least32_t, wchar_t, pid_t, key_t; typedef _Bool bool;"
+    "typedef unsigned long size_t, uintptr_t, uint64_t, uint_least64_t, uintmax_t, uint_fast16_t, uint_fast32_t,"
+    "    uint_fast64_t, dev_t, ino_t, nlink_t;"
+    "typedef long ptrdiff_t, intptr_t, int64_t, int_least64_t, intmax_t, int_fast16_t, int_fast32_t, int_fast64_t,"
+    "    ssize_t, off_t, time_t, blksize_t, blkcnt_t; typedef __builtin_va_list va_list;\n";
+
+/* cgen.c: the headers, or a text, and the exports behind them. */
+static struct text source_of(const struct request *request) {
+    struct text source = {.bytes = memory_copy("")};
+    for (size_t i = 0; i < request->headers.count; i++)
+        text_add_own(&source, memory_format("#include \"%s\"\n", request->headers.items[i]));
+    if (request->text) {
+        text_add_own(&source, known);
+        text_add_text(&source, request->text);
+    }
+    for (size_t i = 0; i < request->export_count; i++) {
+        const struct export *export = &request->exports[i];
+        text_add_own(&source, "__typeof__(");
+        text_add(&source, export->type, strlen(export->type), export->place);
+        text_add_own(&source, memory_format(") %s;\n", export->name));
+    }
+    return source;
+}
+
 /* Items by their declarations */
 
 static size_t hash_declaration(const void *cursor) {
@@ -68,7 +114,9 @@ static bool is_same_declaration(const void *cursor, const void *other) {
 }
 
 static struct reader make_reader(struct request *request, struct model *model) {
-    return (struct reader){request, model, {.hash = hash_declaration, .is_same = is_same_declaration}, {.count = 0}};
+    struct reader r = {.request = request, .model = model, .source = source_of(request)};
+    r.items = (struct table){.hash = hash_declaration, .is_same = is_same_declaration};
+    return r;
 }
 
 static void add_entry(struct model *model, struct item *item, bool is_definition) {
@@ -94,7 +142,7 @@ static struct item *item_of(struct reader *r, CXCursor cursor, enum item_kind ki
     if (!item) {
         CXCursor *key = memory_take(sizeof *key);
         *key = cursor;
-        item = add_item(r->model, kind, name, place_of(cursor));
+        item = add_item(r->model, kind, name, place_of(r, cursor));
         table_put(&r->items, key, item);
     }
     return item;
@@ -185,7 +233,7 @@ static void read_sequence(struct reader *r, CXType type, enum type_kind kind, st
 /* A name for a type. The compiler's own names are declared nowhere. */
 static void read_name(struct reader *r, CXType type, struct type *result) {
     CXCursor declaration = clang_getTypeDeclaration(type);
-    if (*place_of(declaration).file) {
+    if (is_in_file(declaration)) {
         result->kind = TYPE_ITEM;
         result->item = read_typedef(r, declaration);
     } else {
@@ -324,9 +372,9 @@ static enum CXVisitorResult visit_field(CXCursor cursor, CXClientData data) {
     if (type->item && !*type->item->name)
         type->item->is_embedded = true;
     item->fields = memory_grow(item->fields, item->field_count, sizeof *item->fields);
-    item->fields[item->field_count++] =
-        (struct field){strpbrk(name, " (") ? "" : name, type, clang_Cursor_getOffsetOfField(cursor),
-                       clang_Cursor_isBitField(cursor) ? clang_getFieldDeclBitWidth(cursor) : -1};
+    item->fields[item->field_count++] = (struct field){
+        strpbrk(name, " (") ? "" : name, place_of(f->reader, cursor), type, clang_Cursor_getOffsetOfField(cursor),
+        clang_Cursor_isBitField(cursor) ? clang_getFieldDeclBitWidth(cursor) : -1};
     return CXVisit_Continue;
 }
 
@@ -336,20 +384,22 @@ static long long value_of_constant(CXCursor cursor, const struct item *of) {
 }
 
 static enum CXChildVisitResult visit_member(CXCursor cursor, CXCursor parent, CXClientData data) {
-    struct item *item = data;
+    const struct filling *f = data;
+    struct item *item = f->item;
     (void)parent;
     if (clang_getCursorKind(cursor) == CXCursor_PackedAttr)
         item->is_packed = true;
     if (clang_getCursorKind(cursor) == CXCursor_EnumConstantDecl) {
         item->constants = memory_grow(item->constants, item->constant_count, sizeof *item->constants);
-        item->constants[item->constant_count++] =
-            (struct constant){take(clang_getCursorSpelling(cursor)), value_of_constant(cursor, item)};
+        item->constants[item->constant_count++] = (struct constant){
+            take(clang_getCursorSpelling(cursor)), place_of(f->reader, cursor), value_of_constant(cursor, item)};
     }
     return CXChildVisit_Continue;
 }
 
 static void define_tag(struct reader *r, CXCursor cursor, struct item *item) {
     CXType type = clang_getCursorType(cursor);
+    struct filling filling = {r, item};
     item->is_complete = true;
     item->size = clang_Type_getSizeOf(type);
     item->alignment = clang_Type_getAlignOf(type);
@@ -358,8 +408,8 @@ static void define_tag(struct reader *r, CXCursor cursor, struct item *item) {
     if (item->kind == ITEM_ENUM)
         item->type = read_type(r, clang_getEnumDeclIntegerType(cursor));
     else
-        clang_Type_visitFields(type, visit_field, &(struct filling){r, item});
-    clang_visitChildren(cursor, visit_member, item);
+        clang_Type_visitFields(type, visit_field, &filling);
+    clang_visitChildren(cursor, visit_member, &filling);
     if (*item->name || item->kind == ITEM_ENUM)
         add_entry(r->model, item, true);
 }
@@ -390,9 +440,7 @@ static struct item *read_typedef(struct reader *r, CXCursor cursor) {
     item->type = read_type(r, clang_getTypedefDeclUnderlyingType(cursor));
     item->comment = comment_of(cursor);
     item->alignment = clang_Type_getAlignOf(clang_getCursorType(cursor));
-    struct item *named = item->type->kind == TYPE_ITEM ? item->type->item : NULL;
-    if (named && named->kind != ITEM_TYPEDEF && !*named->name && !named->named_by && !item->type->qualifiers)
-        named->named_by = item;
+    item_find_names(item);
     add_entry(r->model, item, true);
     return item;
 }
@@ -538,7 +586,7 @@ static void read_function(struct reader *r, CXCursor cursor) {
     item->symbol = item->symbol && *item->symbol ? item->symbol : NULL;
 }
 
-static struct value evaluate(CXCursor cursor) {
+static struct value evaluate_whole(CXCursor cursor) {
     struct value value = {VALUE_NONE, 0, 0, NULL};
     CXEvalResult result = clang_Cursor_Evaluate(cursor);
     CXEvalResultKind kind = result ? clang_EvalResult_getKind(result) : CXEval_UnExposed;
@@ -558,6 +606,45 @@ static struct value evaluate(CXCursor cursor) {
     return value;
 }
 
+/* What a literal has, of which the compiler tells the spelling: in quotes, with C's short escapes, and octal ones. */
+static const char *text_of_literal(const char *spelled) {
+    static const char names[] = "abfnrtv\\\"", bytes[] = "\a\b\f\n\r\t\v\\\"";
+    char *text = memory_take(strlen(spelled) + 1), *to = text;
+    for (const char *at = spelled + 1; at[0] && at[1];) {
+        const char *name = at[0] == '\\' ? strchr(names, at[1]) : NULL;
+        char octal[4] = "";
+        if (at[0] == '\\' && !name)
+            memcpy(octal, at + 1, strspn(at + 1, "01234567") < 3 ? strspn(at + 1, "01234567") : 3);
+        *to++ = name ? bytes[name - names] : *octal ? (char)strtol(octal, NULL, 8) : *at;
+        at += name ? 2 : 1 + strlen(octal);
+    }
+    return text;
+}
+
+/* The literal that an expression is, behind parentheses and conversions. */
+static enum CXChildVisitResult visit_literal(CXCursor cursor, CXCursor parent, CXClientData data) {
+    struct value *value = data;
+    (void)parent;
+    enum CXCursorKind kind = clang_getCursorKind(cursor);
+    const char *spelled = take(clang_getCursorSpelling(cursor));
+    if (kind == CXCursor_StringLiteral && *spelled == '"')
+        *value = (struct value){.kind = VALUE_STRING, .string = text_of_literal(spelled)};
+    return kind == CXCursor_UnexposedExpr || kind == CXCursor_ParenExpr ? CXChildVisit_Recurse : CXChildVisit_Break;
+}
+
+/* What a variable is set to. */
+static struct value evaluate(CXCursor cursor) {
+    struct value value = evaluate_whole(cursor);
+    if (value.kind == VALUE_NONE)
+        clang_visitChildren(cursor, visit_literal, &value);
+    return value;
+}
+
+static bool is_constant(CXType type) {
+    CXType element = clang_getArrayElementType(type);
+    return clang_isConstQualifiedType(element.kind == CXType_Invalid ? type : element);
+}
+
 static void read_variable(struct reader *r, CXCursor cursor) {
     bool is_new, is_static = clang_getCursorLinkage(cursor) != CXLinkage_External;
     struct item *item = item_of(r, cursor, ITEM_VARIABLE, take(clang_getCursorSpelling(cursor)), &is_new);
@@ -567,7 +654,7 @@ static void read_variable(struct reader *r, CXCursor cursor) {
     item->comment = comment_of(cursor);
     item->is_inline = is_static;
     item->is_thread_local = clang_getCursorTLSKind(cursor) != CXTLS_None;
-    if (clang_isConstQualifiedType(clang_getCursorType(cursor)))
+    if (is_constant(clang_getCursorType(cursor)))
         item->value = evaluate(cursor);
     clang_visitChildren(cursor, visit_attribute, item);
     add_entry(r->model, item, true);
@@ -626,7 +713,8 @@ static void drop_earlier(struct reader *r, const char *name) {
 }
 
 static void read_macro(struct reader *r, CXCursor cursor) {
-    struct item tried = {.kind = ITEM_MACRO, .name = take(clang_getCursorSpelling(cursor)), .place = place_of(cursor)};
+    struct item tried = {
+        .kind = ITEM_MACRO, .name = take(clang_getCursorSpelling(cursor)), .place = place_of(r, cursor)};
     drop_earlier(r, tried.name);
     if (!clang_Cursor_isMacroFunctionLike(cursor) && *tried.place.file)
         set_add(&r->model->macros, tried.name);
@@ -668,61 +756,46 @@ static enum CXChildVisitResult visit(CXCursor cursor, CXCursor parent, CXClientD
     return CXChildVisit_Continue;
 }
 
-/* Texts */
+static void show_diagnostic(const struct reader *r, CXDiagnostic diagnostic) {
+    static const char *const words[] = {"ignored", "note", "warning", "error", "fatal error"};
+    const char *text = take(clang_getDiagnosticSpelling(diagnostic));
+    const char *option = take(clang_getDiagnosticOption(diagnostic, NULL));
+    struct place place = place_at(r, clang_getDiagnosticLocation(diagnostic));
+    report(&place, words[clang_getDiagnosticSeverity(diagnostic)], *option ? "%s [%s]" : "%s", text, option);
+}
 
 /* Shows the compiler's diagnostics; returns whether one is an error. */
-static int show_diagnostics(CXTranslationUnit unit) {
+static int show_diagnostics(const struct reader *r, CXTranslationUnit unit) {
     int failed = 0;
     for (unsigned i = 0; i < clang_getNumDiagnostics(unit); i++) {
         CXDiagnostic diagnostic = clang_getDiagnostic(unit, i);
         failed |= clang_getDiagnosticSeverity(diagnostic) >= CXDiagnostic_Error;
-        fprintf(stderr, "%s\n", take(clang_formatDiagnostic(diagnostic, clang_defaultDiagnosticDisplayOptions())));
+        show_diagnostic(r, diagnostic);
         clang_disposeDiagnostic(diagnostic);
     }
     return failed;
 }
 
-static CXTranslationUnit parse(CXIndex index, const struct request *request, const char *source, unsigned options) {
+static CXTranslationUnit parse(CXIndex index, struct reader *r, const char *source, unsigned options) {
     struct list flags = {NULL, 0};
     CXTranslationUnit unit = NULL;
-    struct CXUnsavedFile inputs[] = {{"cgen.c", source, strlen(source)}, {request->text_path, request->text, 0}};
-    unsigned input_count = request->text ? 2 : 1;
-    inputs[1].Length = request->text ? strlen(request->text) : 0;
-    for (size_t i = 0; i < request->flags.count; i++)
-        list_add(&flags, request->flags.items[i]);
+    struct CXUnsavedFile input = {"cgen.c", source, strlen(source)};
+    for (size_t i = 0; i < r->request->flags.count; i++)
+        list_add(&flags, r->request->flags.items[i]);
     list_add(&flags, "-fparse-all-comments");
     list_add(&flags, "-ferror-limit=0");
-    enum CXErrorCode failed = clang_parseTranslationUnit2(index, "cgen.c", flags.items, (int)flags.count, inputs,
-                                                          input_count, options, &unit);
+    enum CXErrorCode failed =
+        clang_parseTranslationUnit2(index, "cgen.c", flags.items, (int)flags.count, &input, 1, options, &unit);
     if (failed)
         fprintf(stderr, "cgen: libclang could not read the headers (code %d)\n", (int)failed);
+    r->file = failed ? NULL : clang_getFile(unit, "cgen.c");
     return failed ? NULL : unit;
-}
-
-static const char *includes_of(const struct request *request) {
-    /* What a scope of the bridge knows from its start: the headers themselves would bring more. */
-    static const char known[] =
-        "typedef unsigned char uint8_t, uint_least8_t, uint_fast8_t; typedef unsigned short uint16_t, uint_least16_t;"
-        "typedef signed char int8_t, int_least8_t, int_fast8_t; typedef short int16_t, int_least16_t;"
-        "typedef unsigned uint32_t, uint_least32_t, uid_t, gid_t, id_t, mode_t;"
-        "typedef int int32_t, int_least32_t, wchar_t, pid_t, key_t; typedef _Bool bool;"
-        "typedef unsigned long size_t, uintptr_t, uint64_t, uint_least64_t, uintmax_t, uint_fast16_t, uint_fast32_t,"
-        "    uint_fast64_t, dev_t, ino_t, nlink_t;"
-        "typedef long ptrdiff_t, intptr_t, int64_t, int_least64_t, intmax_t, int_fast16_t, int_fast32_t, int_fast64_t,"
-        "    ssize_t, off_t, time_t, blksize_t, blkcnt_t;\n";
-    const char *source = request->text ? known : "";
-    for (size_t i = 0; i < request->headers.count; i++)
-        source = memory_format("%s#include \"%s\"\n", source, request->headers.items[i]);
-    for (size_t i = 0; i < request->export_count; i++)
-        source = memory_format("%s__typeof__(%s) %s;\n", source, request->exports[i].type, request->exports[i].name);
-    return source;
 }
 
 /* Lines that may compile or not */
 
 struct trying {
     struct reader *reader;
-    CXFile file; /* has them all */
     struct attempt *attempts;
     size_t count;
     unsigned first_line;
@@ -732,19 +805,9 @@ static struct attempt *attempt_at(const struct trying *t, CXSourceLocation locat
     unsigned line;
     CXFile file;
     clang_getExpansionLocation(location, &file, &line, NULL, NULL);
-    return file == t->file && line >= t->first_line && line < t->first_line + t->count
+    return file == t->reader->file && line >= t->first_line && line < t->first_line + t->count
                ? &t->attempts[line - t->first_line]
                : NULL;
-}
-
-/* The literal that an expression is, behind parentheses and conversions. */
-static enum CXChildVisitResult visit_literal(CXCursor cursor, CXCursor parent, CXClientData data) {
-    struct value *value = data;
-    (void)parent;
-    enum CXCursorKind kind = clang_getCursorKind(cursor);
-    if (kind == CXCursor_StringLiteral)
-        *value = evaluate(cursor);
-    return kind == CXCursor_UnexposedExpr || kind == CXCursor_ParenExpr ? CXChildVisit_Recurse : CXChildVisit_Break;
 }
 
 /* Of a function's parameters and its variable, the last is the variable; a function without has a type of its own. */
@@ -756,8 +819,6 @@ static void read_attempt(const struct trying *t, CXCursor cursor) {
     if (clang_getCursorKind(cursor) != CXCursor_VarDecl)
         return;
     attempt->value = evaluate(cursor);
-    if (attempt->value.kind == VALUE_NONE)
-        clang_visitChildren(cursor, visit_literal, &attempt->value);
 }
 
 static enum CXChildVisitResult visit_attempt(CXCursor cursor, CXCursor parent, CXClientData data) {
@@ -790,13 +851,15 @@ static void drop_failed(const struct trying *t, CXTranslationUnit unit) {
     clang_disposeDiagnosticSet(all);
 }
 
-static const char *source_of_attempts(const struct request *request, const struct trying *t) {
+static const char *source_of_attempts(struct trying *t) {
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return "";
-    fputs(includes_of(request), out);
+    for (const char *at = t->reader->source.bytes; *at; at++)
+        t->first_line += *at == '\n';
+    fputs(t->reader->source.bytes, out);
     for (size_t i = 0; i < t->count; i++) {
         t->attempts[i].is_accepted = true;
         fprintf(out, "%s\n", t->attempts[i].line);
@@ -826,8 +889,7 @@ int model_try(const struct request *request, struct attempt *attempts, size_t co
     struct request strict = *request;
     struct model aside = {.count = 0};
     struct reader reader = make_reader(&strict, &aside);
-    struct trying t = {&reader, NULL, attempts, count,
-                       (unsigned)(request->headers.count + request->export_count) + 1 + (request->text != NULL)};
+    struct trying t = {&reader, attempts, count, 1};
     if (count == 0)
         return 0;
     strict.flags = (struct list){NULL, 0};
@@ -836,9 +898,8 @@ int model_try(const struct request *request, struct attempt *attempts, size_t co
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         list_add(&strict.flags, flags[i]);
     CXIndex index = clang_createIndex(0, 0);
-    CXTranslationUnit unit = parse(index, &strict, source_of_attempts(request, &t), 0);
+    CXTranslationUnit unit = parse(index, &reader, source_of_attempts(&t), 0);
     if (unit) {
-        t.file = clang_getFile(unit, "cgen.c");
         drop_failed(&t, unit);
         clang_visitChildren(clang_getTranslationUnitCursor(unit), visit_attempt, &t);
         clang_disposeTranslationUnit(unit);
@@ -858,9 +919,9 @@ static int find_exports(const struct request *request, const struct model *model
         }
         failed |= !export->item;
         if (!export->item)
-            fprintf(stderr, "cgen: the config's export %s is no function: '%s'\n", export->name, export->type);
-        else if (strcmp(export->item->place.file, "cgen.c") == 0)
-            export->item->reason = "it is the host's";
+            report(&export->place, "error", "the export %s is no function: '%s'", export->name, export->type);
+        else
+            export->item->is_hosts = export->item->place.file == export->place.file;
     }
     return failed;
 }
@@ -868,10 +929,10 @@ static int find_exports(const struct request *request, const struct model *model
 int model_read(struct request *request, struct model *model) {
     CXIndex index = clang_createIndex(0, 0);
     struct reader r = make_reader(request, model);
-    CXTranslationUnit unit = parse(index, request, includes_of(request),
+    CXTranslationUnit unit = parse(index, &r, r.source.bytes,
                                    CXTranslationUnit_DetailedPreprocessingRecord |
                                        CXTranslationUnit_SkipFunctionBodies | CXTranslationUnit_IncludeAttributedTypes);
-    int bad = !unit || show_diagnostics(unit);
+    int bad = !unit || show_diagnostics(&r, unit);
     if (!bad) {
         clang_visitChildren(clang_getTranslationUnitCursor(unit), visit, &r);
         for (size_t i = 0; i < model->count; i++) {

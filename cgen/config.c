@@ -20,8 +20,7 @@
 #include "cgen/model.h"
 
 struct config {
-    const char *path;
-    unsigned line;
+    struct place place; /* of the line */
     struct request *request;
     struct override *override; /* the section, one of these three */
     struct export *export;
@@ -29,7 +28,7 @@ struct config {
 };
 
 static int fail(const struct config *config, const char *what, const char *which) {
-    fprintf(stderr, "%s:%u:1: error: %s '%s'\n", config->path, config->line, what, which);
+    report(&config->place, "error", "%s '%s'", what, which);
     return 1;
 }
 
@@ -54,15 +53,15 @@ static int begin_section(struct config *config, char *text) {
     if (strcmp(text, "function") == 0) {
         request->overrides = memory_grow(request->overrides, request->override_count, sizeof *request->overrides);
         config->override = &request->overrides[request->override_count++];
-        *config->override = (struct override){.name = memory_copy(trim(name))};
+        *config->override = (struct override){.name = memory_copy(trim(name)), .place = config->place};
     } else if (strcmp(text, "export") == 0) {
         request->exports = memory_grow(request->exports, request->export_count, sizeof *request->exports);
         config->export = &request->exports[request->export_count++];
-        *config->export = (struct export){.name = memory_copy(trim(name))};
+        *config->export = (struct export){.name = memory_copy(trim(name)), .place = config->place};
     } else if (strcmp(text, "macro") == 0) {
         request->macro_types = memory_grow(request->macro_types, request->macro_type_count, sizeof *config->macro);
         config->macro = &request->macro_types[request->macro_type_count++];
-        *config->macro = (struct macro_type){.name = memory_copy(trim(name))};
+        *config->macro = (struct macro_type){.name = memory_copy(trim(name)), .place = config->place};
     } else {
         return fail(config, "no section is called", text);
     }
@@ -79,22 +78,25 @@ static int set_class(struct config *config, const char *value) {
     return fail(config, "no class is called", value);
 }
 
-static int set(struct config *config, const char *key, const char *value) {
+static int set(struct config *config, const char *key, const char *value, struct place at) {
     struct override *override = config->override;
-    if (config->export && strcmp(key, "type") == 0)
+    if (config->export && strcmp(key, "type") == 0) {
         config->export->type = memory_copy(value);
-    else if (config->macro && strcmp(key, "type") == 0)
+        config->export->place = at;
+    } else if (config->macro && strcmp(key, "type") == 0) {
         config->macro->type = memory_copy(value);
-    else if (override && strcmp(key, "class") == 0)
+        config->macro->place = at;
+    } else if (override && strcmp(key, "class") == 0) {
         return set_class(config, value);
-    else if (override && strcmp(key, "rename") == 0)
+    } else if (override && strcmp(key, "rename") == 0) {
         override->rename = memory_copy(value);
-    else if (override && strcmp(key, "owner") == 0)
+    } else if (override && strcmp(key, "owner") == 0) {
         override->owner = memory_copy(value);
-    else if (override && strcmp(key, "skip") == 0)
+    } else if (override && strcmp(key, "skip") == 0) {
         override->is_skipped = strcmp(value, "yes") == 0;
-    else
+    } else {
         return fail(config, "there is no setting here called", key);
+    }
     return 0;
 }
 
@@ -107,11 +109,20 @@ static int read_line(struct config *config, char *line) {
     if (!equals)
         return fail(config, "a setting has no value:", text);
     *equals = '\0';
-    return set(config, trim(text), trim(equals + 1));
+    const char *value = trim(equals + 1);
+    struct place at = config->place;
+    at.column += (unsigned)(value - line);
+    return set(config, trim(text), value, at);
+}
+
+static int check_type(const char *what, const char *name, const char *type, struct place section) {
+    if (!type)
+        report(&section, "error", "%s has no type: '%s'", what, name);
+    return !type;
 }
 
 int config_read(const char *path, struct request *request) {
-    struct config config = {path, 0, request, NULL, NULL, NULL};
+    struct config config = {{path, 0, 1}, request, NULL, NULL, NULL};
     char line[1024];
     int failed = 0;
     FILE *file = fopen(path, "r");
@@ -120,17 +131,15 @@ int config_read(const char *path, struct request *request) {
         return 1;
     }
     while (!failed && fgets(line, sizeof line, file)) {
-        config.line++;
+        config.place.line++;
         failed = read_line(&config, line);
     }
     fclose(file);
-    for (size_t i = 0; !failed && i < request->export_count; i++) {
-        if (!request->exports[i].type)
-            failed = fail(&config, "an export has no type:", request->exports[i].name);
-    }
+    for (size_t i = 0; !failed && i < request->export_count; i++)
+        failed = check_type("an export", request->exports[i].name, request->exports[i].type, request->exports[i].place);
     for (size_t i = 0; !failed && i < request->macro_type_count; i++) {
-        if (!request->macro_types[i].type)
-            failed = fail(&config, "a macro has no type:", request->macro_types[i].name);
+        const struct macro_type *macro = &request->macro_types[i];
+        failed = check_type("a macro", macro->name, macro->type, macro->place);
     }
     return failed;
 }

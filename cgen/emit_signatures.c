@@ -11,8 +11,7 @@ void emit_signatures(const struct model *model, const struct request *request, F
             continue;
         const char *problem = spell_problem(f->type);
         if (problem)
-            fprintf(stderr, "%s:%u:%u: skipped: %s: %s\n", f->place.file, f->place.line, f->place.column, f->name,
-                    problem);
+            report(&f->place, "skipped", "%s: %s", f->name, problem);
         else
             fprintf(out, "%s\t%s\n", item_name(f), spell(f->type, "", SPELL_RESOLVED));
     }

@@ -377,8 +377,7 @@ static int complain_of_config(const struct trying *t) {
         if (!t->candidates[i].config || !macro->reason)
             continue;
         failed = 1;
-        fprintf(stderr, "%s:%u:%u: error: %s: %s\n", macro->place.file, macro->place.line, macro->place.column,
-                macro->name, macro->reason);
+        report(&t->candidates[i].config->place, "error", "%s: %s", macro->name, macro->reason);
     }
     return failed;
 }

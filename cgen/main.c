@@ -224,6 +224,8 @@ static void read_options(int argc, char **argv, struct options *options) {
     if (optind < argc)
         stop_wrongly_called("not understood: ", argv[optind]);
     bool has_other = options->files.count || options->request.library || options->request.packages.count;
+    if (options->files.count)
+        options->request.from = (struct list){NULL, 0}; /* what is declared by hand is looked up everywhere */
     if (options->checks && !has_other)
         stop_wrongly_called("no file was given to check, nor a --library", "");
     if (options->wraps)
@@ -272,12 +274,19 @@ static int check_request(const struct model *model, const struct request *reques
                             request->match.items[i]);
     }
     for (size_t i = 0; i < request->override_count; i++) {
-        if (!request->overrides[i].is_used)
-            return complain("the config has a function that no header has: ", request->overrides[i].name);
+        const struct override *o = &request->overrides[i];
+        if (!o->is_used) {
+            report(&o->place, "error", "the config has a function that no header has: '%s'", o->name);
+            return 1;
+        }
     }
     for (size_t i = 0; i < request->macro_type_count; i++) {
-        if (!request->macro_types[i].is_used)
-            return complain("the config has a macro that no header has with arguments: ", request->macro_types[i].name);
+        const struct macro_type *macro = &request->macro_types[i];
+        if (!macro->is_used) {
+            report(&macro->place, "error", "the config has a macro that no header has with arguments: '%s'",
+                   macro->name);
+            return 1;
+        }
     }
     size_t wanted = 0;
     for (int kind = ITEM_FUNCTION; kind <= ITEM_MACRO; kind++)

@@ -50,6 +50,16 @@ const char *item_name(const struct item *item) {
     return item->rename ? item->rename : item->name;
 }
 
+void item_find_names(struct item *item) {
+    const struct type *plain = type_plain(item->type);
+    if (plain->kind != TYPE_ITEM)
+        return;
+    bool is_first = !*plain->item->name && !plain->item->named_by;
+    list_add(&plain->item->names, item->name);
+    if (is_first && item->type->item == plain->item && !item->type->qualifiers)
+        plain->item->named_by = item;
+}
+
 /* Why a value of that type can't be passed, or NULL. */
 static const char *problem_of(const struct type *type) {
     const struct type *plain = type_plain(type);
@@ -120,8 +130,8 @@ bool model_asks(const struct item *item, const struct request *request) {
     bool is_asked_for = is_name_asked_for(item->name, request);
     for (size_t i = 0; i < item->constant_count && !is_asked_for; i++)
         is_asked_for = is_name_asked_for(item->constants[i].name, request);
-    bool is_hosts = strcmp(item->place.file, "cgen.c") == 0; /* an export */
-    return is_asked_for && !is_hosts && (request->from.count == 0 || list_matches(&request->from, item->place.file));
+    return is_asked_for && !item->is_hosts &&
+           (request->from.count == 0 || list_matches(&request->from, item->place.file));
 }
 
 /* Headers have macros of the same names as an enum's constants. */
@@ -157,8 +167,7 @@ void model_report(const struct model *model, bool macros_too) {
         if (item->kind == ITEM_MACRO && !macros_too)
             macros++;
         else
-            fprintf(stderr, "%s:%u:%u: skipped: %s: %s\n", item->place.file, item->place.line, item->place.column,
-                    item->name, item->reason);
+            report(&item->place, "skipped", "%s: %s", item->name, item->reason);
     }
     if (macros)
         fprintf(stderr, "cgen: %zu macros are left out, most of which are no expressions: --verbose says why\n",

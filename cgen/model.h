@@ -52,8 +52,14 @@ struct parameter {
     bool is_taken; /* what it points to belongs to the function from then on */
 };
 
+struct place {
+    const char *file; /* "": cgen's own text, or the compiler's */
+    unsigned line, column;
+};
+
 struct field {
     const char *name; /* "": an anonymous struct or union, or a bit-field that only pads */
+    struct place place;
     const struct type *type;
     long long offset; /* bits */
     int width;        /* of a bit-field, else -1 */
@@ -61,12 +67,13 @@ struct field {
 
 struct constant {
     const char *name;
+    struct place place;
     long long value;
 };
 
-struct place {
-    const char *file;
-    unsigned line, column;
+struct list {
+    const char **items;
+    size_t count;
 };
 
 enum item_kind { ITEM_FUNCTION, ITEM_VARIABLE, ITEM_TYPEDEF, ITEM_STRUCT, ITEM_UNION, ITEM_ENUM, ITEM_MACRO };
@@ -93,6 +100,7 @@ struct item {
         *type;      /* FUNCTION, VARIABLE, MACRO: its own; TYPEDEF: what it names; ENUM: the integer that it is */
     bool is_wanted; /* asked for */
     bool is_needed; /* or something that was asked for needs it */
+    bool is_hosts;  /* an export: a config declares it, and no header */
 
     /* STRUCT, UNION, ENUM; TYPEDEF has an alignment of its own */
     bool is_complete, is_packed;
@@ -102,6 +110,7 @@ struct item {
     struct constant *constants;
     size_t constant_count;
     struct item *named_by; /* the typedef that names it, if it has no tag */
+    struct list names;     /* all typedefs' that stand for it */
     struct item *twin;     /* of another reading's: what the model has at its place, if anybody has asked */
     bool is_embedded;      /* it has no name at all: it is written where it is used */
 
@@ -152,26 +161,35 @@ struct model {
 /* A function of the host's that C is to be able to call. */
 struct export {
     const char *name, *type;
-    struct item *item; /* clang.c's reading of it */
+    struct place place; /* of the type, or of the section that has none */
+    struct item *item;  /* clang.c's reading of it */
 };
 
 /* What a config says of a function, by its name. */
 struct override {
     const char *name;
+    struct place place;
     enum call_class call_class;
     const char *rename, *owner;
     bool is_skipped, is_used;
 };
 
-struct list {
-    const char **items;
-    size_t count;
-};
-
 /* What a config says of a macro: the type of a function that it is like. */
 struct macro_type {
     const char *name, *type;
+    struct place place; /* of the type, or of the section that has none */
     bool is_used;
+};
+
+/* Declarations that were put together of pieces of files: each byte of it has a place there. */
+struct text {
+    char *bytes;
+    size_t length;
+    struct piece {
+        size_t begin; /* it ends where the next one begins */
+        struct place place;
+    } * pieces;
+    size_t piece_count;
 };
 
 /* What is asked for. */
@@ -188,13 +206,26 @@ struct request {
     size_t export_count;
     struct macro_type *macro_types;
     size_t macro_type_count;
-    const char *text_path, *text; /* one of the headers, and what it is to be read as; else NULL */
-    const char *command;          /* the command line, for the output's first line */
-    bool is_weak;                 /* the library may lack functions that the headers have */
-    const char *library;          /* as a loader finds it: NULL is name */
-    const char *debug_path;       /* folders with debug information, with colons; NULL: where systems have it */
-    const char *name;             /* of what is made: names of files and tables begin with it */
+    const struct text *text; /* what is read behind the headers, with the types that every scope knows; else NULL */
+    const char *command;     /* the command line, for the output's first line */
+    bool is_weak;            /* the library may lack functions that the headers have */
+    const char *library;     /* as a loader finds it: NULL is name */
+    const char *debug_path;  /* folders with debug information, with colons; NULL: where systems have it */
+    const char *name;        /* of what is made: names of files and tables begin with it */
 };
+
+/* text.c: texts of pieces, and what is said of places. */
+void text_add(struct text *text, const char *bytes, size_t length, struct place place);
+void text_add_own(struct text *text, const char *bytes); /* it stands nowhere */
+void text_add_text(struct text *text, const struct text *other);
+struct place text_place(const struct text *text, size_t offset);
+void text_pass(struct place *place, char byte); /* goes on behind a byte */
+__attribute__((format(printf, 3, 4))) void report(const struct place *place, const char *kind, const char *pattern,
+                                                  ...); /* on standard error */
+
+/* script.c: the declarations in a Lua script; returns 0, or 1 when there is one that it can't read, which is on standard error
+ * then. */
+int script_read(const char *path, const char *script, struct text *text);
 
 /* memory.c: memory for as long as the program runs. What there isn't any for ends it. */
 void *memory_take(size_t size);                            /* zeroed */
@@ -234,6 +265,7 @@ bool model_asks(const struct item *item, const struct request *request); /* for 
 void model_choose(struct model *model, const struct request *request);
 void model_report(const struct model *model, bool macros_too); /* what can't be bound, and why */
 size_t model_count(const struct model *model, enum item_kind kind);
+void item_find_names(struct item *item);        /* a typedef's: it is one of what it stands for */
 bool item_is_bound(const struct item *item);    /* asked for, and can be */
 const char *item_name(const struct item *item); /* for hosts */
 const char *word_of_class(enum call_class call_class);

@@ -75,11 +75,33 @@ for header in tests/cgen/features/*.h; do
 done
 "$cgen" check --header tests/cgen/check/right.h -I. tests/cgen/check/right.lua >"$work/out" || fail 'mistakes where there are none'
 fact
-if "$cgen" check --header tests/cgen/check/right.h -I. tests/cgen/check/wrong.lua >"$work/out" 2>"$work/mistakes"; then
-    fail 'no mistake is found'
-fi
-[ -z "${GATE_UPDATE:-}" ] || cp "$work/mistakes" tests/cgen/check/wrong.expect
-diff -u tests/cgen/check/wrong.expect "$work/mistakes" || fail 'other mistakes are found'
+finds_mistakes() {
+    expected=${2%.*}.expect
+    if "$cgen" check --header "tests/cgen/check/$1" "$2" >"$work/out" 2>"$work/mistakes"; then
+        fail "no mistake is found in $2"
+    fi
+    [ -z "${GATE_UPDATE:-}" ] || cp "$work/mistakes" "$expected"
+    diff -u "$expected" "$work/mistakes" || fail "other mistakes are found in $2"
+    fact
+}
+finds_mistakes right.h tests/cgen/check/wrong.lua
+# Another struct or enum, what has no name in others, signs; a typedef's name is as good as a tag.
+finds_mistakes records.h tests/cgen/check/records.lua
+finds_mistakes constants.h tests/cgen/check/constants.cdef
+# What no header has, and what no library has since it is a macro or static; types of the script's own are no mistake.
+finds_mistakes names.h tests/cgen/check/names.lua
+# Texts that are joined, escapes, comments; each byte has its place.
+finds_mistakes right.h tests/cgen/check/texts.lua
+# A text that is no string is not passed over.
+finds_mistakes right.h tests/cgen/check/unread.lua
+printf 'local ffi = require "ffi"\nlocal sizeof = ffi.sizeof "int"\n' >"$work/nothing.lua"
+! "$cgen" check --header zlib.h "$work/nothing.lua" >"$work/out" 2>"$work/err" || fail 'a script without declarations is right'
+grep -q 'nothing.lua:1:1: error: nothing that it declares is in the headers' "$work/err" || fail 'nobody says that nothing was compared'
+fact
+# Only what is asked for; in all files, whatever is wrong in the first.
+! "$cgen" check --header tests/cgen/check/right.h --match say tests/cgen/check/wrong.lua tests/cgen/check/unread.lua \
+    >"$work/out" 2>"$work/err" || fail 'what is asked for is right'
+[ "$(grep -c 'wrong.lua:' "$work/err")" -eq 1 ] && grep -q 'unread.lua:3:5: error:' "$work/err" || { cat "$work/err"; fail 'what is asked for'; }
 fact
 
 # So is what the library was compiled with, where it says that, in itself or in a file of its own.
@@ -240,7 +262,7 @@ echo precious >"$work/precious"
 refuses 1 'was not made by cgen' --header zlib.h -o "$work/precious"
 grep -q precious "$work/precious" || fail 'a file of somebody else is gone'
 refuses 1 "nothing in zlib.h matches 'nothing\*'" --header zlib.h --match 'nothing*'
-refuses 1 'file not found' --header no-such-header.h
+refuses 1 "^cgen: fatal error: 'no-such-header.h' file not found" --header no-such-header.h
 refuses 1 'No such file or directory' --header zlib.h -o "$work/no/such/folder"
 echo 'int f(unknown_name);' >"$work/bad.h"
 refuses 1 'bad.h:1:7: error: ' --header "$work/bad.h"
@@ -257,16 +279,20 @@ refuses 2 'no package is called' --header zlib.h --pkg '; echo'
 printf '# one\n[function deflate]\nclass = fast\n' >"$work/bad.conf"
 refuses 1 "bad.conf:3:1: error: no class is called 'fast'" --header zlib.h --config "$work/bad.conf"
 printf '[macro deflateInit]\ntype = int (int)\n' >"$work/bad.conf"
-refuses 1 "error: deflateInit: the config's type is not that of a function with 2 parameters: 'int (int)'" --header zlib.h \
+refuses 1 "bad.conf:2:8: error: deflateInit: the config's type is not that of a function with 2 parameters: 'int (int)'" --header zlib.h \
     --config "$work/bad.conf"
 printf '[macro deflateInit]\ntype = int (double, int)\n' >"$work/bad.conf"
-refuses 1 "error: deflateInit: it does not compile as 'int (double, int)'" --header zlib.h --config "$work/bad.conf"
+refuses 1 "bad.conf:2:8: error: deflateInit: it does not compile as 'int (double, int)'" --header zlib.h --config "$work/bad.conf"
 printf '[macro NO_SUCH]\ntype = int (int)\n' >"$work/bad.conf"
-refuses 1 "a macro that no header has with arguments: 'NO_SUCH'" --header zlib.h --config "$work/bad.conf"
+refuses 1 "bad.conf:2:8: error: the config has a macro that no header has with arguments: 'NO_SUCH'" --header zlib.h --config "$work/bad.conf"
 printf '[macro deflateInit]\n' >"$work/bad.conf"
 refuses 1 "bad.conf:1:1: error: a macro has no type: 'deflateInit'" --header zlib.h --config "$work/bad.conf"
+printf '# two\n[export on_row]\n  type =  int (no_such_type, int)\n' >"$work/bad.conf"
+refuses 1 'bad.conf:3:16: error: ' --header zlib.h --config "$work/bad.conf"
+printf '[export on_row]\ntype = int\n' >"$work/bad.conf"
+refuses 1 "bad.conf:2:8: error: the export on_row is no function: 'int'" --header zlib.h --config "$work/bad.conf"
 printf '[function no_such]\nclass = leaf\n' >"$work/bad.conf"
-refuses 1 "a function that no header has: 'no_such'" --header zlib.h --config "$work/bad.conf"
+refuses 1 "bad.conf:1:1: error: the config has a function that no header has: 'no_such'" --header zlib.h --config "$work/bad.conf"
 
 # Control characters are kept.
 printf '%s\n' '#define ESCAPE "a\r\n\x1b[0m\0011"' >"$work/escape.h"
