@@ -209,15 +209,30 @@ struct within {
     long long written_at, real_at;
 };
 
+typedef bool naming(const char *name, const char *other);
+
+static bool is_equal(const char *name, const char *other) {
+    return strcmp(name, other) == 0;
+}
+
+/* But for underscores around it, which a name gets that is a keyword of a script's. */
+static bool is_nearly(const char *name, const char *other) {
+    name += strspn(name, "_");
+    other += strspn(other, "_");
+    while (*name && *name == *other)
+        name++, other++;
+    return name[strspn(name, "_")] == '\0' && other[strspn(other, "_")] == '\0';
+}
+
 /* A field of item's, or of what has no name in it; *at is the bit where item lies, and then it. */
-static const struct field *find_field(const struct item *item, const char *name, long long *at) {
+static const struct field *find_field(const struct item *item, const char *name, naming *is_name, long long *at) {
     for (size_t i = 0; i < item->field_count; i++) {
         const struct field *field = &item->fields[i];
         const struct item *inner = *field->name ? NULL : item_of_record(field->type);
         long long offset = *at + field->offset;
-        const struct field *found = strcmp(field->name, name) == 0 ? field
-                                    : inner                        ? find_field(inner, name, &offset)
-                                                                   : NULL;
+        const struct field *found = is_name(field->name, name) ? field
+                                    : inner                    ? find_field(inner, name, is_name, &offset)
+                                                               : NULL;
         if (found) {
             *at = offset;
             return found;
@@ -260,7 +275,8 @@ static void check_place(struct checking *c, const struct subject *of, const char
 
 static void check_field(struct checking *c, const struct within *in, const struct field *written) {
     long long real_at = in->real_at;
-    const struct field *real = find_field(in->real, written->name, &real_at);
+    const struct field *exact = find_field(in->real, written->name, is_equal, &real_at);
+    const struct field *real = exact ? exact : find_field(in->real, written->name, is_nearly, &real_at);
     const char *name = memory_format("%s%s", in->path, written->name);
     struct subject field = {in->whole.name, &written->place, real ? &real->place : in->whole.real};
     if (!real) {
@@ -311,13 +327,13 @@ static bool has_same_fields(const struct item *a, const struct item *b) {
 static void check_function(struct checking *c, const struct item *a, const struct item *b) {
     const struct type *written = a->type, *real = b->type;
     struct subject both = subject_of(a, b);
-    if (written->is_unprototyped || real->is_unprototyped)
-        return;
-    if (written->parameter_count != real->parameter_count)
+    bool is_unsaid = real->is_unprototyped || (written->is_unprototyped && !c->is_all); /* by hand, it takes nothing */
+    if (!is_unsaid && written->parameter_count != real->parameter_count)
         complain(c, &both, "it takes %zu parameters, not %zu", real->parameter_count, written->parameter_count);
-    if (written->is_variadic != real->is_variadic)
+    if (!is_unsaid && written->is_variadic != real->is_variadic)
         complain(c, &both, real->is_variadic ? "it is variadic" : "it is not variadic");
-    if (!is_same(written->target, real->target, 0))
+    bool is_assembly = real->target->kind == TYPE_UNKNOWN; /* whose functions have debug information, and no types */
+    if (!is_assembly && !is_same(written->target, real->target, 0))
         complain(c, &both, "it returns %s, not %s", text_of(real->target), text_of(written->target));
     for (size_t i = 0; i < written->parameter_count && i < real->parameter_count; i++) {
         const struct type *from = written->parameters[i].type, *to = real->parameters[i].type;
@@ -336,19 +352,32 @@ static void check_callable(struct checking *c, const struct item *written, const
         check_function(c, written, real);
 }
 
-static void check_type(struct checking *c, const struct item *a, const struct item *b) {
+static void complain_of_type(struct checking *c, const struct item *a, const struct item *b) {
     struct subject both = subject_of(a, b);
-    bool are_texts = a->value.kind == VALUE_STRING && b->value.kind == VALUE_STRING; /* in arrays, or behind pointers */
-    if (!are_texts && !is_same(a->type, b->type, 0))
-        complain(c, &both, "its type is %s, not %s", text_of(b->type), text_of(a->type));
+    complain(c, &both, "its type is %s, not %s", text_of(b->type), text_of(a->type));
 }
 
-/* Records are compared as such. Those that may be void are behind pointers. */
+static void check_variable(struct checking *c, const struct item *a, const struct item *b) {
+    bool are_texts =
+        a->value.kind == VALUE_STRING && b->value.kind == VALUE_STRING; /* arrays or pointers, as you like */
+    if (!are_texts && !is_same(a->type, b->type, 0))
+        complain_of_type(c, a, b);
+}
+
+static bool has_tag(const struct model *model, const char *tag) {
+    bool has = false;
+    for (size_t i = 0; i < model->count && !has; i++)
+        has = is_record(model->items[i]) && strcmp(model->items[i]->name, tag) == 0;
+    return has && *tag;
+}
+
+/* Records are compared as such, unless it is another that has the name here. Those that may be void are behind pointers. */
 static void check_typedef(struct checking *c, const struct item *a, const struct item *b) {
-    bool are_any =
-        (item_of_record(a->type) || type_is_void(a->type)) && (item_of_record(b->type) || type_is_void(b->type));
-    if (!are_any)
-        check_type(c, a, b);
+    const struct item *written = item_of_record(a->type), *real = item_of_record(b->type);
+    bool are_any = (written || type_is_void(a->type)) && (real || type_is_void(b->type));
+    bool is_other = written && real && strcmp(written->name, real->name) != 0 && has_tag(c->real, written->name);
+    if (is_other || (!are_any && !is_same(a->type, b->type, 0)))
+        complain_of_type(c, a, b);
 }
 
 /* Whatever has the name, but for tags, which are names of their own. */
@@ -430,7 +459,7 @@ static void check_against(struct checking *c, const struct item *written, const 
     if (written->kind == ITEM_FUNCTION)
         check_callable(c, written, real);
     else if (written->kind == ITEM_VARIABLE)
-        check_type(c, written, real);
+        check_variable(c, written, real);
     else if (written->kind == ITEM_TYPEDEF)
         check_typedef(c, written, real);
     else if (is_record(written))
@@ -497,18 +526,15 @@ static void check_item(struct checking *c, const struct item *written) {
         complain_of_none(c, written);
 }
 
-/* Those of written that request asks for, or which these need. */
-static int check_items(struct checking c, const struct model *written, const struct request *request, const char *of) {
+/* Those of written that were asked for, or which these need, in files as from has them. */
+static size_t check_items(struct checking *c, const struct model *written, const struct list *from, const char *of) {
     for (size_t i = 0; i < written->count; i++) {
         const struct item *item = written->items[i];
-        if (item->is_needed && (request->from.count == 0 || list_matches(&request->from, item->place.file)))
-            check_item(&c, item);
+        if (item->is_needed && (from->count == 0 || list_matches(from, item->place.file)))
+            check_item(c, item);
     }
-    if (c.is_all && !c.found && !c.mistakes)
-        complain(&c, &(struct subject){"", &(struct place){of, 1, 1}, NULL},
-                 "nothing that it declares is in the headers");
-    printf("%s: %zu declarations found in %s, %zu mistakes\n", of, c.found, c.where, c.mistakes);
-    return c.mistakes != 0;
+    printf("%s: %zu declarations found in %s, %zu mistakes\n", of, c->found, c->where, c->mistakes);
+    return c->mistakes;
 }
 
 /* Files */
@@ -533,27 +559,21 @@ static bool is_script(const char *path, const char *text) {
     return (length > 4 && strcmp(path + length - 4, ".lua") == 0) || strncmp(text, "#!", 2) == 0;
 }
 
-/* What a file declares; false if not all of it could be read. */
-static bool read_text(const char *path, char *file, struct text *text) {
+/* What a file declares; false if not all of it could be read. Headers that it includes are looked for where it is, too. */
+static bool read_text(const char *path, struct text *text, struct request *request) {
     bool is_whole = true;
+    char *file = read_file(path);
+    const char *slash = strrchr(path, '/');
+    if (!file)
+        return false;
     if (is_script(path, file))
         is_whole = script_read(path, file, text) == 0;
     else
         text_add(text, file, strlen(file), (struct place){path, 1, 1});
     text_add_own(text, "\n");
-    return is_whole;
-}
-
-/* Headers that it includes are looked for where it is, too. */
-static int read_declarations(const char *path, const struct text *text, struct request *request, struct model *model) {
-    const char *slash = strrchr(path, '/');
     list_add(&request->flags, memory_format("-I%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : "."));
     list_add(&request->from, path);
-    request->text = text;
-    if (model_read(request, model))
-        return 1;
-    model_choose(model, request);
-    return 0;
+    return is_whole;
 }
 
 /* A library's debug information. */
@@ -562,8 +582,15 @@ struct library {
     struct model model;
 };
 
-static struct checking against_headers(const struct model *headers) {
-    return (struct checking){.real = headers, .where = "the headers", .note = "it is declared here", .is_all = true};
+/* What there is to compare with. */
+struct sources {
+    const struct model *headers;
+    struct library *libraries; /* that have debug information */
+    size_t library_count;
+};
+
+static struct checking against_headers(const struct sources *s) {
+    return (struct checking){.real = s->headers, .where = "the headers", .note = "it is declared here", .is_all = true};
 }
 
 static struct checking against_library(const struct library *library) {
@@ -571,23 +598,7 @@ static struct checking against_library(const struct library *library) {
     return (struct checking){.real = &library->model, .where = library->path, .note = note};
 }
 
-static int check_file(const struct model *headers, const struct library *libraries, size_t count,
-                      const struct request *of, const char *path) {
-    struct request request = {.match = of->match, .exclude = of->exclude};
-    struct model written = {.count = 0};
-    struct text text = {.bytes = NULL};
-    char *file = read_file(path);
-    int failed = file && read_text(path, file, &text) ? 0 : 1;
-    if (!file || read_declarations(path, &text, &request, &written))
-        return 1;
-    failed |= check_items(against_headers(headers), &written, &request, path);
-    for (size_t i = 0; i < count; i++)
-        failed |= check_items(against_library(&libraries[i]), &written, &request, path);
-    return failed;
-}
-
-/* Of those that have debug information. */
-static int read_libraries(const struct request *request, struct library **libraries, size_t *count) {
+static int read_libraries(const struct request *request, struct sources *s) {
     struct list paths = {NULL, 0};
     int failed = installed_libraries(request, &paths);
     for (size_t i = 0; i < paths.count && !failed; i++) {
@@ -601,21 +612,58 @@ static int read_libraries(const struct request *request, struct library **librar
             fprintf(stderr, "%s: note: it has no debug information to compare with\n", library.path);
             continue;
         }
-        *libraries = memory_grow(*libraries, *count, sizeof **libraries);
-        (*libraries)[(*count)++] = library;
+        s->libraries = memory_grow(s->libraries, s->library_count, sizeof *s->libraries);
+        s->libraries[s->library_count++] = library;
     }
     return failed;
 }
 
-int check_all(const struct model *headers, const struct request *request, const struct list *files) {
-    struct library *libraries = NULL;
-    size_t count = 0;
-    int failed = read_libraries(request, &libraries, &count);
-    if (failed)
-        return failed;
+static size_t check_with_libraries(const struct sources *s, const struct model *written, const struct list *from,
+                                   const char *of) {
+    size_t mistakes = 0;
+    for (size_t i = 0; i < s->library_count; i++) {
+        struct checking c = against_library(&s->libraries[i]);
+        mistakes += check_items(&c, written, from, of);
+    }
+    return mistakes;
+}
+
+/* Files are one program: what one declares another may use. */
+static int read_files(const struct list *files, struct request *request, struct model *written, bool *is_whole) {
+    struct text text = {.bytes = NULL};
+    *is_whole = true;
     for (size_t i = 0; i < files->count; i++)
-        failed |= check_file(headers, libraries, count, request, files->items[i]);
-    for (size_t i = 0; i < count && files->count == 0; i++)
-        failed |= check_items(against_library(&libraries[i]), headers, request, request->headers.items[0]);
+        *is_whole &= read_text(files->items[i], &text, request);
+    request->text = &text;
+    int failed = model_read(request, written);
+    request->text = NULL;
+    model_choose(written, request);
     return failed;
+}
+
+static int check_files(const struct sources *s, const struct request *of, const struct list *files) {
+    struct request request = {.match = of->match, .exclude = of->exclude};
+    struct model written = {.count = 0};
+    bool is_whole;
+    size_t found = 0, mistakes = 0;
+    if (read_files(files, &request, &written, &is_whole))
+        return 1;
+    for (size_t i = 0; i < files->count; i++) {
+        const struct list from = {&files->items[i], 1};
+        struct checking c = against_headers(s);
+        mistakes += check_items(&c, &written, &from, files->items[i]);
+        mistakes += check_with_libraries(s, &written, &from, files->items[i]);
+        found += c.found;
+    }
+    if (!found && !mistakes && is_whole)
+        fprintf(stderr, "cgen: error: nothing is declared that the headers have\n");
+    return !found || mistakes || !is_whole;
+}
+
+int check_all(const struct model *headers, const struct request *request, const struct list *files) {
+    struct sources s = {.headers = headers};
+    if (read_libraries(request, &s))
+        return 1;
+    return files->count ? check_files(&s, request, files)
+                        : check_with_libraries(&s, headers, &request->from, request->headers.items[0]) != 0;
 }

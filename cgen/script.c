@@ -165,7 +165,7 @@ static void read_use(struct script *s, const char *name, struct place place, boo
     bool is_call = is_string(s) || *s->at == '(';
     bool is_other = strcmp(name, "declare") == 0 && !is_member && !s->has_alias; /* a function of the script's own */
     if (!is_other && (is_call || *s->at == ',') && read_argument(s)) {
-        text_add_own(s->text, "\n");
+        text_add_own(s->text, "\n;\n"); /* the last may lack one */
         return;
     }
     *s->text = before;

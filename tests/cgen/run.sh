@@ -96,12 +96,18 @@ finds_mistakes right.h tests/cgen/check/texts.lua
 finds_mistakes right.h tests/cgen/check/unread.lua
 printf 'local ffi = require "ffi"\nlocal sizeof = ffi.sizeof "int"\n' >"$work/nothing.lua"
 ! "$cgen" check --header zlib.h "$work/nothing.lua" >"$work/out" 2>"$work/err" || fail 'a script without declarations is right'
-grep -q 'nothing.lua:1:1: error: nothing that it declares is in the headers' "$work/err" || fail 'nobody says that nothing was compared'
+grep -q '^cgen: error: nothing is declared that the headers have' "$work/err" || fail 'nobody says that nothing was compared'
 fact
-# Only what is asked for; in all files, whatever is wrong in the first.
-! "$cgen" check --header tests/cgen/check/right.h --match say tests/cgen/check/wrong.lua tests/cgen/check/unread.lua \
-    >"$work/out" 2>"$work/err" || fail 'what is asked for is right'
-[ "$(grep -c 'wrong.lua:' "$work/err")" -eq 1 ] && grep -q 'unread.lua:3:5: error:' "$work/err" || { cat "$work/err"; fail 'what is asked for'; }
+! "$cgen" check --header tests/cgen/check/right.h --match say tests/cgen/check/wrong.lua >"$work/out" 2>"$work/err" ||
+    fail 'what is asked for is right'
+[ "$(grep -c 'error:' "$work/err")" -eq 1 ] || { cat "$work/err"; fail 'what was not asked for is compared'; }
+fact
+# A program's files may use each other's types.
+printf 'require "ffi".cdef "typedef unsigned long handle; typedef int mine"' >"$work/types.lua"
+printf 'require "ffi".cdef "handle open_it(const char *path, mine mode)"' >"$work/functions.lua"
+"$cgen" check --header tests/cgen/check/right.h "$work/types.lua" "$work/functions.lua" >"$work/out" ||
+    fail "another file's types are not known"
+grep -q 'functions.lua: 1 declarations found in the headers, 0 mistakes' "$work/out" || { cat "$work/out"; fail 'the second of two files'; }
 fact
 
 # So is what the library was compiled with, where it says that, in itself or in a file of its own.
@@ -153,6 +159,19 @@ grep -q '^callgate.h: [1-9][0-9][0-9]* declarations found in .*, 0 mistakes$' "$
 fact
 refuses 1 'no library is found that is called nowhere' check --header zlib.h --library nowhere
 refuses 1 "$work/out: .*ELF" check --header zlib.h --library "$work/out"
+
+# A newcomer who copies the README's samples sees what they say, but for where the headers have it.
+mkdir "$work/samples"
+sed -n '/^## Checked/,/^`cgen wrap`/p' cgen/README.md | awk -v to="$work/samples" '
+    /^```/ { is_sample = !is_sample; next }
+    !is_sample { next }
+    !is_text && !/^\$ / { print >(to "/expected"); next }
+    { sub(/^\$ /, ""); print >(to "/commands"); is_text = /<<END$/ || (is_text && !/^END$/) }'
+ln -s "$PWD/$cgen" "$work/samples/cgen"
+(cd "$work/samples" && sed -i 's|build/release/cgen|./cgen|' commands && sh commands >printed 2>&1 || true)
+sed -i 's|/[a-z].*/zlib.h:[0-9:]*|zlib.h:|; s|^/.*/point.c|point.c|' "$work/samples/printed" "$work/samples/expected"
+diff -u "$work/samples/expected" "$work/samples/printed" || fail "the README's samples"
+fact
 
 for header in zlib.h sqlite3.h string.h stdlib.h stdio.h math.h unistd.h pthread.h; do
     "$cgen" --header "$header" >"$work/real" 2>"$work/skipped"

@@ -9,5 +9,6 @@ static inline int tripled(int of) {
 }
 int longer(int of);
 int other(void);
+int taking(int of);
 #define place_of_error (*error())
 int *error(void);

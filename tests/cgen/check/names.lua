@@ -8,6 +8,8 @@ cdef[[
     long mine(int) __asm__("longer");
     int doubled(int) __asm__("gate_inline_doubled");
     int missing(void);
+    int *error();
+    int taking();
     extern int place_of_error;
     extern int lost;
     extern int other;

@@ -8,7 +8,7 @@ struct b {
 typedef struct _window window;
 typedef struct list_s {
     struct list_s *next;
-    int value;
+    int value, end;
 } list;
 typedef struct {
     int kind;
@@ -30,6 +30,7 @@ typedef struct {
 enum level { LOW, HIGH };
 enum mode { READ, WRITE };
 typedef void handle;
+typedef struct a thing;
 struct span {
     long first, last;
 };

@@ -4,7 +4,7 @@ local ffi = require "callgate.ffi"
 ffi.cdef[[
     typedef struct window window;
     void show(window *of);
-    typedef struct list { struct list *next; int value; } list;
+    typedef struct list { struct list *next; int value, end_; } list;
     void push(list *to, struct list *of);
     typedef struct handle handle;
     void close_it(handle *of);
@@ -24,6 +24,7 @@ ffi.cdef[[
     enum mode { READ, WRITE };
     void set_level(enum mode to);
     struct item;
+    typedef struct b thing;
     int sort(int (*compare)(const struct item *, const struct item *));
     char letter(void);
     unsigned char is_open(void);

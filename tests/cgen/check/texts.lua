@@ -8,6 +8,6 @@ ffi.cdef(("int count_" .. 2) .. "(void);" --[[ one ]] .. --[=[ two ]=]
     [[int say(const char *format, int);]])
 pcall(ffi.cdef, "typedef unsigned long handle;\z
                  handle open_it(int path, int mode);")
-ffi.cdef "struct tail { int length; char bytes[?]; };"
+ffi.cdef "struct tail { int length; char bytes[?]; }"
 ffi.cdef("int \
 missing_b(void);")
