@@ -62,9 +62,10 @@ __attribute__((format(printf, 3, 4))) static void complain(struct checking *c, c
 static const char *on_one_line(char *text) {
     char *to = text;
     for (char *from = text; *from; from++) {
-        bool is_space = *from == ' ' || *from == '\n';
-        if (!is_space || (to > text && to[-1] != ' '))
-            *to++ = is_space ? ' ' : *from;
+        if (*from == '\n')
+            *from = ' ';
+        if (*from != ' ' || (to > text && to[-1] != ' '))
+            *to++ = *from;
     }
     *to = '\0';
     return text;

@@ -606,17 +606,28 @@ static struct value evaluate_whole(CXCursor cursor) {
     return value;
 }
 
-/* What a literal has, of which the compiler tells the spelling: in quotes, with C's short escapes, and octal ones. */
-static const char *text_of_literal(const char *spelled) {
+/* The byte that an escape in the compiler's spelling stands for, a short one of C's or an octal one; *at moves to its end. */
+static char byte_of_escape(const char **at) {
     static const char names[] = "abfnrtv\\\"", bytes[] = "\a\b\f\n\r\t\v\\\"";
+    const char *name = strchr(names, *++*at);
+    unsigned byte = 0;
+    if (name) {
+        ++*at;
+        return bytes[name - names];
+    }
+    for (int i = 0; i < 3 && **at >= '0' && **at <= '7'; i++)
+        byte = 8 * byte + (unsigned)(*(*at)++ - '0');
+    return (char)byte;
+}
+
+/* What a literal has, of which the compiler tells the spelling, in quotes. */
+static const char *text_of_literal(const char *spelled) {
     char *text = memory_take(strlen(spelled) + 1), *to = text;
-    for (const char *at = spelled + 1; at[0] && at[1];) {
-        const char *name = at[0] == '\\' ? strchr(names, at[1]) : NULL;
-        char octal[4] = "";
-        if (at[0] == '\\' && !name)
-            memcpy(octal, at + 1, strspn(at + 1, "01234567") < 3 ? strspn(at + 1, "01234567") : 3);
-        *to++ = name ? bytes[name - names] : *octal ? (char)strtol(octal, NULL, 8) : *at;
-        at += name ? 2 : 1 + strlen(octal);
+    for (const char *at = spelled + 1; *at && *at != '"';) {
+        if (*at == '\\')
+            *to++ = byte_of_escape(&at);
+        else
+            *to++ = *at++;
     }
     return text;
 }

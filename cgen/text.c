@@ -9,11 +9,12 @@
 void text_add(struct text *text, const char *bytes, size_t length, struct place place) {
     text->pieces = memory_grow(text->pieces, text->piece_count, sizeof *text->pieces);
     text->pieces[text->piece_count++] = (struct piece){text->length, place};
-    for (size_t i = 0; i <= length; i++) {
-        text->bytes = memory_grow(text->bytes, text->length + i, 1);
-        text->bytes[text->length + i] = i < length ? bytes[i] : '\0';
+    for (size_t i = 0; i < length; i++) {
+        text->bytes = memory_grow(text->bytes, text->length, 1);
+        text->bytes[text->length++] = bytes[i];
     }
-    text->length += length;
+    text->bytes = memory_grow(text->bytes, text->length, 1);
+    text->bytes[text->length] = '\0';
 }
 
 void text_add_own(struct text *text, const char *bytes) {
