@@ -186,7 +186,7 @@ struct text {
     char *bytes;
     size_t length;
     struct piece {
-        size_t begin; /* it ends where the next one begins */
+        size_t begin; /* it ends where the next one begins, and lies in one line */
         struct place place;
     } * pieces;
     size_t piece_count;

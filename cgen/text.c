@@ -6,12 +6,19 @@
 
 #include "cgen/model.h"
 
-void text_add(struct text *text, const char *bytes, size_t length, struct place place) {
+static void add_piece(struct text *text, struct place place) {
     text->pieces = memory_grow(text->pieces, text->piece_count, sizeof *text->pieces);
     text->pieces[text->piece_count++] = (struct piece){text->length, place};
+}
+
+void text_add(struct text *text, const char *bytes, size_t length, struct place place) {
+    add_piece(text, place);
     for (size_t i = 0; i < length; i++) {
         text->bytes = memory_grow(text->bytes, text->length, 1);
         text->bytes[text->length++] = bytes[i];
+        text_pass(&place, bytes[i]);
+        if (bytes[i] == '\n')
+            add_piece(text, place);
     }
     text->bytes = memory_grow(text->bytes, text->length, 1);
     text->bytes[text->length] = '\0';
@@ -22,12 +29,16 @@ void text_add_own(struct text *text, const char *bytes) {
 }
 
 struct place text_place(const struct text *text, size_t offset) {
-    size_t i = text->piece_count;
-    while (i && text->pieces[i - 1].begin > offset)
-        i--;
-    struct place place = i ? text->pieces[i - 1].place : (struct place){"", 0, 0};
-    for (size_t at = text->pieces[i - 1].begin; at < offset && *place.file; at++)
-        text_pass(&place, text->bytes[at]);
+    size_t low = 0, high = text->piece_count;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (text->pieces[middle].begin <= offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    struct place place = text->pieces[low].place;
+    place.column += (unsigned)(offset - text->pieces[low].begin);
     return place;
 }
 
