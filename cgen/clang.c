@@ -795,8 +795,10 @@ static CXTranslationUnit parse(CXIndex index, struct reader *r, const char *sour
         list_add(&flags, r->request->flags.items[i]);
     list_add(&flags, "-fparse-all-comments");
     list_add(&flags, "-ferror-limit=0");
-    if (r->request->text)
-        list_add(&flags, "-Wno-visibility"); /* scripts know all structs everywhere */
+    if (r->request->text) { /* scripts know all structs everywhere, and functions by the headers alone */
+        list_add(&flags, "-Wno-visibility");
+        list_add(&flags, "-fno-builtin");
+    }
     enum CXErrorCode failed =
         clang_parseTranslationUnit2(index, "cgen.c", flags.items, (int)flags.count, &input, 1, options, &unit);
     if (failed)

@@ -73,7 +73,9 @@ for header in tests/cgen/features/*.h; do
     "$cgen" check --header "$header" -I. "${header%.h}.cdef" >"$work/out" || fail "$header is not what was written of it"
     fact
 done
-"$cgen" check --header tests/cgen/check/right.h -I. tests/cgen/check/right.lua >"$work/out" || fail 'mistakes where there are none'
+"$cgen" check --header tests/cgen/check/right.h -I. tests/cgen/check/right.lua >"$work/out" 2>"$work/err" ||
+    { cat "$work/err"; fail 'mistakes where there are none'; }
+[ ! -s "$work/err" ] || { cat "$work/err"; fail 'warnings where there is no mistake'; }
 fact
 finds_mistakes() {
     expected=${2%.*}.expect

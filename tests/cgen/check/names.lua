@@ -8,6 +8,7 @@ cdef[[
     long mine(int) __asm__("longer");
     int doubled(int) __asm__("gate_inline_doubled");
     int missing(void);
+    char *strlen(int);
     int *error();
     int taking();
     extern int place_of_error;
