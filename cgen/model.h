@@ -295,6 +295,18 @@ int installed_libraries(const struct request *request, struct list *paths); /* w
  * or 1 when it is no library, which is on standard error then. */
 int dwarf_read(const char *path, const char *folders, struct model *model, bool *found);
 
+/* compare.c: two models. */
+struct comparison {
+    const struct model *real;
+    const char *where; /* it is from, for whoever reads the result */
+    const char *note;  /* what is at the other place of a mistake */
+    bool is_all;       /* it is a mistake to declare what isn't there */
+    bool is_quiet;     /* mistakes are counted alone */
+    size_t mistakes, found;
+};
+/* Of written, what was asked for, or is needed for that, in files as from has them; mistakes are on standard error then. */
+void compare_items(struct comparison *c, const struct model *written, const struct list *from);
+
 /* check.c: compares what files declare, or the headers, if there are none, with the headers' declarations and with the
  * libraries' debug information; returns 0, or 1 when there are mistakes, which are on standard error then. */
 int check_all(const struct model *headers, const struct request *request, const struct list *files);
