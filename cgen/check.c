@@ -104,26 +104,24 @@ static size_t check_with_libraries(const struct sources *s, const struct model *
     return mistakes;
 }
 
-/* Files are one program: what one declares another may use. */
-static int read_files(const struct list *files, struct request *request, struct model *written, bool *is_whole) {
+/* Files are one program: what one declares those behind it may use. Returns whether all that they declare could be read. */
+static bool read_files(const struct list *files, struct request *request, struct model *written) {
     struct text text = {.bytes = NULL};
-    *is_whole = true;
+    bool is_whole = true;
     for (size_t i = 0; i < files->count; i++)
-        *is_whole &= read_text(files->items[i], &text, request);
+        is_whole &= read_text(files->items[i], &text, request);
     request->text = &text;
-    int failed = model_read(request, written);
+    is_whole &= model_read(request, written) == 0;
     request->text = NULL;
     model_choose(written, request);
-    return failed;
+    return is_whole;
 }
 
 static int check_files(const struct sources *s, const struct request *of, const struct list *files) {
     struct request request = {.match = of->match, .exclude = of->exclude};
     struct model written = {.count = 0};
-    bool is_whole;
+    bool is_whole = read_files(files, &request, &written);
     size_t found = 0, mistakes = 0;
-    if (read_files(files, &request, &written, &is_whole))
-        return 1;
     for (size_t i = 0; i < files->count; i++) {
         const struct list from = {&files->items[i], 1};
         struct comparison c = with_headers(s);

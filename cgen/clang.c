@@ -427,17 +427,20 @@ static struct item *read_tag(struct reader *r, CXCursor cursor, bool is_visited)
     CXCursor definition = clang_getCursorDefinition(cursor);
     bool is_at_top = clang_getCursorKind(clang_getCursorLexicalParent(definition)) == CXCursor_TranslationUnit;
     bool is_here = (is_visited && clang_equalCursors(definition, cursor)) || !*item->name || !is_at_top;
-    if (!item->is_complete && !clang_Cursor_isNull(definition) && is_here)
+    if (!item->is_complete && !clang_Cursor_isNull(definition) && is_here && !clang_isInvalidDeclaration(definition))
         define_tag(r, definition, item);
     return item;
 }
+
+static const struct type unknown_type = {.kind = TYPE_UNKNOWN, .name = "it has a type that nobody declares"};
 
 static struct item *read_typedef(struct reader *r, CXCursor cursor) {
     bool is_new;
     struct item *item = item_of(r, cursor, ITEM_TYPEDEF, take(clang_getCursorSpelling(cursor)), &is_new);
     if (!is_new)
         return item;
-    item->type = read_type(r, clang_getTypedefDeclUnderlyingType(cursor));
+    bool is_valid = !clang_isInvalidDeclaration(cursor);
+    item->type = is_valid ? read_type(r, clang_getTypedefDeclUnderlyingType(cursor)) : &unknown_type;
     item->comment = comment_of(cursor);
     item->alignment = clang_Type_getAlignOf(clang_getCursorType(cursor));
     item_find_names(item);
@@ -743,6 +746,8 @@ static void read_macro(struct reader *r, CXCursor cursor) {
 static enum CXChildVisitResult visit(CXCursor cursor, CXCursor parent, CXClientData data) {
     struct reader *r = data;
     (void)parent;
+    if (clang_isInvalidDeclaration(cursor))
+        return CXChildVisit_Continue;
     switch ((int)clang_getCursorKind(cursor)) {
     case CXCursor_FunctionDecl:
         read_function(r, cursor);
@@ -773,18 +778,22 @@ static void show_diagnostic(const struct reader *r, CXDiagnostic diagnostic) {
     const char *option = take(clang_getDiagnosticOption(diagnostic, NULL));
     struct place place = place_at(r, clang_getDiagnosticLocation(diagnostic));
     report(&place, words[clang_getDiagnosticSeverity(diagnostic)], *option ? "%s [%s]" : "%s", text, option);
+    CXDiagnosticSet notes = clang_getChildDiagnostics(diagnostic);
+    for (unsigned i = 0; i < clang_getNumDiagnosticsInSet(notes); i++)
+        show_diagnostic(r, clang_getDiagnosticInSet(notes, i));
 }
 
-/* Shows the compiler's diagnostics; returns whether one is an error. */
-static int show_diagnostics(const struct reader *r, CXTranslationUnit unit) {
-    int failed = 0;
+/* Shows the compiler's diagnostics, and returns the worst. */
+static enum CXDiagnosticSeverity show_diagnostics(const struct reader *r, CXTranslationUnit unit) {
+    enum CXDiagnosticSeverity worst = CXDiagnostic_Ignored;
     for (unsigned i = 0; i < clang_getNumDiagnostics(unit); i++) {
         CXDiagnostic diagnostic = clang_getDiagnostic(unit, i);
-        failed |= clang_getDiagnosticSeverity(diagnostic) >= CXDiagnostic_Error;
+        enum CXDiagnosticSeverity severity = clang_getDiagnosticSeverity(diagnostic);
+        worst = severity > worst ? severity : worst;
         show_diagnostic(r, diagnostic);
         clang_disposeDiagnostic(diagnostic);
     }
-    return failed;
+    return worst;
 }
 
 static CXTranslationUnit parse(CXIndex index, struct reader *r, const char *source, unsigned options) {
@@ -941,24 +950,28 @@ static int find_exports(const struct request *request, const struct model *model
     return failed;
 }
 
+static int read_unit(struct reader *r, CXTranslationUnit unit) {
+    clang_visitChildren(clang_getTranslationUnitCursor(unit), visit, r);
+    for (size_t i = 0; i < r->model->count; i++) {
+        struct item *item = r->model->items[i];
+        if (item->kind == ITEM_FUNCTION || item->kind == ITEM_VARIABLE)
+            item_find_problem(item);
+    }
+    return macro_read(r->model, r->request) || find_exports(r->request, r->model);
+}
+
 int model_read(struct request *request, struct model *model) {
     CXIndex index = clang_createIndex(0, 0);
     struct reader r = make_reader(request, model);
     CXTranslationUnit unit = parse(index, &r, r.source.bytes,
                                    CXTranslationUnit_DetailedPreprocessingRecord |
                                        CXTranslationUnit_SkipFunctionBodies | CXTranslationUnit_IncludeAttributedTypes);
-    int bad = !unit || show_diagnostics(&r, unit);
-    if (!bad) {
-        clang_visitChildren(clang_getTranslationUnitCursor(unit), visit, &r);
-        for (size_t i = 0; i < model->count; i++) {
-            struct item *item = model->items[i];
-            if (item->kind == ITEM_FUNCTION || item->kind == ITEM_VARIABLE)
-                item_find_problem(item);
-        }
-        bad = macro_read(model, request) || find_exports(request, model);
-    }
+    enum CXDiagnosticSeverity worst = unit ? show_diagnostics(&r, unit) : CXDiagnostic_Fatal;
+    bool failed = worst >= CXDiagnostic_Error;
+    if (!failed || (worst == CXDiagnostic_Error && request->text))
+        failed |= read_unit(&r, unit) != 0;
     if (unit)
         clang_disposeTranslationUnit(unit);
     clang_disposeIndex(index);
-    return bad;
+    return failed;
 }

@@ -96,6 +96,8 @@ finds_mistakes names.h tests/cgen/check/names.lua
 finds_mistakes right.h tests/cgen/check/texts.lua
 # A text that is no string is not passed over.
 finds_mistakes right.h tests/cgen/check/unread.lua
+# What does not compile is told, and the rest is compared.
+finds_mistakes right.h tests/cgen/check/twice.lua
 printf 'local ffi = require "ffi"\nlocal sizeof = ffi.sizeof "int"\n' >"$work/nothing.lua"
 ! "$cgen" check --header zlib.h "$work/nothing.lua" >"$work/out" 2>"$work/err" || fail 'a script without declarations is right'
 grep -q '^cgen: error: nothing is declared that the headers have' "$work/err" || fail 'nobody says that nothing was compared'
