@@ -157,37 +157,63 @@ static bool read_argument(struct script *s) {
     return read_joined(s) && (*s->at == ')' || *s->at == ',');
 }
 
-/* Behind the name of cdef or declare; what is wrong is at place. */
-static void read_use(struct script *s, const char *name, struct place place, bool is_member) {
+/* Where cdef or declare is named. */
+struct use {
+    const char *name;
+    struct place place;
+    bool is_member; /* ffi.cdef */
+    bool is_first;  /* in parentheses, as what pcall is to call */
+};
+
+/* Behind its name. */
+static void read_use(struct script *s, const struct use *use) {
     struct script behind = *s;
     struct text before = *s->text;
     skip_space(s);
-    bool is_call = is_string(s) || *s->at == '(';
-    bool is_other = strcmp(name, "declare") == 0 && !is_member && !s->has_alias; /* a function of the script's own */
-    if (!is_other && (is_call || *s->at == ',') && read_argument(s)) {
+    bool is_call = is_string(s) || *s->at == '(' || (*s->at == ',' && use->is_first);
+    bool is_other =
+        strcmp(use->name, "declare") == 0 && !use->is_member && !s->has_alias; /* a function of the script's own */
+    if (is_call && !is_other && read_argument(s)) {
         text_add_own(s->text, "\n;\n"); /* the last may lack one */
         return;
     }
     *s->text = before;
+    text_add_own(s->text, ""); /* what ended it is no longer there */
     *s = behind;
-    if (is_member ? !is_call && s->has_alias : !is_call || is_other)
+    if (use->is_member ? !is_call && s->has_alias : !is_call || is_other)
         return;
     s->failed = true;
-    report(&place, "error", "%s: what it declares is not read, for it is not called with strings alone", name);
+    report(&use->place, "error", "%s: what it declares is not read, for it is not called with strings alone",
+           use->name);
+}
+
+static bool is_in_name(char byte) {
+    return isalnum((unsigned char)byte) || byte == '_';
+}
+
+/* A use of the name at s->at. */
+static struct use use_of(const struct script *s, const char *script, const char *name) {
+    const char *before = s->at;
+    bool is_member = before > script + 1 && before[-1] == '.' && before[-2] != '.';
+    before -= is_member;
+    while (is_member && before > script && is_in_name(before[-1]))
+        before--;
+    while (before > script && isspace((unsigned char)before[-1]))
+        before--;
+    return (struct use){name, s->place, is_member, before > script && before[-1] == '('};
 }
 
 static void read_name(struct script *s, const char *script) {
-    struct place place = s->place;
     size_t length = 0;
-    bool is_member = s->at > script + 1 && s->at[-1] == '.' && s->at[-2] != '.';
-    while (isalnum((unsigned char)s->at[length]) || s->at[length] == '_')
+    while (is_in_name(s->at[length]))
         length++;
     const char *name = memory_format("%.*s", (int)length, s->at);
+    const struct use use = use_of(s, script, name);
     bool is_looked_for = strcmp(name, "cdef") == 0 || strcmp(name, "declare") == 0;
     pass(s, length);
     if (is_looked_for && !s->defines)
-        read_use(s, name, place, is_member);
-    s->has_alias |= is_looked_for && !is_member && !s->defines;
+        read_use(s, &use);
+    s->has_alias |= is_looked_for && !use.is_member && !s->defines;
     s->defines = strcmp(name, "function") == 0 || (s->defines && strchr(".:", *s->at));
 }
 

@@ -8,4 +8,8 @@ pcall(ffi.cdef, text)
 local declare_c = ffi.cdef
 local function declare(text) return ffi.declare("int f(void);" .. text) end
 local schema = declare(text)
+local cdef, cast = ffi.cdef, ffi.cast
+pcall(ffi.cdef, text)
+pcall(cdef, text)
+pcall(cdef, "int missing(void);")
 ffi.cdef "int count(
