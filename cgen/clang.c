@@ -589,7 +589,7 @@ static void read_function(struct reader *r, CXCursor cursor) {
     item->symbol = item->symbol && *item->symbol ? item->symbol : NULL;
 }
 
-static struct value evaluate_whole(CXCursor cursor) {
+static struct value evaluate(CXCursor cursor) {
     struct value value = {VALUE_NONE, 0, 0, NULL};
     CXEvalResult result = clang_Cursor_Evaluate(cursor);
     CXEvalResultKind kind = result ? clang_EvalResult_getKind(result) : CXEval_UnExposed;
@@ -635,20 +635,19 @@ static const char *text_of_literal(const char *spelled) {
     return text;
 }
 
-/* The literal that an expression is, behind parentheses and conversions. */
+/* The literal among what a variable is made of. */
 static enum CXChildVisitResult visit_literal(CXCursor cursor, CXCursor parent, CXClientData data) {
     struct value *value = data;
-    (void)parent;
-    enum CXCursorKind kind = clang_getCursorKind(cursor);
     const char *spelled = take(clang_getCursorSpelling(cursor));
-    if (kind == CXCursor_StringLiteral && *spelled == '"')
+    (void)parent;
+    if (clang_getCursorKind(cursor) == CXCursor_StringLiteral && *spelled == '"')
         *value = (struct value){.kind = VALUE_STRING, .string = text_of_literal(spelled)};
-    return kind == CXCursor_UnexposedExpr || kind == CXCursor_ParenExpr ? CXChildVisit_Recurse : CXChildVisit_Break;
+    return CXChildVisit_Continue;
 }
 
-/* What a variable is set to. */
-static struct value evaluate(CXCursor cursor) {
-    struct value value = evaluate_whole(cursor);
+/* What a variable is set to: an array's literal is nothing that libclang would evaluate. */
+static struct value value_of_variable(CXCursor cursor) {
+    struct value value = evaluate(cursor);
     if (value.kind == VALUE_NONE)
         clang_visitChildren(cursor, visit_literal, &value);
     return value;
@@ -669,7 +668,7 @@ static void read_variable(struct reader *r, CXCursor cursor) {
     item->is_inline = is_static;
     item->is_thread_local = clang_getCursorTLSKind(cursor) != CXTLS_None;
     if (is_constant(clang_getCursorType(cursor)))
-        item->value = evaluate(cursor);
+        item->value = value_of_variable(cursor);
     clang_visitChildren(cursor, visit_attribute, item);
     add_entry(r->model, item, true);
 }

@@ -5,6 +5,6 @@
 #define LARGE 0xffffffffu
 #define START (clock_of() + 1)
 static const double PI = 3.25;
-static const char NAME[] = "here";
+static const char NAME[8] = "here";
 enum { FIRST = 1, SECOND };
 int clock_of(void);
