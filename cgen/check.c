@@ -34,13 +34,6 @@ static bool is_integer(const struct type *type) {
     return type->kind == TYPE_BASIC && type->basic >= BASIC_BOOL && type->basic <= BASIC_UNSIGNED;
 }
 
-/* An enum is the integer that it is. */
-static const struct type *plain(const struct type *type) {
-    type = type_plain(type);
-    bool is_enum = type->kind == TYPE_ITEM && type->item->kind == ITEM_ENUM && type->item->type;
-    return is_enum ? type_plain(type->item->type) : type;
-}
-
 static bool is_same_integer(const struct type *a, const struct type *b, bool signs_matter) {
     bool are_chars = a->size == 1 && b->size == 1;
     return a->size == b->size && (a->basic == b->basic || are_chars || !signs_matter);
@@ -61,15 +54,15 @@ static bool is_same_record(const struct item *a, const struct item *b, int depth
 }
 
 static bool is_any(const struct type *type) {
-    type = plain(type);
+    type = type_bare(type);
     const struct item *record = item_of_record(type);
     return (type->kind == TYPE_BASIC && type->basic == BASIC_VOID) || (record && !record->is_complete);
 }
 
 static bool is_same(const struct type *a, const struct type *b, int depth) {
     bool is_enum = type_plain(a)->kind == TYPE_ITEM || type_plain(b)->kind == TYPE_ITEM;
-    a = plain(a);
-    b = plain(b);
+    a = type_bare(a);
+    b = type_bare(b);
     bool has_one_name = a->kind == TYPE_BASIC && b->kind == TYPE_BASIC && strcmp(a->name, b->name) == 0;
     if (depth > DEEPEST || has_one_name)
         return true;

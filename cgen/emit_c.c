@@ -349,7 +349,7 @@ static void write_proof(const struct item *item, FILE *out) {
 
 static void write_row(const struct item *item, FILE *out) {
     static const char *const classes[] = {"DEFAULT", "LEAF", "BLOCKING", "GUARDED"};
-    const char *plain = spell(item->type, item->name, SPELL_NAMED);
+    const char *plain = spell(item->type, item->name, SPELL_DECLARED);
     begin_if(item, out);
     fprintf(out, "    {\"%s\", ", item->name);
     write_string(plain, out);

@@ -21,6 +21,20 @@ const struct type *type_plain(const struct type *type) {
     return type;
 }
 
+const struct type *type_bare(const struct type *type) {
+    type = type_plain(type);
+    bool is_enum = type->kind == TYPE_ITEM && type->item->kind == ITEM_ENUM && type->item->type;
+    return is_enum ? type_plain(type->item->type) : type;
+}
+
+bool item_is_usual_enum(const struct item *item) {
+    bool is_signed = false;
+    for (size_t i = 0; i < item->constant_count; i++)
+        is_signed |= item->constants[i].value < 0;
+    return item->constant_count && item->size == sizeof(int) &&
+           type_bare(item->type)->basic == (is_signed ? BASIC_SIGNED : BASIC_UNSIGNED);
+}
+
 const struct type *type_passed(const struct type *type) {
     const struct type *plain = type_plain(type);
     if (plain->kind != TYPE_ARRAY && plain->kind != TYPE_FUNCTION)

@@ -226,9 +226,11 @@ int macro_read(struct model *model, struct request *request);
 
 /* model.c */
 const struct type *type_plain(const struct type *type);  /* what it is behind all typedefs */
+const struct type *type_bare(const struct type *type);   /* and, of an enum, the integer that it is */
 const struct type *type_passed(const struct type *type); /* what it becomes as a parameter: a pointer, if an array */
 bool type_is_void(const struct type *type);
-void item_find_problem(struct item *item);                               /* a function's or a variable's: its reason */
+bool item_is_usual_enum(const struct item *item); /* an int or an unsigned, as its constants ask for and no more */
+void item_find_problem(struct item *item);        /* a function's or a variable's: its reason */
 const struct item *item_of_record(const struct type *type);              /* the struct or union that it is, or NULL */
 bool model_asks(const struct item *item, const struct request *request); /* for it, by name and place */
 void model_choose(struct model *model, const struct request *request);
@@ -244,12 +246,15 @@ const char *spell_notes(const struct item *item);
 
 /* Types in C. inner is the declarator that stands in them, "" for none. */
 enum spelling {
-    SPELL_NAMED,   /* as the header has it */
-    SPELL_RESOLVED /* without any name but tags behind pointers: it means the same without the header */
+    SPELL_NAMED,    /* as the header has it */
+    SPELL_DECLARED, /* as the cdef text declares it: an enum that isn't a usual one is an integer */
+    SPELL_RESOLVED  /* without any name but tags behind pointers: it means the same without the header */
 };
 char *spell(const struct type *type, const char *inner, enum spelling how);
-char *spell_record(const struct item *item);        /* its definition, without a semicolon */
-const char *spell_problem(const struct type *type); /* why SPELL_RESOLVED can't say it, or NULL */
+char *spell_record(const struct item *item);                         /* its definition, without a semicolon */
+const char *spell_integer(long long value, const struct type *type); /* with the type's sign */
+const char *spell_constant(const struct constant *constant);         /* as an enum's definition has it */
+const char *spell_problem(const struct type *type);                  /* why SPELL_RESOLVED can't say it, or NULL */
 
 /* config.c: reads a file of overrides; returns 0, or 1 when it is wrong, which is on standard error then. */
 int config_read(const char *path, struct request *request);
