@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: MIT */
 #include <ctype.h>
 #include <clang-c/Index.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -389,6 +390,7 @@ static struct item *read_typedef(struct reader *r, CXCursor cursor) {
         return item;
     item->type = read_type(r, clang_getTypedefDeclUnderlyingType(cursor));
     item->comment = comment_of(cursor);
+    item->size = item->type->size;
     item->alignment = clang_Type_getAlignOf(clang_getCursorType(cursor));
     struct item *named = item->type->kind == TYPE_ITEM ? item->type->item : NULL;
     if (named && named->kind != ITEM_TYPEDEF && !*named->name && !named->named_by && !item->type->qualifiers)
@@ -538,24 +540,48 @@ static void read_function(struct reader *r, CXCursor cursor) {
     item->symbol = item->symbol && *item->symbol ? item->symbol : NULL;
 }
 
+/* Values */
+
+/* A number. One of a type that is wider than what holds it may be another: it has no value, if that shows. */
 static struct value evaluate(CXCursor cursor) {
-    struct value value = {VALUE_NONE, 0, 0, NULL};
+    struct value value = {.kind = VALUE_NONE};
     CXEvalResult result = clang_Cursor_Evaluate(cursor);
     CXEvalResultKind kind = result ? clang_EvalResult_getKind(result) : CXEval_UnExposed;
-    if (kind == CXEval_Int) {
+    bool is_wide = clang_Type_getSizeOf(clang_getCursorType(cursor)) > 8;
+    if (kind == CXEval_Int && !is_wide) {
         value.kind = VALUE_INTEGER;
         value.integer = clang_EvalResult_isUnsignedInt(result) ? (long long)clang_EvalResult_getAsUnsigned(result)
                                                                : clang_EvalResult_getAsLongLong(result);
     } else if (kind == CXEval_Float) {
-        value.kind = VALUE_FLOATING;
         value.floating = clang_EvalResult_getAsDouble(result);
-    } else if (kind == CXEval_StrLiteral) {
-        value.kind = VALUE_STRING;
-        value.string = memory_copy(clang_EvalResult_getAsStr(result));
+        bool is_out_of_range = isinf(value.floating) || value.floating == 0;
+        value.kind = is_wide && is_out_of_range ? VALUE_NONE : VALUE_FLOATING;
     }
     if (result)
         clang_EvalResult_dispose(result);
     return value;
+}
+
+/* The literal that an expression is, behind parentheses and conversions. */
+static enum CXChildVisitResult visit_literal(CXCursor cursor, CXCursor parent, CXClientData data) {
+    struct value *value = data;
+    (void)parent;
+    enum CXCursorKind kind = clang_getCursorKind(cursor);
+    if (kind == CXCursor_StringLiteral)
+        *value = text_of_literal(take(clang_getCursorSpelling(cursor)));
+    return kind == CXCursor_UnexposedExpr || kind == CXCursor_ParenExpr ? CXChildVisit_Recurse : CXChildVisit_Continue;
+}
+
+static struct value value_of(CXCursor variable) {
+    struct value value = evaluate(variable);
+    if (value.kind == VALUE_NONE)
+        clang_visitChildren(variable, visit_literal, &value);
+    return value;
+}
+
+static bool is_constant(CXType type) {
+    CXType element = clang_getArrayElementType(type);
+    return clang_isConstQualifiedType(element.kind == CXType_Invalid ? type : element);
 }
 
 static void read_variable(struct reader *r, CXCursor cursor) {
@@ -567,8 +593,8 @@ static void read_variable(struct reader *r, CXCursor cursor) {
     item->comment = comment_of(cursor);
     item->is_inline = is_static;
     item->is_thread_local = clang_getCursorTLSKind(cursor) != CXTLS_None;
-    if (clang_isConstQualifiedType(clang_getCursorType(cursor)))
-        item->value = evaluate(cursor);
+    if (is_constant(clang_getCursorType(cursor)))
+        item->value = value_of(cursor);
     clang_visitChildren(cursor, visit_attribute, item);
     add_entry(r->model, item, true);
 }
@@ -737,27 +763,14 @@ static struct attempt *attempt_at(const struct trying *t, CXSourceLocation locat
                : NULL;
 }
 
-/* The literal that an expression is, behind parentheses and conversions. */
-static enum CXChildVisitResult visit_literal(CXCursor cursor, CXCursor parent, CXClientData data) {
-    struct value *value = data;
-    (void)parent;
-    enum CXCursorKind kind = clang_getCursorKind(cursor);
-    if (kind == CXCursor_StringLiteral)
-        *value = evaluate(cursor);
-    return kind == CXCursor_UnexposedExpr || kind == CXCursor_ParenExpr ? CXChildVisit_Recurse : CXChildVisit_Break;
-}
-
 /* Of a function's parameters and its variable, the last is the variable; a function without has a type of its own. */
 static void read_attempt(const struct trying *t, CXCursor cursor) {
     struct attempt *attempt = attempt_at(t, clang_getCursorLocation(cursor));
     if (!attempt || !attempt->is_accepted)
         return;
     attempt->type = read_type(t->reader, clang_getCanonicalType(clang_getCursorType(cursor)));
-    if (clang_getCursorKind(cursor) != CXCursor_VarDecl)
-        return;
-    attempt->value = evaluate(cursor);
-    if (attempt->value.kind == VALUE_NONE)
-        clang_visitChildren(cursor, visit_literal, &attempt->value);
+    if (clang_getCursorKind(cursor) == CXCursor_VarDecl)
+        attempt->value = value_of(cursor);
 }
 
 static enum CXChildVisitResult visit_attempt(CXCursor cursor, CXCursor parent, CXClientData data) {

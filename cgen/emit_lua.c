@@ -2,6 +2,7 @@
  * looked up when they are used first: a header may declare what a library does not have.
  *
  * SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <string.h>
 
 #include "cgen/model.h"
@@ -28,31 +29,78 @@ static void write_functions(const struct model *model, bool inlines, FILE *out) 
     }
 }
 
+/* One that the numbers of some Lua don't hold, which are doubles before 5.3, in two halves. */
+static void write_integer(long long value, const struct type *type, FILE *out) {
+    const long long most = 1LL << 53;
+    bool is_signed = type_bare(type)->basic == BASIC_SIGNED;
+    unsigned long long bits = (unsigned long long)value;
+    const char *whole = spell_integer(value, type);
+    if (value <= most && value >= (is_signed ? -most : 0))
+        fprintf(out, "%s,\n", whole);
+    else if (is_signed)
+        fprintf(out, "wide(\"int64_t\", %lld, %llu), -- %s\n", value >> 32, bits & 0xffffffff, whole);
+    else
+        fprintf(out, "wide(\"uint64_t\", %llu, %llu), -- %s\n", bits >> 32, bits & 0xffffffff, whole);
+}
+
+/* Lua 5.1 takes the constants 0 and -0 for one. */
+static void write_floating(double value, FILE *out) {
+    fprintf(out, "%s,\n",
+            isnan(value)                   ? "0/0"
+            : isinf(value)                 ? value > 0 ? "math.huge" : "-math.huge"
+            : value == 0 && signbit(value) ? "-1/math.huge"
+                                           : spell_floating(value));
+}
+
+/* A wide one is an array, as C takes it. */
+static void write_literal(const struct value *value, const struct type *type, FILE *out) {
+    if (value->unit_size == 1) {
+        write_bytes(value->string, value->length, out);
+        fputs(",\n", out);
+        return;
+    }
+    const struct type *plain = type_plain(type);
+    struct type unit = *type_plain(plain->target);
+    unit.qualifiers = 0;
+    size_t room = plain->kind == TYPE_ARRAY ? (size_t)plain->count : value->length + 1;
+    fprintf(out, "ffi.new(\"%s\", {", spell(&unit, memory_format("[%zu]", room), SPELL_RESOLVED));
+    for (size_t i = 0; i < value->length; i++)
+        fprintf(out, "%lu%s", text_unit(value, i), i + 1 < room ? ", " : "");
+    fputs(value->length < room ? "0}),\n" : "}),\n", out);
+}
+
 static void write_value(const struct item *item, FILE *out) {
     const struct value *value = &item->value;
-    if (value->kind == VALUE_NONE || (value->kind == VALUE_FLOATING && value->floating - value->floating != 0))
+    if (value->kind == VALUE_NONE)
         return;
     write_comment(item, out);
     fprintf(out, "    [\"%s\"] = ", item->name);
     if (value->kind == VALUE_INTEGER)
-        fprintf(out, "%lld,\n", value->integer);
+        write_integer(value->integer, item->type, out);
     else if (value->kind == VALUE_FLOATING)
-        fprintf(out, "%.17g,\n", value->floating);
-    else {
-        write_string(value->string, out);
-        fputs(",\n", out);
-    }
+        write_floating(value->floating, out);
+    else
+        write_literal(value, item->type, out);
 }
 
 static void write_values(const struct model *model, FILE *out) {
     for (size_t i = 0; i < model->count; i++) {
         const struct item *item = model->items[i];
-        for (size_t j = 0; j < item->constant_count && item->is_needed; j++)
-            fprintf(out, "    [\"%s\"] = %lld,\n", item->constants[j].name, item->constants[j].value);
+        for (size_t j = 0; j < item->constant_count && item->is_needed; j++) {
+            fprintf(out, "    [\"%s\"] = ", item->constants[j].name);
+            write_integer(item->constants[j].value, item->type, out);
+        }
         if (item_is_bound(item))
             write_value(item, out);
     }
 }
+
+static const char wide[] = "\n"
+                           "-- what not every Lua has a number for: one, or the ffi's\n"
+                           "local function wide(type, high, low)\n"
+                           "    if math.type and high < 2147483648 then return high * 4294967296 + low end\n"
+                           "    return ffi.cast(type, high) * 4294967296 + low\n"
+                           "end\n";
 
 static const char lookup[] =
     "\n"
@@ -86,7 +134,7 @@ void emit_lua(const struct model *model, const struct request *request, FILE *ou
     write_functions(model, false, out);
     fputs("}\n\n-- these have no symbol but in the stubs\nlocal inlines = {\n", out);
     write_functions(model, true, out);
-    fputs("}\n\nlocal values = {\n", out);
+    fprintf(out, "}\n%s\nlocal values = {\n", wide);
     write_values(model, out);
     fputs("}\n", out);
     fputs(lookup, out);

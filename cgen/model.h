@@ -80,7 +80,8 @@ struct value {
     enum value_kind kind;
     long long integer; /* VALUE_INTEGER: as bits, type says with which sign they are read */
     double floating;
-    const char *string;
+    const char *string;       /* in units as memory has them, without the last zero */
+    size_t length, unit_size; /* units; bytes */
 };
 
 struct item {
@@ -94,15 +95,14 @@ struct item {
     bool is_wanted; /* asked for */
     bool is_needed; /* or something that was asked for needs it */
 
-    /* STRUCT, UNION, ENUM; TYPEDEF has an alignment of its own */
+    /* STRUCT, UNION, ENUM */
     bool is_complete, is_packed;
-    long long size, alignment;
+    long long size, alignment; /* a TYPEDEF's, too, which may have an alignment of its own */
     struct field *fields;
     size_t field_count;
     struct constant *constants;
     size_t constant_count;
     struct item *named_by; /* the typedef that names it, if it has no tag */
-    struct item *twin;     /* of another reading's: what the model has at its place, if anybody has asked */
     bool is_embedded;      /* it has no name at all: it is written where it is used */
 
     /* FUNCTION, VARIABLE */
@@ -251,7 +251,8 @@ enum spelling {
     SPELL_RESOLVED  /* without any name but tags behind pointers: it means the same without the header */
 };
 char *spell(const struct type *type, const char *inner, enum spelling how);
-char *spell_record(const struct item *item);                         /* its definition, without a semicolon */
+char *spell_record(const struct item *item); /* its definition, without a semicolon */
+const char *spell_floating(double value);    /* a finite one, which no reader takes for an integer */
 const char *spell_integer(long long value, const struct type *type); /* with the type's sign */
 const char *spell_constant(const struct constant *constant);         /* as an enum's definition has it */
 const char *spell_problem(const struct type *type);                  /* why SPELL_RESOLVED can't say it, or NULL */
@@ -285,7 +286,13 @@ int output_close(struct output *output, int failed); /* with failed, nothing is 
 typedef void emitter(const struct model *model, const struct request *request, FILE *out);
 emitter emit_signatures, emit_lua, emit_cdef, emit_json, emit_c, emit_h, emit_export, emit_export_h, emit_ninja,
     emit_smoke;
+
+/* text.c */
+struct value text_of_literal(const char *literal);
+unsigned long text_unit(const struct value *value, size_t index);
 void write_string(const char *text, FILE *out); /* in quotes, as Lua has it, and C but for control characters */
-void write_json_string(const char *text, FILE *out);
+void write_bytes(const char *bytes, size_t length, FILE *out); /* the same */
+void write_json_string(const char *text, FILE *out);           /* what is no UTF-8 as Latin-1 */
+void write_json_literal(const struct value *value, FILE *out); /* an array of its units, if it is no Unicode */
 
 #endif

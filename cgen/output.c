@@ -67,29 +67,3 @@ int output_close(struct output *output, int failed) {
         unlink(output->part);
     return is_bad ? fail(output->path, strerror(error_number)) : failed;
 }
-
-/* Nobody else writes there: to take the lock for each character is most of what it costs. */
-static void write_quoted(const char *text, bool is_json, FILE *out) {
-    putc_unlocked('"', out);
-    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
-        if (*at == '"' || *at == '\\')
-            fprintf(out, "\\%c", *at);
-        else if (*at == '\n')
-            fputs("\\n", out);
-        else if (*at == '\t')
-            fputs("\\t", out);
-        else if (*at >= ' ')
-            putc_unlocked(*at, out);
-        else
-            fprintf(out, is_json ? "\\u%04x" : "\\%03u", *at);
-    }
-    putc_unlocked('"', out);
-}
-
-void write_string(const char *text, FILE *out) {
-    write_quoted(text, false, out);
-}
-
-void write_json_string(const char *text, FILE *out) {
-    write_quoted(text, true, out);
-}

@@ -4,7 +4,9 @@
  * said it, by attributes, pragmas or macros.
  *
  * SPDX-License-Identifier: MIT */
+#include <float.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cgen/model.h"
@@ -113,6 +115,14 @@ const char *spell_problem(const struct type *type) {
 
 const char *spell_integer(long long value, const struct type *type) {
     return memory_format(type_bare(type)->basic == BASIC_SIGNED ? "%lld" : "%llu", value);
+}
+
+/* Short, and the same when it is read again. */
+const char *spell_floating(double value) {
+    const char *text = "";
+    for (int digits = DBL_DIG; digits <= DBL_DECIMAL_DIG && (!*text || strtod(text, NULL) != value); digits++)
+        text = memory_format("%.*g", digits, value);
+    return strpbrk(text, ".e") ? text : memory_format("%s.0", text);
 }
 
 /* Attributes */

@@ -74,9 +74,6 @@ for flags in '-mno-avx 1' '-mavx 5' '-mavx512f 6'; do
         fact
     done
 done
-python3 -c 'import glob, json, sys
-for path in glob.glob(sys.argv[1] + "/*.json"): json.load(open(path))' "$work" || fail 'JSON that is none'
-fact
 
 # What it has written is what the headers say; what somebody wrote by hand is told, mistake by mistake.
 for header in tests/cgen/features/*.h; do
@@ -170,6 +167,21 @@ gcc -shared -fPIC "$work/library.c" -o "$work/libwords.so"
 gcc -Wall -Werror -I. -shared -fPIC "$work/words_stubs.c" -Wl,-z,lazy -o "$work/words_stubs.so" -L"$work" -lwords
 LD_LIBRARY_PATH=$work LUA_PATH="$work/?.lua" LUA_CPATH="$modules/?.so;$work/?.so" lua5.4 tests/cgen/words.lua ||
     fail 'the module on callgate.ffi'
+fact
+
+# Values: as Lua has them, and in JSON that any reader takes.
+"$cgen" --header tests/cgen/features/values.h -I. --from '*/values.h' --emit lua -o "$work/values.lua" 2>/dev/null
+LUA_PATH="$work/?.lua;;" LUA_CPATH="$modules/?.so" lua5.4 tests/cgen/values.lua || fail 'a value in Lua'
+fact
+printf '/* caf\351 \303\251 */\nint latin(void);\n' >"$work/latin.h"
+"$cgen" --header "$work/latin.h" --emit json -o "$work/latin.json"
+python3 -c 'import json, sys
+def whole(pairs):
+    assert len(dict(pairs)) == len(pairs), pairs
+    return dict(pairs)
+for path in sys.argv[1:]: json.load(open(path, encoding="utf-8"), object_pairs_hook=whole, parse_constant=0)
+assert json.load(open(sys.argv[1]))["items"][0]["comment"] == "caf\u00e9 \u00e9"' "$work"/latin.json tests/cgen/features/*.json ||
+    fail 'JSON that is none, or has a key twice'
 fact
 
 # A whole library, to a folder that builds and tests itself; and another that lacks some of what its header says.
