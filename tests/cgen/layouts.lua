@@ -16,11 +16,12 @@ local reads, mistake = pcall(function()
     for line in io.lines(arg[2]) do
         local type, size, alignment =
             line:match("^_Static_assert%(sizeof%(([^()]+)%) == (%d+) && __alignof__%(.-%) == (%d+)")
-        if type and not type:find("^enum ") then
+        -- A va_list is the pointer that it is passed as, and enums are looked at where they are used.
+        if type and type ~= "arguments" and not type:find("^enum ") then
             is(ffi.sizeof(type), size, "the size of " .. type)
             is(ffi.alignof(type), alignment, "the alignment of " .. type)
         end
-        local record, member, offset = line:match("^_Static_assert%(offsetof%(([^,]+), ([%w_]+)%) == (%d+)")
+        local record, member, offset = line:match("^_Static_assert%(offsetof%(([^,()]+), ([%w_]+)%) == (%d+)")
         if record then is(ffi.offsetof(record, member), offset, record .. ": " .. member) end
     end
 end)

@@ -51,6 +51,12 @@ for header in tests/cgen/features/*.h; do
     gcc -fsyntax-only -Wall -Werror -x c "$work/$name.cdef" || fail "gcc refuses $name.cdef"
     # Not twice in one process: output must not depend on where things happen to lie.
     "$cgen" --header "$header" -I. --from '*/features/*' --name "$name" --emit c -o "$work/" 2>/dev/null
+    [ ! -e "tests/cgen/features/$name.proof" ] || {
+        grep '^_Static_assert' "$work/${name}_stubs.c" >"$work/$name.proof"
+        [ -z "${GATE_UPDATE:-}" ] || cp "$work/$name.proof" "tests/cgen/features/$name.proof"
+        diff -u "tests/cgen/features/$name.proof" "$work/$name.proof" || fail "$header is proved otherwise"
+        fact
+    }
     # What the stubs have the compiler prove of layouts is what readers of the declarations find.
     { cat "$work/$name.cdef" && grep '^_Static_assert' "$work/${name}_stubs.c" | grep -v '(enum '; } |
         sed 's/(offsetof(/(__builtin_offsetof(/' >"$work/$name.layout"
