@@ -806,9 +806,7 @@ static void drop_failed(const struct trying *t, CXTranslationUnit unit) {
 static const char *source_of_attempts(const struct request *request, const struct trying *t) {
     char *text = NULL;
     size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        return "";
+    FILE *out = memory_stream(&text, &size);
     fputs(includes_of(request), out);
     for (size_t i = 0; i < t->count; i++) {
         t->attempts[i].is_accepted = true;

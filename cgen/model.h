@@ -200,6 +200,7 @@ struct request {
 void *memory_take(size_t size);                            /* zeroed */
 void *memory_grow(void *array, size_t count, size_t size); /* room for one more than count elements */
 char *memory_copy(const char *text);
+FILE *memory_stream(char **text, size_t *size); /* the text is there when it is closed, to be freed by the caller */
 __attribute__((format(printf, 1, 2))) char *memory_format(const char *pattern, ...);
 void list_add(struct list *list, const char *item);
 bool list_matches(const struct list *list, const char *name);     /* one of them, as a pattern */
@@ -273,14 +274,19 @@ int dwarf_read(const char *path, const char *folders, struct model *model, bool 
  * libraries' debug information; returns 0, or 1 when there are mistakes, which are on standard error then. */
 int check_all(const struct model *headers, const struct request *request, const struct list *files);
 
-/* output.c: a file that appears whole, or not at all, and takes the place of none that cgen did not make. */
+/* output.c: files that appear whole, and all of them, or not at all, and take the place of none that cgen did not make. What
+ * returns an int returns 0, or 1 with what is wrong on standard error. */
 struct output {
-    const char *path; /* NULL: standard output */
-    char *part;
-    FILE *file;
+    const char *path;  /* NULL: standard output */
+    const char *place; /* behind links */
+    char *part;        /* the file beside it */
+    FILE *file;        /* where it is made, in memory: text */
+    char *text;
+    size_t size;
 };
-int output_open(struct output *output, const char *path);
-int output_close(struct output *output, int failed); /* with failed, nothing is left */
+int output_find(struct output *output, const char *path); /* where it goes: before anything is made */
+FILE *output_open(struct output *output);
+int output_write(struct output *outputs, size_t count);
 
 /* One file for each form of output. */
 typedef void emitter(const struct model *model, const struct request *request, FILE *out);

@@ -267,6 +267,38 @@ fact
 echo precious >"$work/precious"
 refuses 1 'was not made by cgen' --header zlib.h -o "$work/precious"
 grep -q precious "$work/precious" || fail 'a file of somebody else is gone'
+# Where one can't be written, none is; a link stays one, and leads to what was made.
+mkdir "$work/some" "$work/linked"
+echo precious >"$work/some/zlib_stubs.c"
+refuses 1 'zlib_stubs.c: exists, and was not made by cgen' --header zlib.h --emit cdef,json,c -o "$work/some"
+[ "$(ls -A "$work/some")" = zlib_stubs.c ] || fail 'some outputs are written where others are refused'
+ln -s ../linked/real.cdef "$work/some/link.cdef"
+refuses 1 'link.cdef: is a link to what does not exist' --header zlib.h --emit cdef -o "$work/some/link.cdef"
+echo '// made by: cgen' >"$work/linked/real.cdef"
+"$cgen" --header zlib.h --match zError --emit cdef -o "$work/some/link.cdef"
+[ -L "$work/some/link.cdef" ] && grep -q zError "$work/linked/real.cdef" || fail 'a link is replaced'
+echo precious >"$work/linked/real.cdef"
+refuses 1 'link.cdef: exists, and was not made by cgen' --header zlib.h --emit cdef -o "$work/some/link.cdef"
+grep -q precious "$work/linked/real.cdef" || fail 'a file of somebody else is gone, by a link'
+# Whoever is ended while it writes ends when that is done.
+cat >"$work/ending.c" <<END
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdlib.h>
+int mkstemp(char *path) {
+    int fd = ((int (*)(char *))dlsym(RTLD_NEXT, "mkstemp"))(path);
+    raise(SIGTERM);
+    return fd;
+}
+END
+gcc -shared -fPIC "$work/ending.c" -o "$work/ending.so"
+mkdir "$work/ended"
+status=0
+ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$work/ending.so "$cgen" --header zlib.h --emit cdef,json -o "$work/ended" 2>"$work/err" || status=$?
+[ "$status" -eq 143 ] || { cat "$work/err"; fail "who is ended ends with $status"; }
+[ "$(ls -A "$work/ended" | tr '\n' ' ')" = 'zlib.cdef zlib.json ' ] || fail 'whoever is ended leaves other files'
+fact
 refuses 1 "nothing in zlib.h matches 'nothing\*'" --header zlib.h --match 'nothing*'
 refuses 1 'file not found' --header no-such-header.h
 refuses 1 'No such file or directory' --header zlib.h -o "$work/no/such/folder"
