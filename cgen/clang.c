@@ -272,7 +272,8 @@ static const struct type *read_type(struct reader *r, CXType type) {
         read_by_kind(r, type, result);
     }
     long long size = clang_Type_getSizeOf(type), alignment = clang_Type_getAlignOf(type);
-    bool has = result->kind != TYPE_FUNCTION && !(result->kind == TYPE_BASIC && result->basic == BASIC_VOID);
+    enum CXTypeKind bare = clang_getCanonicalType(type).kind; /* GNU has 1 for these */
+    bool has = bare != CXType_Void && bare != CXType_FunctionProto && bare != CXType_FunctionNoProto;
     result->size = size > 0 && has ? size : 0;
     result->alignment = alignment > 0 && has ? alignment : 0;
     return result;
