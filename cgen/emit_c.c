@@ -68,7 +68,7 @@ static size_t doubles_left(const struct type *function) {
 /* What C calls it by: a macro by the function that has it. */
 static const char *name_in_c(const struct item *item) {
     bool is_by_stubs = item->is_macro && item->is_inline;
-    return is_by_stubs ? memory_format("gate_inline_%s", item->name) : item->name;
+    return is_by_stubs ? item_symbol(item) : item->name;
 }
 
 /* Vectors of more than 16 bytes, or what has them, are where the function has them only if the stub is compiled for the same
@@ -240,7 +240,7 @@ void emit_h(const struct model *model, const struct request *request, FILE *out)
         fprintf(out, "\n/* %s%s%s */\n", spell(item->type, item->name, SPELL_NAMED), *notes ? ": " : "", notes);
         write_struct(item, out);
         if (item->is_inline)
-            write_prototype(item, memory_format("gate_inline_%s", item->name), ";", out);
+            write_prototype(item, item_symbol(item), ";", out);
         if (fits(item))
             write_caller(item, out);
     }
@@ -297,7 +297,7 @@ static void write_wrapper(const struct item *item, FILE *out) {
     bool is_call = !item->is_macro || item->takes_arguments;
     putc('\n', out);
     begin_if(item, out);
-    write_prototype(item, memory_format("gate_inline_%s", item->name), " {", out);
+    write_prototype(item, item_symbol(item), " {", out);
     fprintf(out, "    %s%s%s", type_is_void(item->type->target) ? "" : "return ", item->name, is_call ? "(" : "");
     write_arguments(item->type, "", out);
     fputs(is_call ? ");\n}\n" : ";\n}\n", out);

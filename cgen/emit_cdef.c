@@ -22,11 +22,13 @@ static void write_constant(const struct constant *constant, const struct type *t
                 spell_integer(value, type));
 }
 
+static const char *label_of(const struct item *item) {
+    const char *symbol = item_symbol(item);
+    return strcmp(symbol, item->name) == 0 ? "" : memory_format(" __asm__(\"%s\")", symbol);
+}
+
 static void write_function(const struct item *item, FILE *out) {
-    const char *label = item->symbol      ? memory_format(" __asm__(\"%s\")", item->symbol)
-                        : item->is_inline ? memory_format(" __asm__(\"gate_inline_%s\")", item->name)
-                                          : "";
-    fprintf(out, "%s%s;\n", spell(item->type, item->name, SPELL_DECLARED), label);
+    fprintf(out, "%s%s;\n", spell(item->type, item->name, SPELL_DECLARED), label_of(item));
 }
 
 static void write_value(const struct item *item, FILE *out) {
@@ -35,11 +37,10 @@ static void write_value(const struct item *item, FILE *out) {
 }
 
 static void write_variable(const struct item *item, FILE *out) {
-    const char *label = item->symbol ? memory_format(" __asm__(\"%s\")", item->symbol) : "";
     if (item->is_inline)
         write_value(item, out);
     else
-        fprintf(out, "extern %s%s;\n", spell(item->type, item->name, SPELL_DECLARED), label);
+        fprintf(out, "extern %s%s;\n", spell(item->type, item->name, SPELL_DECLARED), label_of(item));
 }
 
 static void write_typedef(const struct item *item, FILE *out) {

@@ -60,6 +60,12 @@ bool item_is_bound(const struct item *item) {
     return item->is_wanted && !item->reason;
 }
 
+const char *item_symbol(const struct item *item) {
+    if (item->is_inline) /* it has none but in the stubs */
+        return memory_format("gate_inline_%s", item->name);
+    return item->symbol ? item->symbol : item->name;
+}
+
 const char *item_name(const struct item *item) {
     return item->rename ? item->rename : item->name;
 }

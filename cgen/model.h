@@ -237,8 +237,9 @@ bool model_asks(const struct item *item, const struct request *request); /* for 
 void model_choose(struct model *model, const struct request *request);
 void model_report(const struct model *model, bool macros_too); /* what can't be bound, and why */
 size_t model_count(const struct model *model, enum item_kind kind);
-bool item_is_bound(const struct item *item);    /* asked for, and can be */
-const char *item_name(const struct item *item); /* for hosts */
+bool item_is_bound(const struct item *item);      /* asked for, and can be */
+const char *item_name(const struct item *item);   /* for hosts */
+const char *item_symbol(const struct item *item); /* in the library, or in the stubs */
 const char *word_of_class(enum call_class call_class);
 const char *word_of_kind(enum item_kind kind);
 

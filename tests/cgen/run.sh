@@ -152,6 +152,30 @@ for header in zlib.h sqlite3.h string.h stdlib.h stdio.h math.h unistd.h pthread
     fact
 done
 
+# Every function has a line, or a reason why it has none; its symbol is there, where it isn't its name.
+cat >"$work/named.h" <<END
+int plain(int);
+int labelled(int) __asm__("other_symbol");
+static inline int in_line(int x) { return x; }
+#define MACRO(x) plain(x)
+enum later;
+void look(enum later *at);
+struct pair { int a, b; };
+int take(struct pair pair);
+END
+printf '[function plain]\nrename = simple\n' >"$work/named.conf"
+"$cgen" --header "$work/named.h" --config "$work/named.conf" >"$work/out" 2>"$work/err" || fail 'signatures'
+grep -v '^#' "$work/out" | tr '\t' '|' >"$work/named"
+cat <<END | diff -u - "$work/named" || fail 'signatures of functions with other symbols'
+MACRO|int (long)|gate_inline_MACRO
+simple|int (int)|plain
+labelled|int (int)|other_symbol
+in_line|int (int)|gate_inline_in_line
+look|void (enum later *)
+END
+grep -q 'named.h:8:5: skipped: take: it passes a struct' "$work/err" || fail 'a signature is left out silently'
+fact
+
 "$cgen" --header zlib.h --match 'crc*' --library z --emit lua -o "$work/crc.lua"
 "$cgen" --header zlib.h --match 'crc*' --library z --emit lua -o "$work/crc.lua" || fail 'its own output is not replaced'
 echo precious >"$work/crc.lua.part"
