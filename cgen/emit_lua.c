@@ -1,5 +1,6 @@
-/* Writes a module for Lua, on callgate.ffi: the declarations, and a table of functions, constants and values. Functions are
- * looked up when they are used first: a header may declare what a library does not have.
+/* Writes a module for Lua, on callgate.ffi: the declarations, and a table of functions, variables, constants and values.
+ * Functions are looked up when they are used first: a header may declare what a library does not have. Variables are the
+ * library's own, read and set each time.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
@@ -16,6 +17,17 @@ static void write_comment(const struct item *item, FILE *out) {
     }
 }
 
+/* Its declaration, in one line. */
+static const char *spell_line(const struct item *item) {
+    char *text = spell(item->type, item->name, SPELL_NAMED);
+    for (char *at = text; (at = strchr(at, '\n'));) {
+        const char *next = at + strspn(at, "\n ");
+        *at++ = ' ';
+        memmove(at, next, strlen(next) + 1);
+    }
+    return text;
+}
+
 static void write_functions(const struct model *model, bool inlines, FILE *out) {
     for (size_t i = 0; i < model->count; i++) {
         const struct item *f = model->items[i];
@@ -25,7 +37,18 @@ static void write_functions(const struct model *model, bool inlines, FILE *out) 
         if (*spell_notes(f))
             fprintf(out, "    --- %s\n", spell_notes(f));
         fprintf(out, "    [\"%s\"] = {\"%s\", \"%s\"}, -- %s\n", item_name(f), f->name, word_of_class(f->call_class),
-                spell(f->type, f->name, SPELL_NAMED));
+                spell_line(f));
+    }
+}
+
+/* Those of which more is known are constants. */
+static void write_variables(const struct model *model, FILE *out) {
+    for (size_t i = 0; i < model->count; i++) {
+        const struct item *v = model->items[i];
+        if (v->kind != ITEM_VARIABLE || !item_is_bound(v) || v->is_inline || v->value.kind != VALUE_NONE)
+            continue;
+        write_comment(v, out);
+        fprintf(out, "    [\"%s\"] = true, -- %s\n", v->name, spell_line(v));
     }
 }
 
@@ -105,26 +128,35 @@ static const char wide[] = "\n"
 static const char lookup[] =
     "\n"
     "local library, stubs\n"
+    "local function open_library()\n"
+    "    library = library or ffi.load(library_name)\n"
+    "    return library\n"
+    "end\n"
+    "\n"
+    "local function open_stubs()\n"
+    "    stubs = stubs or ffi.load(assert(package.searchpath(stubs_name, package.cpath)))\n"
+    "    return stubs\n"
+    "end\n"
+    "\n"
     "local function find(name)\n"
-    "    local f, from = functions[name], nil\n"
-    "    if f then\n"
-    "        library = library or ffi.load(library_name)\n"
-    "        from = library\n"
-    "    else\n"
-    "        f = inlines[name]\n"
-    "        if not f then return nil end\n"
-    "        stubs = stubs or ffi.load(assert(package.searchpath(stubs_name, package.cpath)))\n"
-    "        from = stubs\n"
-    "    end\n"
+    "    local f = functions[name] or inlines[name]\n"
+    "    if not f then return nil end\n"
+    "    local from = functions[name] and open_library() or open_stubs()\n"
     "    local as = f[2] ~= 'default' and ffi[f[2] == 'guarded' and 'guard' or f[2]]\n"
     "    return ffi.lenient(as and as(from[f[1]]) or from[f[1]])\n"
     "end\n"
     "\n"
-    "return setmetatable(values, {__index = function(module, name)\n"
-    "    local found = find(name)\n"
-    "    if found ~= nil then rawset(module, name, found) end\n"
-    "    return found\n"
-    "end})\n";
+    "return setmetatable(values, {\n"
+    "    __index = function(module, name)\n"
+    "        if variables[name] then return open_library()[name] end\n"
+    "        local found = find(name)\n"
+    "        if found ~= nil then rawset(module, name, found) end\n"
+    "        return found\n"
+    "    end,\n"
+    "    __newindex = function(module, name, value)\n"
+    "        if variables[name] then open_library()[name] = value else rawset(module, name, value) end\n"
+    "    end,\n"
+    "})\n";
 
 void emit_lua(const struct model *model, const struct request *request, FILE *out) {
     fprintf(out, "-- made by: %s\nlocal ffi = require \"callgate.ffi\"\n\nffi.declare [====[\n", request->command);
@@ -134,6 +166,8 @@ void emit_lua(const struct model *model, const struct request *request, FILE *ou
     write_functions(model, false, out);
     fputs("}\n\n-- these have no symbol but in the stubs\nlocal inlines = {\n", out);
     write_functions(model, true, out);
+    fputs("}\n\nlocal variables = {\n", out);
+    write_variables(model, out);
     fprintf(out, "}\n%s\nlocal values = {\n", wide);
     write_values(model, out);
     fputs("}\n", out);

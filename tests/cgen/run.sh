@@ -192,7 +192,18 @@ fact
 lua5.4 tests/cgen/test_module.lua "$work" || fail 'the module'
 "$cgen" --header tests/cgen/module.h -I. --from '*/module.h' --config tests/cgen/module.conf --name words --emit c \
     --weak -o "$work/" 2>/dev/null
-echo 'int add(int a, int b) { return a + b; } void sleep_for(int s) { (void)s; }' >"$work/library.c"
+cat >"$work/library.c" <<END
+int level = 3, other_name = 7;
+struct place { int x; } place = {8};
+const int limits[2] = {10, 20};
+int add(int a, int b) { return a + b; }
+void sleep_for(int s) { (void)s; }
+int change_level(int to) {
+    int was = level;
+    level = to;
+    return was;
+}
+END
 gcc -shared -fPIC "$work/library.c" -o "$work/libwords.so"
 gcc -Wall -Werror -I. -shared -fPIC "$work/words_stubs.c" -Wl,-z,lazy -o "$work/words_stubs.so" -L"$work" -lwords
 LD_LIBRARY_PATH=$work LUA_PATH="$work/?.lua" LUA_CPATH="$modules/?.so;$work/?.so" lua5.4 tests/cgen/words.lua ||
