@@ -136,12 +136,29 @@ static bool is_name_asked_for(const char *name, const struct request *request) {
     return *name && matches && !list_matches(&request->exclude, name);
 }
 
+/* One is asked for by its constants, too, unless it is excluded itself. */
+static bool is_enum_asked_for(const struct item *item, const struct request *request) {
+    const char *name = item->named_by ? item->named_by->name : item->name;
+    bool is_asked_for = false;
+    for (size_t i = 0; i < item->constant_count && !list_matches(&request->exclude, name); i++)
+        is_asked_for |= is_name_asked_for(item->constants[i].name, request);
+    return is_asked_for;
+}
+
 bool model_asks(const struct item *item, const struct request *request) {
-    bool is_asked_for = is_name_asked_for(item->name, request);
-    for (size_t i = 0; i < item->constant_count && !is_asked_for; i++)
-        is_asked_for = is_name_asked_for(item->constants[i].name, request);
+    bool is_asked_for = is_name_asked_for(item->name, request) || is_enum_asked_for(item, request);
     bool is_hosts = strcmp(item->place.file, "cgen.c") == 0; /* an export */
     return is_asked_for && !is_hosts && (request->from.count == 0 || list_matches(&request->from, item->place.file));
+}
+
+/* An enum that is asked for, or needed, is what it was without them. */
+static void drop_excluded_constants(struct item *item, const struct request *request) {
+    size_t kept = 0;
+    for (size_t i = 0; i < item->constant_count; i++) {
+        if (!list_matches(&request->exclude, item->constants[i].name))
+            item->constants[kept++] = item->constants[i];
+    }
+    item->constant_count = kept;
 }
 
 /* Headers have macros of the same names as an enum's constants. */
@@ -159,6 +176,7 @@ void model_choose(struct model *model, const struct request *request) {
     mark_constants(model);
     for (size_t i = 0; i < model->count; i++) {
         struct item *item = model->items[i];
+        drop_excluded_constants(item, request);
         item->is_wanted = model_asks(item, request);
         override_by(item, request);
     }

@@ -248,6 +248,31 @@ fact
 "$cgen" --header zlib.h --match 'crc*' --exclude '*_combine*' >"$work/out"
 grep -q '^crc32	' "$work/out" && ! grep -q '^crc32_combine' "$work/out" || fail 'what is excluded is there'
 fact
+# So are an enum's constants, which leaves it the integer that it was; and an enum, but for one that something else needs.
+cat >"$work/enums.h" <<END
+enum color { RED, GREEN = 5 };
+typedef enum { UNUSED } unused;
+enum { ALONE = 7 };
+enum sign { NEGATIVE = -1, POSITIVE = 1 };
+enum color paint(enum color color, enum sign sign);
+END
+excludes() {
+    pattern=$1
+    shift
+    for form in cdef json lua; do
+        "$cgen" --header "$work/enums.h" --exclude "$pattern" --emit $form | grep -v 'made by' >"$work/out"
+        for word; do ! grep -q "\<$word\>" "$work/out" || fail "$word is there, as $form, although $pattern is excluded"; done
+        grep -q '\<GREEN\>' "$work/out" || fail "an enum is gone, as $form, that is needed"
+        fact
+    done
+}
+excludes RED RED
+excludes unused unused UNUSED
+excludes ALONE ALONE
+excludes color
+excludes NEGATIVE NEGATIVE
+"$cgen" --header "$work/enums.h" --exclude NEGATIVE --emit cdef | grep -q 'paint(enum color color, int sign)' || fail 'an enum without its sign'
+fact
 printf '[function zError]\nowner = nobody\n' >"$work/owner.conf"
 "$cgen" --header zlib.h --match zError --config "$work/owner.conf" --emit json | grep -q '"owner": "nobody"' || fail 'an owner'
 "$cgen" --header zlib.h --match zError --config "$work/owner.conf" --emit lua | grep -q 'its owner is nobody' || fail 'an owner in words'
