@@ -619,19 +619,34 @@ static size_t read_macro_parameters(const struct tokens *tokens, struct item *it
     return i + 1;
 }
 
+static const char is_another_elsewhere[] = "it is another at each place";
+
+/* Whether what a macro stands for depends on the place, with that in it. The name of a file is no value, but a call may pass it
+ * on, to say where it was made. */
+static bool is_of_place(const struct reader *r, const char *text, bool is_value) {
+    static const char *const names[] = {"__LINE__",      "__COUNTER__",       "__FILE__",     "__FILE_NAME__",
+                                        "__BASE_FILE__", "__INCLUDE_LEVEL__", "__DATE__",     "__TIME__",
+                                        "__TIMESTAMP__", "__func__",          "__FUNCTION__", "__PRETTY_FUNCTION__"};
+    enum { NUMBERS = 2 }; /* the first are in a call, too */
+    const struct item *macro = table_get(&r->macros, text);
+    for (size_t i = 0; i < (is_value ? sizeof names / sizeof *names : NUMBERS); i++) {
+        if (strcmp(text, names[i]) == 0)
+            return true;
+    }
+    return is_value && macro && macro->reason == is_another_elsewhere;
+}
+
 static const char *problem_of_token(const char *text) {
     if (strchr("{};", *text) || strcmp(text, "return") == 0 || strcmp(text, "_Pragma") == 0)
         return "it is no expression";
     if (*text == '#')
         return "it makes text or names of its arguments";
-    if (strcmp(text, "__LINE__") == 0 || strcmp(text, "__COUNTER__") == 0)
-        return "it is another at each place";
     return NULL;
 }
 
 /* Whether a macro may be an expression; one without a body is none, and one that stands for its own name says only that
  * there is something of that name. */
-static bool read_body(CXCursor cursor, struct item *item) {
+static bool read_body(const struct reader *r, CXCursor cursor, struct item *item) {
     struct tokens tokens = tokens_of(cursor);
     size_t first = item->takes_arguments ? read_macro_parameters(&tokens, item) : 1;
     bool is_name = !item->takes_arguments && tokens.count == 2;
@@ -639,8 +654,11 @@ static bool read_body(CXCursor cursor, struct item *item) {
         if (tokens.count == first + 1 && strcmp(tokens.texts[first], item->type->parameters[i].name) == 0)
             item->reason = "it is what it is given";
     }
-    for (size_t i = first; i < tokens.count && !item->reason; i++)
+    for (size_t i = first; i < tokens.count && !item->reason; i++) {
         item->reason = problem_of_token(tokens.texts[i]);
+        if (is_of_place(r, tokens.texts[i], !item->takes_arguments))
+            item->reason = is_another_elsewhere;
+    }
     item->alias = is_name ? tokens.texts[1] : NULL;
     return tokens.count > first && !(is_name && strcmp(tokens.texts[1], item->name) == 0);
 }
@@ -659,7 +677,7 @@ static void read_macro(struct reader *r, CXCursor cursor) {
         set_add(&r->model->macros, tried.name);
     bool is_of_headers = *tried.place.file && !clang_Cursor_isMacroBuiltin(cursor);
     tried.takes_arguments = clang_Cursor_isMacroFunctionLike(cursor);
-    if (!is_of_headers || !model_asks(&tried, r->request) || !read_body(cursor, &tried))
+    if (!is_of_headers || !model_asks(&tried, r->request) || !read_body(r, cursor, &tried))
         return;
     struct item *item = add_item(r->model, ITEM_MACRO, tried.name, tried.place);
     tried.comment = comment_of(cursor);
