@@ -237,6 +237,18 @@ ninja -C "$work/l" test >"$work/out" 2>&1 || { cat "$work/out"; fail 'a library 
 grep -q '^2 functions, 1 are not in the library, 0 can.t be called$' "$work/out" || { cat "$work/out"; fail 'what a library lacks'; }
 fact
 
+# GCC's way to say who frees a result is an error of clang's, and of no header's.
+cat >"$work/freed.h" <<END
+void put_back(void *p);
+void *get(int n) __attribute__((malloc(put_back, 1)));
+void *take(int n) __attribute__((__malloc__(put_back)));
+END
+"$cgen" --header "$work/freed.h" >"$work/out" 2>"$work/err" || { cat "$work/err"; fail "GCC's malloc attribute"; }
+[ "$(grep -c '^[gt].*	void \*(int)$' "$work/out")" -eq 2 ] && [ ! -s "$work/err" ] || { cat "$work/out" "$work/err"; fail 'functions of that attribute'; }
+fact
+echo 'void *get(int n) __attribute__((malloc, aligned("a")));' >>"$work/freed.h"
+refuses 1 'freed.h:4:49: error: ' --header "$work/freed.h"
+
 # What can't be bound is reported, with its place and the reason.
 printf 'struct hidden;\nvoid take(struct hidden h);\nint other;\n' >"$work/hidden.h"
 "$cgen" --header "$work/hidden.h" --emit cdef >"$work/out" 2>"$work/err"
