@@ -10,15 +10,9 @@ static bool is_stubbed(const struct item *item) {
     return item->kind == ITEM_FUNCTION && item_is_bound(item);
 }
 
-/* An array by the compiler's own name, which is passed as a pointer that has no name. */
-static bool is_va_list(const struct type *type) {
-    type = type_plain(type);
-    return type->kind == TYPE_BASIC && strcmp(type->name, "__builtin_va_list") == 0;
-}
-
 /* A variable that holds a parameter, or a result. */
 static const char *spell_variable(const struct type *type, const char *name) {
-    if (is_va_list(type))
+    if (type_is_va_list(type))
         return memory_format("void *%s", name);
     struct type bare = *type_passed(type);
     bare.qualifiers = 0;
@@ -48,7 +42,7 @@ static bool is_word(const struct type *type) {
     type = type_plain(type_passed(type));
     bool is_integer = type->kind == TYPE_BASIC && type->basic >= BASIC_BOOL && type->basic <= BASIC_UNSIGNED;
     return type->kind == TYPE_POINTER || (type->kind == TYPE_ITEM && type->item->kind == ITEM_ENUM) ||
-           (is_integer && type->size <= 8 && !is_va_list(type));
+           (is_integer && type->size <= 8 && !type_is_va_list(type));
 }
 
 static size_t words_left(const struct type *function) {

@@ -127,7 +127,9 @@ static const char *unknown_in_item(const struct item *item) {
     const char *found = unknown_in(item->type);
     for (size_t i = 0; i < item->field_count && !found; i++) {
         const struct field *field = &item->fields[i];
-        found = field->width >= 0 && field->type->size > 4 ? "bit-fields of 64 bits" : unknown_in(field->type);
+        found = field->width >= 0 && field->type->size > 4 ? "bit-fields of 64 bits"
+                : type_is_va_list(field->type)             ? "members that are a va_list"
+                                                           : unknown_in(field->type);
     }
     return found;
 }

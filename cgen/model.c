@@ -56,6 +56,11 @@ bool type_is_void(const struct type *type) {
     return type->kind == TYPE_BASIC && type->basic == BASIC_VOID;
 }
 
+bool type_is_va_list(const struct type *type) {
+    type = type_plain(type);
+    return type->kind == TYPE_BASIC && strcmp(type->name, "__builtin_va_list") == 0;
+}
+
 bool item_is_bound(const struct item *item) {
     return item->is_wanted && !item->reason;
 }

@@ -13,7 +13,6 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # None where it is cgen itself that is looked at.
 compilers=${CGEN_COMPILERS-gcc clang}
-luajit=$(command -v luajit) || echo "SKIPPED: $0: LuaJIT's ffi.cdef, which isn't installed"
 passed=0
 
 fact() {
@@ -57,15 +56,8 @@ for header in tests/cgen/features/*.h; do
         diff -u "tests/cgen/features/$name.proof" "$work/$name.proof" || fail "$header is proved otherwise"
         fact
     }
-    # What the stubs have the compiler prove of layouts is what readers of the declarations find.
-    { cat "$work/$name.cdef" && grep '^_Static_assert' "$work/${name}_stubs.c" | grep -v '(enum '; } |
-        sed 's/(offsetof(/(__builtin_offsetof(/' >"$work/$name.layout"
-    "$reads" "$work/$name.layout" >/dev/null || fail "the bridge lays $name.cdef out otherwise"
+    sh tests/cgen/layouts.sh "$reads" "$work/$name.cdef" "$work/${name}_stubs.c" || fail "$name.cdef is laid out otherwise"
     fact
-    if [ -n "$luajit" ]; then
-        "$luajit" tests/cgen/layouts.lua "$work/$name.cdef" "$work/${name}_stubs.c" || fail "LuaJIT and $name.cdef"
-        fact
-    fi
     for cc in $compilers; do
         $cc -Wall -Werror -I. -c "$work/${name}_stubs.c" -o "$work/$name.o" ||
             fail "$cc refuses the stubs of $header"
