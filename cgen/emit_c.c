@@ -12,8 +12,12 @@ static bool is_stubbed(const struct item *item) {
 
 /* A variable that holds a parameter, or a result. */
 static const char *spell_variable(const struct type *type, const char *name) {
+    const struct type *plain = type_plain(type);
     if (type_is_va_list(type))
         return memory_format("void *%s", name);
+    if (plain->kind == TYPE_ARRAY && type_is_nameless(plain->target))
+        return memory_format("__typeof__(&**(%s)0) %s",
+                             spell(&(struct type){.kind = TYPE_POINTER, .target = type}, "", SPELL_NAMED), name);
     struct type bare = *type_passed(type);
     bare.qualifiers = 0;
     if (bare.kind == TYPE_ITEM && bare.item->kind == ITEM_TYPEDEF && type_plain(type)->qualifiers & QUALIFIER_CONST) {
@@ -356,7 +360,7 @@ static void prove_nameless(const char *expression, const struct type *type, FILE
          type = type_plain(type->target))
         expression = memory_format("*%s", expression);
     const struct item *record = item_of_record(type);
-    if (!record || !record->is_complete || *record->name || record->named_by)
+    if (!type_is_nameless(type))
         return;
     const char *name = memory_format("__typeof__(%s)", expression);
     prove_size(name, record->size, record->alignment, out);

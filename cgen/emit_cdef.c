@@ -107,16 +107,25 @@ static bool says_something(const struct model *model, size_t i) {
     return model->entries[i].item->is_needed && !(next && next->item == model->entries[i].item);
 }
 
-/* What of a type LuaJIT does not know, or NULL: of basic ones those with a number in their names. */
+/* What of a type LuaJIT does not know, or NULL: of basic ones those with a number in their names. The attributes of a type
+ * without a name are the pointer's to it, there. */
+static const char *unknown_of(const struct type *type) {
+    bool is_at_nameless = type->kind == TYPE_POINTER && type_is_nameless(type->target);
+    if (type->qualifiers & QUALIFIER_ATOMIC)
+        return "_Atomic";
+    if (type->kind == TYPE_BASIC && strpbrk(type->name, "0123456789"))
+        return type->name;
+    if (type->kind == TYPE_VECTOR && type->size > 16)
+        return "vectors of more than 16 bytes";
+    if (is_at_nameless && strstr(spell(type->target, "", SPELL_DECLARED), "__attribute__"))
+        return "pointers to types without a name that are packed or aligned";
+    return NULL;
+}
+
 static const char *unknown_in(const struct type *type) {
     const char *found = NULL;
     for (; type && !found; type = type->target) {
-        if (type->qualifiers & QUALIFIER_ATOMIC)
-            found = "_Atomic";
-        else if (type->kind == TYPE_BASIC && strpbrk(type->name, "0123456789"))
-            found = type->name;
-        else if (type->kind == TYPE_VECTOR && type->size > 16)
-            found = "vectors of more than 16 bytes";
+        found = unknown_of(type);
         for (size_t i = 0; i < type->parameter_count && !found; i++)
             found = unknown_in(type->parameters[i].type);
     }

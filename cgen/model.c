@@ -56,6 +56,11 @@ bool type_is_void(const struct type *type) {
     return type->kind == TYPE_BASIC && type->basic == BASIC_VOID;
 }
 
+bool type_is_nameless(const struct type *type) {
+    const struct item *record = item_of_record(type);
+    return record && !*record->name && !record->named_by;
+}
+
 bool type_is_va_list(const struct type *type) {
     type = type_plain(type);
     return type->kind == TYPE_BASIC && strcmp(type->name, "__builtin_va_list") == 0;
@@ -81,16 +86,22 @@ static const char *problem_of(const struct type *type) {
     if (plain->kind == TYPE_UNKNOWN)
         return plain->name;
     const struct item *record = item_of_record(type);
-    return record && !record->is_complete
-               ? memory_format("it passes a %s that is not defined", word_of_kind(record->kind))
-               : NULL;
+    const char *lack = !record                  ? NULL
+                       : !record->is_complete   ? "is not defined"
+                       : type_is_nameless(type) ? "has no name"
+                                                : NULL;
+    return lack ? memory_format("it passes a %s that %s", word_of_kind(record->kind), lack) : NULL;
 }
 
 void item_find_problem(struct item *item) {
     const struct type *type = item->type;
     if (item->kind == ITEM_VARIABLE) {
         bool is_unknown = type_plain(type)->kind == TYPE_UNKNOWN;
-        item->reason = is_unknown ? type_plain(type)->name : item->is_thread_local ? "each thread has its own" : NULL;
+        item->reason = is_unknown              ? type_plain(type)->name
+                       : item->is_thread_local ? "each thread has its own"
+                       : item->is_inline && item->value.kind == VALUE_NONE
+                           ? "it has no symbol, and no value that is a number or a string"
+                           : NULL;
         return;
     }
     item->reason = problem_of(type->target);

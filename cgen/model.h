@@ -230,6 +230,7 @@ const struct type *type_plain(const struct type *type);  /* what it is behind al
 const struct type *type_bare(const struct type *type);   /* and, of an enum, the integer that it is */
 const struct type *type_passed(const struct type *type); /* what it becomes as a parameter: a pointer, if an array */
 bool type_is_void(const struct type *type);
+bool type_is_nameless(const struct type *type);   /* a struct or union without a tag and a typedef */
 bool type_is_va_list(const struct type *type);    /* an array, which is passed as a pointer that has no name */
 bool item_is_usual_enum(const struct item *item); /* an int or an unsigned, as its constants ask for and no more */
 void item_find_problem(struct item *item);        /* a function's or a variable's: its reason */

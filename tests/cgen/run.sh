@@ -242,9 +242,24 @@ echo 'void *get(int n) __attribute__((malloc, aligned("a")));' >>"$work/freed.h"
 refuses 1 'freed.h:4:49: error: ' --header "$work/freed.h"
 
 # What can't be bound is reported, with its place and the reason.
-printf 'struct hidden;\nvoid take(struct hidden h);\nint other;\n' >"$work/hidden.h"
+printf 'struct hidden;\nvoid take(struct hidden h);\nint other;\nstatic const char *const own[] = {"a"};\nstruct {\n    int a;\n} nameless(void);\n' >"$work/hidden.h"
 "$cgen" --header "$work/hidden.h" --emit cdef >"$work/out" 2>"$work/err"
 grep -q 'hidden.h:2:6: skipped: take: it passes a struct that is not defined' "$work/err" || fail 'a silent skip'
+grep -q 'hidden.h:4:26: skipped: own: it has no symbol, and no value' "$work/err" || fail "a header's own variable is skipped silently"
+grep -q 'hidden.h:7:3: skipped: nameless: it passes a struct that has no name' "$work/err" || fail 'a result without a name'
+fact
+# Types that have a name by way of an array or a pointer alone.
+cat >"$work/behind.h" <<END
+typedef struct { int a; } four[4];
+typedef struct { int a; } __attribute__((aligned(16))) *aligned;
+void pass(four by, const four constant, aligned at);
+END
+"$cgen" --header "$work/behind.h" --emit cdef,c -o "$work/behind/"
+for cc in $compilers; do
+    $cc -Wall -Werror -I. -c "$work/behind/behind_stubs.c" -o "$work/behind.o" || fail "$cc refuses what is behind a name"
+    fact
+done
+sh tests/cgen/layouts.sh "$reads" "$work/behind/behind.cdef" "$work/behind/behind_stubs.c" || fail 'layouts behind a name'
 fact
 
 "$cgen" --help >"$work/out" && grep -q '^usage: cgen --header FILE' "$work/out" || fail '--help'
