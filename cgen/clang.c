@@ -569,7 +569,7 @@ static enum CXChildVisitResult visit_literal(CXCursor cursor, CXCursor parent, C
     (void)parent;
     enum CXCursorKind kind = clang_getCursorKind(cursor);
     if (kind == CXCursor_StringLiteral)
-        *value = text_of_literal(take(clang_getCursorSpelling(cursor)));
+        *value = string_of_literal(take(clang_getCursorSpelling(cursor)));
     return kind == CXCursor_UnexposedExpr || kind == CXCursor_ParenExpr ? CXChildVisit_Recurse : CXChildVisit_Continue;
 }
 

@@ -88,7 +88,7 @@ static void write_literal(const struct value *value, const struct type *type, FI
     size_t room = plain->kind == TYPE_ARRAY ? (size_t)plain->count : value->length + 1;
     fprintf(out, "ffi.new(\"%s\", {", spell(&unit, memory_format("[%zu]", room), SPELL_RESOLVED));
     for (size_t i = 0; i < value->length; i++)
-        fprintf(out, "%lu%s", text_unit(value, i), i + 1 < room ? ", " : "");
+        fprintf(out, "%lu%s", string_unit(value, i), i + 1 < room ? ", " : "");
     fputs(value->length < room ? "0}),\n" : "}),\n", out);
 }
 

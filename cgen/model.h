@@ -296,9 +296,9 @@ typedef void emitter(const struct model *model, const struct request *request, F
 emitter emit_signatures, emit_lua, emit_cdef, emit_json, emit_c, emit_h, emit_export, emit_export_h, emit_ninja,
     emit_smoke;
 
-/* text.c */
-struct value text_of_literal(const char *literal);
-unsigned long text_unit(const struct value *value, size_t index);
+/* string.c */
+struct value string_of_literal(const char *literal);
+unsigned long string_unit(const struct value *value, size_t index);
 void write_string(const char *text, FILE *out); /* in quotes, as Lua has it, and C but for control characters */
 void write_bytes(const char *bytes, size_t length, FILE *out); /* the same */
 void write_json_string(const char *text, FILE *out);           /* what is no UTF-8 as Latin-1 */

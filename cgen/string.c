@@ -12,7 +12,7 @@
 
 /* Code units */
 
-unsigned long text_unit(const struct value *value, size_t index) {
+unsigned long string_unit(const struct value *value, size_t index) {
     const char *at = value->string + index * value->unit_size;
     unsigned char byte;
     unsigned short half;
@@ -60,7 +60,7 @@ static const char *read_escape(struct value *value, char *string, const char *at
 }
 
 /* As libclang spells it: escapes are of ASCII, and pieces stand side by side. */
-struct value text_of_literal(const char *literal) {
+struct value string_of_literal(const char *literal) {
     struct value value = {.kind = VALUE_STRING, .unit_size = 1};
     bool is_utf8 = strncmp(literal, "u8", 2) == 0;
     if (*literal == 'L' || *literal == 'U')
@@ -108,7 +108,7 @@ static long next_character(const struct value *value, size_t *index) {
         *index += size;
         return point;
     }
-    unsigned long unit = text_unit(value, at), next = at + 1 < value->length ? text_unit(value, at + 1) : 0;
+    unsigned long unit = string_unit(value, at), next = at + 1 < value->length ? string_unit(value, at + 1) : 0;
     bool is_pair = value->unit_size == 2 && (unit & 0xfc00) == 0xd800 && (next & 0xfc00) == 0xdc00;
     *index += is_pair ? 2 : 1;
     unit = is_pair ? 0x10000 + ((unit & 0x3ff) << 10) + (next & 0x3ff) : unit;
@@ -177,6 +177,6 @@ void write_json_literal(const struct value *value, FILE *out) {
     for (size_t i = 0; i < value->length && is;)
         write_character(next_character(value, &i), true, out);
     for (size_t i = 0; i < value->length && !is; i++)
-        fprintf(out, "%s%lu", i ? ", " : "", text_unit(value, i));
+        fprintf(out, "%s%lu", i ? ", " : "", string_unit(value, i));
     putc_unlocked(is ? '"' : ']', out);
 }
