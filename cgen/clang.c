@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: MIT */
 #include <ctype.h>
 #include <clang-c/Index.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -319,7 +320,8 @@ static const struct type *read_type(struct reader *r, CXType type) {
         read_by_kind(r, type, result);
     }
     long long size = clang_Type_getSizeOf(type), alignment = clang_Type_getAlignOf(type);
-    bool has = result->kind != TYPE_FUNCTION && !(result->kind == TYPE_BASIC && result->basic == BASIC_VOID);
+    enum CXTypeKind bare = clang_getCanonicalType(type).kind; /* GNU has 1 for these */
+    bool has = bare != CXType_Void && bare != CXType_FunctionProto && bare != CXType_FunctionNoProto;
     result->size = size > 0 && has ? size : 0;
     result->alignment = alignment > 0 && has ? alignment : 0;
     return result;
@@ -442,6 +444,7 @@ static struct item *read_typedef(struct reader *r, CXCursor cursor) {
     bool is_valid = !clang_isInvalidDeclaration(cursor);
     item->type = is_valid ? read_type(r, clang_getTypedefDeclUnderlyingType(cursor)) : &unknown_type;
     item->comment = comment_of(cursor);
+    item->size = item->type->size;
     item->alignment = clang_Type_getAlignOf(clang_getCursorType(cursor));
     item_find_names(item);
     add_entry(r->model, item, true);
@@ -589,67 +592,42 @@ static void read_function(struct reader *r, CXCursor cursor) {
     item->symbol = item->symbol && *item->symbol ? item->symbol : NULL;
 }
 
+/* Values */
+
+/* A number. One of a type that is wider than what holds it may be another: it has no value, if that shows. */
 static struct value evaluate(CXCursor cursor) {
-    struct value value = {VALUE_NONE, 0, 0, NULL};
+    struct value value = {.kind = VALUE_NONE};
     CXEvalResult result = clang_Cursor_Evaluate(cursor);
     CXEvalResultKind kind = result ? clang_EvalResult_getKind(result) : CXEval_UnExposed;
-    if (kind == CXEval_Int) {
+    bool is_wide = clang_Type_getSizeOf(clang_getCursorType(cursor)) > 8;
+    if (kind == CXEval_Int && !is_wide) {
         value.kind = VALUE_INTEGER;
         value.integer = clang_EvalResult_isUnsignedInt(result) ? (long long)clang_EvalResult_getAsUnsigned(result)
                                                                : clang_EvalResult_getAsLongLong(result);
     } else if (kind == CXEval_Float) {
-        value.kind = VALUE_FLOATING;
         value.floating = clang_EvalResult_getAsDouble(result);
-    } else if (kind == CXEval_StrLiteral) {
-        value.kind = VALUE_STRING;
-        value.string = memory_copy(clang_EvalResult_getAsStr(result));
+        bool is_out_of_range = isinf(value.floating) || value.floating == 0;
+        value.kind = is_wide && is_out_of_range ? VALUE_NONE : VALUE_FLOATING;
     }
     if (result)
         clang_EvalResult_dispose(result);
     return value;
 }
 
-/* The byte that an escape in the compiler's spelling stands for, a short one of C's or an octal one; *at moves to its end. */
-static char byte_of_escape(const char **at) {
-    static const char names[] = "abfnrtv\\\"", bytes[] = "\a\b\f\n\r\t\v\\\"";
-    const char *name = strchr(names, *++*at);
-    unsigned byte = 0;
-    if (name) {
-        ++*at;
-        return bytes[name - names];
-    }
-    for (int i = 0; i < 3 && **at >= '0' && **at <= '7'; i++)
-        byte = 8 * byte + (unsigned)(*(*at)++ - '0');
-    return (char)byte;
-}
-
-/* What a literal has, of which the compiler tells the spelling, in quotes. */
-static const char *text_of_literal(const char *spelled) {
-    char *text = memory_take(strlen(spelled) + 1), *to = text;
-    for (const char *at = spelled + 1; *at && *at != '"';) {
-        if (*at == '\\')
-            *to++ = byte_of_escape(&at);
-        else
-            *to++ = *at++;
-    }
-    return text;
-}
-
-/* The literal among what a variable is made of. */
+/* The literal that an expression is, behind parentheses and conversions. */
 static enum CXChildVisitResult visit_literal(CXCursor cursor, CXCursor parent, CXClientData data) {
     struct value *value = data;
-    const char *spelled = take(clang_getCursorSpelling(cursor));
     (void)parent;
-    if (clang_getCursorKind(cursor) == CXCursor_StringLiteral && *spelled == '"')
-        *value = (struct value){.kind = VALUE_STRING, .string = text_of_literal(spelled)};
-    return CXChildVisit_Continue;
+    enum CXCursorKind kind = clang_getCursorKind(cursor);
+    if (kind == CXCursor_StringLiteral)
+        *value = string_of_literal(take(clang_getCursorSpelling(cursor)));
+    return kind == CXCursor_UnexposedExpr || kind == CXCursor_ParenExpr ? CXChildVisit_Recurse : CXChildVisit_Continue;
 }
 
-/* What a variable is set to: an array's literal is nothing that libclang would evaluate. */
-static struct value value_of_variable(CXCursor cursor) {
-    struct value value = evaluate(cursor);
+static struct value value_of(CXCursor variable) {
+    struct value value = evaluate(variable);
     if (value.kind == VALUE_NONE)
-        clang_visitChildren(cursor, visit_literal, &value);
+        clang_visitChildren(variable, visit_literal, &value);
     return value;
 }
 
@@ -668,7 +646,7 @@ static void read_variable(struct reader *r, CXCursor cursor) {
     item->is_inline = is_static;
     item->is_thread_local = clang_getCursorTLSKind(cursor) != CXTLS_None;
     if (is_constant(clang_getCursorType(cursor)))
-        item->value = value_of_variable(cursor);
+        item->value = value_of(cursor);
     clang_visitChildren(cursor, visit_attribute, item);
     add_entry(r->model, item, true);
 }
@@ -692,19 +670,34 @@ static size_t read_macro_parameters(const struct tokens *tokens, struct item *it
     return i + 1;
 }
 
+static const char is_another_elsewhere[] = "it is another at each place";
+
+/* Whether what a macro stands for depends on the place, with that in it. The name of a file is no value, but a call may pass it
+ * on, to say where it was made. */
+static bool is_of_place(const struct reader *r, const char *text, bool is_value) {
+    static const char *const names[] = {"__LINE__",      "__COUNTER__",       "__FILE__",     "__FILE_NAME__",
+                                        "__BASE_FILE__", "__INCLUDE_LEVEL__", "__DATE__",     "__TIME__",
+                                        "__TIMESTAMP__", "__func__",          "__FUNCTION__", "__PRETTY_FUNCTION__"};
+    enum { NUMBERS = 2 }; /* the first are in a call, too */
+    const struct item *macro = table_get(&r->macros, text);
+    for (size_t i = 0; i < (is_value ? sizeof names / sizeof *names : NUMBERS); i++) {
+        if (strcmp(text, names[i]) == 0)
+            return true;
+    }
+    return is_value && macro && macro->reason == is_another_elsewhere;
+}
+
 static const char *problem_of_token(const char *text) {
     if (strchr("{};", *text) || strcmp(text, "return") == 0 || strcmp(text, "_Pragma") == 0)
         return "it is no expression";
     if (*text == '#')
         return "it makes text or names of its arguments";
-    if (strcmp(text, "__LINE__") == 0 || strcmp(text, "__COUNTER__") == 0)
-        return "it is another at each place";
     return NULL;
 }
 
 /* Whether a macro may be an expression; one without a body is none, and one that stands for its own name says only that
  * there is something of that name. */
-static bool read_body(CXCursor cursor, struct item *item) {
+static bool read_body(const struct reader *r, CXCursor cursor, struct item *item) {
     struct tokens tokens = tokens_of(cursor);
     size_t first = item->takes_arguments ? read_macro_parameters(&tokens, item) : 1;
     bool is_name = !item->takes_arguments && tokens.count == 2;
@@ -712,8 +705,11 @@ static bool read_body(CXCursor cursor, struct item *item) {
         if (tokens.count == first + 1 && strcmp(tokens.texts[first], item->type->parameters[i].name) == 0)
             item->reason = "it is what it is given";
     }
-    for (size_t i = first; i < tokens.count && !item->reason; i++)
+    for (size_t i = first; i < tokens.count && !item->reason; i++) {
         item->reason = problem_of_token(tokens.texts[i]);
+        if (is_of_place(r, tokens.texts[i], !item->takes_arguments))
+            item->reason = is_another_elsewhere;
+    }
     item->alias = is_name ? tokens.texts[1] : NULL;
     return tokens.count > first && !(is_name && strcmp(tokens.texts[1], item->name) == 0);
 }
@@ -733,7 +729,7 @@ static void read_macro(struct reader *r, CXCursor cursor) {
         set_add(&r->model->macros, tried.name);
     bool is_of_headers = *tried.place.file && !clang_Cursor_isMacroBuiltin(cursor);
     tried.takes_arguments = clang_Cursor_isMacroFunctionLike(cursor);
-    if (!is_of_headers || !model_asks(&tried, r->request) || !read_body(cursor, &tried))
+    if (!is_of_headers || !model_asks(&tried, r->request) || !read_body(r, cursor, &tried))
         return;
     struct item *item = add_item(r->model, ITEM_MACRO, tried.name, tried.place);
     tried.comment = comment_of(cursor);
@@ -782,14 +778,23 @@ static void show_diagnostic(const struct reader *r, CXDiagnostic diagnostic) {
         show_diagnostic(r, clang_getDiagnosticInSet(notes, i));
 }
 
+/* GCC's malloc(free, 1), which clang passes over, and takes for a mistake: it changes nothing of the declaration. */
+static bool is_of_malloc(CXDiagnostic diagnostic) {
+    const char *text = take(clang_getDiagnosticSpelling(diagnostic));
+    return strcmp(text, "'malloc' attribute takes no arguments") == 0 ||
+           strcmp(text, "'__malloc__' attribute takes no arguments") == 0;
+}
+
 /* Shows the compiler's diagnostics, and returns the worst. */
 static enum CXDiagnosticSeverity show_diagnostics(const struct reader *r, CXTranslationUnit unit) {
     enum CXDiagnosticSeverity worst = CXDiagnostic_Ignored;
     for (unsigned i = 0; i < clang_getNumDiagnostics(unit); i++) {
         CXDiagnostic diagnostic = clang_getDiagnostic(unit, i);
         enum CXDiagnosticSeverity severity = clang_getDiagnosticSeverity(diagnostic);
-        worst = severity > worst ? severity : worst;
-        show_diagnostic(r, diagnostic);
+        if (!is_of_malloc(diagnostic)) {
+            worst = severity > worst ? severity : worst;
+            show_diagnostic(r, diagnostic);
+        }
         clang_disposeDiagnostic(diagnostic);
     }
     return worst;
@@ -839,9 +844,8 @@ static void read_attempt(const struct trying *t, CXCursor cursor) {
     if (!attempt || !attempt->is_accepted)
         return;
     attempt->type = read_type(t->reader, clang_getCanonicalType(clang_getCursorType(cursor)));
-    if (clang_getCursorKind(cursor) != CXCursor_VarDecl)
-        return;
-    attempt->value = evaluate(cursor);
+    if (clang_getCursorKind(cursor) == CXCursor_VarDecl)
+        attempt->value = value_of(cursor);
 }
 
 static enum CXChildVisitResult visit_attempt(CXCursor cursor, CXCursor parent, CXClientData data) {
@@ -877,9 +881,7 @@ static void drop_failed(const struct trying *t, CXTranslationUnit unit) {
 static const char *source_of_attempts(struct trying *t) {
     char *text = NULL;
     size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        return "";
+    FILE *out = memory_stream(&text, &size);
     for (const char *at = t->reader->source.bytes; *at; at++)
         t->first_line += *at == '\n';
     fputs(t->reader->source.bytes, out);

@@ -11,6 +11,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cgen/model.h"
@@ -92,12 +93,6 @@ static const struct item *item_of_enum(const struct type *type) {
     return type->kind == TYPE_ITEM && type->item->kind == ITEM_ENUM ? type->item : NULL;
 }
 
-/* An enum is the integer that it is. */
-static const struct type *plain(const struct type *type) {
-    const struct item *item = item_of_enum(type);
-    return type_plain(item && item->type ? item->type : type);
-}
-
 /* What bytes behind a pointer mean is for those who read them. */
 static bool is_same_integer(const struct type *a, const struct type *b, bool signs_matter, int depth) {
     bool are_chars = a->size == 1 && b->size == 1 && depth;
@@ -177,8 +172,8 @@ static bool is_same(const struct type *a, const struct type *b, int depth) {
         return true;
     if (is_other_enum(a, b))
         return false;
-    a = plain(a);
-    b = plain(b);
+    a = type_bare(a);
+    b = type_bare(b);
     bool has_one_name = a->kind == TYPE_BASIC && b->kind == TYPE_BASIC && strcmp(a->name, b->name) == 0;
     bool is_unknown = a->kind == TYPE_UNKNOWN || b->kind == TYPE_UNKNOWN; /* as of functions in assembly */
     if (has_one_name || is_unknown)
@@ -397,12 +392,24 @@ static double number_of(const struct value *value) {
 
 static bool is_same_value(const struct value *a, const struct value *b) {
     if (a->kind == VALUE_STRING || b->kind == VALUE_STRING)
-        return a->kind == b->kind && strcmp(a->string, b->string) == 0;
+        return a->kind == b->kind && a->unit_size == b->unit_size && a->length == b->length &&
+               memcmp(a->string, b->string, a->length * a->unit_size) == 0;
     return a->kind == b->kind && a->kind == VALUE_INTEGER ? a->integer == b->integer : number_of(a) == number_of(b);
 }
 
+static const char *text_of_string(const struct value *value) {
+    char *text;
+    size_t size;
+    FILE *out = memory_stream(&text, &size);
+    write_json_literal(value, out);
+    fclose(out);
+    const char *copy = memory_copy(text);
+    free(text);
+    return copy;
+}
+
 static const char *text_of_value(const struct value *value) {
-    return value->kind == VALUE_STRING     ? memory_format("\"%s\"", value->string)
+    return value->kind == VALUE_STRING     ? text_of_string(value)
            : value->kind == VALUE_FLOATING ? memory_format("%.17g", value->floating)
                                            : memory_format("%lld", value->integer);
 }

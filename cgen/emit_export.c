@@ -70,7 +70,7 @@ static void write_setter(const struct export *export, bool is_direct, FILE *out)
             "    int failed = make(runtime, decls, config, ",
             spell_setter(export, is_direct),
             is_direct ? ".direct = (gate_direct_handler)handler" : ".handler = handler", name);
-    write_string(spell(export->item->type, "", SPELL_NAMED), out);
+    write_string(spell(export->item->type, "", SPELL_DECLARED), out);
     fprintf(out, ", &address, error);\n    if (!failed)\n        %s_target = (%s)address;\n    return failed;\n}\n",
             name, spell(&pointer, "", SPELL_NAMED));
 }

@@ -87,7 +87,8 @@ struct value {
     enum value_kind kind;
     long long integer; /* VALUE_INTEGER: as bits, type says with which sign they are read */
     double floating;
-    const char *string;
+    const char *string;       /* in units as memory has them, without the last zero */
+    size_t length, unit_size; /* units; bytes */
 };
 
 struct item {
@@ -102,16 +103,15 @@ struct item {
     bool is_needed; /* or something that was asked for needs it */
     bool is_hosts;  /* an export: a config declares it, and no header */
 
-    /* STRUCT, UNION, ENUM; TYPEDEF has an alignment of its own */
+    /* STRUCT, UNION, ENUM */
     bool is_complete, is_packed;
-    long long size, alignment;
+    long long size, alignment; /* a TYPEDEF's, too, which may have an alignment of its own */
     struct field *fields;
     size_t field_count;
     struct constant *constants;
     size_t constant_count;
     struct item *named_by; /* the typedef that names it, if it has no tag */
     struct list names;     /* all typedefs' that stand for it */
-    struct item *twin;     /* of another reading's: what the model has at its place, if anybody has asked */
     bool is_embedded;      /* it has no name at all: it is written where it is used */
 
     /* FUNCTION, VARIABLE */
@@ -231,6 +231,7 @@ int script_read(const char *path, const char *script, struct text *text);
 void *memory_take(size_t size);                            /* zeroed */
 void *memory_grow(void *array, size_t count, size_t size); /* room for one more than count elements */
 char *memory_copy(const char *text);
+FILE *memory_stream(char **text, size_t *size); /* the text is there when it is closed, to be freed by the caller */
 __attribute__((format(printf, 1, 2))) char *memory_format(const char *pattern, ...);
 void list_add(struct list *list, const char *item);
 bool list_matches(const struct list *list, const char *name);     /* one of them, as a pattern */
@@ -258,17 +259,22 @@ int macro_read(struct model *model, struct request *request);
 
 /* model.c */
 const struct type *type_plain(const struct type *type);  /* what it is behind all typedefs */
+const struct type *type_bare(const struct type *type);   /* and, of an enum, the integer that it is */
 const struct type *type_passed(const struct type *type); /* what it becomes as a parameter: a pointer, if an array */
 bool type_is_void(const struct type *type);
-void item_find_problem(struct item *item);                               /* a function's or a variable's: its reason */
+bool type_is_nameless(const struct type *type);   /* a struct or union without a tag and a typedef */
+bool type_is_va_list(const struct type *type);    /* an array, which is passed as a pointer that has no name */
+bool item_is_usual_enum(const struct item *item); /* an int or an unsigned, as its constants ask for and no more */
+void item_find_problem(struct item *item);        /* a function's or a variable's: its reason */
 const struct item *item_of_record(const struct type *type);              /* the struct or union that it is, or NULL */
 bool model_asks(const struct item *item, const struct request *request); /* for it, by name and place */
 void model_choose(struct model *model, const struct request *request);
 void model_report(const struct model *model, bool macros_too); /* what can't be bound, and why */
 size_t model_count(const struct model *model, enum item_kind kind);
-void item_find_names(struct item *item);        /* a typedef's: it is one of what it stands for */
-bool item_is_bound(const struct item *item);    /* asked for, and can be */
-const char *item_name(const struct item *item); /* for hosts */
+void item_find_names(struct item *item);          /* a typedef's: it is one of what it stands for */
+bool item_is_bound(const struct item *item);      /* asked for, and can be */
+const char *item_name(const struct item *item);   /* for hosts */
+const char *item_symbol(const struct item *item); /* in the library, or in the stubs */
 const char *word_of_class(enum call_class call_class);
 const char *word_of_kind(enum item_kind kind);
 
@@ -277,12 +283,16 @@ const char *spell_notes(const struct item *item);
 
 /* Types in C. inner is the declarator that stands in them, "" for none. */
 enum spelling {
-    SPELL_NAMED,   /* as the header has it */
-    SPELL_RESOLVED /* without any name but tags behind pointers: it means the same without the header */
+    SPELL_NAMED,    /* as the header has it */
+    SPELL_DECLARED, /* as the cdef text declares it: an enum that isn't a usual one is an integer */
+    SPELL_RESOLVED  /* without any name but tags behind pointers: it means the same without the header */
 };
 char *spell(const struct type *type, const char *inner, enum spelling how);
-char *spell_record(const struct item *item);        /* its definition, without a semicolon */
-const char *spell_problem(const struct type *type); /* why SPELL_RESOLVED can't say it, or NULL */
+char *spell_record(const struct item *item); /* its definition, without a semicolon */
+const char *spell_floating(double value);    /* a finite one, which no reader takes for an integer */
+const char *spell_integer(long long value, const struct type *type); /* with the type's sign */
+const char *spell_constant(const struct constant *constant);         /* as an enum's definition has it */
+const char *spell_problem(const struct type *type);                  /* why SPELL_RESOLVED can't say it, or NULL */
 
 /* config.c: reads a file of overrides; returns 0, or 1 when it is wrong, which is on standard error then. */
 int config_read(const char *path, struct request *request);
@@ -312,20 +322,31 @@ void compare_items(struct comparison *c, const struct model *written, const stru
  * libraries' debug information; returns 0, or 1 when there are mistakes, which are on standard error then. */
 int check_all(const struct model *headers, const struct request *request, const struct list *files);
 
-/* output.c: a file that appears whole, or not at all, and takes the place of none that cgen did not make. */
+/* output.c: files that appear whole, and all of them, or not at all, and take the place of none that cgen did not make. What
+ * returns an int returns 0, or 1 with what is wrong on standard error. */
 struct output {
-    const char *path; /* NULL: standard output */
-    char *part;
-    FILE *file;
+    const char *path;  /* NULL: standard output */
+    const char *place; /* behind links */
+    char *part;        /* the file beside it */
+    FILE *file;        /* where it is made, in memory: text */
+    char *text;
+    size_t size;
 };
-int output_open(struct output *output, const char *path);
-int output_close(struct output *output, int failed); /* with failed, nothing is left */
+int output_find(struct output *output, const char *path); /* where it goes: before anything is made */
+FILE *output_open(struct output *output);
+int output_write(struct output *outputs, size_t count);
 
 /* One file for each form of output. */
 typedef void emitter(const struct model *model, const struct request *request, FILE *out);
 emitter emit_signatures, emit_lua, emit_cdef, emit_json, emit_c, emit_h, emit_export, emit_export_h, emit_ninja,
     emit_smoke;
+
+/* string.c */
+struct value string_of_literal(const char *literal);
+unsigned long string_unit(const struct value *value, size_t index);
 void write_string(const char *text, FILE *out); /* in quotes, as Lua has it, and C but for control characters */
-void write_json_string(const char *text, FILE *out);
+void write_bytes(const char *bytes, size_t length, FILE *out); /* the same */
+void write_json_string(const char *text, FILE *out);           /* what is no UTF-8 as Latin-1 */
+void write_json_literal(const struct value *value, FILE *out); /* an array of its units, if it is no Unicode */
 
 #endif
