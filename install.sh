@@ -37,3 +37,8 @@ install_files 755 lib/lua/5.4 $built/lua/callgate.so
 for version in 5.3 5.2 5.1; do
     install_files 755 lib/lua/$version $built/lua$version/callgate.so
 done
+
+# The loader finds the library by the system's cache, if that is where it went: not with DESTDIR, nor as a user's own.
+if [ -z "${DESTDIR:-}" ] && [ -w /etc/ld.so.cache ]; then
+    PATH=$PATH:/usr/sbin:/sbin ldconfig
+fi

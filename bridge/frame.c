@@ -37,12 +37,13 @@ struct used {
 };
 
 static void use(struct used *used, unsigned cell, size_t size) {
-    unsigned vector = (cell - GATE__WORDS) / 2;
+    bool is_in_vector = gate__arch_is_in_vector(cell);
+    unsigned vector = gate__arch_vector_of(cell);
     if (cell < GATE__WORDS)
         used->words = used->words > cell ? used->words : cell + 1;
-    else if (cell < GATE__STACK)
+    else if (is_in_vector)
         used->vectors = used->vectors > vector ? used->vectors : vector + 1;
-    used->is_whole = used->is_whole || (cell >= GATE__WORDS && cell < GATE__STACK && size > 8);
+    used->is_whole = used->is_whole || (is_in_vector && size > 8);
 }
 
 static enum arguments arguments_of(const gate_signature *signature, const struct gate__plan *plan) {

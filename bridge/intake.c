@@ -69,8 +69,8 @@ static bool place_argument(struct gate__intake *intake, const gate_type *type, s
         return type->size <= GATE__STACK * sizeof(uint64_t);
     }
     *place = place_of(parts[0].cell);
-    if (parts[0].cell < GATE__STACK && parts[0].size > 16) {
-        intake->in_wide[(parts[0].cell - GATE__WORDS) / 2] = (uint8_t)intake->count;
+    if (gate__arch_is_in_vector(parts[0].cell) && parts[0].size > 16) {
+        intake->in_wide[gate__arch_vector_of(parts[0].cell)] = (uint8_t)intake->count;
         note_wide(intake, type->size);
     } else if (!is_whole(type, parts, count)) {
         *place = *room;
@@ -87,7 +87,7 @@ static bool place_all(struct gate__intake *intake, const gate_signature *signatu
     bool all = has_room || signature->result->size <= sizeof(union gate__room);
     struct gate__abi abi = {.words = intake->result.in == GATE__IN_MEMORY};
     for (size_t i = 0; all && i < signature->count; i++) {
-        abi.is_unnamed = signature->variadic && i >= signature->fixed;
+        abi.is_unnamed = gate__signature_is_unnamed(signature, i);
         all = place_argument(intake, signature->parameters[i], &abi, &room);
     }
     if (intake->result.in == GATE__IN_WIDE)

@@ -568,6 +568,10 @@ void gate__signature_forget(gate_decls *decls);
 gate__by_value gate__signature_unprepared;
 /* Fatal if it is the signature of a type; function is the public one that got it. [any] */
 void gate__signature_require(const gate_signature *signature, const char *function);
+/* Whether argument i stands where "..." does. [any] */
+static inline bool gate__signature_is_unnamed(const gate_signature *signature, size_t i) {
+    return signature->variadic && i >= signature->fixed;
+}
 
 /* ffi.c */
 

@@ -54,16 +54,12 @@ static bool is_plain(const struct gate__plan *plan) {
     return plan->result.in == GATE__IN_REGISTERS;
 }
 
-static bool is_in_vector(unsigned cell) {
-    return cell >= GATE__WORDS && cell < GATE__STACK;
-}
-
 /* How many bytes of a vector register are in use at the most. */
 static size_t vector_most(const struct gate__plan *plan) {
     size_t most = plan->result.in == GATE__IN_WIDE ? plan->result.parts[0].size : 0;
     for (uint32_t i = 0; i < plan->count; i++) {
         const struct gate__step *step = &plan->steps[i];
-        if (is_in_vector(step->cell) && step->size > most)
+        if (gate__arch_is_in_vector(step->cell) && step->size > most)
             most = step->size;
     }
     return most;
@@ -101,7 +97,7 @@ static bool place_arguments(const gate_signature *signature, struct gate__abi *a
     for (size_t i = 0; fits && i < signature->count; i++) {
         const gate_type *type = signature->parameters[i];
         struct gate__part parts[GATE__PARTS_MOST];
-        abi->is_unnamed = signature->variadic && i >= signature->fixed;
+        abi->is_unnamed = gate__signature_is_unnamed(signature, i);
         unsigned count = type->size <= GATE__ARGUMENTS_MOST ? gate__abi_argument(abi, type, parts) : 0;
         for (unsigned j = 0; j < count; j++)
             plan->steps[plan->count++] = gate__plan_step(type, &parts[j], i);
@@ -111,7 +107,7 @@ static bool place_arguments(const gate_signature *signature, struct gate__abi *a
 }
 
 static unsigned wide_cell(unsigned cell, unsigned first) {
-    return is_in_vector(cell) ? first + (cell - GATE__WORDS) / 2 * GATE__WIDE : cell;
+    return gate__arch_is_in_vector(cell) ? first + gate__arch_vector_of(cell) * GATE__WIDE : cell;
 }
 
 /* The vectors' cells, which are larger then, go behind all others. */

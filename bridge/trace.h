@@ -1,9 +1,10 @@
 /* What calls take: counted for each function, and kept one by one for a viewer.
  *
  * While nobody watches, a call finds that out by one comparison. A watched call takes the long way, some 120 ns more,
- * 150 if it is kept, and every call does that is made by gate_call, by gate_call_frame, or asynchronously, on any
- * thread and in any runtime; callbacks do that C makes. A time is that of the C function, its callbacks included, and
- * not what the task waits for its slot afterwards; a callback's is its handler's, without the wait for a slot before.
+ * 150 if it is kept, and every call does that is made by gate_call, by gate_call_frame, directly (direct.h), or
+ * asynchronously, on any thread and in any runtime; callbacks do that C makes. A time is that of the C function, its
+ * callbacks included, and not what the task waits for its slot afterwards; a callback's is its handler's, without the wait
+ * for a slot before.
  *
  * GATE_DEBUG=callstats=1 in the environment counts from the first call after a start of a runtime on, and writes
  * gate_trace_report's text to standard error when the process exits. GATE_DEBUG=chrometrace=1 keeps calls for
@@ -19,8 +20,8 @@
  *
  * A name is that of gate_function or gate_callback_config; in handoff NULL where C was not called by these. task is
  * gate_task_number, 0 on a thread that no runtime knows; thread is gate_m_number. Calls pass by the probes from
- * the moment on that a tracer is attached to one of the first three; but of tasks' calls by frame only those do, at first,
- * that tasks make which have begun since, and all from the next gate_call on.
+ * the moment on that a tracer is attached to one of the first three; but of tasks' calls by frame, and direct ones, only
+ * those do, at first, that tasks make which have begun since, and all from the next gate_call on.
  *
  * A fork's child begins with nothing counted, and goes on counting if its parent does. All since 0.1.
  *

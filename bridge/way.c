@@ -120,7 +120,7 @@ static void add_step(struct list *list, const struct gate__step *step) {
     else if ((load == GATE__LOAD_COPY && step->size != 16) || load >= GATE__TAKES_OF_VECTORS)
         list->lacks = true;
     else
-        add(list, gate__arch_take_vectors[load][(step->cell - GATE__WORDS) / 2], step->argument, step->offset);
+        add(list, gate__arch_take_vectors[load][gate__arch_vector_of(step->cell)], step->argument, step->offset);
 }
 
 /* The routines that take several words at once, by how many. */

@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: MIT */
 #include <ctype.h>
 #include <clang-c/Index.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,8 @@
 struct reader {
     struct request *request;
     struct model *model;
+    struct text source;  /* cgen.c, which includes the headers */
+    CXFile file;         /* it */
     struct table items;  /* by their declarations */
     struct table macros; /* by name, the last of each */
 };
@@ -28,12 +31,25 @@ static const char *take(CXString string) {
     return copy;
 }
 
-static struct place place_of(CXCursor cursor) {
+static struct place place_at(const struct reader *r, CXSourceLocation location) {
     struct place place;
     CXFile file;
-    clang_getExpansionLocation(clang_getCursorLocation(cursor), &file, &place.line, &place.column, NULL);
+    unsigned offset;
+    clang_getExpansionLocation(location, &file, &place.line, &place.column, &offset);
+    if (file && file == r->file)
+        return text_place(&r->source, offset);
     place.file = file ? take(clang_getFileName(file)) : "";
     return place;
+}
+
+static struct place place_of(const struct reader *r, CXCursor cursor) {
+    return place_at(r, clang_getCursorLocation(cursor));
+}
+
+static bool is_in_file(CXCursor cursor) {
+    CXFile file;
+    clang_getExpansionLocation(clang_getCursorLocation(cursor), &file, NULL, NULL, NULL);
+    return file != NULL;
 }
 
 /* The tokens of a macro (its name, its parameters, its body), or of an attribute. */
@@ -57,6 +73,38 @@ static struct tokens tokens_of(CXCursor cursor) {
     return tokens_in(clang_Cursor_getTranslationUnit(cursor), clang_getCursorExtent(cursor));
 }
 
+/* Texts */
+
+/* What a scope of the bridge knows from its start: the headers themselves would bring more. */
+static const char known[] =
+    "typedef unsigned char uint8_t, uint_least8_t, uint_fast8_t; typedef unsigned short uint16_t, uint_least16_t;"
+    "typedef signed char int8_t, int_least8_t, int_fast8_t; typedef short int16_t, int_least16_t;"
+    "typedef unsigned uint32_t, uint_least32_t, uid_t, gid_t, id_t, mode_t;"
+    "typedef int int32_t, int_least32_t, wchar_t, pid_t, key_t; typedef _Bool bool;"
+    "typedef unsigned long size_t, uintptr_t, uint64_t, uint_least64_t, uintmax_t, uint_fast16_t, uint_fast32_t,"
+    "    uint_fast64_t, dev_t, ino_t, nlink_t;"
+    "typedef long ptrdiff_t, intptr_t, int64_t, int_least64_t, intmax_t, int_fast16_t, int_fast32_t, int_fast64_t,"
+    "    ssize_t, off_t, time_t, blksize_t, blkcnt_t; typedef __builtin_va_list va_list;\n";
+
+/* cgen.c: the headers, or a text, and the exports behind them. */
+static struct text source_of(const struct request *request) {
+    struct text source = {.bytes = memory_copy("")};
+    for (size_t i = 0; i < request->headers.count; i++)
+        text_add_own(&source, memory_format("#include \"%s\"\n", request->headers.items[i]));
+    if (request->text) {
+        text_add_own(&source, known);
+        text_add_text(&source, request->text);
+    }
+    for (const struct section *export = NULL; (export = config_next(request, SECTION_EXPORT, export)) != NULL;) {
+        text_add_own(&source, "__typeof__(");
+        text_add(&source, export->type.text, strlen(export->type.text), export->type.place);
+        text_add_own(&source, "\n) ");
+        text_add(&source, export->name.text, strlen(export->name.text), export->name.place);
+        text_add_own(&source, ";\n");
+    }
+    return source;
+}
+
 /* Items by their declarations */
 
 static size_t hash_declaration(const void *cursor) {
@@ -68,7 +116,9 @@ static bool is_same_declaration(const void *cursor, const void *other) {
 }
 
 static struct reader make_reader(struct request *request, struct model *model) {
-    return (struct reader){request, model, {.hash = hash_declaration, .is_same = is_same_declaration}, {.count = 0}};
+    struct reader r = {.request = request, .model = model, .source = source_of(request)};
+    r.items = (struct table){.hash = hash_declaration, .is_same = is_same_declaration};
+    return r;
 }
 
 static void add_entry(struct model *model, struct item *item, bool is_definition) {
@@ -94,7 +144,7 @@ static struct item *item_of(struct reader *r, CXCursor cursor, enum item_kind ki
     if (!item) {
         CXCursor *key = memory_take(sizeof *key);
         *key = cursor;
-        item = add_item(r->model, kind, name, place_of(cursor));
+        item = add_item(r->model, kind, name, place_of(r, cursor));
         table_put(&r->items, key, item);
     }
     return item;
@@ -185,7 +235,7 @@ static void read_sequence(struct reader *r, CXType type, enum type_kind kind, st
 /* A name for a type. The compiler's own names are declared nowhere. */
 static void read_name(struct reader *r, CXType type, struct type *result) {
     CXCursor declaration = clang_getTypeDeclaration(type);
-    if (*place_of(declaration).file) {
+    if (is_in_file(declaration)) {
         result->kind = TYPE_ITEM;
         result->item = read_typedef(r, declaration);
     } else {
@@ -271,7 +321,8 @@ static const struct type *read_type(struct reader *r, CXType type) {
         read_by_kind(r, type, result);
     }
     long long size = clang_Type_getSizeOf(type), alignment = clang_Type_getAlignOf(type);
-    bool has = result->kind != TYPE_FUNCTION && !(result->kind == TYPE_BASIC && result->basic == BASIC_VOID);
+    enum CXTypeKind bare = clang_getCanonicalType(type).kind; /* GNU has 1 for these */
+    bool has = bare != CXType_Void && bare != CXType_FunctionProto && bare != CXType_FunctionNoProto;
     result->size = size > 0 && has ? size : 0;
     result->alignment = alignment > 0 && has ? alignment : 0;
     return result;
@@ -324,9 +375,9 @@ static enum CXVisitorResult visit_field(CXCursor cursor, CXClientData data) {
     if (type->item && !*type->item->name)
         type->item->is_embedded = true;
     item->fields = memory_grow(item->fields, item->field_count, sizeof *item->fields);
-    item->fields[item->field_count++] =
-        (struct field){strpbrk(name, " (") ? "" : name, type, clang_Cursor_getOffsetOfField(cursor),
-                       clang_Cursor_isBitField(cursor) ? clang_getFieldDeclBitWidth(cursor) : -1};
+    item->fields[item->field_count++] = (struct field){
+        strpbrk(name, " (") ? "" : name, place_of(f->reader, cursor), type, clang_Cursor_getOffsetOfField(cursor),
+        clang_Cursor_isBitField(cursor) ? clang_getFieldDeclBitWidth(cursor) : -1};
     return CXVisit_Continue;
 }
 
@@ -336,20 +387,22 @@ static long long value_of_constant(CXCursor cursor, const struct item *of) {
 }
 
 static enum CXChildVisitResult visit_member(CXCursor cursor, CXCursor parent, CXClientData data) {
-    struct item *item = data;
+    const struct filling *f = data;
+    struct item *item = f->item;
     (void)parent;
     if (clang_getCursorKind(cursor) == CXCursor_PackedAttr)
         item->is_packed = true;
     if (clang_getCursorKind(cursor) == CXCursor_EnumConstantDecl) {
         item->constants = memory_grow(item->constants, item->constant_count, sizeof *item->constants);
-        item->constants[item->constant_count++] =
-            (struct constant){take(clang_getCursorSpelling(cursor)), value_of_constant(cursor, item)};
+        item->constants[item->constant_count++] = (struct constant){
+            take(clang_getCursorSpelling(cursor)), place_of(f->reader, cursor), value_of_constant(cursor, item)};
     }
     return CXChildVisit_Continue;
 }
 
 static void define_tag(struct reader *r, CXCursor cursor, struct item *item) {
     CXType type = clang_getCursorType(cursor);
+    struct filling filling = {r, item};
     item->is_complete = true;
     item->size = clang_Type_getSizeOf(type);
     item->alignment = clang_Type_getAlignOf(type);
@@ -358,8 +411,8 @@ static void define_tag(struct reader *r, CXCursor cursor, struct item *item) {
     if (item->kind == ITEM_ENUM)
         item->type = read_type(r, clang_getEnumDeclIntegerType(cursor));
     else
-        clang_Type_visitFields(type, visit_field, &(struct filling){r, item});
-    clang_visitChildren(cursor, visit_member, item);
+        clang_Type_visitFields(type, visit_field, &filling);
+    clang_visitChildren(cursor, visit_member, &filling);
     if (*item->name || item->kind == ITEM_ENUM)
         add_entry(r->model, item, true);
 }
@@ -377,22 +430,24 @@ static struct item *read_tag(struct reader *r, CXCursor cursor, bool is_visited)
     CXCursor definition = clang_getCursorDefinition(cursor);
     bool is_at_top = clang_getCursorKind(clang_getCursorLexicalParent(definition)) == CXCursor_TranslationUnit;
     bool is_here = (is_visited && clang_equalCursors(definition, cursor)) || !*item->name || !is_at_top;
-    if (!item->is_complete && !clang_Cursor_isNull(definition) && is_here)
+    if (!item->is_complete && !clang_Cursor_isNull(definition) && is_here && !clang_isInvalidDeclaration(definition))
         define_tag(r, definition, item);
     return item;
 }
+
+static const struct type unknown_type = {.kind = TYPE_UNKNOWN, .name = "it has a type that nobody declares"};
 
 static struct item *read_typedef(struct reader *r, CXCursor cursor) {
     bool is_new;
     struct item *item = item_of(r, cursor, ITEM_TYPEDEF, take(clang_getCursorSpelling(cursor)), &is_new);
     if (!is_new)
         return item;
-    item->type = read_type(r, clang_getTypedefDeclUnderlyingType(cursor));
+    bool is_valid = !clang_isInvalidDeclaration(cursor);
+    item->type = is_valid ? read_type(r, clang_getTypedefDeclUnderlyingType(cursor)) : &unknown_type;
     item->comment = comment_of(cursor);
+    item->size = item->type->size;
     item->alignment = clang_Type_getAlignOf(clang_getCursorType(cursor));
-    struct item *named = item->type->kind == TYPE_ITEM ? item->type->item : NULL;
-    if (named && named->kind != ITEM_TYPEDEF && !*named->name && !named->named_by && !item->type->qualifiers)
-        named->named_by = item;
+    item_find_names(item);
     add_entry(r->model, item, true);
     return item;
 }
@@ -538,24 +593,48 @@ static void read_function(struct reader *r, CXCursor cursor) {
     item->symbol = item->symbol && *item->symbol ? item->symbol : NULL;
 }
 
+/* Values */
+
+/* A number. One of a type that is wider than what holds it may be another: it has no value, if that shows. */
 static struct value evaluate(CXCursor cursor) {
-    struct value value = {VALUE_NONE, 0, 0, NULL};
+    struct value value = {.kind = VALUE_NONE};
     CXEvalResult result = clang_Cursor_Evaluate(cursor);
     CXEvalResultKind kind = result ? clang_EvalResult_getKind(result) : CXEval_UnExposed;
-    if (kind == CXEval_Int) {
+    bool is_wide = clang_Type_getSizeOf(clang_getCursorType(cursor)) > 8;
+    if (kind == CXEval_Int && !is_wide) {
         value.kind = VALUE_INTEGER;
         value.integer = clang_EvalResult_isUnsignedInt(result) ? (long long)clang_EvalResult_getAsUnsigned(result)
                                                                : clang_EvalResult_getAsLongLong(result);
     } else if (kind == CXEval_Float) {
-        value.kind = VALUE_FLOATING;
         value.floating = clang_EvalResult_getAsDouble(result);
-    } else if (kind == CXEval_StrLiteral) {
-        value.kind = VALUE_STRING;
-        value.string = memory_copy(clang_EvalResult_getAsStr(result));
+        bool is_out_of_range = isinf(value.floating) || value.floating == 0;
+        value.kind = is_wide && is_out_of_range ? VALUE_NONE : VALUE_FLOATING;
     }
     if (result)
         clang_EvalResult_dispose(result);
     return value;
+}
+
+/* The literal that an expression is, behind parentheses and conversions. */
+static enum CXChildVisitResult visit_literal(CXCursor cursor, CXCursor parent, CXClientData data) {
+    struct value *value = data;
+    (void)parent;
+    enum CXCursorKind kind = clang_getCursorKind(cursor);
+    if (kind == CXCursor_StringLiteral)
+        *value = string_of_literal(take(clang_getCursorSpelling(cursor)));
+    return kind == CXCursor_UnexposedExpr || kind == CXCursor_ParenExpr ? CXChildVisit_Recurse : CXChildVisit_Continue;
+}
+
+static struct value value_of(CXCursor variable) {
+    struct value value = evaluate(variable);
+    if (value.kind == VALUE_NONE)
+        clang_visitChildren(variable, visit_literal, &value);
+    return value;
+}
+
+static bool is_constant(CXType type) {
+    CXType element = clang_getArrayElementType(type);
+    return clang_isConstQualifiedType(element.kind == CXType_Invalid ? type : element);
 }
 
 static void read_variable(struct reader *r, CXCursor cursor) {
@@ -567,8 +646,8 @@ static void read_variable(struct reader *r, CXCursor cursor) {
     item->comment = comment_of(cursor);
     item->is_inline = is_static;
     item->is_thread_local = clang_getCursorTLSKind(cursor) != CXTLS_None;
-    if (clang_isConstQualifiedType(clang_getCursorType(cursor)))
-        item->value = evaluate(cursor);
+    if (is_constant(clang_getCursorType(cursor)))
+        item->value = value_of(cursor);
     clang_visitChildren(cursor, visit_attribute, item);
     add_entry(r->model, item, true);
 }
@@ -592,19 +671,34 @@ static size_t read_macro_parameters(const struct tokens *tokens, struct item *it
     return i + 1;
 }
 
+static const char is_another_elsewhere[] = "it is another at each place";
+
+/* Whether what a macro stands for depends on the place, with that in it. The name of a file is no value, but a call may pass it
+ * on, to say where it was made. */
+static bool is_of_place(const struct reader *r, const char *text, bool is_value) {
+    static const char *const names[] = {"__LINE__",      "__COUNTER__",       "__FILE__",     "__FILE_NAME__",
+                                        "__BASE_FILE__", "__INCLUDE_LEVEL__", "__DATE__",     "__TIME__",
+                                        "__TIMESTAMP__", "__func__",          "__FUNCTION__", "__PRETTY_FUNCTION__"};
+    enum { NUMBERS = 2 }; /* the first are in a call, too */
+    const struct item *macro = table_get(&r->macros, text);
+    for (size_t i = 0; i < (is_value ? sizeof names / sizeof *names : NUMBERS); i++) {
+        if (strcmp(text, names[i]) == 0)
+            return true;
+    }
+    return is_value && macro && macro->reason == is_another_elsewhere;
+}
+
 static const char *problem_of_token(const char *text) {
     if (strchr("{};", *text) || strcmp(text, "return") == 0 || strcmp(text, "_Pragma") == 0)
         return "it is no expression";
     if (*text == '#')
         return "it makes text or names of its arguments";
-    if (strcmp(text, "__LINE__") == 0 || strcmp(text, "__COUNTER__") == 0)
-        return "it is another at each place";
     return NULL;
 }
 
 /* Whether a macro may be an expression; one without a body is none, and one that stands for its own name says only that
  * there is something of that name. */
-static bool read_body(CXCursor cursor, struct item *item) {
+static bool read_body(const struct reader *r, CXCursor cursor, struct item *item) {
     struct tokens tokens = tokens_of(cursor);
     size_t first = item->takes_arguments ? read_macro_parameters(&tokens, item) : 1;
     bool is_name = !item->takes_arguments && tokens.count == 2;
@@ -612,8 +706,11 @@ static bool read_body(CXCursor cursor, struct item *item) {
         if (tokens.count == first + 1 && strcmp(tokens.texts[first], item->type->parameters[i].name) == 0)
             item->reason = "it is what it is given";
     }
-    for (size_t i = first; i < tokens.count && !item->reason; i++)
+    for (size_t i = first; i < tokens.count && !item->reason; i++) {
         item->reason = problem_of_token(tokens.texts[i]);
+        if (is_of_place(r, tokens.texts[i], !item->takes_arguments))
+            item->reason = is_another_elsewhere;
+    }
     item->alias = is_name ? tokens.texts[1] : NULL;
     return tokens.count > first && !(is_name && strcmp(tokens.texts[1], item->name) == 0);
 }
@@ -636,7 +733,8 @@ static void mark_sections(const struct request *request, const struct item *macr
 }
 
 static void read_macro(struct reader *r, CXCursor cursor) {
-    struct item tried = {.kind = ITEM_MACRO, .name = take(clang_getCursorSpelling(cursor)), .place = place_of(cursor)};
+    struct item tried = {
+        .kind = ITEM_MACRO, .name = take(clang_getCursorSpelling(cursor)), .place = place_of(r, cursor)};
     drop_earlier(r, tried.name);
     if (!clang_Cursor_isMacroFunctionLike(cursor) && *tried.place.file)
         set_add(&r->model->macros, tried.name);
@@ -645,7 +743,7 @@ static void read_macro(struct reader *r, CXCursor cursor) {
     tried.takes_arguments = clang_Cursor_isMacroFunctionLike(cursor);
     if (is_of_headers && !is_asked_for)
         mark_sections(r->request, &tried);
-    if (!is_asked_for || !read_body(cursor, &tried))
+    if (!is_asked_for || !read_body(r, cursor, &tried))
         return;
     struct item *item = add_item(r->model, ITEM_MACRO, tried.name, tried.place);
     tried.comment = comment_of(cursor);
@@ -657,6 +755,8 @@ static void read_macro(struct reader *r, CXCursor cursor) {
 static enum CXChildVisitResult visit(CXCursor cursor, CXCursor parent, CXClientData data) {
     struct reader *r = data;
     (void)parent;
+    if (clang_isInvalidDeclaration(cursor))
+        return CXChildVisit_Continue;
     switch ((int)clang_getCursorKind(cursor)) {
     case CXCursor_FunctionDecl:
         read_function(r, cursor);
@@ -681,94 +781,72 @@ static enum CXChildVisitResult visit(CXCursor cursor, CXCursor parent, CXClientD
     return CXChildVisit_Continue;
 }
 
-/* Texts */
-
-static const char own_text[] = "cgen.c"; /* what includes the headers, and has what a config says of types */
-
-static bool is_in_own_text(CXSourceLocation location) {
+/* A warning of a config's types is an error. */
+static enum CXDiagnosticSeverity severity_of(const struct reader *r, CXDiagnostic diagnostic) {
+    enum CXDiagnosticSeverity severity = clang_getDiagnosticSeverity(diagnostic);
     CXFile file;
-    clang_getExpansionLocation(location, &file, NULL, NULL, NULL);
-    return file && strcmp(take(clang_getFileName(file)), own_text) == 0;
+    clang_getExpansionLocation(clang_getDiagnosticLocation(diagnostic), &file, NULL, NULL, NULL);
+    bool is_of_config = file && file == r->file && !r->request->text;
+    return is_of_config && severity == CXDiagnostic_Warning ? CXDiagnostic_Error : severity;
 }
 
-/* By the place that #line says, which is a config's for its types. */
-static void show_own(CXDiagnostic diagnostic) {
-    CXString file;
-    unsigned line, column;
-    clang_getPresumedLocation(clang_getDiagnosticLocation(diagnostic), &file, &line, &column);
-    struct word word = {take(clang_getDiagnosticSpelling(diagnostic)), {take(file), line, column}};
-    if (strcmp(word.place.file, own_text) == 0)
-        fprintf(stderr, "cgen: %s\n", word.text);
-    else
-        config_complain(&word, "%s", word.text);
+static void show_diagnostic(const struct reader *r, CXDiagnostic diagnostic) {
+    static const char *const words[] = {"ignored", "note", "warning", "error", "fatal error"};
+    const char *text = take(clang_getDiagnosticSpelling(diagnostic));
+    const char *option = take(clang_getDiagnosticOption(diagnostic, NULL));
+    struct place place = place_at(r, clang_getDiagnosticLocation(diagnostic));
+    report(&place, words[severity_of(r, diagnostic)], *option ? "%s [%s]" : "%s", text, option);
+    CXDiagnosticSet notes = clang_getChildDiagnostics(diagnostic);
+    for (unsigned i = 0; i < clang_getNumDiagnosticsInSet(notes); i++)
+        show_diagnostic(r, clang_getDiagnosticInSet(notes, i));
 }
 
-/* Shows what the compiler says; returns whether an error is among it. Whatever it says of our own text is one. */
-static int show_diagnostics(CXTranslationUnit unit) {
-    int failed = 0;
+/* GCC's malloc(free, 1), which clang passes over, and takes for a mistake: it changes nothing of the declaration. */
+static bool is_of_malloc(CXDiagnostic diagnostic) {
+    const char *text = take(clang_getDiagnosticSpelling(diagnostic));
+    return strcmp(text, "'malloc' attribute takes no arguments") == 0 ||
+           strcmp(text, "'__malloc__' attribute takes no arguments") == 0;
+}
+
+/* Shows the compiler's diagnostics, and returns the worst. */
+static enum CXDiagnosticSeverity show_diagnostics(const struct reader *r, CXTranslationUnit unit) {
+    enum CXDiagnosticSeverity worst = CXDiagnostic_Ignored;
     for (unsigned i = 0; i < clang_getNumDiagnostics(unit); i++) {
         CXDiagnostic diagnostic = clang_getDiagnostic(unit, i);
-        bool is_own = is_in_own_text(clang_getDiagnosticLocation(diagnostic));
-        failed |= is_own || clang_getDiagnosticSeverity(diagnostic) >= CXDiagnostic_Error;
-        if (is_own)
-            show_own(diagnostic);
-        else
-            fprintf(stderr, "%s\n", take(clang_formatDiagnostic(diagnostic, clang_defaultDiagnosticDisplayOptions())));
+        enum CXDiagnosticSeverity severity = severity_of(r, diagnostic);
+        if (!is_of_malloc(diagnostic)) {
+            worst = severity > worst ? severity : worst;
+            show_diagnostic(r, diagnostic);
+        }
         clang_disposeDiagnostic(diagnostic);
     }
-    return failed;
+    return worst;
 }
 
-static CXTranslationUnit parse(CXIndex index, const struct request *request, const char *source, unsigned options) {
+static CXTranslationUnit parse(CXIndex index, struct reader *r, const char *source, unsigned options) {
     struct list flags = {NULL, 0};
     CXTranslationUnit unit = NULL;
-    struct CXUnsavedFile inputs[] = {{own_text, source, strlen(source)}, {request->text_path, request->text, 0}};
-    unsigned input_count = request->text ? 2 : 1;
-    inputs[1].Length = request->text ? strlen(request->text) : 0;
-    list_add_all(&flags, &request->flags);
-    list_add_all(&flags, &request->package_flags);
+    struct CXUnsavedFile input = {"cgen.c", source, strlen(source)};
+    list_add_all(&flags, &r->request->flags);
+    list_add_all(&flags, &r->request->package_flags);
     list_add(&flags, "-fparse-all-comments");
     list_add(&flags, "-ferror-limit=0");
-    enum CXErrorCode failed = clang_parseTranslationUnit2(index, own_text, flags.items, (int)flags.count, inputs,
-                                                          input_count, options, &unit);
+    if (r->request->text) { /* scripts know all structs everywhere, and functions by the headers alone */
+        list_add(&flags, "-Wno-visibility");
+        list_add(&flags, "-fno-builtin");
+    }
+    enum CXErrorCode failed =
+        clang_parseTranslationUnit2(index, "cgen.c", flags.items, (int)flags.count, &input, 1, options, &unit);
     if (failed)
         fprintf(stderr, "cgen: libclang could not read the headers (code %d)\n", (int)failed);
+    r->file = failed ? NULL : clang_getFile(unit, "cgen.c");
     return failed ? NULL : unit;
-}
-
-/* Its name and its type are where they are in the config, if the compiler complains of one. */
-static void write_export(const struct section *export, FILE *out) {
-    const struct place *type = &export->type.place, *name = &export->name.place;
-    fprintf(out, "__typeof__(\n#line %u ", type->line);
-    write_string(type->file, out);
-    fprintf(out, "\n%*s%s\n#line %u\n)%*s%s;\n", (int)type->column - 1, "", export->type.text, name->line,
-            (int)name->column - 2, "", export->name.text);
-}
-
-/* What is read: the headers, and what is to be read behind them. */
-static void write_source(const struct request *request, FILE *out) {
-    /* What a scope of the bridge knows from its start: the headers themselves would bring more. */
-    static const char known[] =
-        "typedef unsigned char uint8_t, uint_least8_t, uint_fast8_t; typedef unsigned short uint16_t, uint_least16_t;"
-        "typedef signed char int8_t, int_least8_t, int_fast8_t; typedef short int16_t, int_least16_t;"
-        "typedef unsigned uint32_t, uint_least32_t, uid_t, gid_t, id_t, mode_t;"
-        "typedef int int32_t, int_least32_t, wchar_t, pid_t, key_t; typedef _Bool bool;"
-        "typedef unsigned long size_t, uintptr_t, uint64_t, uint_least64_t, uintmax_t, uint_fast16_t, uint_fast32_t,"
-        "    uint_fast64_t, dev_t, ino_t, nlink_t;"
-        "typedef long ptrdiff_t, intptr_t, int64_t, int_least64_t, intmax_t, int_fast16_t, int_fast32_t, int_fast64_t,"
-        "    ssize_t, off_t, time_t, blksize_t, blkcnt_t;\n";
-    fputs(request->text ? known : "", out);
-    for (size_t i = 0; i < request->headers.count; i++)
-        fprintf(out, "#include \"%s\"\n", request->headers.items[i]);
-    for (const struct section *export = NULL; (export = config_next(request, SECTION_EXPORT, export)) != NULL;)
-        write_export(export, out);
 }
 
 /* Lines that may compile or not */
 
 struct trying {
     struct reader *reader;
-    CXFile file; /* has them all */
     struct attempt *attempts;
     size_t count;
     unsigned first_line;
@@ -778,19 +856,9 @@ static struct attempt *attempt_at(const struct trying *t, CXSourceLocation locat
     unsigned line;
     CXFile file;
     clang_getExpansionLocation(location, &file, &line, NULL, NULL);
-    return file == t->file && line >= t->first_line && line < t->first_line + t->count
+    return file == t->reader->file && line >= t->first_line && line < t->first_line + t->count
                ? &t->attempts[line - t->first_line]
                : NULL;
-}
-
-/* The literal that an expression is, behind parentheses and conversions. */
-static enum CXChildVisitResult visit_literal(CXCursor cursor, CXCursor parent, CXClientData data) {
-    struct value *value = data;
-    (void)parent;
-    enum CXCursorKind kind = clang_getCursorKind(cursor);
-    if (kind == CXCursor_StringLiteral)
-        *value = evaluate(cursor);
-    return kind == CXCursor_UnexposedExpr || kind == CXCursor_ParenExpr ? CXChildVisit_Recurse : CXChildVisit_Break;
 }
 
 /* Of a function's parameters and its variable, the last is the variable; a function without has a type of its own. */
@@ -799,11 +867,8 @@ static void read_attempt(const struct trying *t, CXCursor cursor) {
     if (!attempt || !attempt->is_accepted)
         return;
     attempt->type = read_type(t->reader, clang_getCanonicalType(clang_getCursorType(cursor)));
-    if (clang_getCursorKind(cursor) != CXCursor_VarDecl)
-        return;
-    attempt->value = evaluate(cursor);
-    if (attempt->value.kind == VALUE_NONE)
-        clang_visitChildren(cursor, visit_literal, &attempt->value);
+    if (clang_getCursorKind(cursor) == CXCursor_VarDecl)
+        attempt->value = value_of(cursor);
 }
 
 /* Whether the only declaration of a function is its use in an attempt, unless it is the compiler's own; or what it gives is
@@ -860,21 +925,16 @@ static void drop_failed(const struct trying *t, CXTranslationUnit unit) {
     clang_disposeDiagnosticSet(all);
 }
 
-/* The text, and the number of its first line behind the headers. */
-static const char *source_of(const struct request *request, struct attempt *attempts, size_t count, unsigned *line) {
+static const char *source_of_attempts(struct trying *t) {
     char *text = NULL;
     size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        return "";
-    write_source(request, out);
-    fflush(out);
-    *line = 1;
-    for (size_t i = 0; i < size; i++)
-        *line += text[i] == '\n';
-    for (size_t i = 0; i < count; i++) {
-        attempts[i].is_accepted = true;
-        fprintf(out, "%s\n", attempts[i].line);
+    FILE *out = memory_stream(&text, &size);
+    for (const char *at = t->reader->source.bytes; *at; at++)
+        t->first_line += *at == '\n';
+    fputs(t->reader->source.bytes, out);
+    for (size_t i = 0; i < t->count; i++) {
+        t->attempts[i].is_accepted = true;
+        fprintf(out, "%s\n", t->attempts[i].line);
     }
     fclose(out);
     const char *source = memory_copy(text);
@@ -903,7 +963,7 @@ int model_try(const struct request *request, struct attempt *attempts, size_t co
     struct request strict = *request;
     struct model aside = {.count = 0};
     struct reader reader = make_reader(&strict, &aside);
-    struct trying t = {&reader, NULL, attempts, count, 0};
+    struct trying t = {&reader, attempts, count, 1};
     if (count == 0)
         return 0;
     strict.flags = (struct list){NULL, 0};
@@ -911,9 +971,8 @@ int model_try(const struct request *request, struct attempt *attempts, size_t co
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         list_add(&strict.flags, flags[i]);
     CXIndex index = clang_createIndex(0, 0);
-    CXTranslationUnit unit = parse(index, &strict, source_of(request, attempts, count, &t.first_line), 0);
+    CXTranslationUnit unit = parse(index, &reader, source_of_attempts(&t), 0);
     if (unit) {
-        t.file = clang_getFile(unit, own_text);
         drop_failed(&t, unit);
         clang_visitChildren(clang_getTranslationUnitCursor(unit), visit_attempt, &t);
         for (size_t i = 0; i < count; i++)
@@ -947,31 +1006,34 @@ static int find_exports(const struct request *request, const struct model *model
         const char *problem = problem_of_export(export);
         if (problem)
             failed = config_complain(&export->type, "the export '%s': %s", export->name.text, problem);
-        else if (strcmp(export->item->place.file, own_text) == 0)
-            export->item->reason = "it is the host's";
+        else
+            export->item->is_hosts = export->item->place.file == export->name.place.file;
     }
     return failed;
+}
+
+static int read_unit(struct reader *r, CXTranslationUnit unit) {
+    clang_visitChildren(clang_getTranslationUnitCursor(unit), visit, r);
+    for (size_t i = 0; i < r->model->count; i++) {
+        struct item *item = r->model->items[i];
+        if (item->kind == ITEM_FUNCTION || item->kind == ITEM_VARIABLE)
+            item_find_problem(item);
+    }
+    return macro_read(r->model, r->request) || find_exports(r->request, r->model);
 }
 
 int model_read(struct request *request, struct model *model) {
     CXIndex index = clang_createIndex(0, 0);
     struct reader r = make_reader(request, model);
-    unsigned line;
-    CXTranslationUnit unit = parse(index, request, source_of(request, NULL, 0, &line),
+    CXTranslationUnit unit = parse(index, &r, r.source.bytes,
                                    CXTranslationUnit_DetailedPreprocessingRecord |
                                        CXTranslationUnit_SkipFunctionBodies | CXTranslationUnit_IncludeAttributedTypes);
-    int bad = !unit || show_diagnostics(unit);
-    if (!bad) {
-        clang_visitChildren(clang_getTranslationUnitCursor(unit), visit, &r);
-        for (size_t i = 0; i < model->count; i++) {
-            struct item *item = model->items[i];
-            if (item->kind == ITEM_FUNCTION || item->kind == ITEM_VARIABLE)
-                item_find_problem(item);
-        }
-        bad = macro_read(model, request) || find_exports(request, model);
-    }
+    enum CXDiagnosticSeverity worst = unit ? show_diagnostics(&r, unit) : CXDiagnostic_Fatal;
+    bool failed = worst >= CXDiagnostic_Error;
+    if (!failed || (worst == CXDiagnostic_Error && request->text))
+        failed |= read_unit(&r, unit) != 0;
     if (unit)
         clang_disposeTranslationUnit(unit);
     clang_disposeIndex(index);
-    return bad;
+    return failed;
 }

@@ -240,8 +240,17 @@ static void read_by_tag(struct reader *r, Dwarf_Die *die, struct type *type) {
     }
 }
 
+/* A type that lies in a unit of its own is declared where it is used. */
+static void find_definition(Dwarf_Die *die) {
+    Dwarf_Attribute signature;
+    Dwarf_Die definition;
+    if (dwarf_attr(die, DW_AT_signature, &signature) && dwarf_formref_die(&signature, &definition))
+        *die = definition;
+}
+
 static const struct type *read_type(struct reader *r, Dwarf_Die *die) {
     struct type *type = memory_take(sizeof *type);
+    find_definition(die);
     unsigned qualifier = qualifier_of(dwarf_tag(die));
     if (qualifier) {
         *type = *read_target(r, die);
@@ -293,11 +302,11 @@ static void read_field(struct reader *r, Dwarf_Die *die, struct item *item) {
     get_number(die, DW_AT_bit_size, &width);
     item->fields = memory_grow(item->fields, item->field_count, sizeof *item->fields);
     item->fields[item->field_count++] =
-        (struct field){name_of(die), type, offset_of(die, type, (int)width), (int)width};
+        (struct field){name_of(die), place_of(die), type, offset_of(die, type, (int)width), (int)width};
 }
 
 static void read_constant(Dwarf_Die *die, struct item *item) {
-    struct constant constant = {name_of(die), 0};
+    struct constant constant = {name_of(die), item->place, 0}; /* whose own place is not told */
     get_number(die, DW_AT_const_value, &constant.value);
     item->constants = memory_grow(item->constants, item->constant_count, sizeof *item->constants);
     item->constants[item->constant_count++] = constant;
@@ -340,9 +349,7 @@ static struct item *read_typedef(struct reader *r, Dwarf_Die *die) {
         return item;
     item->type = &void_type; /* while that is read, which may come back here */
     item->type = read_target(r, die);
-    struct item *named = item->type->kind == TYPE_ITEM ? item->type->item : NULL;
-    if (named && named->kind != ITEM_TYPEDEF && !*named->name && !named->named_by)
-        named->named_by = item;
+    item_find_names(item);
     return item;
 }
 
@@ -360,7 +367,7 @@ static void read_symbol(struct reader *r, Dwarf_Die *die, enum item_kind kind) {
     add_to_model(r->model, item);
 }
 
-/* A type that has a name, unless another unit has it from the same place. */
+/* A type that has a name, if only a typedef's, unless another unit has it from the same place. */
 static void read_named(struct reader *r, Dwarf_Die *die) {
     struct place place = place_of(die);
     const char *name = name_of(die);
@@ -370,6 +377,9 @@ static void read_named(struct reader *r, Dwarf_Die *die) {
     struct item *item = dwarf_tag(die) == DW_TAG_typedef ? read_typedef(r, die) : read_tag(r, die);
     if (*name || item->kind == ITEM_ENUM)
         add_to_model(r->model, item);
+    struct item *named = item->kind == ITEM_TYPEDEF ? item->type->item : NULL;
+    if (named && (named->kind == ITEM_STRUCT || named->kind == ITEM_UNION) && !*named->name)
+        add_to_model(r->model, named);
 }
 
 static void read_unit(struct reader *r, Dwarf_Die *unit) {

@@ -10,16 +10,14 @@ static bool is_stubbed(const struct item *item) {
     return item->kind == ITEM_FUNCTION && item_is_bound(item);
 }
 
-/* An array by the compiler's own name, which is passed as a pointer that has no name. */
-static bool is_va_list(const struct type *type) {
-    type = type_plain(type);
-    return type->kind == TYPE_BASIC && strcmp(type->name, "__builtin_va_list") == 0;
-}
-
 /* A variable that holds a parameter, or a result. */
 static const char *spell_variable(const struct type *type, const char *name) {
-    if (is_va_list(type))
+    const struct type *plain = type_plain(type);
+    if (type_is_va_list(type))
         return memory_format("void *%s", name);
+    if (plain->kind == TYPE_ARRAY && type_is_nameless(plain->target))
+        return memory_format("__typeof__(&**(%s)0) %s",
+                             spell(&(struct type){.kind = TYPE_POINTER, .target = type}, "", SPELL_NAMED), name);
     struct type bare = *type_passed(type);
     bare.qualifiers = 0;
     if (bare.kind == TYPE_ITEM && bare.item->kind == ITEM_TYPEDEF && type_plain(type)->qualifiers & QUALIFIER_CONST) {
@@ -39,7 +37,7 @@ static const char *parameter_name(size_t index) {
 
 enum { MORE = 16 }; /* words on the stack */
 
-static bool is_vector(const struct type *type) {
+static bool is_float_or_double(const struct type *type) {
     type = type_plain(type);
     return type->kind == TYPE_BASIC && type->basic == BASIC_FLOATING && type->size <= 8;
 }
@@ -48,27 +46,27 @@ static bool is_word(const struct type *type) {
     type = type_plain(type_passed(type));
     bool is_integer = type->kind == TYPE_BASIC && type->basic >= BASIC_BOOL && type->basic <= BASIC_UNSIGNED;
     return type->kind == TYPE_POINTER || (type->kind == TYPE_ITEM && type->item->kind == ITEM_ENUM) ||
-           (is_integer && type->size <= 8 && !is_va_list(type));
+           (is_integer && type->size <= 8 && !type_is_va_list(type));
 }
 
 static size_t words_left(const struct type *function) {
     size_t words = 0;
     for (size_t i = 0; i < function->parameter_count; i++)
-        words += !is_vector(function->parameters[i].type);
+        words += !is_float_or_double(function->parameters[i].type);
     return words < 6 ? 6 - words : 0;
 }
 
 static size_t doubles_left(const struct type *function) {
     size_t doubles = 0;
     for (size_t i = 0; i < function->parameter_count; i++)
-        doubles += is_vector(function->parameters[i].type);
+        doubles += is_float_or_double(function->parameters[i].type);
     return doubles < 8 ? 8 - doubles : 0;
 }
 
 /* What C calls it by: a macro by the function that has it. */
 static const char *name_in_c(const struct item *item) {
     bool is_by_stubs = item->is_macro && item->is_inline;
-    return is_by_stubs ? memory_format("gate_inline_%s", item->name) : item->name;
+    return is_by_stubs ? item_symbol(item) : item->name;
 }
 
 /* Vectors of more than 16 bytes, or what has them, are where the function has them only if the stub is compiled for the same
@@ -118,10 +116,10 @@ static bool fits(const struct item *item) {
     const struct type *type = item->type;
     size_t words = 0, vectors = 0;
     bool fits = !item->is_inline && !type->is_variadic && !type->is_unprototyped && item->call_class <= CLASS_GUARDED;
-    fits = fits && (type_is_void(type->target) || is_word(type->target) || is_vector(type->target));
+    fits = fits && (type_is_void(type->target) || is_word(type->target) || is_float_or_double(type->target));
     for (size_t i = 0; i < type->parameter_count && fits; i++) {
         words += is_word(type->parameters[i].type);
-        vectors += is_vector(type->parameters[i].type);
+        vectors += is_float_or_double(type->parameters[i].type);
         fits = words + vectors == i + 1;
     }
     return fits && words <= 6 && vectors <= 8;
@@ -153,9 +151,7 @@ static void write_arguments(const struct type *type, const char *before, FILE *o
 
 /* In registers the small integers are ints. */
 static const char *spell_in_register(const struct type *type) {
-    struct type plain = *type_plain(type_passed(type));
-    plain.qualifiers = 0;
-    return plain.size < 4 && !is_vector(&plain) ? "int" : spell(&plain, "", SPELL_NAMED);
+    return type_plain(type_passed(type))->size < 4 && !is_float_or_double(type) ? "int" : spell_variable(type, "");
 }
 
 /* The crossing itself, where the compiler has the means: bridge/direct.h. */
@@ -164,12 +160,12 @@ static void write_call_in_line(const struct item *item, FILE *out) {
     size_t words = 0, vectors = 0;
     for (size_t i = 0; i < type->parameter_count; i++) {
         const struct type *parameter = type->parameters[i].type;
-        if (is_vector(parameter))
+        if (is_float_or_double(parameter))
             fprintf(out, "    GATE_INLINE_VECTOR(%zu, %s, p%zu);\n", vectors++, spell_in_register(parameter), i);
         else
             fprintf(out, "    GATE_INLINE_WORD(%zu, %s, p%zu);\n", words++, spell_in_register(parameter), i);
     }
-    bool is_void = type_is_void(type->target), in_vector = !is_void && is_vector(type->target);
+    bool is_void = type_is_void(type->target), in_vector = !is_void && is_float_or_double(type->target);
     const char *result = is_void ? "long" : spell_variable(type->target, "");
     fprintf(out, "    GATE_INLINE_CALL(%s, direct, %zu, %zu, %s, %s);\n",
             item->call_class == CLASS_LEAF ? "LEAF" : "DEFAULT", words, vectors, in_vector ? "long" : result,
@@ -255,7 +251,7 @@ void emit_h(const struct model *model, const struct request *request, FILE *out)
         fprintf(out, "\n/* %s%s%s */\n", spell(item->type, item->name, SPELL_NAMED), *notes ? ": " : "", notes);
         write_struct(item, out);
         if (item->is_inline)
-            write_prototype(item, memory_format("gate_inline_%s", item->name), ";", out);
+            write_prototype(item, item_symbol(item), ";", out);
         if (fits(item))
             write_caller(item, out);
     }
@@ -312,7 +308,7 @@ static void write_wrapper(const struct item *item, FILE *out) {
     bool is_call = !item->is_macro || item->takes_arguments;
     putc('\n', out);
     write_if(item, out);
-    write_prototype(item, memory_format("gate_inline_%s", item->name), " {", out);
+    write_prototype(item, item_symbol(item), " {", out);
     const char *name = item->is_macro ? item->name : memory_format("(%s)", item->name);
     fprintf(out, "    %s%s%s", type_is_void(item->type->target) ? "" : "return ", name, is_call ? "(" : "");
     write_arguments(item->type, "", out);
@@ -338,13 +334,6 @@ static void write_wrappers(const struct model *model, bool macros, FILE *out) {
     fputs("#pragma GCC diagnostic pop\n", out);
 }
 
-/* Struct's name for an expression, or NULL where it has none. */
-static const char *name_of_record(const struct item *item) {
-    if (*item->name)
-        return memory_format("%s %s", word_of_kind(item->kind), item->name);
-    return item->named_by ? item->named_by->name : NULL;
-}
-
 /* A macro that came behind the declaration hides it. */
 static void write_undefine(const struct model *model, const char *name, FILE *out) {
     if (*name && set_has(&model->macros, name))
@@ -357,24 +346,82 @@ static void write_undefines(const struct model *model, const struct item *item, 
         write_undefine(model, item->fields[i].name, out);
 }
 
-static void write_proof(const struct item *item, FILE *out) {
-    const char *name = name_of_record(item);
-    bool has_members = item->kind != ITEM_ENUM && !item_is_compilers(item); /* others have other ones */
-    if (!name || !item->is_complete || item->size <= 0)
+/* Proofs. A type without any name has that of what is of it. Where a bit-field lies C has no words for: the whole's size, and
+ * what lies around it, leave it no other place. */
+
+static void prove_size(const char *name, long long size, long long alignment, FILE *out) {
+    fprintf(out, "_Static_assert(sizeof(%s) == %lld && __alignof__(%s) == %lld, \"%s\");\n", name, size, name,
+            alignment, name);
+}
+
+static void prove_nameless(const char *expression, const struct type *type, FILE *out);
+
+static void prove_field(const char *name, const struct field *field, long long offset, FILE *out) {
+    const struct item *record = item_of_record(field->type);
+    offset += field->offset / 8;
+    if (field->width >= 0)
         return;
-    fprintf(out, "_Static_assert(sizeof(%s) == %lld && __alignof__(%s) == %lld, \"%s\");\n", name, item->size, name,
-            item->named_by ? item->named_by->alignment : item->alignment, name);
-    for (size_t i = 0; i < item->field_count && has_members; i++) {
-        const struct field *field = &item->fields[i];
-        if (*field->name && field->width < 0)
-            fprintf(out, "_Static_assert(offsetof(%s, %s) == %lld, \"%s: %s\");\n", name, field->name,
-                    field->offset / 8, name, field->name);
-    }
+    for (size_t i = 0; !*field->name && record && i < record->field_count; i++)
+        prove_field(name, &record->fields[i], offset, out);
+    if (!*field->name)
+        return;
+    const char *expression = memory_format("((%s *)0)->%s", name, field->name);
+    fprintf(out, "_Static_assert(offsetof(%s, %s) == %lld", name, field->name, offset);
+    if (field->type->size)
+        fprintf(out, " && sizeof(%s) == %lld", expression, field->type->size);
+    fprintf(out, ", \"%s: %s\");\n", name, field->name);
+    prove_nameless(expression, field->type, out);
+}
+
+/* Compilers bring headers of their own, whose records have members as each likes. */
+static void prove_fields(const char *name, const struct item *record, FILE *out) {
+    for (size_t i = 0; i < record->field_count && !item_is_compilers(record); i++)
+        prove_field(name, &record->fields[i], 0, out);
+}
+
+/* What expression leads to, by arrays and pointers. */
+static void prove_nameless(const char *expression, const struct type *type, FILE *out) {
+    for (type = type_plain(type); type->kind == TYPE_ARRAY || type->kind == TYPE_POINTER;
+         type = type_plain(type->target))
+        expression = memory_format("*%s", expression);
+    const struct item *record = item_of_record(type);
+    if (!type_is_nameless(type))
+        return;
+    const char *name = memory_format("__typeof__(%s)", expression);
+    prove_size(name, record->size, record->alignment, out);
+    prove_fields(name, record, out);
+}
+
+static void prove_typedef(const struct item *item, FILE *out) {
+    const struct item *record = item_of_record(item->type);
+    if (item->size > 0)
+        prove_size(item->name, item->size, item->alignment, out);
+    if (record && record->named_by == item)
+        prove_fields(item->name, record, out);
+    else
+        prove_nameless(memory_format("*(%s *)0", item->name), item->type, out);
+}
+
+static void prove_tag(const struct item *item, FILE *out) {
+    const char *name = memory_format("%s %s", word_of_kind(item->kind), item->name);
+    if (!item->is_complete || !*item->name)
+        return;
+    prove_size(name, item->size, item->alignment, out);
+    prove_fields(name, item, out);
+}
+
+static void write_proof(const struct item *item, FILE *out) {
+    if (item->kind == ITEM_VARIABLE && item_is_bound(item))
+        prove_nameless(item->name, item->type, out);
+    else if (item->kind == ITEM_TYPEDEF)
+        prove_typedef(item, out);
+    else if (item->kind == ITEM_STRUCT || item->kind == ITEM_UNION || item->kind == ITEM_ENUM)
+        prove_tag(item, out);
 }
 
 static void write_row(const struct item *item, FILE *out) {
     static const char *const classes[] = {"DEFAULT", "LEAF", "BLOCKING", "GUARDED"};
-    const char *plain = spell(item->type, item->name, SPELL_NAMED);
+    const char *plain = spell(item->type, item->name, SPELL_DECLARED);
     write_if(item, out);
     fprintf(out, "    {\"%s\", ", item->name);
     write_string(plain, out);

@@ -65,7 +65,7 @@ static void write_setter(const struct section *export, bool is_direct, FILE *out
             "    int failed = gate_exports_make(runtime, decls, config, ",
             spell_setter(export, is_direct),
             is_direct ? ".direct = (gate_direct_handler)handler" : ".handler = handler", name);
-    write_string(spell(export->item->type, "", SPELL_NAMED), out);
+    write_string(spell(export->item->type, "", SPELL_DECLARED), out);
     fprintf(out,
             ", &address, error);\n    if (!failed)\n        gate_target_%s = (%s)address;\n    return failed;\n}\n",
             name, spell(&pointer, "", SPELL_NAMED));

@@ -1,6 +1,8 @@
 /* Writes the model as JSON, for other generators: what was asked for, and what that needs.
  *
  * SPDX-License-Identifier: MIT */
+#include <math.h>
+
 #include "cgen/model.h"
 
 static void write_type(const struct type *type, FILE *out);
@@ -49,6 +51,10 @@ static void write_item_type(const struct item *item, FILE *out) {
         write_record(item, out);
 }
 
+static void write_size(long long size, long long alignment, FILE *out) {
+    fprintf(out, ", \"size\": %lld, \"alignment\": %lld", size, alignment);
+}
+
 static void write_type(const struct type *type, FILE *out) {
     static const char *const kinds[] = {"basic", "pointer", "array", "vector", "function", NULL, "unknown"};
     if (type->kind == TYPE_ITEM) {
@@ -62,7 +68,7 @@ static void write_type(const struct type *type, FILE *out) {
     write_flag("restrict", type->qualifiers & QUALIFIER_RESTRICT, out);
     write_flag("atomic", type->qualifiers & QUALIFIER_ATOMIC, out);
     if (type->size)
-        fprintf(out, ", \"size\": %lld, \"alignment\": %lld", type->size, type->alignment);
+        write_size(type->size, type->alignment, out);
     if ((type->kind == TYPE_ARRAY || type->kind == TYPE_VECTOR) && type->count >= 0)
         fprintf(out, ", \"count\": %lld", type->count);
     if (type->kind == TYPE_FUNCTION)
@@ -94,13 +100,12 @@ static void write_fields(const struct item *item, FILE *out) {
 static void write_constants(const struct item *item, FILE *out) {
     fputs(", \"constants\": {", out);
     for (size_t i = 0; i < item->constant_count; i++)
-        fprintf(out, "%s\"%s\": %lld", i ? ", " : "", item->constants[i].name, item->constants[i].value);
+        fprintf(out, "%s\"%s\": %s", i ? ", " : "", item->constants[i].name,
+                spell_integer(item->constants[i].value, item->type));
     putc('}', out);
 }
 
 static void write_record(const struct item *item, FILE *out) {
-    if (item->is_complete)
-        fprintf(out, ", \"size\": %lld, \"alignment\": %lld", item->size, item->alignment);
     write_flag("packed", item->is_packed, out);
     if (item->kind == ITEM_ENUM)
         write_constants(item, out);
@@ -122,16 +127,24 @@ static void write_function(const struct item *item, FILE *out) {
     write_flag("result used", item->result_is_used, out);
 }
 
+static void write_floating(double value, FILE *out) {
+    if (isfinite(value))
+        fputs(spell_floating(value), out);
+    else
+        write_json_string(isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity", out);
+}
+
 static void write_value(const struct item *item, FILE *out) {
     const struct value *value = &item->value;
-    bool is_signed = value->kind == VALUE_INTEGER && type_plain(item->type)->basic == BASIC_SIGNED;
+    if (value->kind == VALUE_NONE)
+        return;
+    fputs(", \"value\": ", out);
     if (value->kind == VALUE_INTEGER)
-        fprintf(out, is_signed ? ", \"value\": %lld" : ", \"value\": %llu", value->integer);
-    else if (value->kind == VALUE_FLOATING && value->floating - value->floating == 0)
-        fprintf(out, ", \"value\": %.17g", value->floating);
-    else if (value->kind == VALUE_STRING)
-        write_member("value", value->string, out);
-    write_flag("arguments", item->takes_arguments, out);
+        fputs(spell_integer(value->integer, item->type), out);
+    else if (value->kind == VALUE_FLOATING)
+        write_floating(value->floating, out);
+    else
+        write_json_literal(value, out);
 }
 
 static void write_item(const struct item *item, FILE *out) {
@@ -144,11 +157,14 @@ static void write_item(const struct item *item, FILE *out) {
     write_member("rename", item->rename, out);
     write_member("skipped", item->reason, out);
     write_member("comment", item->comment, out);
+    if (item->is_complete || item->size)
+        write_size(item->size, item->alignment, out);
     if (item->kind == ITEM_FUNCTION)
         write_function(item, out);
     if (item->kind == ITEM_STRUCT || item->kind == ITEM_UNION || item->kind == ITEM_ENUM)
         write_record(item, out);
     write_value(item, out);
+    write_flag("arguments", item->takes_arguments, out);
     if (item->type) {
         fputs(",\n  \"type\": ", out);
         write_type(item->type, out);

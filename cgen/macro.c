@@ -31,6 +31,8 @@ struct candidate {
 };
 
 struct trying {
+    const struct model *model;
+    struct table types; /* the model's, by their places */
     struct candidate *candidates;
     size_t count;
     struct attempt *attempts;
@@ -139,24 +141,35 @@ static int find_arguments(struct trying *t, const struct request *request) {
 
 /* Types of another reading: what they name is found again by its place, in the model */
 
-static const struct type *adopt(const struct model *model, const struct type *type);
-
-static struct item *find_item(const struct model *model, struct item *other) {
-    for (size_t i = 0; i < model->count && !other->twin; i++) {
-        const struct place *a = &model->items[i]->place, *b = &other->place;
-        bool is_there = a->line == b->line && a->column == b->column && strcmp(a->file, b->file) == 0;
-        if (is_there && model->items[i]->kind == other->kind && strcmp(model->items[i]->name, other->name) == 0)
-            other->twin = model->items[i];
-    }
-    return other->twin;
+static size_t hash_place(const void *key) {
+    const struct item *item = key;
+    return (size_t)item->place.line * 1000 + item->place.column;
 }
 
-static bool adopt_parameters(const struct model *model, struct type *type) {
+static bool has_place(const void *key, const void *other) {
+    const struct item *a = key, *b = other;
+    return a->place.line == b->place.line && a->place.column == b->place.column && a->kind == b->kind &&
+           strcmp(a->place.file, b->place.file) == 0 && strcmp(a->name, b->name) == 0;
+}
+
+static struct table types_by_place(const struct model *model) {
+    struct table types = {.hash = hash_place, .is_same = has_place};
+    for (size_t i = 0; i < model->count; i++) {
+        enum item_kind kind = model->items[i]->kind;
+        if (kind >= ITEM_TYPEDEF && kind <= ITEM_ENUM)
+            table_put(&types, model->items[i], model->items[i]);
+    }
+    return types;
+}
+
+static const struct type *adopt(const struct table *types, const struct type *type);
+
+static bool adopt_parameters(const struct table *types, struct type *type) {
     struct parameter *parameters = memory_take((type->parameter_count + 1) * sizeof *parameters);
     bool all = true;
     for (size_t i = 0; i < type->parameter_count && all; i++) {
         parameters[i] = type->parameters[i];
-        parameters[i].type = adopt(model, type->parameters[i].type);
+        parameters[i].type = adopt(types, type->parameters[i].type);
         all = parameters[i].type != NULL;
     }
     type->parameters = parameters;
@@ -164,14 +177,14 @@ static bool adopt_parameters(const struct model *model, struct type *type) {
 }
 
 /* NULL if the model has no such type. */
-static const struct type *adopt(const struct model *model, const struct type *type) {
+static const struct type *adopt(const struct table *types, const struct type *type) {
     struct type *copy = memory_take(sizeof *copy);
     *copy = *type;
-    bool is_found = adopt_parameters(model, copy);
+    bool is_found = adopt_parameters(types, copy);
     if (is_found && type->item)
-        is_found = (copy->item = find_item(model, type->item)) != NULL;
+        is_found = (copy->item = table_get(types, type->item)) != NULL;
     if (is_found && type->target)
-        is_found = (copy->target = adopt(model, type->target)) != NULL;
+        is_found = (copy->target = adopt(types, type->target)) != NULL;
     return is_found ? copy : NULL;
 }
 
@@ -274,21 +287,12 @@ static bool take_alias(const struct model *model, struct item *macro) {
     return false;
 }
 
-static const char no_name[] = "its type has no name here";
-
-static void take_value(const struct model *model, struct item *macro, const struct attempt *typed) {
-    macro->type = adopt(model, typed->type);
-    macro->value = typed->value;
-    if (!macro->type)
-        macro->reason = no_name;
-}
-
-static void take_function(const struct model *model, struct candidate *c, const struct type *result) {
+static void take_function(const struct trying *t, struct candidate *c, const struct type *result) {
     struct item *macro = c->macro;
     c->type->target = c->type->target ? c->type->target : result;
-    const struct type *type = adopt(model, c->type);
+    const struct type *type = adopt(&t->types, c->type);
     if (!type) {
-        macro->reason = no_name;
+        macro->reason = "its type has no name here";
         return;
     }
     macro->kind = ITEM_FUNCTION;
@@ -304,17 +308,19 @@ static bool are_doubles(const struct trying *t, const struct candidate *c) {
     return i == c->attempt;
 }
 
-static void finish(const struct model *model, const struct trying *t, struct candidate *c) {
+static void finish(const struct trying *t, struct candidate *c) {
     const struct attempt *typed = &t->attempts[c->attempt];
     static const struct type void_type = {.kind = TYPE_BASIC, .name = "void", .basic = BASIC_VOID};
     struct item *macro = c->macro;
     if (typed->is_accepted && !macro->takes_arguments && typed->value.kind != VALUE_NONE) {
-        take_value(model, macro, typed);
-    } else if (typed->is_accepted && take_alias(model, macro)) {
+        const struct type *type = adopt(&t->types, typed->type);
+        macro->type = type ? type : typed->type;
+        macro->value = typed->value;
+    } else if (typed->is_accepted && take_alias(t->model, macro)) {
         return;
     } else if (are_doubles(t, c) && (typed->is_accepted || (macro->takes_arguments && typed[1].is_accepted))) {
         bool is_bit_field = !typed->is_accepted && typed[2].is_accepted;
-        take_function(model, c, is_bit_field ? typed[2].type : typed->is_accepted ? typed->type : &void_type);
+        take_function(t, c, is_bit_field ? typed[2].type : typed->is_accepted ? typed->type : &void_type);
         macro->takes_any_number = typed->is_accepted && takes_any_number(t, c, typed->type);
     } else {
         macro->reason = c->config                  ? memory_format("it does not compile as '%s'", c->config->type.text)
@@ -391,7 +397,7 @@ static int complain_of_config(const struct request *request) {
 }
 
 int macro_read(struct model *model, struct request *request) {
-    struct trying t = {.count = 0};
+    struct trying t = {.model = model, .types = types_by_place(model)};
     drop_hidden(model);
     for (size_t i = 0; i < model->count; i++) {
         if (model->items[i]->kind == ITEM_MACRO)
@@ -405,7 +411,7 @@ int macro_read(struct model *model, struct request *request) {
     failed = failed || model_try(request, t.attempts, t.attempt_count);
     for (size_t i = 0; i < t.count && !failed; i++) {
         if (!t.candidates[i].macro->reason)
-            finish(model, &t, &t.candidates[i]);
+            finish(&t, &t.candidates[i]);
     }
     move_functions(model);
     drop_types(model);

@@ -261,6 +261,8 @@ static void read_options(int argc, char **argv, struct options *options) {
     if (optind < argc)
         stop_wrongly_called("not understood: ", argv[optind]);
     bool has_other = options->files.count || options->request.library || options->request.packages.count;
+    if (options->files.count)
+        options->request.from = (struct list){NULL, 0}; /* what is declared by hand is looked up everywhere */
     if (options->checks && !has_other)
         stop_wrongly_called("no file was given to check, nor a --library", "");
     if (options->wraps)
@@ -319,38 +321,34 @@ static int check_request(const struct model *model, const struct request *reques
     return wanted ? 0 : complain("nothing is left to bind of ", request->headers.items[0]);
 }
 
-static int write_form(const struct model *model, const struct options *options, const struct form *form,
-                      const char *path) {
-    struct output output;
-    if (output_open(&output, path))
-        return 1;
-    form->emit(model, &options->request, output.file);
-    return output_close(&output, 0);
-}
-
-static const char *name_of_form(const struct form *form, const char *name) {
-    return form->ending ? memory_format("%s%s", name, form->ending) : "build.ninja";
+/* A form's file: -o, or the form's own in the folder that -o is. */
+static const char *path_of_form(const struct options *options, bool is_folder, const struct form *form) {
+    const char *path = options->output;
+    if (!is_folder)
+        return path;
+    const char *slash = path[strlen(path) - 1] != '/' ? "/" : "";
+    return form->ending ? memory_format("%s%s%s%s", path, slash, options->request.name, form->ending)
+                        : memory_format("%s%sbuild.ninja", path, slash);
 }
 
 static int write_forms(const struct model *model, const struct options *options) {
     const char *path = options->output;
+    struct output outputs[FORMS];
     struct stat is;
-    size_t length = path ? strlen(path) : 0;
     bool is_folder =
-        path && (path[length - 1] == '/' || options->form_count > 1 || (!stat(path, &is) && S_ISDIR(is.st_mode)));
+        path && *path &&
+        (path[strlen(path) - 1] == '/' || options->form_count > 1 || (!stat(path, &is) && S_ISDIR(is.st_mode)));
     if (is_folder && mkdir(path, 0777) && errno != EEXIST) {
         fprintf(stderr, "cgen: %s: %s\n", path, strerror(errno));
         return 1;
     }
-    int failed = 0;
-    for (size_t i = 0; i < options->form_count && !failed; i++) {
-        const struct form *form = options->forms[i];
-        const char *slash = is_folder && path[length - 1] != '/' ? "/" : "";
-        const char *file =
-            is_folder ? memory_format("%s%s%s", path, slash, name_of_form(form, options->request.name)) : path;
-        failed = write_form(model, options, form, file);
+    for (size_t i = 0; i < options->form_count; i++) {
+        if (output_find(&outputs[i], path_of_form(options, is_folder, options->forms[i])))
+            return 1;
     }
-    return failed;
+    for (size_t i = 0; i < options->form_count; i++)
+        options->forms[i]->emit(model, &options->request, output_open(&outputs[i]));
+    return output_write(outputs, options->form_count);
 }
 
 int main(int argc, char **argv) {

@@ -27,13 +27,16 @@ struct chunk {
 
 static struct chunk *chunks; /* the first is the one that pieces come from */
 
+static _Noreturn void stop(void) {
+    fputs("cgen: no memory\n", stderr);
+    exit(1);
+}
+
 static struct chunk *chunk_for(size_t size) {
     size_t room = size > CHUNK ? size : CHUNK;
     struct chunk *chunk = calloc(1, sizeof *chunk + room);
-    if (!chunk) {
-        fputs("cgen: no memory\n", stderr);
-        exit(1);
-    }
+    if (!chunk)
+        stop();
     *chunk = (struct chunk){.next = chunks, .size = room};
     chunks = chunk;
     return chunk;
@@ -54,6 +57,13 @@ void *memory_grow(void *array, size_t count, size_t size) {
     if (count)
         memcpy(larger, array, count * size);
     return larger;
+}
+
+FILE *memory_stream(char **text, size_t *size) {
+    FILE *stream = open_memstream(text, size);
+    if (!stream)
+        stop();
+    return stream;
 }
 
 char *memory_copy(const char *text) {

@@ -30,6 +30,20 @@ const struct type *type_plain(const struct type *type) {
     return type;
 }
 
+const struct type *type_bare(const struct type *type) {
+    type = type_plain(type);
+    bool is_enum = type->kind == TYPE_ITEM && type->item->kind == ITEM_ENUM && type->item->type;
+    return is_enum ? type_plain(type->item->type) : type;
+}
+
+bool item_is_usual_enum(const struct item *item) {
+    bool is_signed = false;
+    for (size_t i = 0; i < item->constant_count; i++)
+        is_signed |= item->constants[i].value < 0;
+    return item->constant_count && item->size == sizeof(int) &&
+           type_bare(item->type)->basic == (is_signed ? BASIC_SIGNED : BASIC_UNSIGNED);
+}
+
 const struct type *type_passed(const struct type *type) {
     const struct type *plain = type_plain(type);
     if (plain->kind != TYPE_ARRAY && plain->kind != TYPE_FUNCTION)
@@ -51,12 +65,38 @@ bool type_is_void(const struct type *type) {
     return type->kind == TYPE_BASIC && type->basic == BASIC_VOID;
 }
 
+bool type_is_nameless(const struct type *type) {
+    const struct item *record = item_of_record(type);
+    return record && !*record->name && !record->named_by;
+}
+
+bool type_is_va_list(const struct type *type) {
+    type = type_plain(type);
+    return type->kind == TYPE_BASIC && strcmp(type->name, "__builtin_va_list") == 0;
+}
+
 bool item_is_bound(const struct item *item) {
     return item->is_wanted && !item->reason;
 }
 
+const char *item_symbol(const struct item *item) {
+    if (item->is_inline) /* it has none but in the stubs */
+        return memory_format("gate_inline_%s", item->name);
+    return item->symbol ? item->symbol : item->name;
+}
+
 const char *item_name(const struct item *item) {
     return item->rename ? item->rename : item->name;
+}
+
+void item_find_names(struct item *item) {
+    const struct type *plain = type_plain(item->type);
+    if (plain->kind != TYPE_ITEM)
+        return;
+    bool is_first = !*plain->item->name && !plain->item->named_by;
+    list_add(&plain->item->names, item->name);
+    if (is_first && item->type->item == plain->item && !item->type->qualifiers)
+        plain->item->named_by = item;
 }
 
 /* Why a value of that type can't be passed, or NULL. */
@@ -65,16 +105,22 @@ static const char *problem_of(const struct type *type) {
     if (plain->kind == TYPE_UNKNOWN)
         return plain->name;
     const struct item *record = item_of_record(type);
-    return record && !record->is_complete
-               ? memory_format("it passes a %s that is not defined", word_of_kind(record->kind))
-               : NULL;
+    const char *lack = !record                  ? NULL
+                       : !record->is_complete   ? "is not defined"
+                       : type_is_nameless(type) ? "has no name"
+                                                : NULL;
+    return lack ? memory_format("it passes a %s that %s", word_of_kind(record->kind), lack) : NULL;
 }
 
 void item_find_problem(struct item *item) {
     const struct type *type = item->type;
     if (item->kind == ITEM_VARIABLE) {
         bool is_unknown = type_plain(type)->kind == TYPE_UNKNOWN;
-        item->reason = is_unknown ? type_plain(type)->name : item->is_thread_local ? "each thread has its own" : NULL;
+        item->reason = is_unknown              ? type_plain(type)->name
+                       : item->is_thread_local ? "each thread has its own"
+                       : item->is_inline && item->value.kind == VALUE_NONE
+                           ? "it has no symbol, and no value that is a number or a string"
+                           : NULL;
         return;
     }
     item->reason = problem_of(type->target);
@@ -142,12 +188,28 @@ static bool is_file_asked_for(const struct item *item, const struct request *req
     return is_asked_for;
 }
 
+/* One is asked for by its constants, too, unless it is excluded itself. */
+static bool is_enum_asked_for(const struct item *item, const struct request *request) {
+    const char *name = item->named_by ? item->named_by->name : item->name;
+    bool is_asked_for = false;
+    for (size_t i = 0; i < item->constant_count && !list_matches(&request->exclude, name); i++)
+        is_asked_for |= is_name_asked_for(item->constants[i].name, request);
+    return is_asked_for;
+}
+
 bool model_asks(const struct item *item, const struct request *request) {
-    bool is_asked_for = is_name_asked_for(item->name, request);
-    for (size_t i = 0; i < item->constant_count && !is_asked_for; i++)
-        is_asked_for = is_name_asked_for(item->constants[i].name, request);
-    bool is_hosts = strcmp(item->place.file, "cgen.c") == 0; /* an export */
-    return is_asked_for && !is_hosts && is_file_asked_for(item, request);
+    bool is_asked_for = is_name_asked_for(item->name, request) || is_enum_asked_for(item, request);
+    return is_asked_for && !item->is_hosts && is_file_asked_for(item, request);
+}
+
+/* An enum that is asked for, or needed, is what it was without them. */
+static void drop_excluded_constants(struct item *item, const struct request *request) {
+    size_t kept = 0;
+    for (size_t i = 0; i < item->constant_count; i++) {
+        if (!list_matches(&request->exclude, item->constants[i].name))
+            item->constants[kept++] = item->constants[i];
+    }
+    item->constant_count = kept;
 }
 
 /* Headers have macros of the same names as an enum's constants. */
@@ -165,6 +227,7 @@ void model_choose(struct model *model, const struct request *request) {
     mark_constants(model);
     for (size_t i = 0; i < model->count; i++) {
         struct item *item = model->items[i];
+        drop_excluded_constants(item, request);
         item->is_wanted = model_asks(item, request);
         override_by(item, request);
     }
@@ -185,8 +248,7 @@ void model_report(const struct model *model, bool macros_too) {
         if (item->kind == ITEM_MACRO && !macros_too)
             macros++;
         else
-            fprintf(stderr, "%s:%u:%u: skipped: %s: %s\n", item->place.file, item->place.line, item->place.column,
-                    item->name, item->reason);
+            report(&item->place, "skipped", "%s: %s", item->name, item->reason);
     }
     if (macros)
         fprintf(stderr, "cgen: %zu macros are left out, most of which are no expressions: --verbose says why\n",

@@ -52,8 +52,14 @@ struct parameter {
     bool is_taken; /* what it points to belongs to the function from then on */
 };
 
+struct place {
+    const char *file; /* "": cgen's own text, or the compiler's */
+    unsigned line, column;
+};
+
 struct field {
     const char *name; /* "": an anonymous struct or union, or a bit-field that only pads */
+    struct place place;
     const struct type *type;
     long long offset; /* bits */
     int width;        /* of a bit-field, else -1 */
@@ -61,12 +67,13 @@ struct field {
 
 struct constant {
     const char *name;
+    struct place place;
     long long value;
 };
 
-struct place {
-    const char *file;
-    unsigned line, column;
+struct list {
+    const char **items;
+    size_t count;
 };
 
 enum item_kind { ITEM_FUNCTION, ITEM_VARIABLE, ITEM_TYPEDEF, ITEM_STRUCT, ITEM_UNION, ITEM_ENUM, ITEM_MACRO };
@@ -80,7 +87,8 @@ struct value {
     enum value_kind kind;
     long long integer; /* VALUE_INTEGER: as bits, type says with which sign they are read */
     double floating;
-    const char *string;
+    const char *string;       /* in units as memory has them, without the last zero */
+    size_t length, unit_size; /* units; bytes */
 };
 
 struct item {
@@ -93,16 +101,17 @@ struct item {
         *type;      /* FUNCTION, VARIABLE, MACRO: its own; TYPEDEF: what it names; ENUM: the integer that it is */
     bool is_wanted; /* asked for */
     bool is_needed; /* or something that was asked for needs it */
+    bool is_hosts;  /* an export: a config declares it, and no header */
 
-    /* STRUCT, UNION, ENUM; TYPEDEF has an alignment of its own */
+    /* STRUCT, UNION, ENUM */
     bool is_complete, is_packed;
-    long long size, alignment;
+    long long size, alignment; /* a TYPEDEF's, too, which may have an alignment of its own */
     struct field *fields;
     size_t field_count;
     struct constant *constants;
     size_t constant_count;
     struct item *named_by; /* the typedef that names it, if it has no tag */
-    struct item *twin;     /* of another reading's: what the model has at its place, if anybody has asked */
+    struct list names;     /* all typedefs' that stand for it */
     bool is_embedded;      /* it has no name at all: it is written where it is used */
 
     /* FUNCTION, VARIABLE */
@@ -168,9 +177,15 @@ struct section {
     struct item *item;                           /* what it is of, if that is read; else NULL */
 };
 
-struct list {
-    const char **items;
-    size_t count;
+/* Declarations that were put together of pieces of files: each byte of it has a place there. */
+struct text {
+    char *bytes;
+    size_t length;
+    struct piece {
+        size_t begin; /* it ends where the next one begins, and lies in one line */
+        struct place place;
+    } * pieces;
+    size_t piece_count;
 };
 
 /* What is asked for. */
@@ -186,18 +201,32 @@ struct request {
     struct list from;          /* patterns of files that declare them; none is "*" */
     struct section *sections;  /* the configs' */
     size_t section_count;
-    const char *text_path, *text; /* one of the headers, and what it is to be read as; else NULL */
-    const char *command;          /* the command line, for the output's first line */
-    bool is_weak;                 /* the library may lack functions that the headers have */
-    const char *library;          /* a path, or a name for the linker: NULL is the packages' */
-    const char *debug_path;       /* folders with debug information, with colons; NULL: where systems have it */
-    const char *name;             /* of what is made: names of files and tables begin with it */
+    const struct text *text; /* what is read behind the headers, with the types that every scope knows; else NULL */
+    const char *command;     /* the command line, for the output's first line */
+    bool is_weak;            /* the library may lack functions that the headers have */
+    const char *library;     /* a path, or a name for the linker: NULL is the packages' */
+    const char *debug_path;  /* folders with debug information, with colons; NULL: where systems have it */
+    const char *name;        /* of what is made: names of files and tables begin with it */
 };
+
+/* text.c: texts of pieces, and what is said of places. */
+void text_add(struct text *text, const char *bytes, size_t length, struct place place);
+void text_add_own(struct text *text, const char *bytes); /* it stands nowhere */
+void text_add_text(struct text *text, const struct text *other);
+struct place text_place(const struct text *text, size_t offset);
+void text_pass(struct place *place, char byte); /* goes on behind a byte */
+__attribute__((format(printf, 3, 4))) void report(const struct place *place, const char *kind, const char *pattern,
+                                                  ...); /* on standard error */
+
+/* script.c: the declarations in a Lua script; returns 0, or 1 when there is one that it can't read, which is on standard error
+ * then. */
+int script_read(const char *path, const char *script, struct text *text);
 
 /* memory.c: memory for as long as the program runs. What there isn't any for ends it. */
 void *memory_take(size_t size);                            /* zeroed */
 void *memory_grow(void *array, size_t count, size_t size); /* room for one more than count elements */
 char *memory_copy(const char *text);
+FILE *memory_stream(char **text, size_t *size); /* the text is there when it is closed, to be freed by the caller */
 __attribute__((format(printf, 1, 2))) char *memory_format(const char *pattern, ...);
 void list_add(struct list *list, const char *item);
 void list_add_all(struct list *list, const struct list *items);
@@ -208,7 +237,8 @@ bool set_add(struct table *set, const char *name);                /* whether it 
 bool set_has(const struct table *set, const char *name);
 void memory_free_all(void);
 
-/* clang.c: reads the headers; returns 0, or 1 when they do not compile, which is on standard error then. */
+/* clang.c: reads the headers, or the request's text; returns 0, or 1 when they do not compile, which is on standard error then:
+ * of a text the model has what does. */
 int model_read(struct request *request, struct model *model);
 
 /* A line of C that may be compiled behind the headers, or not. */
@@ -225,17 +255,23 @@ int macro_read(struct model *model, struct request *request);
 
 /* model.c */
 const struct type *type_plain(const struct type *type);  /* what it is behind all typedefs */
+const struct type *type_bare(const struct type *type);   /* and, of an enum, the integer that it is */
 const struct type *type_passed(const struct type *type); /* what it becomes as a parameter: a pointer, if an array */
 bool type_is_void(const struct type *type);
-void item_find_problem(struct item *item);                               /* a function's or a variable's: its reason */
+bool type_is_nameless(const struct type *type);   /* a struct or union without a tag and a typedef */
+bool type_is_va_list(const struct type *type);    /* an array, which is passed as a pointer that has no name */
+bool item_is_usual_enum(const struct item *item); /* an int or an unsigned, as its constants ask for and no more */
+void item_find_problem(struct item *item);        /* a function's or a variable's: its reason */
 const struct item *item_of_record(const struct type *type);              /* the struct or union that it is, or NULL */
 bool model_asks(const struct item *item, const struct request *request); /* for it, by name and place */
 void model_choose(struct model *model, const struct request *request);
 void model_report(const struct model *model, bool macros_too); /* what can't be bound, and why */
 size_t model_count(const struct model *model, enum item_kind kind);
-bool item_is_compilers(const struct item *item); /* of a header that comes with it, which others have otherwise */
-bool item_is_bound(const struct item *item);     /* asked for, and can be */
-const char *item_name(const struct item *item);  /* for hosts */
+bool item_is_compilers(const struct item *item);  /* of a header that comes with it, which others have otherwise */
+void item_find_names(struct item *item);          /* a typedef's: it is one of what it stands for */
+bool item_is_bound(const struct item *item);      /* asked for, and can be */
+const char *item_name(const struct item *item);   /* for hosts */
+const char *item_symbol(const struct item *item); /* in the library, or in the stubs */
 const char *word_of_class(enum call_class call_class);
 int class_of_word(const char *word); /* -1: it is none */
 const char *word_of_kind(enum item_kind kind);
@@ -245,12 +281,16 @@ const char *spell_notes(const struct item *item);
 
 /* Types in C. inner is the declarator that stands in them, "" for none. */
 enum spelling {
-    SPELL_NAMED,   /* as the header has it */
-    SPELL_RESOLVED /* without any name but tags behind pointers: it means the same without the header */
+    SPELL_NAMED,    /* as the header has it */
+    SPELL_DECLARED, /* as the cdef text declares it: an enum that isn't a usual one is an integer */
+    SPELL_RESOLVED  /* without any name but tags behind pointers: it means the same without the header */
 };
 char *spell(const struct type *type, const char *inner, enum spelling how);
-char *spell_record(const struct item *item);        /* its definition, without a semicolon */
-const char *spell_problem(const struct type *type); /* why SPELL_RESOLVED can't say it, or NULL */
+char *spell_record(const struct item *item); /* its definition, without a semicolon */
+const char *spell_floating(double value);    /* a finite one, which no reader takes for an integer */
+const char *spell_integer(long long value, const struct type *type); /* with the type's sign */
+const char *spell_constant(const struct constant *constant);         /* as an enum's definition has it */
+const char *spell_problem(const struct type *type);                  /* why SPELL_RESOLVED can't say it, or NULL */
 
 /* config.c: reads a file of sections; returns 0, or 1 when it is wrong, which is on standard error then. */
 int config_read(const char *path, struct request *request);
@@ -260,7 +300,7 @@ int config_check(const struct model *model, const struct request *request);    /
 /* The next one of a kind; NULL behind the last, and the first behind NULL. */
 struct section *config_next(const struct request *request, enum section_kind kind, const struct section *before);
 struct section *config_find(const struct request *request, enum section_kind kind, const char *name);
-/* Returns 1. */
+/* Of an error; returns 1. */
 __attribute__((format(printf, 2, 3))) int config_complain(const struct word *word, const char *pattern, ...);
 
 /* installed.c: what this system has. The next two return 0, or 1 with what is wrong on standard error. */
@@ -273,18 +313,35 @@ int installed_libraries(const struct request *request, struct list *paths); /* w
  * or 1 when it is no library, which is on standard error then. */
 int dwarf_read(const char *path, const char *folders, struct model *model, bool *found);
 
+/* compare.c: two models. */
+struct comparison {
+    const struct model *real;
+    const char *where; /* it is from, for whoever reads the result */
+    const char *note;  /* what is at the other place of a mistake */
+    bool is_all;       /* it is a mistake to declare what isn't there */
+    bool is_quiet;     /* mistakes are counted alone */
+    size_t mistakes, found;
+};
+/* Of written, what was asked for, or is needed for that, in files as from has them; mistakes are on standard error then. */
+void compare_items(struct comparison *c, const struct model *written, const struct list *from);
+
 /* check.c: compares what files declare, or the headers, if there are none, with the headers' declarations and with the
  * libraries' debug information; returns 0, or 1 when there are mistakes, which are on standard error then. */
 int check_all(const struct model *headers, const struct request *request, const struct list *files);
 
-/* output.c: a file that appears whole, or not at all, and takes the place of none that cgen did not make. */
+/* output.c: files that appear whole, and all of them, or not at all, and take the place of none that cgen did not make. What
+ * returns an int returns 0, or 1 with what is wrong on standard error. */
 struct output {
-    const char *path; /* NULL: standard output */
-    char *part;
-    FILE *file;
+    const char *path;  /* NULL: standard output */
+    const char *place; /* behind links */
+    char *part;        /* the file beside it */
+    FILE *file;        /* where it is made, in memory: text */
+    char *text;
+    size_t size;
 };
-int output_open(struct output *output, const char *path);
-int output_close(struct output *output, int failed); /* with failed, nothing is left */
+int output_find(struct output *output, const char *path); /* where it goes: before anything is made */
+FILE *output_open(struct output *output);
+int output_write(struct output *outputs, size_t count);
 
 /* One file for each form of output. */
 typedef void emitter(const struct model *model, const struct request *request, FILE *out);
@@ -295,8 +352,14 @@ emitter emit_signatures, emit_lua, emit_cdef, emit_json, emit_c, emit_h, emit_ex
 void write_headers(const struct request *request, FILE *out);
 void write_if(const struct item *item, FILE *out);
 void write_endif(const struct item *item, FILE *out);
+const char *shell_word(const char *text); /* output.c: quoted, where a shell needs that */
+
+/* string.c */
+struct value string_of_literal(const char *literal);
+unsigned long string_unit(const struct value *value, size_t index);
 void write_string(const char *text, FILE *out); /* in quotes, as Lua has it, and C but for control characters */
-const char *shell_word(const char *text);       /* quoted, where a shell needs that */
-void write_json_string(const char *text, FILE *out);
+void write_bytes(const char *bytes, size_t length, FILE *out); /* the same */
+void write_json_string(const char *text, FILE *out);           /* what is no UTF-8 as Latin-1 */
+void write_json_literal(const struct value *value, FILE *out); /* an array of its units, if it is no Unicode */
 
 #endif

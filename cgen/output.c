@@ -1,7 +1,11 @@
-/* Output files: each is written beside its place, and takes it when it is whole.
+/* Output files: all that a command writes, or none of them.
+ *
+ * They are made in memory, written beside their places when all are made, and take these when all are written. A signal that
+ * would end the program meanwhile waits, so that nothing is left beside them.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,67 +31,85 @@ static bool is_ours(const char *path) {
     return found;
 }
 
-/* A new file that nobody else has, with a new file's rights. */
-static FILE *open_beside(const char *path, char **part) {
+/* Where links lead; NULL if that is nowhere. */
+static const char *follow(const char *path) {
+    struct stat is;
+    char *real = realpath(path, NULL);
+    const char *place = real ? memory_copy(real) : lstat(path, &is) ? path : NULL;
+    free(real);
+    return place;
+}
+
+int output_find(struct output *output, const char *path) {
+    *output = (struct output){.path = path, .place = path ? follow(path) : NULL};
+    if (path && !output->place)
+        return fail(path, "is a link to what does not exist");
+    if (path && !is_ours(output->place))
+        return fail(path, "exists, and was not made by cgen");
+    return 0;
+}
+
+FILE *output_open(struct output *output) {
+    output->file = memory_stream(&output->text, &output->size);
+    return output->file;
+}
+
+/* Whether all of it came to file, which is closed, if it isn't standard output. */
+static int put(const struct output *output, FILE *file) {
+    errno = 0;
+    bool is_bad = fwrite(output->text, 1, output->size, file) != output->size || fflush(file);
+    int error_number = errno;
+    if (file != stdout && fclose(file) && !is_bad) {
+        is_bad = true;
+        error_number = errno;
+    }
+    return is_bad ? fail(output->path, strerror(error_number)) : 0;
+}
+
+/* To a new file that nobody else has, with a new file's rights. */
+static int write_beside(struct output *output) {
     mode_t mask = umask(0);
     umask(mask);
-    *part = memory_format("%s.XXXXXX", path);
-    int fd = mkstemp(*part);
+    output->part = memory_format("%s.XXXXXX", output->place);
+    int fd = mkstemp(output->part);
     FILE *file = fd < 0 || fchmod(fd, 0666 & ~mask) ? NULL : fdopen(fd, "w");
-    if (!file && fd >= 0) {
-        unlink(*part);
+    if (file)
+        return put(output, file);
+    int failed = fail(output->path, strerror(errno));
+    if (fd >= 0)
         close(fd);
-    }
-    return file;
+    else
+        output->part = NULL;
+    return failed;
 }
 
-int output_open(struct output *output, const char *path) {
-    *output = (struct output){path, NULL, stdout};
-    if (!path)
-        return 0;
-    if (!is_ours(path))
-        return fail(path, "exists, and was not made by cgen");
-    output->file = open_beside(path, &output->part);
-    return output->file ? 0 : fail(path, strerror(errno));
+static int write_all(struct output *outputs, size_t count) {
+    int failed = 0;
+    for (size_t i = 0; i < count && !failed; i++)
+        failed = outputs[i].path ? write_beside(&outputs[i]) : put(&outputs[i], stdout);
+    for (size_t i = 0; i < count; i++) {
+        if (!failed && outputs[i].part && rename(outputs[i].part, outputs[i].place))
+            failed = fail(outputs[i].path, strerror(errno));
+        if (failed && outputs[i].part)
+            unlink(outputs[i].part);
+    }
+    return failed;
 }
 
-int output_close(struct output *output, int failed) {
-    errno = 0;
-    bool is_bad = fflush(output->file) || ferror(output->file);
-    int error_number = errno;
-    if (output->path && fclose(output->file) && !is_bad) {
-        is_bad = true;
-        error_number = errno;
+int output_write(struct output *outputs, size_t count) {
+    sigset_t all, before;
+    int failed = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (fclose(outputs[i].file))
+            failed = fail(outputs[i].path, strerror(errno));
     }
-    if (output->path && !failed && !is_bad && rename(output->part, output->path)) {
-        is_bad = true;
-        error_number = errno;
-    }
-    if (output->path && (failed || is_bad))
-        unlink(output->part);
-    return is_bad ? fail(output->path, strerror(error_number)) : failed;
-}
-
-/* Nobody else writes there: to take the lock for each character is most of what it costs. */
-static void write_quoted(const char *text, bool is_json, FILE *out) {
-    putc_unlocked('"', out);
-    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
-        if (*at == '"' || *at == '\\')
-            fprintf(out, "\\%c", *at);
-        else if (*at == '\n')
-            fputs("\\n", out);
-        else if (*at == '\t')
-            fputs("\\t", out);
-        else if (*at >= ' ')
-            putc_unlocked(*at, out);
-        else
-            fprintf(out, is_json ? "\\u%04x" : "\\%03u", *at);
-    }
-    putc_unlocked('"', out);
-}
-
-void write_string(const char *text, FILE *out) {
-    write_quoted(text, false, out);
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    failed = failed || write_all(outputs, count);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    for (size_t i = 0; i < count; i++)
+        free(outputs[i].text);
+    return failed;
 }
 
 const char *shell_word(const char *text) {
@@ -103,8 +125,4 @@ const char *shell_word(const char *text) {
     }
     *end = '\'';
     return word;
-}
-
-void write_json_string(const char *text, FILE *out) {
-    write_quoted(text, true, out);
 }

@@ -4,6 +4,9 @@
  * said it, by attributes, pragmas or macros.
  *
  * SPDX-License-Identifier: MIT */
+#include <float.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cgen/model.h"
@@ -30,7 +33,7 @@ static char *spell_parameters(const struct type *type, enum spelling how) {
         const struct parameter *p = &type->parameters[i];
         struct type resolved = *type_passed(p->type);
         resolved.qualifiers = 0;
-        const char *parameter = how == SPELL_NAMED ? spell(p->type, p->name, how) : spell(&resolved, "", how);
+        const char *parameter = how == SPELL_RESOLVED ? spell(&resolved, "", how) : spell(p->type, p->name, how);
         text = memory_format("%s%s%s", text, i ? ", " : "", parameter);
     }
     return type->is_variadic ? memory_format("%s, ...", text) : text;
@@ -53,10 +56,17 @@ static char *spell_behind(const struct type *type, const char *inner, enum spell
     return spell(&copy, inner, how);
 }
 
+/* Whether an enum is written as the integer that it is: one without any name is, or its constants would be declared again. */
+static bool is_integer(const struct item *item, enum spelling how) {
+    bool has_name = *item->name || item->named_by;
+    return item->kind == ITEM_ENUM && item->is_complete &&
+           (!has_name || how == SPELL_RESOLVED || (how == SPELL_DECLARED && !item_is_usual_enum(item)));
+}
+
 static char *spell_item(const struct type *type, const char *inner, enum spelling how) {
     const struct item *item = type->item;
     const char *qualifiers = qualifiers_of(type->qualifiers);
-    if (how == SPELL_RESOLVED && (item->kind == ITEM_TYPEDEF || item->kind == ITEM_ENUM))
+    if (is_integer(item, how) || (how == SPELL_RESOLVED && item->kind == ITEM_TYPEDEF))
         return spell_behind(type, inner, how);
     if (item->kind == ITEM_TYPEDEF)
         return join(qualifiers, item->name, inner);
@@ -101,6 +111,18 @@ const char *spell_problem(const struct type *type) {
             problem = spell_problem(type->parameters[i].type);
     }
     return problem;
+}
+
+const char *spell_integer(long long value, const struct type *type) {
+    return memory_format(type_bare(type)->basic == BASIC_SIGNED ? "%lld" : "%llu", value);
+}
+
+/* Short, and the same when it is read again. */
+const char *spell_floating(double value) {
+    const char *text = "";
+    for (int digits = DBL_DIG; digits <= DBL_DECIMAL_DIG && (!*text || strtod(text, NULL) != value); digits++)
+        text = memory_format("%.*g", digits, value);
+    return strpbrk(text, ".e") ? text : memory_format("%s.0", text);
 }
 
 /* Attributes */
@@ -177,7 +199,7 @@ static char *spell_fields(const struct item *item, bool is_packed) {
         bool may_ask = item->kind == ITEM_STRUCT && field->width < 0;
         long long asked = may_ask ? alignment_asked(field, end, is_packed) : 1;
         const char *attribute = asked > 1 ? memory_format(" __attribute__((aligned(%lld)))", asked) : "";
-        char *lines = spell(field->type, field->name, SPELL_NAMED), *indented = memory_copy("");
+        char *lines = spell(field->type, field->name, SPELL_DECLARED), *indented = memory_copy("");
         for (char *line = strtok(lines, "\n"); line; line = strtok(NULL, "\n"))
             indented = memory_format("%s%s    %s", indented, *indented ? "\n" : "", line);
         text = memory_format("%s%s%s%s;\n", text, indented, bits, attribute);
@@ -186,10 +208,16 @@ static char *spell_fields(const struct item *item, bool is_packed) {
     return text;
 }
 
+const char *spell_constant(const struct constant *constant) {
+    if (constant->value == INT_MIN) /* the minus is an operator, and the rest no int */
+        return memory_format("%s = %d - 1", constant->name, INT_MIN + 1);
+    return memory_format("%s = %lld", constant->name, constant->value);
+}
+
 static char *spell_constants(const struct item *item) {
     char *text = memory_copy("");
     for (size_t i = 0; i < item->constant_count; i++)
-        text = memory_format("%s    %s = %lld%s\n", text, item->constants[i].name, item->constants[i].value,
+        text = memory_format("%s    %s%s\n", text, spell_constant(&item->constants[i]),
                              i + 1 < item->constant_count ? "," : "");
     return text;
 }

@@ -173,6 +173,7 @@ static void end_asked(gate_m *m, struct gate__slot *slot) {
 }
 
 void gate__foreign_enter_slow(gate_m *m, struct gate__slot *slot) {
+    void *sp = m->task->sp; /* is kept already, and to give the slot up may take a crossing of its own */
     if (!slot)
         return;
     uint32_t asked = atomic_load(&slot->poll);
@@ -188,6 +189,7 @@ void gate__foreign_enter_slow(gate_m *m, struct gate__slot *slot) {
         ring(m, slot);
     }
     end_asked(m, slot);
+    m->task->sp = sp;
 }
 
 /* Forgets that calls last, if this one did not. */

@@ -260,6 +260,7 @@ static void drop_starter(gate_m *m) {
 static void prepare_process(void) {
     gate__init_settings();
     gate__switch_init();
+    gate__stack_init();
     gate__foreign_init();
     gate__trap_init();
 }

@@ -244,6 +244,8 @@ struct gate__stack_pool {
     struct gate__stack_chunk *open;             /* those that have stacks to hand out */
 };
 
+/* Chooses how stacks are guarded, once for the process, before there are any. [any] */
+void gate__stack_init(void);
 /* config, which may be NULL, says how to allocate what is not a stack. [any] */
 void gate__stack_pool_init(struct gate__stack_pool *pool, size_t size, const struct gate_runtime_config *config);
 /* Unmaps every stack, whose tasks are gone. [system stack] */

@@ -267,9 +267,6 @@ uint64_t gate_task_number(const gate_task *task);
  * it can't run. */
 void *gate_task_host(const gate_task *task);
 void gate_task_set_host(gate_task *task, void *host);
-/* The same two for the calling task, in one: sets it to *host, and *host to what it was. Errors: -ESRCH, and nothing is
- * done, on a thread that runs no task. Never blocks. Any thread. */
-int gate_task_swap_host(void **host);
 
 /* How many bytes of its stack the task has used, from the stack's upper end down to the lowest byte that was ever
  * touched: at most its stack_size. A few hundred are the runtime's own. 0 for a root task.

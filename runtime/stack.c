@@ -2,9 +2,9 @@
  *
  *   chunk:  | guard | stack 0 | guard | stack 1 | ... |
  *
- * The guard is one page below each stack. Where the kernel has guard pages of its own they leave the
- * reservation one mapping, so that their number is not bounded by vm.max_map_count; elsewhere each is
- * a mapping without access.
+ * The guard is one page below each stack. Where the kernel has guard pages of its own, which is asked once, they leave
+ * the reservation one mapping, so that their number is not bounded by vm.max_map_count; elsewhere, and where memory is
+ * locked, which can't have them, each is a mapping without access.
  *
  * A pool has stacks of one size. Each chunk is as large as all before it, from 1 to 16 MiB: a few tasks
  * reserve little, a million some thousand mappings.
@@ -35,6 +35,12 @@ struct gate__stack_chunk {
     size_t cold_count;
     uint32_t cold[]; /* their numbers */
 };
+
+static bool has_guard_pages;
+
+void gate__stack_init(void) {
+    has_guard_pages = gate__settings.guardpages && gate_madvise(NULL, 0, gate__os_guard_advice) == 0;
+}
 
 void gate__stack_pool_init(struct gate__stack_pool *pool, size_t size, const struct gate_runtime_config *config) {
     *pool = (struct gate__stack_pool){.size = size, .config = config, .batch = GATE__FIRST_BATCH};
@@ -177,15 +183,11 @@ static int advise(const struct gate__stack *stacks, size_t count, ptrdiff_t offs
 
 /* Makes the page below each stack one that must not be touched, if it isn't yet. */
 static int guard(const struct gate__stack *stacks, size_t count) {
-    static _Atomic bool missing;
     size_t page = gate__os_page_size();
-    if (!missing && gate__settings.guardpages) {
-        int failed = advise(stacks, count, -(ptrdiff_t)page, page, gate__os_guard_advice);
-        if (failed != -EINVAL)
-            return failed;
-        missing = true;
-    }
-    int failed = 0;
+    int failed = has_guard_pages ? advise(stacks, count, -(ptrdiff_t)page, page, gate__os_guard_advice) : -EINVAL;
+    if (failed != -EINVAL)
+        return failed;
+    failed = 0;
     for (size_t i = 0; i < count && !failed; i++)
         failed = gate_mprotect(stacks[i].base - page, page, PROT_NONE);
     return failed;

@@ -582,17 +582,6 @@ void *gate_task_host(const gate_task *task) {
     return atomic_load_explicit(&task->host, memory_order_relaxed);
 }
 
-int gate_task_swap_host(void **host) {
-    gate_m *m = gate__m();
-    gate_task *task = m ? m->task : NULL;
-    if (!task)
-        return -ESRCH;
-    void *before = atomic_load_explicit(&task->host, memory_order_relaxed);
-    atomic_store_explicit(&task->host, *host, memory_order_relaxed);
-    *host = before;
-    return 0;
-}
-
 void gate_task_set_host(gate_task *task, void *host) {
     atomic_store_explicit(&task->host, host, memory_order_relaxed);
 }

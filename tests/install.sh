@@ -17,7 +17,14 @@ fact() {
     passed=$((passed + 1))
 }
 
+# Of the loader's cache it is enough to hear that it would have been made.
+mkdir "$work/bin"
+printf '#!/bin/sh\necho made >>"%s"\n' "$work/cache" >"$work/bin/ldconfig"
+chmod +x "$work/bin/ldconfig"
+PATH=$work/bin:$PATH
+
 prefix=$work/here DESTDIR= sh install.sh
+[ ! -w /etc/ld.so.cache ] || [ -f "$work/cache" ] || fail "the loader's cache is left as it was"
 export PKG_CONFIG_PATH=$work/here/lib/pkgconfig LD_LIBRARY_PATH=$work/here/lib
 echo '#include <callgate.h>
 int main(void) { return !gate_type_basic(GATE_INT); }' >"$work/host.c"
@@ -37,8 +44,10 @@ done
 "$work/here/bin/cgen" --help >"$work/out" || fail cgen
 fact
 
-# With DESTDIR the files are below it, and speak of the place where they will be.
+# With DESTDIR the files are below it, speak of the place where they will be, and are none of this system's.
+rm -f "$work/cache"
 prefix=/opt/callgate DESTDIR=$work/package sh install.sh
+[ ! -f "$work/cache" ] || fail "the loader's cache is made anew for a package"
 grep -qx 'prefix=/opt/callgate' "$work/package/opt/callgate/lib/pkgconfig/callgate.pc" || fail 'callgate.pc of a package'
 (cd "$work/here" && find . | sort) >"$work/here.list"
 (cd "$work/package/opt/callgate" && find . | sort) >"$work/package.list"

@@ -5,6 +5,7 @@
 #ifndef CALLGATE_RUNTIME_ARCH_H
 #define CALLGATE_RUNTIME_ARCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -59,6 +60,14 @@ enum {
     GATE__STACK = GATE__WORDS + 2 * GATE__VECTORS, /* the first one */
     GATE__CELLS = 64
 };
+
+/* Whether a cell is a vector register's, and the number of that. */
+static inline bool gate__arch_is_in_vector(unsigned cell) {
+    return cell >= GATE__WORDS && cell < GATE__STACK;
+}
+static inline unsigned gate__arch_vector_of(unsigned cell) {
+    return (cell - GATE__WORDS) / 2;
+}
 
 /* What it returns in a register, and what it leaves in errno. */
 struct gate__returned {

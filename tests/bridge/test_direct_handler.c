@@ -125,6 +125,49 @@ Test(direct_handler, runs_on_threads_that_c_has_made) {
     stop(host);
 }
 
+/* More arguments than the smallest stack has room for: they lie where C put them, and once more below the handler's. */
+
+struct heap {
+    long of[2000];
+};
+
+static long last_of(struct heap heap) {
+    return heap.of[1999];
+}
+
+static long call_with_heap(long (*function)(struct heap)) {
+    struct heap heap = {.of[1999] = 7};
+    return function(heap);
+}
+
+static void *call_with_many(void *unused) {
+    gate_signature *signature = parse("long (struct heap { long of[2000]; })");
+    gate_callback *callback = make_direct(signature, address_of(last_of), NULL);
+    gate_function function = make_function("long (void *)", address_of(call_with_heap), "call_with_heap");
+    void (*address)(void) = gate_callback_address(callback);
+    long last = 0;
+    cr_assert_eq(gate_call(&function, &last, (void *[]){&address}), 0);
+    cr_assert_eq(last, 7);
+    free_direct(callback);
+    free_function(function);
+    gate_signature_free(signature);
+    return unused;
+}
+
+static void call_with_many_on_the_smallest_stack(void *unused) {
+    struct gate_task_config config = {
+        .main = call_with_many, .name = "small", .stack_size = GATE__STACK_LEAST, .argument = unused};
+    gate_task *task;
+    host = start(1);
+    cr_assert_eq(gate_task_spawn(host, &config, &task), 0);
+    join(task);
+}
+
+Test(direct_handler, has_as_many_arguments_as_the_tasks_stack_has_room_for) {
+    run_everywhere(call_with_many);
+    cr_assert_dies_with(call_with_many_on_the_smallest_stack, NULL, "task small (#2) overflowed its 16 KiB stack");
+}
+
 /* Results */
 
 struct words {

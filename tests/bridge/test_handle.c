@@ -5,6 +5,7 @@
 
 #include "tests/support/bridge.h"
 #include "tests/support/fork.h"
+#include "tests/support/step.h"
 
 static gate_handle make(void *value) {
     gate_handle handle = 0;
@@ -111,6 +112,51 @@ Test(handle, many_live_at_once) {
         cr_assert_eq(gate_handle_delete(made[i], NULL), 0);
     free(made);
 }
+
+/* A look-up, and what others do between two of its instructions: they delete the handle, and make others until one has its
+ * entry, with another value. */
+
+#ifndef GATE_TEST_PLAIN /* Valgrind makes no such steps, and sanitizers' own code can't be stopped anywhere */
+
+static struct {
+    gate_handle handle, next;
+    void *value;
+    int failed;
+} overtaken;
+
+static void look_one_up(void) {
+    overtaken.failed = gate_handle_value(overtaken.handle, &overtaken.value);
+}
+
+static void replace_it(void) {
+    bool serves_again = overtaken.handle >> 32 < GATE__HANDLE_LAST_GENERATION;
+    cr_assert_eq(gate_handle_delete(overtaken.handle, NULL), 0);
+    overtaken.next = make(&overtaken.next);
+    while (serves_again && (uint32_t)overtaken.next != (uint32_t)overtaken.handle) {
+        cr_assert_eq(gate_handle_delete(overtaken.next, NULL), 0);
+        overtaken.next = make(&overtaken.next);
+    }
+}
+
+Test(handle, a_look_up_that_is_overtaken_anywhere_finds_the_value_or_estale) {
+    unsigned found = 0, stale = 0;
+    for (unsigned steps = 1;; steps++) {
+        overtaken.handle = make(&overtaken.handle);
+        overtaken.value = NULL;
+        if (!comes_behind(steps, replace_it, look_one_up))
+            break;
+        bool finds = overtaken.failed == 0 && overtaken.value == (void *)&overtaken.handle;
+        bool refuses = overtaken.failed == -ESTALE && !overtaken.value;
+        cr_assert(finds || refuses, "behind step %u: %d, %p", steps, overtaken.failed, overtaken.value);
+        found += finds;
+        stale += refuses;
+        cr_assert_eq(gate_handle_delete(overtaken.next, NULL), 0);
+    }
+    cr_assert_eq(gate_handle_delete(overtaken.handle, NULL), 0);
+    cr_assert(found && stale, "%u were found and %u refused", found, stale);
+}
+
+#endif
 
 /* Threads. A handle stands for the cell that it is in. */
 enum { THREADS = 4, CELLS = 64, TURNS = 20000 };

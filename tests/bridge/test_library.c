@@ -1,7 +1,9 @@
 /* Libraries: opened and searched, the errors that name what is missing, and what keeps one open. */
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <string.h>
+#include <ucontext.h>
 
 #include "tests/support/bridge.h"
 #include "tests/support/refuse.h"
@@ -284,6 +286,78 @@ Test(library, stays_open_while_a_task_is_in_a_call_of_it_where_the_system_reads_
 static int close_quietly(gate_library *library) {
     return gate_library_close(library, NULL);
 }
+
+/* A call that ends while a close reads what is listed of it: the system is asked for a word at a time, and before one of
+ * them is told, the call ends. */
+
+#ifndef GATE_TEST_PLAIN /* Valgrind has no such signals */
+
+static volatile int words_to_go;
+static _Atomic bool has_ended;
+
+static void *call_and_tell(void *function) {
+    call_and_wait(function);
+    atomic_store(&has_ended, true);
+    return NULL;
+}
+
+static void let_it_end(void) {
+    atomic_store(&step, 2);
+    wait_until(atomic_load(&has_ended));
+}
+
+/* What the system says is that there is no such way to read. */
+static void end_before_a_word(int signal, siginfo_t *info, void *context) {
+    (void)signal, (void)info;
+    if (--words_to_go == 0)
+        let_it_end();
+    ((ucontext_t *)context)->uc_mcontext.gregs[REG_RAX] = -EPERM;
+}
+
+/* Whether so many were read. */
+static bool close_while_a_call_ends(int words) {
+    int unloads = 0;
+    gate_runtime *runtime = start(2);
+    gate_library *library = open_noting(&unloads);
+    gate_function waits = bind(library, "wait_for_go", "int (void *)");
+    atomic_store(&step, 0);
+    atomic_store(&has_ended, false);
+    gate_task *task = spawn("calls", call_and_tell, &waits);
+    wait_until(atomic_load(&step) == 1);
+    words_to_go = words;
+    int closed = close_quietly(library);
+    bool ended = atomic_load(&has_ended);
+    cr_assert_eq(closed, ended ? 0 : -EBUSY, "before word %d: %d", words, closed);
+    if (!ended) {
+        let_it_end();
+        close_library(library);
+    }
+    cr_assert_eq(unloads, 1);
+    join(task);
+    free_function(waits);
+    stop(runtime);
+    return ended;
+}
+
+static void close_while_calls_end(void *unused) {
+    enum { WORDS_OF_A_CALL = 4 };
+    struct sigaction action = {.sa_sigaction = end_before_a_word, .sa_flags = SA_SIGINFO};
+    int words = 1;
+    (void)unused;
+    cr_assert_eq(sigaction(SIGSYS, &action, NULL), 0);
+    filter_system_call(SYS_process_vm_readv, SECCOMP_RET_TRAP);
+    while (close_while_a_call_ends(words))
+        words++;
+    cr_assert_gt(words, WORDS_OF_A_CALL);
+    fprintf(stderr, "well\n");
+    abort();
+}
+
+Test(library, a_call_that_ends_while_a_close_looks_at_it_does_not_keep_it_open) {
+    cr_assert_dies_with(close_while_calls_end, NULL, "well");
+}
+
+#endif
 
 /* A call of the library leads to a handler, which makes another call, of something else. */
 static int close_from_below(void *library, void *result, void *const arguments[]) {

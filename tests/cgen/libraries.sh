@@ -107,6 +107,7 @@ try() {
     for package in $packages; do set -- "$@" --pkg "$package"; done
     write_in_time "$@" --name "$name" --emit cdef,c,json -o "$work/"
     "$reads" "$work/$name.cdef" >"$work/count" || fail "the bridge refuses $name's declarations"
+    sh tests/cgen/layouts.sh "$reads" "$work/$name.cdef" "$work/${name}_stubs.c" || fail "$name's layouts"
     (set -- $(only_headers "$@"); "$cgen" check "$@" "$work/$name.cdef") >"$work/out" || fail "$name's declarations are not its headers'"
     flags=
     [ -z "$packages" ] || flags=$(pkg-config --cflags $packages)

@@ -4,11 +4,19 @@
 #define MASK 0xffffffffu
 enum color { RED = 1, GREEN };
 
+/** How loud. */
+extern int level;
+extern const int limits[2];
+extern struct { int x; } place;
+extern int named __asm__("other_name");
+static const int known = 40;
+
 /** Adds two numbers.
  *
  *  The sum wraps. */
 int add(int a, int b);
 void sleep_for(int seconds);
+int change_level(int to);
 int missing(void);
 static inline int twice(int x) {
     return 2 * x;

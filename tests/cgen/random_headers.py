@@ -12,8 +12,14 @@ import tempfile
 
 WORDS = ["char", "signed char", "unsigned char", "short", "unsigned short", "int", "unsigned", "long", "unsigned long",
          "long long", "unsigned long long"]
-SCALARS = WORDS + ["_Bool", "float", "double", "void *", "const char *", "enum colour", "word", "long double"]
-PRELUDE = "typedef unsigned short word;\nenum colour { RED = -1, GREEN, BLUE = 70000 };\n"
+SCALARS = WORDS + ["_Bool", "float", "double", "void *", "const char *", "enum colour", "word", "enum small",
+                   "enum vast", "loose", "long double"]
+PRELUDE = """typedef unsigned short word;
+typedef long loose __attribute__((aligned(2)));
+enum colour { RED = -1, GREEN, BLUE = 70000 };
+enum __attribute__((packed)) small { NONE, MANY = 200 };
+enum vast { NEAR = -1, FAR = 1L << 40 };
+"""
 
 
 class Header:

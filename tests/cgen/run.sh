@@ -26,6 +26,14 @@ for header in tests/cgen/features/*.h; do
     gcc -fsyntax-only -Wall -Werror -x c "$work/$name.cdef" || fail "gcc refuses $name.cdef"
     # Not twice in one process: output must not depend on where things happen to lie.
     "$cgen" --header "$header" -I. --from '*/features/*' --name "$name" --emit c -o "$work/" 2>/dev/null
+    [ ! -e "tests/cgen/features/$name.proof" ] || {
+        grep '^_Static_assert' "$work/${name}_stubs.c" >"$work/$name.proof"
+        [ -z "${GATE_UPDATE:-}" ] || cp "$work/$name.proof" "tests/cgen/features/$name.proof"
+        diff -u "tests/cgen/features/$name.proof" "$work/$name.proof" || fail "$header is proved otherwise"
+        fact
+    }
+    sh tests/cgen/layouts.sh "$reads" "$work/$name.cdef" "$work/${name}_stubs.c" || fail "$name.cdef is laid out otherwise"
+    fact
     for cc in $compilers; do
         $cc -Wall -Werror -I. -c "$work/${name}_stubs.c" -o "$work/$name.o" ||
             fail "$cc refuses the stubs of $header"
@@ -40,22 +48,51 @@ for flags in '-mno-avx 1' '-mavx 5' '-mavx512f 6'; do
         fact
     done
 done
-python3 -c 'import glob, json, sys
-for path in glob.glob(sys.argv[1] + "/*.json"): json.load(open(path))' "$work" || fail 'JSON that is none'
-fact
 
 # What it has written is what the headers say; what somebody wrote by hand is told, mistake by mistake.
 for header in tests/cgen/features/*.h; do
     "$cgen" check --header "$header" -I. "${header%.h}.cdef" >"$work/out" || fail "$header is not what was written of it"
     fact
 done
-"$cgen" check --header tests/cgen/check/right.h -I. tests/cgen/check/right.lua >"$work/out" || fail 'mistakes where there are none'
+"$cgen" check --header tests/cgen/check/right.h -I. tests/cgen/check/right.lua >"$work/out" 2>"$work/err" ||
+    { cat "$work/err"; fail 'mistakes where there are none'; }
+[ ! -s "$work/err" ] || { cat "$work/err"; fail 'warnings where there is no mistake'; }
 fact
-if "$cgen" check --header tests/cgen/check/right.h -I. tests/cgen/check/wrong.lua >"$work/out" 2>"$work/mistakes"; then
-    fail 'no mistake is found'
-fi
-[ -z "${GATE_UPDATE:-}" ] || cp "$work/mistakes" tests/cgen/check/wrong.expect
-diff -u tests/cgen/check/wrong.expect "$work/mistakes" || fail 'other mistakes are found'
+finds_mistakes() {
+    expected=${2%.*}.expect
+    if "$cgen" check --header "tests/cgen/check/$1" "$2" >"$work/out" 2>"$work/mistakes"; then
+        fail "no mistake is found in $2"
+    fi
+    [ -z "${GATE_UPDATE:-}" ] || cp "$work/mistakes" "$expected"
+    diff -u "$expected" "$work/mistakes" || fail "other mistakes are found in $2"
+    fact
+}
+finds_mistakes right.h tests/cgen/check/wrong.lua
+# Another struct or enum, what has no name in others, signs; a typedef's name is as good as a tag.
+finds_mistakes records.h tests/cgen/check/records.lua
+finds_mistakes constants.h tests/cgen/check/constants.cdef
+# What no header has, and what no library has since it is a macro or static; types of the script's own are no mistake.
+finds_mistakes names.h tests/cgen/check/names.lua
+# Texts that are joined, escapes, comments; each byte has its place.
+finds_mistakes right.h tests/cgen/check/texts.lua
+# A text that is no string is not passed over.
+finds_mistakes right.h tests/cgen/check/unread.lua
+# What does not compile is told, and the rest is compared.
+finds_mistakes right.h tests/cgen/check/twice.lua
+printf 'local ffi = require "ffi"\nlocal sizeof = ffi.sizeof "int"\n' >"$work/nothing.lua"
+! "$cgen" check --header zlib.h "$work/nothing.lua" >"$work/out" 2>"$work/err" || fail 'a script without declarations is right'
+grep -q '^cgen: error: nothing is declared that the headers have' "$work/err" || fail 'nobody says that nothing was compared'
+fact
+! "$cgen" check --header tests/cgen/check/right.h --match say tests/cgen/check/wrong.lua >"$work/out" 2>"$work/err" ||
+    fail 'what is asked for is right'
+[ "$(grep -c 'error:' "$work/err")" -eq 1 ] || { cat "$work/err"; fail 'what was not asked for is compared'; }
+fact
+# A program's files may use each other's types.
+printf 'require "ffi".cdef "typedef unsigned long handle; typedef int mine"' >"$work/types.lua"
+printf 'require "ffi".cdef "handle open_it(const char *path, mine mode)"' >"$work/functions.lua"
+"$cgen" check --header tests/cgen/check/right.h "$work/types.lua" "$work/functions.lua" >"$work/out" ||
+    fail "another file's types are not known"
+grep -q 'functions.lua: 1 declarations found in the headers, 0 mistakes' "$work/out" || { cat "$work/out"; fail 'the second of two files'; }
 fact
 
 # So is what the library was compiled with, where it says that, in itself or in a file of its own.
@@ -70,7 +107,7 @@ for flags in 'gcc -gdwarf-5' 'gcc -gdwarf-4' 'gcc -gdwarf-2 -gstrict-dwarf' 'gcc
     $flags -g -w -shared -fPIC -Wl,--build-id tests/cgen/check/library.c -o "$work/libold.so"
     ! checks_library || fail "no mistake is found in what $flags has made"
     sed "s|$work|.|; s|$PWD/||" "$work/mistakes" >"$work/$(echo "$flags" | tr ' ' _)"
-    [ "$(count_mistakes)" -eq 11 ] || { cat "$work/mistakes"; fail "other mistakes are found in what $flags has made"; }
+    [ "$(count_mistakes)" -eq 15 ] || { cat "$work/mistakes"; fail "other mistakes are found in what $flags has made"; }
     fact
 done
 [ -z "${GATE_UPDATE:-}" ] || cp "$work/gcc_-gdwarf-5" tests/cgen/check/library.expect
@@ -87,7 +124,7 @@ by_id=$work/debug/.build-id/$(echo "$id" | cut -c 1-2)/$(echo "$id" | cut -c 3-)
 mkdir -p "$(dirname "$by_id")"
 cp "$work/libold.debug" "$by_id"
 ! checks_library --debug-path "/nowhere:$work/debug" || fail 'debug information is not found by its build id'
-[ "$(count_mistakes)" -eq 11 ] || { cat "$work/mistakes"; fail 'other mistakes are found by a build id'; }
+[ "$(count_mistakes)" -eq 15 ] || { cat "$work/mistakes"; fail 'other mistakes are found by a build id'; }
 fact
 gcc -g -shared -fPIC -Wl,--build-id=0x"$(echo "$id" | tr 0-9a-f 1-9a-f0)" -x c - -o "$work/other.so" <"$work/none.c"
 objcopy --only-keep-debug "$work/other.so" "$by_id"
@@ -108,12 +145,49 @@ fact
 refuses 1 'no library is found that is called nowhere' check --header zlib.h --library nowhere
 refuses 1 "$work/out: .*ELF" check --header zlib.h --library "$work/out"
 
+# A newcomer who copies the README's samples sees what they say, but for where the headers have it.
+mkdir "$work/samples"
+sed -n '/^## Checked/,/^`cgen wrap`/p' cgen/README.md | awk -v to="$work/samples" '
+    /^```/ { is_sample = !is_sample; next }
+    !is_sample { next }
+    !is_text && !/^\$ / { print >(to "/expected"); next }
+    { sub(/^\$ /, ""); print >(to "/commands"); is_text = /<<END$/ || (is_text && !/^END$/) }'
+ln -s "$PWD/$cgen" "$work/samples/cgen"
+(cd "$work/samples" && sed -i 's|build/release/cgen|./cgen|' commands && sh commands >printed 2>&1 || true)
+sed -i 's|/[a-z].*/zlib.h:[0-9:]*|zlib.h:|; s|^/.*/point.c|point.c|' "$work/samples/printed" "$work/samples/expected"
+diff -u "$work/samples/expected" "$work/samples/printed" || fail "the README's samples"
+fact
+
 for header in zlib.h sqlite3.h string.h stdlib.h stdio.h math.h unistd.h pthread.h; do
     "$cgen" --header "$header" >"$work/real" 2>"$work/skipped"
     grep -v '^#' "$work/real" | cut -f 2 >"$work/signatures"
     "$takes" <"$work/signatures" || fail "a signature of $header is refused"
     fact
 done
+
+# Every function has a line, or a reason why it has none; its symbol is there, where it isn't its name.
+cat >"$work/named.h" <<END
+int plain(int);
+int labelled(int) __asm__("other_symbol");
+static inline int in_line(int x) { return x; }
+#define MACRO(x) plain(x)
+enum later;
+void look(enum later *at);
+struct pair { int a, b; };
+int take(struct pair pair);
+END
+printf '[function plain]\nrename = simple\n' >"$work/named.conf"
+"$cgen" --header "$work/named.h" --config "$work/named.conf" >"$work/out" 2>"$work/err" || fail 'signatures'
+grep -v '^#' "$work/out" | tr '\t' '|' >"$work/named"
+cat <<END | diff -u - "$work/named" || fail 'signatures of functions with other symbols'
+MACRO|int (long)|gate_inline_MACRO
+simple|int (int)|plain
+labelled|int (int)|other_symbol
+in_line|int (int)|gate_inline_in_line
+look|void (enum later *)
+END
+grep -q 'named.h:8:5: skipped: take: it passes a struct' "$work/err" || fail 'a signature is left out silently'
+fact
 
 "$cgen" --header zlib.h --match 'crc*' --library z --emit lua -o "$work/crc.lua"
 "$cgen" --header zlib.h --match 'crc*' --library z --emit lua -o "$work/crc.lua" || fail 'its own output is not replaced'
@@ -131,23 +205,101 @@ fact
 lua5.4 tests/cgen/test_module.lua "$work" || fail 'the module'
 "$cgen" --header tests/cgen/module.h -I. --from '*/module.h' --config tests/cgen/module.conf --name words --emit c \
     --weak -o "$work/" 2>/dev/null
-echo 'int add(int a, int b) { return a + b; } void sleep_for(int s) { (void)s; }' >"$work/library.c"
+cat >"$work/library.c" <<END
+int level = 3, other_name = 7;
+struct place { int x; } place = {8};
+const int limits[2] = {10, 20};
+int add(int a, int b) { return a + b; }
+void sleep_for(int s) { (void)s; }
+int change_level(int to) {
+    int was = level;
+    level = to;
+    return was;
+}
+END
 gcc -shared -fPIC "$work/library.c" -o "$work/libwords.so"
 gcc -Wall -Werror -I. -shared -fPIC "$work/words_stubs.c" -Wl,-z,lazy -o "$work/words_stubs.so" -L"$work" -lwords
 LD_LIBRARY_PATH=$work LUA_PATH="$work/?.lua" LUA_CPATH="$modules/?.so;$work/?.so" lua5.4 tests/cgen/words.lua ||
     fail 'the module on callgate.ffi'
 fact
 
+# Values: as Lua has them, and in JSON that any reader takes.
+"$cgen" --header tests/cgen/features/values.h -I. --from '*/values.h' --emit lua -o "$work/values.lua" 2>/dev/null
+LUA_PATH="$work/?.lua;;" LUA_CPATH="$modules/?.so" lua5.4 tests/cgen/values.lua || fail 'a value in Lua'
+fact
+printf '/* caf\351 \303\251 */\nint latin(void);\n' >"$work/latin.h"
+"$cgen" --header "$work/latin.h" --emit json -o "$work/latin.json"
+python3 -c 'import json, sys
+def whole(pairs):
+    assert len(dict(pairs)) == len(pairs), pairs
+    return dict(pairs)
+for path in sys.argv[1:]: json.load(open(path, encoding="utf-8"), object_pairs_hook=whole, parse_constant=0)
+assert json.load(open(sys.argv[1]))["items"][0]["comment"] == "caf\u00e9 \u00e9"' "$work"/latin.json tests/cgen/features/*.json ||
+    fail 'JSON that is none, or has a key twice'
+fact
+
+# GCC's way to say who frees a result is an error of clang's, and of no header's.
+cat >"$work/freed.h" <<END
+void put_back(void *p);
+void *get(int n) __attribute__((malloc(put_back, 1)));
+void *take(int n) __attribute__((__malloc__(put_back)));
+END
+"$cgen" --header "$work/freed.h" >"$work/out" 2>"$work/err" || { cat "$work/err"; fail "GCC's malloc attribute"; }
+[ "$(grep -c '^[gt].*	void \*(int)$' "$work/out")" -eq 2 ] && [ ! -s "$work/err" ] || { cat "$work/out" "$work/err"; fail 'functions of that attribute'; }
+fact
+echo 'void *get(int n) __attribute__((malloc, aligned("a")));' >>"$work/freed.h"
+refuses 1 'freed.h:4:49: error: ' --header "$work/freed.h"
+
 # What can't be bound is reported, with its place and the reason.
-printf 'struct hidden;\nvoid take(struct hidden h);\nint other;\n' >"$work/hidden.h"
+printf 'struct hidden;\nvoid take(struct hidden h);\nint other;\nstatic const char *const own[] = {"a"};\nstruct {\n    int a;\n} nameless(void);\n' >"$work/hidden.h"
 "$cgen" --header "$work/hidden.h" --emit cdef >"$work/out" 2>"$work/err"
 grep -q 'hidden.h:2:6: skipped: take: it passes a struct that is not defined' "$work/err" || fail 'a silent skip'
+grep -q 'hidden.h:4:26: skipped: own: it has no symbol, and no value' "$work/err" || fail "a header's own variable is skipped silently"
+grep -q 'hidden.h:7:3: skipped: nameless: it passes a struct that has no name' "$work/err" || fail 'a result without a name'
+fact
+# Types that have a name by way of an array or a pointer alone.
+cat >"$work/behind.h" <<END
+typedef struct { int a; } four[4];
+typedef struct { int a; } __attribute__((aligned(16))) *aligned;
+void pass(four by, const four constant, aligned at);
+END
+"$cgen" --header "$work/behind.h" --emit cdef,c -o "$work/behind/"
+for cc in $compilers; do
+    $cc -Wall -Werror -I. -c "$work/behind/behind_stubs.c" -o "$work/behind.o" || fail "$cc refuses what is behind a name"
+    fact
+done
+sh tests/cgen/layouts.sh "$reads" "$work/behind/behind.cdef" "$work/behind/behind_stubs.c" || fail 'layouts behind a name'
 fact
 
 "$cgen" --help >"$work/out" && grep -q '^usage: cgen --header FILE' "$work/out" || fail '--help'
 fact
 "$cgen" --header zlib.h --match 'crc*' --exclude '*_combine*' >"$work/out"
 grep -q '^crc32	' "$work/out" && ! grep -q '^crc32_combine' "$work/out" || fail 'what is excluded is there'
+fact
+# So are an enum's constants, which leaves it the integer that it was; and an enum, but for one that something else needs.
+cat >"$work/enums.h" <<END
+enum color { RED, GREEN = 5 };
+typedef enum { UNUSED } unused;
+enum { ALONE = 7 };
+enum sign { NEGATIVE = -1, POSITIVE = 1 };
+enum color paint(enum color color, enum sign sign);
+END
+excludes() {
+    pattern=$1
+    shift
+    for form in cdef json lua; do
+        "$cgen" --header "$work/enums.h" --exclude "$pattern" --emit $form | grep -v 'made by' >"$work/out"
+        for word; do ! grep -q "\<$word\>" "$work/out" || fail "$word is there, as $form, although $pattern is excluded"; done
+        grep -q '\<GREEN\>' "$work/out" || fail "an enum is gone, as $form, that is needed"
+        fact
+    done
+}
+excludes RED RED
+excludes unused unused UNUSED
+excludes ALONE ALONE
+excludes color
+excludes NEGATIVE NEGATIVE
+"$cgen" --header "$work/enums.h" --exclude NEGATIVE --emit cdef | grep -q 'paint(enum color color, int sign)' || fail 'an enum without its sign'
 fact
 
 # --help is what cgen knows itself: the manual has the same options, with the same values, and ends in the same ways; and what
@@ -176,7 +328,7 @@ refuses 1 'file not found' --header defined.h -D WITH -D LEVEL=3
 "$cgen" --header tests/cgen/features/macros.h -I. --emit cdef >"$work/out" 2>"$work/err"
 grep -q '^cgen: [1-9][0-9]* macros are left out' "$work/err" && ! grep -q LOOP "$work/err" || fail 'macros that are left out are not counted'
 "$cgen" --header tests/cgen/features/macros.h -I. --emit cdef --verbose >"$work/out" 2>"$work/err"
-grep -q 'macros.h:16:9: skipped: LOOP: it is no expression' "$work/err" || fail '--verbose does not name them'
+grep -q 'macros.h:19:9: skipped: LOOP: it is no expression' "$work/err" || fail '--verbose does not name them'
 fact
 "$cgen" --header zlib.h --match zError --emit h -o "$work/alone.h"
 grep -q '^struct gate_args_zError {' "$work/alone.h" || fail 'the header of stubs alone'
@@ -209,8 +361,40 @@ fact
 echo precious >"$work/precious"
 refuses 1 'was not made by cgen' --header zlib.h -o "$work/precious"
 grep -q precious "$work/precious" || fail 'a file of somebody else is gone'
+# Where one can't be written, none is; a link stays one, and leads to what was made.
+mkdir "$work/some" "$work/linked"
+echo precious >"$work/some/zlib_stubs.c"
+refuses 1 'zlib_stubs.c: exists, and was not made by cgen' --header zlib.h --emit cdef,json,c -o "$work/some"
+[ "$(ls -A "$work/some")" = zlib_stubs.c ] || fail 'some outputs are written where others are refused'
+ln -s ../linked/real.cdef "$work/some/link.cdef"
+refuses 1 'link.cdef: is a link to what does not exist' --header zlib.h --emit cdef -o "$work/some/link.cdef"
+echo '// made by: cgen' >"$work/linked/real.cdef"
+"$cgen" --header zlib.h --match zError --emit cdef -o "$work/some/link.cdef"
+[ -L "$work/some/link.cdef" ] && grep -q zError "$work/linked/real.cdef" || fail 'a link is replaced'
+echo precious >"$work/linked/real.cdef"
+refuses 1 'link.cdef: exists, and was not made by cgen' --header zlib.h --emit cdef -o "$work/some/link.cdef"
+grep -q precious "$work/linked/real.cdef" || fail 'a file of somebody else is gone, by a link'
+# Whoever is ended while it writes ends when that is done.
+cat >"$work/ending.c" <<END
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdlib.h>
+int mkstemp(char *path) {
+    int fd = ((int (*)(char *))dlsym(RTLD_NEXT, "mkstemp"))(path);
+    raise(SIGTERM);
+    return fd;
+}
+END
+gcc -shared -fPIC "$work/ending.c" -o "$work/ending.so"
+mkdir "$work/ended"
+status=0
+ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$work/ending.so "$cgen" --header zlib.h --emit cdef,json -o "$work/ended" 2>"$work/err" || status=$?
+[ "$status" -eq 143 ] || { cat "$work/err"; fail "who is ended ends with $status"; }
+[ "$(ls -A "$work/ended" | tr '\n' ' ')" = 'zlib.cdef zlib.json ' ] || fail 'whoever is ended leaves other files'
+fact
 refuses 1 "nothing in zlib.h matches 'nothing\*'" --header zlib.h --match 'nothing*'
-refuses 1 'file not found' --header no-such-header.h
+refuses 1 "^cgen: fatal error: 'no-such-header.h' file not found" --header no-such-header.h
 refuses 1 'No such file or directory' --header zlib.h -o "$work/no/such/folder"
 echo 'int f(unknown_name);' >"$work/bad.h"
 refuses 1 'bad.h:1:7: error: ' --header "$work/bad.h"

@@ -3,7 +3,7 @@
 -- SPDX-License-Identifier: MIT
 local asked = {}
 local symbols = {
-    words = {add = "add of words", sleep_for = "sleep_for of words"},
+    words = {add = "add of words", sleep_for = "sleep_for of words", level = 3},
     ["./words_stubs.so"] = {twice = "twice of the stubs"},
 }
 package.preload["callgate.ffi"] = function()
@@ -37,8 +37,17 @@ is(words.twice == "twice of the stubs, lenient", "one without a symbol comes fro
 is(rawget(words, "twice"), "what was looked up stays")
 is(words.missing == nil, "what the library lacks does no harm until it is used")
 is(words.RED == 1 and words.GREEN == 2 and words.MASK == 0xffffffff, "constants are numbers")
+is(words.known == 40, "so is a variable that the header has whole")
+is(words.level == 3, "a variable is the library's")
+symbols.words.level = 4
+is(words.level == 4 and rawget(words, "level") == nil, "and read each time")
+words.level = 5
+is(symbols.words.level == 5 and rawget(words, "level") == nil, "it is set there, too")
+words.mine = 6
+is(rawget(words, "mine") == 6, "what is none stays in the module")
 is(words.HALF == 0.5 and words.WORDS == "as they are", "macros are what they are worth")
 is(table.concat(asked, " ") == "words ./words_stubs.so", "each library is opened once")
 local source = assert(io.open(path .. "/words.lua")):read("a")
+is(source:find('%-%-%- How loud%.\n%s*%["level"%]'), "and with variables")
 is(source:find('%-%-%- Adds two numbers%.\n%s*%-%-%- \n%s*%-%-%- The sum wraps%.\n%s*%["plus"%]'), "comments stand there")
 print(passed .. " passed, 0 failed")

@@ -255,6 +255,7 @@ Test(mem_hooks, where_the_kernel_does_not_know_guard_pages_stacks_are_guarded_by
     gate_runtime *runtime = start(1);
     unknown_option = gate__os_guard_advice;
     refusals = protections = 0;
+    gate__stack_init();
     gate_task *tasks[GATE__LARGEST_BATCH + 1];
     for (int i = 0; i <= GATE__LARGEST_BATCH; i++)
         tasks[i] = spawn("has a stack", map_and_unmap, NULL);
@@ -264,6 +265,7 @@ Test(mem_hooks, where_the_kernel_does_not_know_guard_pages_stacks_are_guarded_by
         join(tasks[i]);
     stop(runtime);
     unknown_option = -1;
+    gate__stack_init();
 }
 
 Test(mem_hooks, see_every_mapping_that_a_runtime_makes) {

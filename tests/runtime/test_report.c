@@ -60,6 +60,14 @@ static void *interpret_without_rules(void *unused) {
     return unused;
 }
 
+/* What is returned in the x87's registers has to be stored behind the call: its way is another. */
+static void *interpret_long_double_without_rules(void *unused) {
+    gate_function function = make_function("long double (const int *)", address_of(without_rules), "without_rules");
+    const int *address = (const int *)0x40;
+    gate_call(&function, NULL, (void *[]){&address});
+    return unused;
+}
+
 static void *interpret_itself(void *unused) {
     read_at((const int *)0x40);
     return unused;
@@ -166,8 +174,8 @@ Test(report, says_that_the_system_stack_is_used_up_and_shows_the_task_too) {
     assert_says(strstr(output, "callgate:   the task's frames:\n"), "(");
 }
 
-Test(report, shows_the_task_where_c_cannot_be_unwound) {
-    const char *output = last_words(die_in_task, interpret_without_rules, SIGSEGV);
+static void require_the_tasks_frames(gate_task_main body) {
+    const char *output = last_words(die_in_task, body, SIGSEGV);
     assert_says(output, "in a call of without_rules\n");
     const char *frames = strstr(output, "callgate:   the task's frames:\n");
     cr_assert_not_null(frames, "%s", output);
@@ -175,6 +183,11 @@ Test(report, shows_the_task_where_c_cannot_be_unwound) {
     for (const char *at = frames; (at = strchr(at, '\n')) != NULL; at++)
         lines += at[1] != '\0';
     cr_assert_geq(lines, 3, "%s", output);
+}
+
+Test(report, shows_the_task_where_c_cannot_be_unwound) {
+    require_the_tasks_frames(interpret_without_rules);
+    require_the_tasks_frames(interpret_long_double_without_rules);
 }
 
 Test(report, of_a_fault_in_interpreter_code_says_so) {

@@ -18,10 +18,15 @@ static bool can_touch(const void *address) {
     return touched;
 }
 
+static void make_pool(struct gate__stack_pool *pool) {
+    gate__stack_init();
+    gate__stack_pool_init(pool, SIZE, NULL);
+}
+
 static void use_stacks(void) {
     struct gate__stack_pool pool;
     struct gate__stack stacks[100];
-    gate__stack_pool_init(&pool, SIZE, NULL);
+    make_pool(&pool);
     for (int i = 0; i < 100; i++) {
         cr_assert_eq(gate__stack_get(&pool, &stacks[i]), 0);
         cr_assert_eq(stacks[i].size, (size_t)SIZE);
@@ -44,7 +49,7 @@ Test(stack, each_has_its_own_memory_and_a_guard_below) {
 Test(stack, forgotten_ones_read_as_zero_and_are_not_handed_out_again) {
     struct gate__stack_pool pool;
     struct gate__stack stacks[100], kept, again;
-    gate__stack_pool_init(&pool, SIZE, NULL);
+    make_pool(&pool);
     for (int i = 0; i < 100; i++) {
         cr_assert_eq(gate__stack_get(&pool, &stacks[i]), 0);
         memset(stacks[i].base, 1, SIZE);
@@ -81,27 +86,52 @@ static unsigned mappings_of_stacks(void) {
     return more;
 }
 
-static void use_stacks_in_a_child(void *unused) {
-    (void)unused;
-    gate__settings.guardpages = 0;
+static void use_mprotect(void) {
     use_stacks();
     fprintf(stderr, "fallback works, with %s of mappings\n", mappings_of_stacks() > 320 ? "hundreds" : "few");
     abort();
 }
 
+static void use_stacks_with_the_setting(void *unused) {
+    (void)unused;
+    gate__settings.guardpages = 0;
+    use_mprotect();
+}
+
+static void use_locked_stacks(void *unused) {
+    (void)unused;
+    if (mlockall(MCL_FUTURE | MCL_ONFAULT) == 0)
+        use_mprotect();
+    fprintf(stderr, "no memory may be locked: fallback works, with hundreds of mappings\n");
+    abort();
+}
+
 Test(stack, guards_work_without_guard_pages_in_the_kernel) {
-    cr_assert_dies_with(use_stacks_in_a_child, NULL, "fallback works, with hundreds of mappings");
+    cr_assert_dies_with(use_stacks_with_the_setting, NULL, "fallback works, with hundreds of mappings");
+}
+
+Test(stack, guards_work_in_locked_memory) {
+    cr_assert_dies_with(use_locked_stacks, NULL, "fallback works, with hundreds of mappings");
 }
 
 Test(stack, guard_pages_do_not_split_the_reservation) {
+    gate__stack_init();
     unsigned more = mappings_of_stacks();
+    cr_assert(kernel_has_guard_pages() ? more < 40 : more > 320, "%u mappings more for 320 stacks", more);
+}
+
+Test(stack, how_they_are_guarded_is_chosen_when_a_runtime_starts) {
+    stop(start(1));
+    gate__settings.guardpages = 0;
+    unsigned more = mappings_of_stacks();
+    gate__settings.guardpages = 1;
     cr_assert(kernel_has_guard_pages() ? more < 40 : more > 320, "%u mappings more for 320 stacks", more);
 }
 
 Test(stack, one_that_is_put_back_is_used_again) {
     struct gate__stack_pool pool;
     struct gate__stack first, second;
-    gate__stack_pool_init(&pool, SIZE, NULL);
+    make_pool(&pool);
     gate__stack_get(&pool, &first);
     gate__stack_put(&pool, first);
     gate__stack_get(&pool, &second);
@@ -139,7 +169,7 @@ enum { MANY = 3000 };
 Test(stack, many_that_are_put_back_give_their_pages_to_the_system_and_are_used_again) {
     static struct gate__stack stacks[MANY];
     struct gate__stack_pool pool;
-    gate__stack_pool_init(&pool, SIZE, NULL);
+    make_pool(&pool);
     for (int i = 0; i < MANY; i++) {
         cr_assert_eq(gate__stack_get(&pool, &stacks[i]), 0);
         memset(stacks[i].base, 1, SIZE);
@@ -166,7 +196,7 @@ static void mark(void *argument, struct gate__stack stack) {
 Test(stack, a_visit_sees_each_that_was_ever_in_use_once) {
     struct gate__stack_pool pool;
     struct gate__stack stacks[100];
-    gate__stack_pool_init(&pool, SIZE, NULL);
+    make_pool(&pool);
     for (int i = 0; i < 100; i++)
         gate__stack_get(&pool, &stacks[i]);
     gate__stack_put(&pool, stacks[7]);
@@ -179,7 +209,7 @@ Test(stack, a_visit_sees_each_that_was_ever_in_use_once) {
 Test(stack, the_use_of_a_poisoned_one_is_known_to_a_word) {
     struct gate__stack_pool pool;
     struct gate__stack stack;
-    gate__stack_pool_init(&pool, SIZE, NULL);
+    make_pool(&pool);
     gate__stack_get(&pool, &stack);
     gate__settings.stackpoison = 1;
     memset(stack.base, 1, SIZE - 512); /* by its last user */
@@ -198,7 +228,7 @@ Test(stack, the_use_of_a_poisoned_one_is_known_to_a_word) {
 Test(stack, the_use_of_another_is_known_in_pages_and_outlives_its_users) {
     struct gate__stack_pool pool;
     struct gate__stack stack;
-    gate__stack_pool_init(&pool, SIZE, NULL);
+    make_pool(&pool);
     gate__stack_get(&pool, &stack);
     cr_assert_eq(gate__stack_used(&stack), (size_t)PAGE);
     stack.base[SIZE - 2 * PAGE - 1] = 1;

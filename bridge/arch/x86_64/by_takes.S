@@ -30,7 +30,7 @@
 #include "runtime/layout.h"
 
 #define BASE %rsp
-#define CELLS 16
+#define CELLS 0
 #include "runtime/arch/x86_64/cells.h"
 
     .set RESULT, -8
@@ -359,15 +359,17 @@ GATE__ROUTINE(gate__arch_take_no_more)
     current_m %r10
     make_call cross
 7:  movq %rsp, %rax /* something is asked of the slot: back to the task's stack */
-    leaq RECORD - (STACK)(%rbp), %rsp
+    leaq RECORD(%rbp), %rsp
+    xchgq %rax, GATE__M_SYSTEM_SP(%r10) /* what was taken there stays there */
     pushq %r10
-    pushq GATE__M_SYSTEM_SP(%r10)
-    movq %rax, GATE__M_SYSTEM_SP(%r10) /* what was taken there stays there */
+    pushq %rax
+    subq $STACK, %rsp
     store_words
     store_vectors
     enter_call_slow %r10
     load_vectors movaps
     load_words
+    addq $STACK, %rsp
     popq %rax
     popq %r10
     movq GATE__M_SYSTEM_SP(%r10), %rsp

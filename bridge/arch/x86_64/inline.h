@@ -223,9 +223,15 @@
 #else
 #define GATE__INLINE_AVX512
 #endif
+#if defined __APX_F__ || defined __EGPR__ /* clang has the second for these registers alone */
+#define GATE__INLINE_APX                                                                                      \
+    , "r16", "r17", "r18", "r19", "r20", "r21", "r22", "r23", "r24", "r25", "r26", "r27", "r28", "r29", "r30", "r31"
+#else
+#define GATE__INLINE_APX
+#endif
 #define GATE__INLINE_CLOBBERS                                                                                    \
     "rbx", "r10", "r11", "r12", "r13", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "st",   \
-    "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)", "cc", "memory" GATE__INLINE_AVX512
+    "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)", "cc", "memory" GATE__INLINE_AVX512 GATE__INLINE_APX
 
 #define GATE__INLINE_CALL(class, direct_, words, vectors, word_type, vector_type)                                \
     gate_direct *gate_word_direct = (direct_);                                                                   \

@@ -107,24 +107,24 @@ static bool is_lenient(const struct cdata *cd) {
     return cd->type->form == FORM_FUNCTION && ((const struct bound *)cd->address)->is_lenient;
 }
 
-/* The same function, of another class. */
-static int of_class(lua_State *L, enum gate_call_class call_class) {
-    struct ffi *ffi = ffi_of(L);
-    gate_function function;
-    struct ctype *type = function_check(L, ffi, &function);
-    push(L, ffi, type, &(gate_function){.address = function.address, .name = function.name, .call_class = call_class},
-         is_lenient(cdata_check(L, ffi, 1)));
+/* The same function, as a caller wants it. */
+static int push_again(lua_State *L, struct ctype *type, const gate_function *of, enum gate_call_class call_class,
+                      bool lenient) {
+    push(L, ffi_of(L), type, &(gate_function){.address = of->address, .name = of->name, .call_class = call_class},
+         lenient);
     return 1;
 }
 
-/* And of the same class, but lenient. */
-int function_lenient(lua_State *L) {
-    struct ffi *ffi = ffi_of(L);
+static int of_class(lua_State *L, enum gate_call_class call_class) {
     gate_function function;
-    struct ctype *type = function_check(L, ffi, &function);
-    push(L, ffi, type,
-         &(gate_function){.address = function.address, .name = function.name, .call_class = function.call_class}, true);
-    return 1;
+    struct ctype *type = function_check(L, ffi_of(L), &function);
+    return push_again(L, type, &function, call_class, is_lenient(cdata_check(L, ffi_of(L), 1)));
+}
+
+int function_lenient(lua_State *L) {
+    gate_function function;
+    struct ctype *type = function_check(L, ffi_of(L), &function);
+    return push_again(L, type, &function, function.call_class, true);
 }
 
 int function_leaf(lua_State *L) {

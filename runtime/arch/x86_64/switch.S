@@ -64,7 +64,7 @@ GATE__END(gate__arch_cross)
     .endm
 
 /* What a call in registers leaves, in the routines below. In: what the function returned in, and rdi cells where they
- * keep anything there. Out: rax, as struct gate__returned has it. rcx and rdx are used up. */
+ * keep anything there. Out: rax, as struct gate__returned has it. */
 
     .macro keep_word /* it is in rax */
     .endm
@@ -107,10 +107,11 @@ GATE__END(gate__arch_cross)
  *   task's stack                        system stack
  *   +--------------------+              +----------------------------+
  *   | return address     |              | scheduler's or C's frames  |
- *   | caller's rbp       | <- rbp       +----------------------------+ <- m->system_sp
- *   | cells, and nothing | registers    | arguments on the stack     | 16-byte aligned
- *   +--------------------+ and x87      +----------------------------+
- *                          <- task->sp  | function's frames          |
+ *   | caller's rbp       | <- rbp,      +----------------------------+ <- m->system_sp
+ *   +--------------------+    task->sp  | cells, and nothing         | registers and x87
+ *                                       | arguments on the stack     | 16-byte aligned
+ *                                       | function's frames          |
+ *                                       +----------------------------+
  *
  * Behind the call the M is asked for anew, which costs less than to keep it; it is the same (m.c). Behind leave's slow
  * half it may be another, and nothing of it is used any more.
@@ -123,18 +124,18 @@ GATE__ROUTINE(\name)
     .cfi_signal_frame
     endbr64
     push_frame
+    movq GATE__M_TASK(%rdx), %r8
+    movq %rbp, GATE__TASK_SP(%r8)
+    .ifc \protocol, enter
+    enter_call %rdx, 8f
+    .endif
+1:  movq GATE__M_SYSTEM_SP(%rdx), %rsp
     .ifnc \keep, word
     .ifnc \keep, vector
     pushq %rdi
     pushq %rdi
     .endif
     .endif
-    movq GATE__M_TASK(%rdx), %r8
-    movq %rsp, GATE__TASK_SP(%r8)
-    .ifc \protocol, enter
-    enter_call %rdx, 8f
-    .endif
-1:  movq GATE__M_SYSTEM_SP(%rdx), %rsp
     movq GATE__M_ERROR_NUMBER(%rdx), %r8
     xorl %eax, %eax
     movl %eax, (%r8)
@@ -145,13 +146,14 @@ GATE__ROUTINE(\name)
     load_\load
     call *%r11
     .endif
+    current_m %rcx
     .ifnc \keep, word
     .ifnc \keep, vector
-    movq -8(%rbp), %rdi
+    movq GATE__M_SYSTEM_SP(%rcx), %rdi
+    movq -8(%rdi), %rdi
     .endif
     .endif
     keep_\keep
-    current_m %rcx
     movq GATE__M_ERROR_NUMBER(%rcx), %rdx
     movq %rbp, %rsp
     movl (%rdx), %edx

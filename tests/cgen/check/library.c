@@ -17,6 +17,18 @@ union any {
     long integer;
     double number;
 };
+struct packet {
+    int size;
+    union {
+        long whole;
+        struct {
+            int high, low;
+        };
+    };
+    struct {
+        int x, y;
+    } at;
+};
 enum color { COLOR_RED, COLOR_BLUE = 200, COLOR_GREEN = 3 };
 typedef float quad __attribute__((vector_size(16)));
 typedef int (*visitor)(void *host, const struct entry *entry);
@@ -53,3 +65,7 @@ int old_style(a, b)
 int a;
 double b;
 { return a + (int)b; }
+
+int send_packet(struct packet *of, struct flags *to) {
+    return of->size + of->at.x + to->third;
+}

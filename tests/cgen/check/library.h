@@ -18,6 +18,19 @@ union any {
     long integer;
     double number;
 };
+struct packet {
+    int size;
+    union {
+        long whole;
+        struct {
+            int low, high;
+        };
+    };
+    struct {
+        short x; /* was an int */
+        int y;
+    } at;
+};
 enum color { COLOR_RED, COLOR_BLUE = 200, COLOR_GREEN = 2 };
 typedef float quad __attribute__((vector_size(16)));
 typedef int (*visitor)(void *host, const struct entry *entry);
@@ -31,3 +44,4 @@ int log_list(const char *format, va_list list);
 quad twice(quad of);
 unsigned char same(const struct flags *flags, union any any, enum color color, _Bool is, long double wide);
 int old_style(int a, double b);
+int send_packet(struct packet *of, struct entry *to);

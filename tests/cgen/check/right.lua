@@ -7,6 +7,6 @@ ffi.cdef[[
     int read_it(size_t of, char *to, size_t size);
     int say(const char *format, ...);
     struct point middle(struct point, struct point);
-    void use(void *it);
+    void use(struct hidden *it);
     extern int count;
 ]]

@@ -22,4 +22,17 @@ struct whole_aligned {
 typedef struct {
     int a[3];
 } loose __attribute__((aligned(16)));
+typedef int half_aligned __attribute__((aligned(2)));
+typedef struct {
+    long a;
+} low __attribute__((aligned(4)));
+typedef struct packed high __attribute__((aligned(8)));
+struct of_names {
+    char a;
+    half_aligned b, c[2];
+    low d;
+    char e;
+    high f;
+};
+void name(struct of_names n, const half_aligned *h, low l);
 void lay(struct packed p, struct by_two t, struct field_aligned *f, struct whole_aligned *w, loose *l);

@@ -13,6 +13,9 @@
 #define NOTHING ((void *)0)
 #define TYPE unsigned int
 #define OPEN {
+#define WHERE __FILE__
+#define THERE WHERE
+#define WHICH (THERE ":")
 #define LOOP \
     do {     \
     } while (0)
@@ -44,6 +47,7 @@ mark mark_of(double at);
 #define CALL_IT(text, x) call_it_2(x, text)
 #define STOP(shape) stop_it(shape)
 #define ROOT(x) __builtin_sqrt(x)
+#define CALL_FROM(x) call_it_2(x, WHERE)
 #define IS_NAN(x) __builtin_isnan(x)
 #define MARK(at) mark_of(at)
 #define NOW() counter

@@ -1,4 +1,8 @@
 /* Function pointers: in structs, in arrays, returned, and with names. */
+typedef int operation(int);
+typedef operation another_operation;
+typedef void nothing;
+typedef nothing another_nothing;
 typedef int (*visit)(void *data, int depth);
 typedef visit (*chooser)(const char *name);
 struct methods {

@@ -13,8 +13,19 @@ struct node {
     union {
         int i;
         float f;
+        struct {
+            char low, high;
+        } halves[2];
     } either;
 };
+typedef struct {
+    char c;
+    double d;
+} const *reference;
+extern struct {
+    int in;
+    unsigned bits : 3;
+} place;
 struct tree {
     struct node *first;
     struct opaque *hidden;
@@ -25,4 +36,4 @@ typedef struct {
 } text;
 typedef struct empty {
 } empty;
-void use_structs(struct node *node, text *of, empty *nothing);
+void use_structs(struct node *node, text *of, empty *nothing, reference by);

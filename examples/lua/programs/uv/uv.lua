@@ -39,7 +39,8 @@ ffi.cdef [[
     typedef void (*uv_alloc_cb)(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer);
     typedef void (*uv_read_cb)(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer);
 
-    /* IPv4's, which is all that is used here: the headers have struct sockaddr, for any */
+    /* of IPv4, which is all that is used here */
+    struct sockaddr;
     struct in_addr { uint32_t s_addr; };
     struct sockaddr_in { unsigned short sin_family; uint16_t sin_port; struct in_addr sin_addr; unsigned char sin_zero[8]; };
 
@@ -64,9 +65,9 @@ ffi.cdef [[
     int uv_timer_start(uv_timer_t *timer, uv_timer_cb on_timer, uint64_t milliseconds, uint64_t repeated);
     int uv_ip4_addr(const char *host, int port, struct sockaddr_in *address);
     int uv_tcp_init(uv_loop_t *loop, uv_tcp_t *tcp);
-    int uv_tcp_bind(uv_tcp_t *tcp, const struct sockaddr_in *address, unsigned flags);
-    int uv_tcp_connect(uv_connect_t *request, uv_tcp_t *tcp, const struct sockaddr_in *address, uv_connect_cb on_connect);
-    int uv_tcp_getsockname(const uv_tcp_t *tcp, struct sockaddr_in *address, int *length);
+    int uv_tcp_bind(uv_tcp_t *tcp, const struct sockaddr *address, unsigned flags);
+    int uv_tcp_connect(uv_connect_t *request, uv_tcp_t *tcp, const struct sockaddr *address, uv_connect_cb on_connect);
+    int uv_tcp_getsockname(const uv_tcp_t *tcp, struct sockaddr *address, int *length);
     int uv_listen(uv_stream_t *server, int backlog, uv_connection_cb on_connection);
     int uv_accept(uv_stream_t *server, uv_stream_t *client);
     int uv_read_start(uv_stream_t *stream, uv_alloc_cb on_alloc, uv_read_cb on_read);
@@ -188,6 +189,11 @@ local function ip4(host, port)
     return address
 end
 
+-- As one of any protocol.
+local function any(address)
+    return ffi.cast("struct sockaddr *", address)
+end
+
 -- C has a request until its callback comes, and the text of one to write as long.
 local function new_request(stream, type, fields)
     fields.loop = stream.loop
@@ -247,7 +253,7 @@ end
 function Stream:port()
     must_be_usable(self.loop, self)
     local address = ffi.new "struct sockaddr_in"
-    check(lib.uv_tcp_getsockname(self.pointer, address, ffi.new("int[1]", ffi.sizeof(address))))
+    check(lib.uv_tcp_getsockname(self.pointer, any(address), ffi.new("int[1]", ffi.sizeof(address))))
     return address.sin_port >> 8 | (address.sin_port & 0xff) << 8 -- in a network, the high byte is first
 end
 
@@ -284,7 +290,7 @@ function Loop:listen(host, port, f)
     must_be_usable(self)
     local address, server = ip4(host, port), new_stream(self)
     server.f = f
-    started(server, lib.uv_tcp_bind(server.pointer, address, 0))
+    started(server, lib.uv_tcp_bind(server.pointer, any(address), 0))
     return started(server, lib.uv_listen(server.pointer, 128, on_connection))
 end
 
@@ -293,7 +299,7 @@ function Loop:connect(host, port, f)
     must_be_usable(self)
     local address, stream = ip4(host, port), new_stream(self)
     local request = new_request(stream, C.UV_CONNECT, {f = f})
-    started(stream, lib.uv_tcp_connect(request.pointer, stream.pointer, address, on_connect))
+    started(stream, lib.uv_tcp_connect(request.pointer, stream.pointer, any(address), on_connect))
     keep(request)
     return stream
 end

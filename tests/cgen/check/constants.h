@@ -1,0 +1,10 @@
+/* What constants.cdef declares by hand. */
+#define RATIO 1.5
+#define WHOLE 2
+#define VERSION "1.2.13"
+#define LARGE 0xffffffffu
+#define START (clock_of() + 1)
+static const double PI = 3.25;
+static const char NAME[8] = "here";
+enum { FIRST = 1, SECOND };
+int clock_of(void);
