@@ -252,10 +252,10 @@ enum gate__space { GATE__ORDINARY, GATE__TAGS, GATE__FILES };
 struct gate__entry {
     gate_decl decl; /* first: hosts hold it */
     enum gate__space space;
-    bool defined;     /* a constant's value was given */
-    size_t alignment; /* bytes: that a variable's or function's own declarations ask for, or 0 */
-    const char *tag;  /* of the enum that a constant is of; NULL without */
-    uint32_t hash;
+    bool defined;             /* a constant's value was given */
+    size_t alignment;         /* bytes: that a variable's or function's own declarations ask for, or 0 */
+    const char *tag;          /* of the enum that a constant is of; NULL without */
+    uint32_t hash;            /* from here on, what it is found by, and not what it says */
     size_t index;             /* in the order of declaration */
     struct gate__entry *next; /* in its bucket */
 };
@@ -295,6 +295,8 @@ void *gate__scope_allocate(struct gate__reader *r, size_t size);
 void *gate__scope_scratch(struct gate__reader *r, size_t size);
 /* Keeps what is at that address, in case that the reading fails. False when there is no memory. [any] */
 bool gate__scope_save(struct gate__reader *r, void *at, size_t size);
+/* The same for what a name's entry says. [any] */
+bool gate__scope_save_entry(struct gate__reader *r, struct gate__entry *entry);
 struct gate__entry *gate__scope_find(const gate_decls *decls, enum gate__space space, const char *name, size_t length);
 /* Adds a name, of which there is none; its declaration is to be filled in. NULL when there is no memory. [any] */
 struct gate__entry *gate__scope_add(struct gate__reader *r, enum gate__space space, const struct gate__token *name);

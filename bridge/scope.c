@@ -147,6 +147,11 @@ bool gate__scope_save(struct gate__reader *r, void *at, size_t size) {
     return true;
 }
 
+/* Its link is the table's, which may grow before the reading fails. */
+bool gate__scope_save_entry(struct gate__reader *r, struct gate__entry *entry) {
+    return gate__scope_save(r, entry, offsetof(struct gate__entry, hash));
+}
+
 /* Names */
 
 /* A name's hash is a polynomial at a secret point, modulo a prime: its coefficients are the name, seven bytes each, and in
@@ -340,7 +345,7 @@ static bool merge(struct gate__reader *r, const struct gate__token *name, struct
         gate__scope_conflict(r, name, &old->decl, "which is there already, declared");
     else if (why && !once)
         gate__scope_conflict(r, name, &old->decl, why);
-    if (why || r->failed || !gate__scope_save(r, old, sizeof *old))
+    if (why || r->failed || !gate__scope_save_entry(r, old))
         return false;
     old->decl.type = merged_type(old->decl.type, decl->type);
     old->decl.label = old->decl.label ? old->decl.label : decl->label;
