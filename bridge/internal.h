@@ -380,6 +380,8 @@ const struct gate__named *gate__type_find(const gate_type *type, const char *nam
 /* Whether two declarations with these types are of one thing (C11 6.2.7); and whether two definitions are. [any] */
 bool gate__type_compatible(const gate_type *a, const gate_type *b);
 bool gate__type_same_members(const gate_type *a, const gate_type *b);
+/* What two compatible types come to (C11 6.2.7p3): a, with those counts and parameters that b alone tells. */
+const gate_type *gate__type_composite(struct gate__reader *r, const gate_type *a, const gate_type *b);
 
 /* layout.c */
 

@@ -475,8 +475,7 @@ static const gate_type *common_pointer(struct gate__reader *r, const struct gate
         return NULL;
     if (!gate__type_compatible(plain, other) && plain->kind != GATE_VOID && other->kind != GATE_VOID)
         return gate__type_pointer(r, gate__type_basic(GATE_VOID), 0);
-    bool says_less = plain->kind == GATE_ARRAY && plain->count == GATE_COUNT_UNKNOWN;
-    const gate_type *target = says_less || other->kind == GATE_VOID ? other : plain;
+    const gate_type *target = other->kind == GATE_VOID ? other : gate__type_composite(r, plain, other);
     target = gate__type_qualified(r, target, a->qualifiers | b->qualifiers);
     return target ? gate__type_pointer(r, target, 0) : NULL;
 }
