@@ -79,10 +79,11 @@ unsigned gate__specifier_qualifiers(struct gate__reader *r) {
 
 /* Names of types */
 
-static const char *const va_list_names[] = {"__builtin_va_list", "__builtin_sysv_va_list"};
+static const char *const va_list_names[] = {"__builtin_va_list", "__builtin_sysv_va_list", "__builtin_ms_va_list"};
 static const char va_list_text[] = "typedef struct __va_list_tag { unsigned gp_offset, fp_offset;"
                                    "void *overflow_arg_area, *reg_save_area; }"
-                                   "__builtin_va_list[1], __builtin_sysv_va_list[1];";
+                                   "__builtin_va_list[1], __builtin_sysv_va_list[1];"
+                                   "typedef char *__builtin_ms_va_list;";
 
 static bool is_va_list(const struct gate__token *token) {
     for (size_t i = 0; i < sizeof va_list_names / sizeof *va_list_names; i++) {
@@ -93,7 +94,7 @@ static bool is_va_list(const struct gate__token *token) {
     return false;
 }
 
-/* Declares the compiler's own type when a text first needs it. */
+/* Declares the compiler's own types when a text first needs one. */
 static void declare_va_list(struct gate__reader *r) {
     struct gate__lexer before = r->lexer;
     gate__lex_begin(r, va_list_text);
