@@ -197,6 +197,10 @@ static inline int gate__lex_compare(const struct gate__name *name, const char *o
     int order = strncmp(name->at, other, name->length);
     return order ? order : -(other[name->length] != '\0');
 }
+/* Whether those length bytes are that name. [any] */
+static inline bool gate__lex_is(const char *at, size_t length, const char *name) {
+    return strlen(name) == length && memcmp(at, name, length) == 0;
+}
 static inline bool gate__lex_is_digit(char c) {
     return c >= '0' && c <= '9';
 }
@@ -366,6 +370,9 @@ void gate__type_complete(struct gate__reader *r, const gate_type *record, const 
 void gate__type_name(struct gate__reader *r, const gate_type *type, const char *name);
 bool gate__type_is_complete(const gate_type *type);
 bool gate__type_is_integer(const gate_type *type);
+/* A floating type, and no complex one; a complex one. [any] */
+bool gate__type_is_real(const gate_type *type);
+bool gate__type_is_complex(const gate_type *type);
 /* A struct or a union. [any] */
 bool gate__type_is_record(const gate_type *type);
 bool gate__type_is_signed(const gate_type *type);
@@ -404,6 +411,9 @@ struct gate__value {
     long double real;       /* of floating types */
 };
 
+/* What stands where an error is: nobody looks at it. [any] */
+struct gate__value gate__value_nothing(void);
+struct gate__value gate__value_unknown(const gate_type *type);
 struct gate__value gate__value_integer(enum gate_kind kind, unsigned __int128 bits);
 /* Rounded to the type; not known of those that the library has no arithmetic for. [any] */
 struct gate__value gate__value_real(enum gate_kind kind, long double real);
@@ -412,6 +422,7 @@ unsigned __int128 gate__value_narrowed(const gate_type *type, unsigned __int128 
 /* Whether it is a null pointer constant (C11 6.3.2.3p3). [any] */
 bool gate__value_is_null(const struct gate__value *value);
 /* With a reader, they fail at the token. [any] */
+struct gate__value gate__value_mistaken(struct gate__reader *r, const struct gate__token *token, const char *what);
 /* What it is where a value is wanted: of an array or a function, a pointer. */
 struct gate__value gate__value_decayed(struct gate__reader *r, struct gate__value value);
 struct gate__value gate__value_convert(struct gate__reader *r, struct gate__value value, const gate_type *type,

@@ -87,8 +87,7 @@ static const char va_list_text[] = "typedef struct __va_list_tag { unsigned gp_o
 
 static bool is_va_list(const struct gate__token *token) {
     for (size_t i = 0; i < sizeof va_list_names / sizeof *va_list_names; i++) {
-        size_t length = strlen(va_list_names[i]);
-        if (token->length == length && memcmp(token->at, va_list_names[i], length) == 0)
+        if (gate__lex_is(token->at, token->length, va_list_names[i]))
             return true;
     }
     return false;
@@ -189,8 +188,7 @@ static bool is_float_name(const struct gate__reader *r, const struct seen *seen)
 /* <complex.h> has complex as a macro, which texts that were written by hand use: where no name can stand. */
 static bool is_complex_macro(const struct gate__reader *r, const struct seen *seen) {
     const struct gate__token *token = &r->lexer.token;
-    if (!gate__lex_sees_name(r) || token->length != strlen("complex") ||
-        memcmp(token->at, "complex", token->length) != 0)
+    if (!gate__lex_sees_name(r) || !gate__lex_is(token->at, token->length, "complex"))
         return false;
     struct gate__reader ahead = *r;
     ahead.error = NULL;

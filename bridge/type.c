@@ -75,6 +75,14 @@ bool gate__type_is_integer(const gate_type *type) {
     return (type->kind >= GATE_BOOL && type->kind <= GATE_UINT128) || type->kind == GATE_ENUM;
 }
 
+bool gate__type_is_real(const gate_type *type) {
+    return type->kind >= GATE_FLOAT16 && type->kind <= GATE_FLOAT128;
+}
+
+bool gate__type_is_complex(const gate_type *type) {
+    return type->kind >= GATE_FLOAT16_COMPLEX && type->kind <= GATE_FLOAT128_COMPLEX;
+}
+
 bool gate__type_is_signed(const gate_type *type) {
     switch (gate__type_plain(type)->kind) {
     case GATE_CHAR:
