@@ -248,10 +248,6 @@ static const gate_type *with_qualifiers(struct gate__reader *r, const gate_type 
     return make(r, other);
 }
 
-const gate_type *gate__type_unqualified(struct gate__reader *r, const gate_type *type) {
-    return type->qualifiers ? with_qualifiers(r, type, 0) : type;
-}
-
 /* A pointer or an array that is as type but for these; type itself if they are its own, and NULL without a target. */
 static const gate_type *with_target(struct gate__reader *r, const gate_type *type, const gate_type *target,
                                     size_t count) {
@@ -267,6 +263,14 @@ static const gate_type *with_target(struct gate__reader *r, const gate_type *typ
     other.depth = other.weight = 0;
     add_part(&other, target);
     return make(r, other);
+}
+
+/* Of an array, both are its elements' affair (C23 6.2.5). */
+
+const gate_type *gate__type_unqualified(struct gate__reader *r, const gate_type *type) {
+    if (type->kind == GATE_ARRAY)
+        return with_target(r, type, gate__type_unqualified(r, type->target), type->count);
+    return type->qualifiers ? with_qualifiers(r, type, 0) : type;
 }
 
 const gate_type *gate__type_qualified(struct gate__reader *r, const gate_type *type, unsigned qualifiers) {

@@ -461,6 +461,13 @@ bool gate__value_is_null(const struct gate__value *value) {
     return may_be && value->is_strict && !value->is_place && value->bits == 0;
 }
 
+/* An array's are its elements'. */
+static unsigned qualifiers_of(const gate_type *type) {
+    while (type->kind == GATE_ARRAY)
+        type = type->target;
+    return type->qualifiers;
+}
+
 /* The pointer that two come to. GCC makes one to void of those to types that have nothing to do with each other. */
 static const gate_type *common_pointer(struct gate__reader *r, const struct gate__value *yes,
                                        const struct gate__value *no) {
@@ -475,7 +482,7 @@ static const gate_type *common_pointer(struct gate__reader *r, const struct gate
     if (!gate__type_compatible(plain, other) && plain->kind != GATE_VOID && other->kind != GATE_VOID)
         return gate__type_pointer(r, gate__type_basic(GATE_VOID), 0);
     const gate_type *target = other->kind == GATE_VOID ? other : gate__type_composite(r, plain, other);
-    target = gate__type_qualified(r, target, a->qualifiers | b->qualifiers);
+    target = gate__type_qualified(r, target, qualifiers_of(a) | qualifiers_of(b));
     return target ? gate__type_pointer(r, target, 0) : NULL;
 }
 
