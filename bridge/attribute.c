@@ -13,12 +13,12 @@ enum { USUAL_ALIGNMENT = 16 }; /* bytes: of "aligned" without a number, on x86-6
 /* A name may be written with underscores around. */
 static bool is_named(const struct gate__token *token, const char *name) {
     const char *at = token->at;
-    size_t length = token->length, wanted = strlen(name);
+    size_t length = token->length;
     if (length > 4 && !memcmp(at, "__", 2) && !memcmp(at + length - 2, "__", 2)) {
         at += 2;
         length -= 4;
     }
-    return length == wanted && memcmp(at, name, length) == 0;
+    return gate__lex_is(at, length, name);
 }
 
 static size_t alignment(struct gate__reader *r) {
@@ -149,27 +149,19 @@ void gate__attribute_alignas(struct gate__reader *r, struct gate__attributes *at
         ask_for(attributes, bytes);
 }
 
-static bool is_in_range(enum gate_kind kind, enum gate_kind first, enum gate_kind last) {
-    return kind >= first && kind <= last;
-}
-
-static bool is_real(enum gate_kind kind) {
-    return is_in_range(kind, GATE_FLOAT16, GATE_FLOAT128);
-}
-
 /* A machine mode chooses among the types of one class. Of pointers there is but one size. */
 static const gate_type *in_mode(struct gate__reader *r, const gate_type *type, const struct gate__mode *mode) {
     bool has_sign = gate__type_is_signed(type) || mode->without == GATE_KINDS || type->kind == GATE_POINTER;
-    enum gate_kind kind = has_sign ? mode->with_sign : mode->without;
-    bool fits = is_in_range(kind, GATE_BOOL, GATE_UINT128)
-                    ? gate__type_is_integer(type) || (type->kind == GATE_POINTER && kind == GATE_LONG)
-                : is_real(kind) ? is_real(type->kind)
-                                : is_in_range(type->kind, GATE_FLOAT16_COMPLEX, GATE_FLOAT128_COMPLEX);
+    const gate_type *chosen = gate__type_basic(has_sign ? mode->with_sign : mode->without);
+    bool fits = gate__type_is_integer(chosen)
+                    ? gate__type_is_integer(type) || (type->kind == GATE_POINTER && chosen->kind == GATE_LONG)
+                : gate__type_is_real(chosen) ? gate__type_is_real(type)
+                                             : gate__type_is_complex(type);
     if (!fits)
         gate__lex_fail(r, &r->lexer.token, -EINVAL, "and a machine mode that is none of its type");
     if (r->failed || type->kind == GATE_POINTER)
         return r->failed ? NULL : type;
-    return gate__type_qualified(r, gate__type_basic(kind), type->qualifiers);
+    return gate__type_qualified(r, chosen, type->qualifiers);
 }
 
 static const gate_type *in_vectors(struct gate__reader *r, const gate_type *type, size_t size);
@@ -186,7 +178,7 @@ static const gate_type *returning_vectors(struct gate__reader *r, const gate_sig
 
 static const gate_type *in_vector(struct gate__reader *r, const gate_type *type, size_t size) {
     bool is_number =
-        (gate__type_is_integer(type) && type->kind != GATE_BOOL && type->kind != GATE_ENUM) || is_real(type->kind);
+        (gate__type_is_integer(type) && type->kind != GATE_BOOL && type->kind != GATE_ENUM) || gate__type_is_real(type);
     if (!is_number || size % type->size)
         gate__lex_fail(r, &r->lexer.token, -EINVAL,
                        "and a vector whose size its elements don't fill, or of no numbers");

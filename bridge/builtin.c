@@ -6,14 +6,10 @@
 
 #include "bridge/internal.h"
 
-static struct gate__value nothing(void) {
-    return gate__value_integer(GATE_INT, 0);
-}
-
 static struct gate__value argument(struct gate__reader *r, enum gate_kind kind) {
     struct gate__token token = r->lexer.token;
     struct gate__value value = gate__constant_read(r);
-    return r->failed ? nothing() : gate__value_convert(r, value, gate__type_basic(kind), &token);
+    return r->failed ? gate__value_nothing() : gate__value_convert(r, value, gate__type_basic(kind), &token);
 }
 
 /* Those of one number */
@@ -158,7 +154,7 @@ bool gate__builtin_is(const struct gate__token *token) {
 }
 
 static bool is_named(const struct gate__token *token, const char *name) {
-    return token->length - PREFIX == strlen(name) && memcmp(token->at + PREFIX, name, token->length - PREFIX) == 0;
+    return gate__lex_is(token->at + PREFIX, token->length - PREFIX, name);
 }
 
 /* The arguments; what is none of those above may be anything. */
@@ -170,21 +166,21 @@ static struct gate__value arguments(struct gate__reader *r, const struct gate__t
     for (size_t i = 0; i < sizeof unaries / sizeof *unaries; i++) {
         if (is_named(token, unaries[i].name)) {
             struct gate__value value = argument(r, unaries[i].argument);
-            return r->failed ? nothing() : compute(&unaries[i], &value);
+            return r->failed ? gate__value_nothing() : compute(&unaries[i], &value);
         }
     }
     gate__lex_fail(r, token, -ENOTSUP, "a builtin that is not supported in constants");
-    return nothing();
+    return gate__value_nothing();
 }
 
 struct gate__value gate__builtin_call(struct gate__reader *r) {
     struct gate__token token = r->lexer.token;
-    struct gate__value value = nothing();
+    struct gate__value value = gate__value_nothing();
     gate__lex_advance(r);
     gate__lex_require(r, '(');
     if (gate__lex_enter(r))
         value = arguments(r, &token);
     gate__lex_leave(r);
     gate__lex_require(r, ')');
-    return r->failed ? nothing() : value;
+    return r->failed ? gate__value_nothing() : value;
 }

@@ -2,7 +2,8 @@
  *
  * C11 6.5, from the unary ones on; operand.c has those before. An operand that can't be known (a variable, a call) is
  * no error, but makes the whole unknown: whoever needs a constant says so. So do assignments and commas, as GCC has it.
- * All that nests comes by cast, ?: and =, which count its levels. What is not evaluated (after a false &&, in the other branch of ?:, in sizeof) may divide by zero.
+ * All that nests comes by cast, ?: and =, which count its levels. What is not evaluated (after a false &&, in the other
+ * branch of ?:, in sizeof) may divide by zero.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
@@ -13,16 +14,8 @@
 static struct gate__value conditional(struct gate__reader *r);
 static struct gate__value cast(struct gate__reader *r);
 
-static struct gate__value unknown(const gate_type *type) {
-    return (struct gate__value){.type = type};
-}
-
 static struct gate__value integer(enum gate_kind kind, size_t value) {
     return gate__value_integer(kind, value);
-}
-
-static struct gate__value nothing(void) {
-    return integer(GATE_INT, 0);
 }
 
 /* Unary expressions */
@@ -32,7 +25,7 @@ static struct gate__value unevaluated(struct gate__reader *r, struct gate__value
     r->unevaluated++;
     struct gate__value value = read(r);
     r->unevaluated--;
-    return r->failed ? nothing() : value;
+    return r->failed ? gate__value_nothing() : value;
 }
 
 struct gate__value gate__constant_unevaluated(struct gate__reader *r) {
@@ -69,10 +62,10 @@ static struct gate__value type_or_expression(struct gate__reader *r) {
         gate__lex_require(r, ')');
         if (!r->failed && gate__lex_sees(r, '{'))
             return gate__operand_suffixes(r, gate__operand_compound(r, type));
-        return r->failed ? nothing() : unknown(type);
+        return r->failed ? gate__value_nothing() : gate__value_unknown(type);
     }
     if (r->failed)
-        return nothing();
+        return gate__value_nothing();
     r->lexer = before;
     return unevaluated(r, cast);
 }
@@ -89,14 +82,14 @@ static struct gate__value size(struct gate__reader *r, const struct gate__token 
     const gate_type *type = value.type;
     refuse_bit_field(r, &value, token);
     if (r->failed)
-        return nothing();
+        return gate__value_nothing();
     bool sizeless = type->kind == GATE_VOID || type->kind == GATE_FUNCTION;
     if (!sizeless && !gate__type_is_complete(type) && !(token->word == GATE__ALIGNOF && type->alignment))
         gate__lex_fail(r, token, -EINVAL, "but it is of a type that is incomplete");
     if (token->word == GATE__ALIGNOF)
         return integer(GATE_ULONG, value.alignment ? value.alignment : sizeless ? 1 : type->alignment);
     if (has_variable_size(type))
-        return unknown(gate__type_basic(GATE_ULONG));
+        return gate__value_unknown(gate__type_basic(GATE_ULONG));
     return integer(GATE_ULONG, sizeless ? 1 : type->size);
 }
 
@@ -106,8 +99,8 @@ static struct gate__value address(struct gate__reader *r, const struct gate__tok
     refuse_bit_field(r, &value, token);
     const gate_type *type = r->failed ? NULL : gate__type_pointer(r, value.type, 0);
     if (!type)
-        return nothing();
-    struct gate__value pointer = unknown(type);
+        return gate__value_nothing();
+    struct gate__value pointer = gate__value_unknown(type);
     if (value.is_place) {
         pointer.is_known = value.is_known;
         pointer.base = value.base;
@@ -154,12 +147,12 @@ static struct gate__value convert(struct gate__reader *r) {
     struct gate__token token = r->lexer.token;
     struct gate__value value = cast(r);
     if (r->failed)
-        return nothing();
+        return gate__value_nothing();
     return gate__value_convert(r, value, type, &token);
 }
 
 static struct gate__value cast(struct gate__reader *r) {
-    struct gate__value value = nothing();
+    struct gate__value value = gate__value_nothing();
     if (gate__lex_enter(r)) {
         struct gate__lexer before = r->lexer;
         if (is_unary(r->lexer.token.word)) {
@@ -172,7 +165,7 @@ static struct gate__value cast(struct gate__reader *r) {
         }
     }
     gate__lex_leave(r);
-    return r->failed ? nothing() : value;
+    return r->failed ? gate__value_nothing() : value;
 }
 
 /* Binary expressions */
@@ -229,7 +222,7 @@ static struct gate__value logical(struct gate__reader *r, struct gate__value lef
     int second = r->failed ? 0 : truth_of(r, right, token);
     r->unevaluated -= first == decides;
     if (first != decides && (first < 0 || second < 0))
-        return unknown(gate__type_basic(GATE_INT));
+        return gate__value_unknown(gate__type_basic(GATE_INT));
     struct gate__value value = integer(GATE_INT, first == decides ? decides : (size_t)second);
     value.is_strict = left.is_strict && right.is_strict;
     return value;
@@ -247,7 +240,7 @@ static struct gate__value binary(struct gate__reader *r, unsigned least) {
             left = logical(r, left, &token);
         } else {
             struct gate__value right = binary(r, precedence + 1);
-            left = r->failed ? nothing() : gate__value_binary(r, token.word, left, right, &token);
+            left = r->failed ? gate__value_nothing() : gate__value_binary(r, token.word, left, right, &token);
         }
     }
 }
@@ -266,7 +259,7 @@ static struct gate__value choice(struct gate__reader *r, struct gate__value cond
     struct gate__value no = conditional(r);
     r->unevaluated -= chosen == 1;
     if (r->failed)
-        return nothing();
+        return gate__value_nothing();
     struct gate__value value = gate__value_chosen(r, chosen, yes, no, token);
     value.is_strict =
         value.is_known && condition.is_strict && yes.is_strict && no.is_strict && value.type->kind != GATE_POINTER;
@@ -278,11 +271,11 @@ static struct gate__value conditional(struct gate__reader *r) {
     struct gate__token token = r->lexer.token;
     if (r->failed || !gate__lex_accept(r, '?'))
         return condition;
-    struct gate__value value = nothing();
+    struct gate__value value = gate__value_nothing();
     if (gate__lex_enter(r))
         value = choice(r, condition, &token);
     gate__lex_leave(r);
-    return r->failed ? nothing() : value;
+    return r->failed ? gate__value_nothing() : value;
 }
 
 /* Assignments and commas */
@@ -299,7 +292,7 @@ static struct gate__value assignment(struct gate__reader *r) {
             gate__value_convert(r, right, value.type, &token);
     }
     gate__lex_leave(r);
-    return r->failed ? nothing() : value;
+    return r->failed ? gate__value_nothing() : value;
 }
 
 struct gate__value gate__constant_expression(struct gate__reader *r) {
@@ -311,7 +304,7 @@ struct gate__value gate__constant_expression(struct gate__reader *r) {
         value.is_known = value.is_strict = false;
         value.base = NULL;
     }
-    return r->failed ? nothing() : value;
+    return r->failed ? gate__value_nothing() : value;
 }
 
 struct gate__value gate__constant_read(struct gate__reader *r) {
@@ -322,10 +315,10 @@ struct gate__value gate__constant_integer(struct gate__reader *r) {
     struct gate__token token = r->lexer.token;
     struct gate__value value = gate__constant_read(r);
     if (r->failed)
-        return nothing();
+        return gate__value_nothing();
     if (!gate__type_is_integer(value.type) || !value.is_known || value.is_place) {
         gate__lex_fail(r, &token, -EINVAL, "which begins no integer constant, and one is expected");
-        return nothing();
+        return gate__value_nothing();
     }
     return value;
 }

@@ -87,7 +87,7 @@ static void declare(struct gate__reader *r, const struct gate__specifiers *speci
     struct gate__entry *entry = gate__scope_declare(r, &declared->name, decl, decl.kind == GATE_DECL_CONSTANT);
     if (entry && is_typedef)
         gate__type_name(r, decl.type, entry->decl.name);
-    else if (entry && declared->attributes.largest > entry->alignment && gate__scope_save(r, entry, sizeof *entry))
+    else if (entry && declared->attributes.largest > entry->alignment && gate__scope_save_entry(r, entry))
         entry->alignment = declared->attributes.largest;
 }
 

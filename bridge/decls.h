@@ -139,8 +139,9 @@ void gate_decls_free(gate_decls *decls);
  * The text is C as compilers take it, with GNU's extensions, after preprocessing. Line markers name files for errors;
  * #pragma pack is heeded, other pragmas are not; attributes that change no type or layout are skipped, and so are
  * the bodies of functions. Struct tags that a parameter list declares belong to the whole scope. Declarations may come
- * again if they say the same, definitions too: many texts include one header. A definition as before C89, as in
- * "int f(a) int a; {...}", declares what "int f()" does.
+ * again if they say the same, definitions too: many texts include one header. What each tells of a type adds up: counts of
+ * arrays, and parameters, wherever in it they stand. A definition as before C89, as in "int f(a) int a; {...}", declares what
+ * "int f()" does.
  *
  * Initializers are skipped, but for two things. They give arrays without a count theirs. And a static const integer of up
  * to 64 bits is a constant, which constant expressions may use, if its initializer is an integer constant expression, of

@@ -197,6 +197,10 @@ static inline int gate__lex_compare(const struct gate__name *name, const char *o
     int order = strncmp(name->at, other, name->length);
     return order ? order : -(other[name->length] != '\0');
 }
+/* Whether those length bytes are that name. [any] */
+static inline bool gate__lex_is(const char *at, size_t length, const char *name) {
+    return strlen(name) == length && memcmp(at, name, length) == 0;
+}
 static inline bool gate__lex_is_digit(char c) {
     return c >= '0' && c <= '9';
 }
@@ -252,10 +256,10 @@ enum gate__space { GATE__ORDINARY, GATE__TAGS, GATE__FILES };
 struct gate__entry {
     gate_decl decl; /* first: hosts hold it */
     enum gate__space space;
-    bool defined;     /* a constant's value was given */
-    size_t alignment; /* bytes: that a variable's or function's own declarations ask for, or 0 */
-    const char *tag;  /* of the enum that a constant is of; NULL without */
-    uint32_t hash;
+    bool defined;             /* a constant's value was given */
+    size_t alignment;         /* bytes: that a variable's or function's own declarations ask for, or 0 */
+    const char *tag;          /* of the enum that a constant is of; NULL without */
+    uint32_t hash;            /* from here on, what it is found by, and not what it says */
     size_t index;             /* in the order of declaration */
     struct gate__entry *next; /* in its bucket */
 };
@@ -295,6 +299,8 @@ void *gate__scope_allocate(struct gate__reader *r, size_t size);
 void *gate__scope_scratch(struct gate__reader *r, size_t size);
 /* Keeps what is at that address, in case that the reading fails. False when there is no memory. [any] */
 bool gate__scope_save(struct gate__reader *r, void *at, size_t size);
+/* The same for what a name's entry says. [any] */
+bool gate__scope_save_entry(struct gate__reader *r, struct gate__entry *entry);
 struct gate__entry *gate__scope_find(const gate_decls *decls, enum gate__space space, const char *name, size_t length);
 /* Adds a name, of which there is none; its declaration is to be filled in. NULL when there is no memory. [any] */
 struct gate__entry *gate__scope_add(struct gate__reader *r, enum gate__space space, const struct gate__token *name);
@@ -364,6 +370,9 @@ void gate__type_complete(struct gate__reader *r, const gate_type *record, const 
 void gate__type_name(struct gate__reader *r, const gate_type *type, const char *name);
 bool gate__type_is_complete(const gate_type *type);
 bool gate__type_is_integer(const gate_type *type);
+/* A floating type, and no complex one; a complex one. [any] */
+bool gate__type_is_real(const gate_type *type);
+bool gate__type_is_complex(const gate_type *type);
 /* A struct or a union. [any] */
 bool gate__type_is_record(const gate_type *type);
 bool gate__type_is_signed(const gate_type *type);
@@ -378,6 +387,8 @@ const struct gate__named *gate__type_find(const gate_type *type, const char *nam
 /* Whether two declarations with these types are of one thing (C11 6.2.7); and whether two definitions are. [any] */
 bool gate__type_compatible(const gate_type *a, const gate_type *b);
 bool gate__type_same_members(const gate_type *a, const gate_type *b);
+/* What two compatible types come to (C11 6.2.7p3): a, with those counts and parameters that b alone tells. */
+const gate_type *gate__type_composite(struct gate__reader *r, const gate_type *a, const gate_type *b);
 
 /* layout.c */
 
@@ -400,6 +411,9 @@ struct gate__value {
     long double real;       /* of floating types */
 };
 
+/* What stands where an error is: nobody looks at it. [any] */
+struct gate__value gate__value_nothing(void);
+struct gate__value gate__value_unknown(const gate_type *type);
 struct gate__value gate__value_integer(enum gate_kind kind, unsigned __int128 bits);
 /* Rounded to the type; not known of those that the library has no arithmetic for. [any] */
 struct gate__value gate__value_real(enum gate_kind kind, long double real);
@@ -408,6 +422,7 @@ unsigned __int128 gate__value_narrowed(const gate_type *type, unsigned __int128 
 /* Whether it is a null pointer constant (C11 6.3.2.3p3). [any] */
 bool gate__value_is_null(const struct gate__value *value);
 /* With a reader, they fail at the token. [any] */
+struct gate__value gate__value_mistaken(struct gate__reader *r, const struct gate__token *token, const char *what);
 /* What it is where a value is wanted: of an array or a function, a pointer. */
 struct gate__value gate__value_decayed(struct gate__reader *r, struct gate__value value);
 struct gate__value gate__value_convert(struct gate__reader *r, struct gate__value value, const gate_type *type,

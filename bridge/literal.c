@@ -8,11 +8,6 @@
 
 #include "bridge/internal.h"
 
-static struct gate__value mistaken(struct gate__reader *r, const struct gate__token *token, const char *what) {
-    gate__lex_fail(r, token, -EINVAL, what);
-    return gate__value_integer(GATE_INT, 0);
-}
-
 /* Numbers */
 
 /* What u, l and ll in any order and case say; false if there is anything else. */
@@ -65,10 +60,10 @@ static struct gate__value read_integer(struct gate__reader *r, const struct gate
         overflows |= __builtin_add_overflow(value, digit_of(*at), &value);
     }
     if (at == digits || !read_suffix(at, end, &is_unsigned, &longs))
-        return mistaken(r, token, "expected a number as C writes it");
+        return gate__value_mistaken(r, token, "expected a number as C writes it");
     enum gate_kind kind = kind_of_number(value, base == 10, is_unsigned, longs);
     if (overflows || kind == GATE_KINDS)
-        return mistaken(r, token, "which is too large for any integer type");
+        return gate__value_mistaken(r, token, "which is too large for any integer type");
     return gate__value_integer(kind, value);
 }
 
@@ -101,10 +96,10 @@ static struct gate__value read_real(struct gate__reader *r, const struct gate__t
     scan_real(token->at, GATE_DOUBLE, &end);
     size_t left = end > token->at + token->length ? 0 : (size_t)(token->at + token->length - end);
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        if (strlen(suffixes[i].suffix) == left && memcmp(end, suffixes[i].suffix, left) == 0)
+        if (gate__lex_is(end, left, suffixes[i].suffix))
             return gate__value_real(suffixes[i].kind, scan_real(token->at, suffixes[i].kind, &end));
     }
-    return mistaken(r, token, "expected a number as C writes it");
+    return gate__value_mistaken(r, token, "expected a number as C writes it");
 }
 
 struct gate__value gate__literal_number(struct gate__reader *r, const struct gate__token *token) {
@@ -235,7 +230,7 @@ struct gate__value gate__literal_character(struct gate__reader *r, const struct 
     size_t count = 0;
     unsigned char bytes[4];
     if (quoted.at >= quoted.end)
-        return mistaken(r, token, "expected a character between the quotes");
+        return gate__value_mistaken(r, token, "expected a character between the quotes");
     while (quoted.at < quoted.end && !r->failed) {
         struct unit unit = next_unit(r, token, &quoted);
         size_t length = quoted.kind == GATE_CHAR ? put_narrow(unit, bytes) : 0;

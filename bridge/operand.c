@@ -7,14 +7,6 @@
 
 #include "bridge/internal.h"
 
-static struct gate__value unknown(const gate_type *type) {
-    return (struct gate__value){.type = type};
-}
-
-static struct gate__value nothing(void) {
-    return gate__value_integer(GATE_INT, 0);
-}
-
 /* An object: base stands for it. */
 static struct gate__value object(const gate_type *type, const void *base) {
     return (struct gate__value){.type = type, .is_place = true, .base = base};
@@ -42,7 +34,7 @@ static struct gate__value named(struct gate__reader *r) {
         return object(parameter->type, parameter);
     if (!entry || entry->decl.kind == GATE_DECL_TYPEDEF) {
         gate__lex_fail(r, &token, -EINVAL, "expected an expression, and no constant or variable of that name is known");
-        return nothing();
+        return gate__value_nothing();
     }
     if (entry->decl.kind == GATE_DECL_CONSTANT)
         return constant(&entry->decl);
@@ -62,13 +54,13 @@ static struct gate__value string(struct gate__reader *r) {
     for (; r->lexer.token.kind == GATE__STRING; gate__lex_advance(r))
         gate__literal_string(r, &r->lexer.token, &kind, &length, NULL);
     const gate_type *type = gate__type_array(r, gate__type_basic(kind), length + 1);
-    return type ? object(type, at) : nothing();
+    return type ? object(type, at) : gate__value_nothing();
 }
 
 struct gate__value gate__operand_compound(struct gate__reader *r, const gate_type *type) {
     const char *at = r->lexer.token.at;
     type = gate__initializer_complete(r, type);
-    return r->failed ? nothing() : object(type, at);
+    return r->failed ? gate__value_nothing() : object(type, at);
 }
 
 /* Parentheses */
@@ -85,7 +77,7 @@ static struct gate__value parenthesized(struct gate__reader *r) {
 /* What a generic selection selects by: its operand's type as a value (C11 6.5.1.1; defect report 481). */
 static const gate_type *selector(struct gate__reader *r) {
     struct gate__value value = gate__constant_unevaluated(r);
-    value = r->failed ? nothing() : gate__value_decayed(r, value);
+    value = r->failed ? gate__value_nothing() : gate__value_decayed(r, value);
     return r->failed ? NULL : gate__type_unqualified(r, value.type);
 }
 
@@ -93,7 +85,7 @@ static const gate_type *selector(struct gate__reader *r) {
 static const gate_type *associated(struct gate__reader *r) {
     const struct gate__token *token = &r->lexer.token;
     const gate_type *type = NULL;
-    if (gate__lex_sees_name(r) && token->length == 7 && memcmp(token->at, "default", 7) == 0)
+    if (gate__lex_sees_name(r) && gate__lex_is(token->at, token->length, "default"))
         gate__lex_advance(r);
     else
         type = gate__declarator_type_name(r);
@@ -103,7 +95,7 @@ static const gate_type *associated(struct gate__reader *r) {
 
 /* _Generic, whose word has been read. */
 static struct gate__value selection(struct gate__reader *r, const struct gate__token *token) {
-    struct gate__value chosen = nothing();
+    struct gate__value chosen = gate__value_nothing();
     bool is_chosen = false, has_default = false;
     gate__lex_require(r, '(');
     const gate_type *type = selector(r);
@@ -122,7 +114,7 @@ static struct gate__value selection(struct gate__reader *r, const struct gate__t
     gate__lex_require(r, ')');
     if (!r->failed && !is_chosen && !has_default)
         gate__lex_fail(r, token, -EINVAL, "but no association is for the type of its operand");
-    return r->failed ? nothing() : chosen;
+    return r->failed ? gate__value_nothing() : chosen;
 }
 
 static struct gate__value primary(struct gate__reader *r) {
@@ -147,7 +139,7 @@ static struct gate__value primary(struct gate__reader *r) {
     if (token.word == GATE__UNSUPPORTED)
         gate__lex_fail(r, &token, -ENOTSUP, "which is not supported");
     gate__lex_expected(r, "an expression");
-    return nothing();
+    return gate__value_nothing();
 }
 
 /* What stands behind one */
@@ -176,7 +168,7 @@ static struct gate__value member(struct gate__reader *r, struct gate__value valu
     value.bits += named->offset + field->offset;
     value.bit_width = field->is_bit_field ? field->bit_width : 0;
     value.alignment = member_alignment(field);
-    return value.type ? value : nothing();
+    return value.type ? value : gate__value_nothing();
 }
 
 struct gate__value gate__operand_target(struct gate__reader *r, struct gate__value value,
@@ -187,7 +179,7 @@ struct gate__value gate__operand_target(struct gate__reader *r, struct gate__val
         return value;
     if (value.type->kind != GATE_POINTER) {
         gate__lex_fail(r, token, -EINVAL, "but it is applied to no pointer");
-        return nothing();
+        return gate__value_nothing();
     }
     struct gate__value target = object(value.type->target, value.base);
     target.is_known = value.is_known;
@@ -197,9 +189,10 @@ struct gate__value gate__operand_target(struct gate__reader *r, struct gate__val
 
 /* An element of a vector is an object if the vector is one. */
 static struct gate__value vector_element(struct gate__reader *r, const struct gate__value *vector) {
-    struct gate__value value = unknown(gate__type_qualified(r, vector->type->target, vector->type->qualifiers));
+    struct gate__value value =
+        gate__value_unknown(gate__type_qualified(r, vector->type->target, vector->type->qualifiers));
     value.is_place = vector->is_place;
-    return value.type ? value : nothing();
+    return value.type ? value : gate__value_nothing();
 }
 
 /* "[...]", whose bracket has been read. Either operand may be the pointer (C11 6.5.2.1). */
@@ -207,9 +200,9 @@ static struct gate__value element(struct gate__reader *r, struct gate__value val
     struct gate__value index = gate__constant_expression(r);
     gate__lex_require(r, ']');
     bool is_vector = value.type->kind == GATE_VECTOR;
-    index = r->failed ? nothing() : gate__value_decayed(r, index);
+    index = r->failed ? gate__value_nothing() : gate__value_decayed(r, index);
     if (r->failed)
-        return nothing();
+        return gate__value_nothing();
     if (gate__type_is_integer(value.type) && index.type->kind == GATE_POINTER) {
         struct gate__value other = gate__value_decayed(r, value);
         value = index;
@@ -230,9 +223,9 @@ static struct gate__value call(struct gate__reader *r, struct gate__value value,
     const gate_type *type = value.type->kind == GATE_POINTER ? value.type->target : value.type;
     gate__lex_skip_nested(r, '(', ')');
     if (type->kind == GATE_FUNCTION)
-        return unknown(type->function->result);
+        return gate__value_unknown(type->function->result);
     gate__lex_fail(r, token, -EINVAL, "but what stands before it is no function");
-    return nothing();
+    return gate__value_nothing();
 }
 
 struct gate__value gate__operand_suffixes(struct gate__reader *r, struct gate__value value) {
@@ -266,7 +259,7 @@ struct gate__value gate__operand_offset(struct gate__reader *r) {
     const gate_type *type = gate__declarator_type_name(r);
     gate__lex_require(r, ',');
     if (r->failed)
-        return nothing();
+        return gate__value_nothing();
     struct gate__value value = {.type = type, .is_known = true, .is_place = true};
     struct gate__token last = r->lexer.token;
     value = member(r, value);
@@ -282,5 +275,6 @@ struct gate__value gate__operand_offset(struct gate__reader *r) {
     gate__lex_require(r, ')');
     if (!r->failed && value.bit_width)
         gate__lex_fail(r, &last, -EINVAL, "but a bit-field has no offset in bytes");
-    return value.is_known ? gate__value_integer(GATE_ULONG, value.bits) : unknown(gate__type_basic(GATE_ULONG));
+    return value.is_known ? gate__value_integer(GATE_ULONG, value.bits)
+                          : gate__value_unknown(gate__type_basic(GATE_ULONG));
 }

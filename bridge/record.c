@@ -281,8 +281,10 @@ struct counting {
     size_t count, room;
 };
 
-static bool fits_int(__int128 value) {
-    return value >= INT_MIN && value <= INT_MAX;
+static bool fits_int(const struct gate__value *value) {
+    __int128 exact = (__int128)value->bits;
+    bool is_exact = exact >= 0 || gate__type_is_signed(value->type);
+    return is_exact && exact >= INT_MIN && exact <= INT_MAX;
 }
 
 /* Room for one more, in scratch memory that is twice as large each time. */
@@ -333,10 +335,10 @@ static void read_constant(struct gate__reader *r, struct counting *c, const char
         value = gate__constant_integer(r);
     else if (c->overflows)
         gate__lex_fail(r, &name, -EINVAL, "whose value would overflow");
+    if (fits_int(&value))
+        value = gate__value_integer(GATE_INT, value.bits);
     if (value.type->size > 8)
         gate__lex_fail(r, &given, -ENOTSUP, "but constants of more than 64 bits are not supported");
-    if (fits_int((__int128)value.bits))
-        value = gate__value_integer(GATE_INT, value.bits);
     value.type = gate__type_basic(gate__type_plain(value.type)->kind);
     gate_decl decl = {.kind = GATE_DECL_CONSTANT, .type = value.type, .value = (uint64_t)value.bits};
     check_owner(r, &name, tag);

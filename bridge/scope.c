@@ -147,6 +147,11 @@ bool gate__scope_save(struct gate__reader *r, void *at, size_t size) {
     return true;
 }
 
+/* Its link is the table's, which may grow before the reading fails. */
+bool gate__scope_save_entry(struct gate__reader *r, struct gate__entry *entry) {
+    return gate__scope_save(r, entry, offsetof(struct gate__entry, hash));
+}
+
 /* Names */
 
 /* A name's hash is a polynomial at a secret point, modulo a prime: its coefficients are the name, seven bytes each, and in
@@ -301,13 +306,6 @@ void gate__scope_conflict(struct gate__reader *r, const struct gate__token *name
     gate__lex_fail(r, name, -EINVAL, message);
 }
 
-/* Takes of two compatible types the one that says more. */
-static const gate_type *merged_type(const gate_type *old, const gate_type *new) {
-    bool fills_array = old->kind == GATE_ARRAY && old->count == GATE_COUNT_UNKNOWN;
-    bool fills_function = old->kind == GATE_FUNCTION && old->function->unspecified;
-    return fills_array || fills_function ? new : old;
-}
-
 /* A static const integer is a variable until its value is told. */
 static bool same_kinds(const gate_decl *old, const gate_decl *decl) {
     bool told = (old->kind == GATE_DECL_VARIABLE && decl->kind == GATE_DECL_CONSTANT) ||
@@ -340,9 +338,10 @@ static bool merge(struct gate__reader *r, const struct gate__token *name, struct
         gate__scope_conflict(r, name, &old->decl, "which is there already, declared");
     else if (why && !once)
         gate__scope_conflict(r, name, &old->decl, why);
-    if (why || r->failed || !gate__scope_save(r, old, sizeof *old))
+    const gate_type *type = why || r->failed ? NULL : gate__type_composite(r, old->decl.type, decl->type);
+    if (!type || !gate__scope_save_entry(r, old))
         return false;
-    old->decl.type = merged_type(old->decl.type, decl->type);
+    old->decl.type = type;
     old->decl.label = old->decl.label ? old->decl.label : decl->label;
     if (defined) {
         old->decl.kind = decl->kind;

@@ -79,21 +79,21 @@ unsigned gate__specifier_qualifiers(struct gate__reader *r) {
 
 /* Names of types */
 
-static const char *const va_list_names[] = {"__builtin_va_list", "__builtin_sysv_va_list"};
+static const char *const va_list_names[] = {"__builtin_va_list", "__builtin_sysv_va_list", "__builtin_ms_va_list"};
 static const char va_list_text[] = "typedef struct __va_list_tag { unsigned gp_offset, fp_offset;"
                                    "void *overflow_arg_area, *reg_save_area; }"
-                                   "__builtin_va_list[1], __builtin_sysv_va_list[1];";
+                                   "__builtin_va_list[1], __builtin_sysv_va_list[1];"
+                                   "typedef char *__builtin_ms_va_list;";
 
 static bool is_va_list(const struct gate__token *token) {
     for (size_t i = 0; i < sizeof va_list_names / sizeof *va_list_names; i++) {
-        size_t length = strlen(va_list_names[i]);
-        if (token->length == length && memcmp(token->at, va_list_names[i], length) == 0)
+        if (gate__lex_is(token->at, token->length, va_list_names[i]))
             return true;
     }
     return false;
 }
 
-/* Declares the compiler's own type when a text first needs it. */
+/* Declares the compiler's own types when a text first needs one. */
 static void declare_va_list(struct gate__reader *r) {
     struct gate__lexer before = r->lexer;
     gate__lex_begin(r, va_list_text);
@@ -188,8 +188,7 @@ static bool is_float_name(const struct gate__reader *r, const struct seen *seen)
 /* <complex.h> has complex as a macro, which texts that were written by hand use: where no name can stand. */
 static bool is_complex_macro(const struct gate__reader *r, const struct seen *seen) {
     const struct gate__token *token = &r->lexer.token;
-    if (!gate__lex_sees_name(r) || token->length != strlen("complex") ||
-        memcmp(token->at, "complex", token->length) != 0)
+    if (!gate__lex_sees_name(r) || !gate__lex_is(token->at, token->length, "complex"))
         return false;
     struct gate__reader ahead = *r;
     ahead.error = NULL;

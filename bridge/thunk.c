@@ -1,7 +1,8 @@
 /* Thunks: function pointers made at run time, on pages that are never writable and executable.
  *
- * They come in blocks. The first page of one is a copy of arch/<name>/callback.S, written while it is
- * writable and made executable when it no longer is. The second is data: what tells each thunk where
+ * They come in blocks. The first page of one is that of arch/<name>/callback.S, mapped once more from the file that the
+ * library was loaded from: so a system may refuse to execute what was ever written. Where the file is out of reach it is a copy,
+ * written while it is writable and made executable when it no longer is. The second is data: what tells each thunk where
  * to go, changed at any time. Behind these are the thunks' names, which are touched when they have one.
  *
  *   | code: thunk 0, thunk 1, ... | data: entry 0, entry 1, ... | names |
@@ -22,6 +23,7 @@
 #include "bridge/arch/thunk.h"
 #include "bridge/internal.h"
 #include "runtime/internal.h"
+#include "runtime/os/os.h"
 
 struct entry {
     void *record;       /* first word: where the thunk goes */
@@ -47,6 +49,8 @@ struct block {
 };
 
 static const size_t page = GATE__THUNK_PAGE;
+static const char tag[] = "callbacks";
+static struct gate__os_origin origin; /* of the code */
 
 static struct gate__lock thunks_lock = GATE__LOCK_INITIAL(GATE__RANK_LEAF);
 
@@ -61,18 +65,33 @@ _Noreturn void gate__thunk_tell_freed(const char *name) {
     gate__fatal("gate_callback", "C called a callback that has been freed: '%s'", name);
 }
 
-__attribute__((constructor)) static void attend_forks(void) {
+/* The loader is asked at once: in a fork's child, its lock may be another thread's that is gone. */
+__attribute__((constructor)) static void begin(void) {
+    origin = gate__os_origin_of(gate__thunk_code);
     gate__lock_keep(&thunks_lock);
+}
+
+static int copy_code(char *to) {
+    memcpy(to, gate__thunk_code, page);
+    return gate_mprotect(to, page, PROT_READ | PROT_EXEC);
+}
+
+static int map_code(char *to) {
+    int file = gate__os_open_origin(&origin, gate__thunk_code, page);
+    if (file < 0)
+        return copy_code(to);
+    int failed = gate__mem_map_code(to, page, tag, file, origin.offset);
+    gate__os_close(file);
+    return failed;
 }
 
 static int add_block(void) {
     void *mapped;
-    int failed = gate__mem_map(sizeof(struct block), "callbacks", &mapped);
+    int failed = gate__mem_map(sizeof(struct block), tag, &mapped);
     if (failed)
         return failed;
     struct block *block = mapped;
-    memcpy(block->code, gate__thunk_code, page);
-    failed = gate_mprotect(block->code, page, PROT_READ | PROT_EXEC);
+    failed = map_code(block->code);
     if (failed) {
         gate_munmap(block, sizeof *block);
         return failed;

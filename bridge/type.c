@@ -75,6 +75,14 @@ bool gate__type_is_integer(const gate_type *type) {
     return (type->kind >= GATE_BOOL && type->kind <= GATE_UINT128) || type->kind == GATE_ENUM;
 }
 
+bool gate__type_is_real(const gate_type *type) {
+    return type->kind >= GATE_FLOAT16 && type->kind <= GATE_FLOAT128;
+}
+
+bool gate__type_is_complex(const gate_type *type) {
+    return type->kind >= GATE_FLOAT16_COMPLEX && type->kind <= GATE_FLOAT128_COMPLEX;
+}
+
 bool gate__type_is_signed(const gate_type *type) {
     switch (gate__type_plain(type)->kind) {
     case GATE_CHAR:
@@ -240,7 +248,28 @@ static const gate_type *with_qualifiers(struct gate__reader *r, const gate_type 
     return make(r, other);
 }
 
+/* A pointer or an array that is as type but for these; type itself if they are its own, and NULL without a target. */
+static const gate_type *with_target(struct gate__reader *r, const gate_type *type, const gate_type *target,
+                                    size_t count) {
+    gate_type other = *type;
+    if (!target || (target == type->target && count == type->count))
+        return target ? type : NULL;
+    bool has_size = type->kind == GATE_ARRAY && count <= GATE_COUNT_MAX;
+    if (has_size && target->size && count > PTRDIFF_MAX / target->size)
+        gate__lex_fail(r, &r->lexer.token, -EINVAL, "and an array that is too large for any memory");
+    other.target = target;
+    other.count = count;
+    other.size = has_size ? count * target->size : type->size;
+    other.depth = other.weight = 0;
+    add_part(&other, target);
+    return make(r, other);
+}
+
+/* Of an array, both are its elements' affair (C23 6.2.5). */
+
 const gate_type *gate__type_unqualified(struct gate__reader *r, const gate_type *type) {
+    if (type->kind == GATE_ARRAY)
+        return with_target(r, type, gate__type_unqualified(r, type->target), type->count);
     return type->qualifiers ? with_qualifiers(r, type, 0) : type;
 }
 
@@ -249,12 +278,7 @@ const gate_type *gate__type_qualified(struct gate__reader *r, const gate_type *t
         return type;
     if (type->kind != GATE_ARRAY)
         return with_qualifiers(r, type, type->qualifiers | qualifiers);
-    const gate_type *element = gate__type_qualified(r, type->target, qualifiers);
-    if (!element || element == type->target)
-        return element ? type : NULL;
-    gate_type other = *type;
-    other.target = element;
-    return make(r, other);
+    return with_target(r, type, gate__type_qualified(r, type->target, qualifiers), type->count);
 }
 
 const gate_type *gate__type_aligned(struct gate__reader *r, const gate_type *type, size_t alignment) {
@@ -423,6 +447,41 @@ static bool are_compatible(const gate_type *a, const gate_type *b, unsigned igno
 
 bool gate__type_compatible(const gate_type *a, const gate_type *b) {
     return are_compatible(a, b, 0);
+}
+
+static const gate_type *composite_function(struct gate__reader *r, const gate_type *a, const gate_type *b) {
+    const gate_signature *x = a->function->unspecified ? b->function : a->function;
+    const gate_signature *y = b->function->unspecified ? x : b->function;
+    const gate_type *result = gate__type_composite(r, a->function->result, b->function->result);
+    const gate_type **parameters = gate__scope_scratch(r, x->count * sizeof *parameters);
+    bool is_new = result != x->result;
+    if (!parameters)
+        return NULL;
+    for (size_t i = 0; i < x->count; i++) {
+        parameters[i] = gate__type_composite(r, x->parameters[i], y->parameters[i]);
+        is_new |= parameters[i] != x->parameters[i];
+    }
+    if (!is_new)
+        return x == a->function ? a : b;
+    gate_signature *both = gate__scope_allocate(r, sizeof *both);
+    const gate_type **kept = gate__scope_allocate(r, x->count * sizeof *kept);
+    if (!kept)
+        return NULL;
+    *both = (gate_signature){.result = result, .parameters = kept, .count = x->count, .variadic = x->variadic};
+    both->unspecified = x->unspecified;
+    memcpy(kept, parameters, x->count * sizeof *kept);
+    return gate__type_function(r, both);
+}
+
+const gate_type *gate__type_composite(struct gate__reader *r, const gate_type *a, const gate_type *b) {
+    if (a == b || a->kind != b->kind) /* an enum and its integer */
+        return a;
+    if (a->kind == GATE_FUNCTION)
+        return composite_function(r, a, b);
+    if (a->kind != GATE_POINTER && a->kind != GATE_ARRAY)
+        return a;
+    size_t count = a->count < b->count ? a->count : b->count; /* what is no count is a larger number */
+    return with_target(r, a, gate__type_composite(r, a->target, b->target), count);
 }
 
 /* What hosts ask */

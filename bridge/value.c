@@ -28,24 +28,29 @@ struct gate__value gate__value_integer(enum gate_kind kind, wide bits) {
     return (struct gate__value){.type = type, .is_known = true, .is_strict = true, .bits = bits};
 }
 
-static bool is_real(const gate_type *type) {
-    return type->kind >= GATE_FLOAT16 && type->kind <= GATE_FLOAT128;
-}
-
 static bool is_arithmetic(const gate_type *type) {
-    return gate__type_is_integer(type) || (type->kind >= GATE_FLOAT16 && type->kind <= GATE_FLOAT128_COMPLEX);
+    return gate__type_is_integer(type) || gate__type_is_real(type) || gate__type_is_complex(type);
 }
 
 static bool is_scalar(const gate_type *type) {
     return is_arithmetic(type) || type->kind == GATE_POINTER;
 }
 
-static struct gate__value unknown(const gate_type *type) {
+static struct gate__value known(const gate_type *type, wide bits) {
+    return (struct gate__value){.type = type, .is_known = true, .bits = bits};
+}
+
+struct gate__value gate__value_unknown(const gate_type *type) {
     return (struct gate__value){.type = type};
 }
 
-static struct gate__value known(const gate_type *type, wide bits) {
-    return (struct gate__value){.type = type, .is_known = true, .bits = bits};
+struct gate__value gate__value_nothing(void) {
+    return gate__value_integer(GATE_INT, 0);
+}
+
+struct gate__value gate__value_mistaken(struct gate__reader *r, const struct gate__token *token, const char *what) {
+    gate__lex_fail(r, token, -EINVAL, what);
+    return gate__value_nothing();
 }
 
 /* An error, unless what can't be computed is not to be. */
@@ -53,12 +58,7 @@ static struct gate__value refuse(struct gate__reader *r, const struct gate__toke
                                  const char *what) {
     if (!r->unevaluated)
         gate__lex_fail(r, token, -EINVAL, what);
-    return unknown(type);
-}
-
-static struct gate__value mistaken(struct gate__reader *r, const struct gate__token *token, const char *what) {
-    gate__lex_fail(r, token, -EINVAL, what);
-    return gate__value_integer(GATE_INT, 0);
+    return gate__value_unknown(type);
 }
 
 static long double round_to(enum gate_kind kind, long double real) {
@@ -73,7 +73,7 @@ struct gate__value gate__value_real(enum gate_kind kind, long double real) {
 }
 
 bool gate__value_is_true(const struct gate__value *value) {
-    return is_real(value->type) ? value->real != 0 : value->bits != 0;
+    return gate__type_is_real(value->type) ? value->real != 0 : value->bits != 0;
 }
 
 /* Conversions */
@@ -114,11 +114,11 @@ static struct gate__value pointer_to_pointer(const struct gate__value *value, co
 static struct gate__value converted(struct gate__reader *r, const struct gate__value *value, const gate_type *type,
                                     const struct gate__token *token) {
     struct gate__value result;
-    if (is_real(value->type) && is_real(type))
+    if (gate__type_is_real(value->type) && gate__type_is_real(type))
         result = gate__value_real(type->kind, value->real);
-    else if (is_real(value->type))
+    else if (gate__type_is_real(value->type))
         result = real_to_integer(r, value->real, type, token);
-    else if (is_real(type))
+    else if (gate__type_is_real(type))
         result = integer_to_real(value, type);
     else
         result = known(type, type->kind == GATE_BOOL ? value->bits != 0 : gate__value_narrowed(type, value->bits));
@@ -130,7 +130,7 @@ static struct gate__value converted(struct gate__reader *r, const struct gate__v
 
 struct gate__value gate__value_convert(struct gate__reader *r, struct gate__value value, const gate_type *type,
                                        const struct gate__token *token) {
-    struct gate__value result = unknown(type);
+    struct gate__value result = gate__value_unknown(type);
     if (type->kind == GATE_VOID)
         return result;
     value = gate__value_decayed(r, value);
@@ -138,12 +138,12 @@ struct gate__value gate__value_convert(struct gate__reader *r, struct gate__valu
         return result;
     bool to_pointer = type->kind == GATE_POINTER, from_pointer = value.type->kind == GATE_POINTER;
     if (!is_scalar(type) || !is_scalar(value.type))
-        return mistaken(r, token, "which can't be converted to that type, or from the one it has");
-    if ((is_real(type) && from_pointer) || (to_pointer && is_real(value.type)))
-        return mistaken(r, token, "but floating types and pointers don't convert");
+        return gate__value_mistaken(r, token, "which can't be converted to that type, or from the one it has");
+    if ((gate__type_is_real(type) && from_pointer) || (to_pointer && gate__type_is_real(value.type)))
+        return gate__value_mistaken(r, token, "but floating types and pointers don't convert");
     if (to_pointer && from_pointer)
         return pointer_to_pointer(&value, type);
-    if (!value.is_known || !(is_real(type) || gate__type_is_integer(type) || to_pointer))
+    if (!value.is_known || !(gate__type_is_real(type) || gate__type_is_integer(type) || to_pointer))
         return result;
     return converted(r, &value, type, token);
 }
@@ -263,7 +263,7 @@ static struct gate__value real_binary(struct gate__reader *r, int word, const st
                                       const struct gate__value *right, const struct gate__token *token) {
     long double a = left->real, b = right->real;
     if (word == '%' || word == '&' || word == '|' || word == '^')
-        return mistaken(r, token, "but the operands are floating");
+        return gate__value_mistaken(r, token, "but the operands are floating");
     if (word == '/' && b == 0)
         return refuse(r, token, left->type, "which divides by zero");
     return gate__value_real(left->type->kind, word == '+' ? a + b : word == '-' ? a - b : word == '*' ? a * b : a / b);
@@ -275,7 +275,7 @@ static bool is_comparison(int word) {
 
 /* -1, 0 or 1, as left is less, equal or more; 2 if they don't compare. */
 static int order_of(const struct gate__value *left, const struct gate__value *right) {
-    if (is_real(left->type))
+    if (gate__type_is_real(left->type))
         return left->real < right->real ? -1 : left->real > right->real ? 1 : left->real == right->real ? 0 : 2;
     if (gate__type_is_signed(left->type))
         return ((signed_wide)left->bits > (signed_wide)right->bits) -
@@ -305,9 +305,9 @@ static struct gate__value pointer_binary(struct gate__reader *r, int word, struc
     bool both = left.type->kind == GATE_POINTER && right.type->kind == GATE_POINTER;
     bool is_known = (left.is_known && right.is_known) || (both && left.base && left.base == right.base);
     if (is_comparison(word))
-        return is_known ? compare(word, &left, &right) : unknown(gate__type_basic(GATE_INT));
-    if (left.type->kind != GATE_POINTER || is_real(right.type) || (word != '-' && (word != '+' || both)))
-        return mistaken(r, token, "but an operand is a pointer");
+        return is_known ? compare(word, &left, &right) : gate__value_unknown(gate__type_basic(GATE_INT));
+    if (left.type->kind != GATE_POINTER || gate__type_is_real(right.type) || (word != '-' && (word != '+' || both)))
+        return gate__value_mistaken(r, token, "but an operand is a pointer");
     size_t size = left.type->target->size ? left.type->target->size : 1;
     signed_wide difference = (signed_wide)(left.bits - right.bits) / (signed_wide)size;
     struct gate__value result = both ? gate__value_integer(GATE_LONG, (wide)difference) : left;
@@ -356,9 +356,9 @@ static struct gate__value vector_binary(struct gate__reader *r, int word, const 
     bool is_other =
         other->kind == GATE_VECTOR ? other->size == type->size && other->count == type->count : is_arithmetic(other);
     if (!is_other)
-        return mistaken(r, token, "but the operands are a vector and what does not go with it");
+        return gate__value_mistaken(r, token, "but the operands are a vector and what does not go with it");
     type = is_comparison(word) ? compared_vectors(r, type) : type;
-    return type ? unknown(type) : gate__value_integer(GATE_INT, 0);
+    return type ? gate__value_unknown(type) : gate__value_nothing();
 }
 
 static struct gate__value number_binary(struct gate__reader *r, int word, struct gate__value left,
@@ -366,16 +366,16 @@ static struct gate__value number_binary(struct gate__reader *r, int word, struct
     bool shifts = word == GATE__LEFT_SHIFT || word == GATE__RIGHT_SHIFT;
     bool is_strict = left.is_strict && right.is_strict;
     if (shifts && !(gate__type_is_integer(left.type) && gate__type_is_integer(right.type)))
-        return mistaken(r, token, "but an operand is no integer");
+        return gate__value_mistaken(r, token, "but an operand is no integer");
     const gate_type *type = shifts ? promoted(&left) : common_type(&left, &right);
     right = gate__value_convert(r, right, shifts ? promoted(&right) : type, token);
     left = gate__value_convert(r, left, type, token);
     if (!left.is_known || !right.is_known)
-        return unknown(is_comparison(word) ? gate__type_basic(GATE_INT) : type);
-    struct gate__value result = is_comparison(word) ? compare(word, &left, &right)
-                                : shifts            ? shift(r, word, &left, &right, token)
-                                : is_real(type)     ? real_binary(r, word, &left, &right, token)
-                                                    : integer_binary(r, word, &left, &right, token);
+        return gate__value_unknown(is_comparison(word) ? gate__type_basic(GATE_INT) : type);
+    struct gate__value result = is_comparison(word)        ? compare(word, &left, &right)
+                                : shifts                   ? shift(r, word, &left, &right, token)
+                                : gate__type_is_real(type) ? real_binary(r, word, &left, &right, token)
+                                                           : integer_binary(r, word, &left, &right, token);
     result.is_strict = is_strict && result.is_known;
     return result;
 }
@@ -389,7 +389,7 @@ struct gate__value gate__value_binary(struct gate__reader *r, int word, struct g
     if (left.type->kind == GATE_VECTOR || right.type->kind == GATE_VECTOR)
         return vector_binary(r, word, left.type, right.type, token);
     if (!is_scalar(left.type) || !is_scalar(right.type))
-        return mistaken(r, token, "but an operand is no number");
+        return gate__value_mistaken(r, token, "but an operand is no number");
     if (left.type->kind == GATE_POINTER || right.type->kind == GATE_POINTER)
         return pointer_binary(r, word, left, right, token);
     return number_binary(r, word, left, right, token);
@@ -398,18 +398,17 @@ struct gate__value gate__value_binary(struct gate__reader *r, int word, struct g
 /* What "~" and "__real__" and their like take besides numbers with a value here. */
 static struct gate__value part_of(struct gate__reader *r, int word, const gate_type *type,
                                   const struct gate__token *token) {
-    bool is_complex = type->kind >= GATE_FLOAT16_COMPLEX && type->kind <= GATE_FLOAT128_COMPLEX;
-    if (is_complex && word != '!')
-        return unknown(gate__type_basic(word == '~' ? type->kind : real_part(type->kind)));
+    if (gate__type_is_complex(type) && word != '!')
+        return gate__value_unknown(gate__type_basic(word == '~' ? type->kind : real_part(type->kind)));
     if (type->kind == GATE_VECTOR && (word == '~' || word == '+' || word == '-'))
-        return unknown(type);
-    return mistaken(r, token, "but what follows is nothing that it applies to");
+        return gate__value_unknown(type);
+    return gate__value_mistaken(r, token, "but what follows is nothing that it applies to");
 }
 
 static struct gate__value negated(struct gate__reader *r, int word, struct gate__value value,
                                   const struct gate__token *token) {
     bool is_strict = value.is_strict;
-    if (is_real(value.type))
+    if (gate__type_is_real(value.type))
         value = gate__value_real(value.type->kind, -value.real);
     else if (word == '-')
         value = integer_sum(r, '-', value.type, 0, value.bits, token);
@@ -451,7 +450,7 @@ struct gate__value gate__value_assigned(struct gate__reader *r, struct gate__val
         gate__lex_fail(r, token, -EINVAL, "but what it assigns to is no object that can be");
     const gate_type *type = r->failed ? NULL : gate__type_unqualified(r, value.type);
     struct gate__value result = {.type = type, .bit_width = value.bit_width};
-    return type ? result : gate__value_integer(GATE_INT, 0);
+    return type ? result : gate__value_nothing();
 }
 
 /* Choices */
@@ -460,6 +459,13 @@ bool gate__value_is_null(const struct gate__value *value) {
     const gate_type *type = value->type;
     bool may_be = gate__type_is_integer(type) || (type->kind == GATE_POINTER && type->target->kind == GATE_VOID);
     return may_be && value->is_strict && !value->is_place && value->bits == 0;
+}
+
+/* An array's are its elements'. */
+static unsigned qualifiers_of(const gate_type *type) {
+    while (type->kind == GATE_ARRAY)
+        type = type->target;
+    return type->qualifiers;
 }
 
 /* The pointer that two come to. GCC makes one to void of those to types that have nothing to do with each other. */
@@ -475,9 +481,8 @@ static const gate_type *common_pointer(struct gate__reader *r, const struct gate
         return NULL;
     if (!gate__type_compatible(plain, other) && plain->kind != GATE_VOID && other->kind != GATE_VOID)
         return gate__type_pointer(r, gate__type_basic(GATE_VOID), 0);
-    bool says_less = plain->kind == GATE_ARRAY && plain->count == GATE_COUNT_UNKNOWN;
-    const gate_type *target = says_less || other->kind == GATE_VOID ? other : plain;
-    target = gate__type_qualified(r, target, a->qualifiers | b->qualifiers);
+    const gate_type *target = other->kind == GATE_VOID ? other : gate__type_composite(r, plain, other);
+    target = gate__type_qualified(r, target, qualifiers_of(a) | qualifiers_of(b));
     return target ? gate__type_pointer(r, target, 0) : NULL;
 }
 
@@ -501,8 +506,8 @@ struct gate__value gate__value_chosen(struct gate__reader *r, int choice, struct
     no = gate__value_decayed(r, no);
     const gate_type *type = r->failed ? NULL : chosen_type(r, &yes, &no, token);
     if (r->failed || !type)
-        return gate__value_integer(GATE_INT, 0);
+        return gate__value_nothing();
     if (choice < 0 || !is_scalar(type))
-        return unknown(type);
+        return gate__value_unknown(type);
     return gate__value_convert(r, choice ? yes : no, type, token);
 }

@@ -200,7 +200,9 @@ struct sigaction;
 int gate__mem_map(size_t length, const char *tag, void **base);
 /* The same for a thread's stack, which no huge pages are to fill: at near, or wherever the system likes. [any] */
 int gate__mem_map_stack(void *near, size_t length, const char *tag, void **base);
-/* The same with another protection, state and caller. [any] */
+/* A part of a file, to be executed, in place of pages that are mapped. [any] */
+int gate__mem_map_code(void *at, size_t length, const char *tag, int file, uint64_t offset);
+/* As gate__mem_map with another protection, state and caller. [any] */
 int gate__mem_map_as(size_t length, const struct gate__region_origin *origin, void **base);
 /* The region table's own memory, which is not in the table. [any] */
 int gate__mem_map_unlisted(size_t length, void **base);

@@ -340,6 +340,11 @@ int gate__mem_map_stack(void *near, size_t length, const char *tag, void **base)
     return map_listed(near, length, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0, &origin, base);
 }
 
+int gate__mem_map_code(void *at, size_t length, const char *tag, int file, uint64_t offset) {
+    struct gate__region_origin origin = {tag, __builtin_return_address(0), GATE_REGION_MAPPED, PROT_READ | PROT_EXEC};
+    return map_listed(at, length, MAP_PRIVATE | MAP_FIXED, file, offset, &origin, &at);
+}
+
 void gate__mem_renew(void *base, size_t length) {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
     if (gate__os_mmap(base, length, PROT_READ | PROT_WRITE, flags, -1, 0, &base))

@@ -42,7 +42,7 @@
 #define GATE__RETURNS_WIDE 4
 
 #ifndef __ASSEMBLER__
-/* A page of thunks that may be copied to any address. The thunk that C calls goes to the address in the
+/* A page of thunks, good at any address. The thunk that C calls goes to the address in the
  * first word of its record, with the record in the register of the static chain. */
 extern const char gate__thunk_code[GATE__THUNK_PAGE];
 /* Where those that have been freed go, and who it tells. */

@@ -106,6 +106,16 @@ size_t gate__os_read(uintptr_t address, void *to, size_t size);
  * be an aligned one, and what is unmapped at that moment faults. */
 bool gate__os_read_word(uintptr_t address, uintptr_t *word);
 
+/* Where in which file a constant of this program, or of a library, was loaded from; file NULL if nobody knows. Waits for the
+ * loader's lock. */
+struct gate__os_origin {
+    const char *file;
+    uint64_t offset;
+};
+struct gate__os_origin gate__os_origin_of(const void *constant);
+/* Opens the file to be read, if it has these bytes there; -ENOENT, too, where it has others by now. */
+int gate__os_open_origin(const struct gate__os_origin *origin, const void *bytes, size_t size);
+
 /* Writes to a file descriptor, as much as it takes at once; closes one. */
 void gate__os_write(int fd, const char *text, size_t length);
 void gate__os_close(int fd);

@@ -67,10 +67,12 @@ Test(builtin, types_choose_expressions) {
         "enum { A = __builtin_types_compatible_p(int, const int), B = __builtin_types_compatible_p(int *, const int *),"
         "C = __builtin_types_compatible_p(int[], int[3]), D = __builtin_types_compatible_p(long, long long),"
         "E = __builtin_choose_expr(1, 2, 1 / 0), F = __builtin_choose_expr(0, 1 / 0, 3),"
-        "G = sizeof(__builtin_choose_expr(__builtin_types_compatible_p(int, int), (char)1, 1l)) };"
+        "G = sizeof(__builtin_choose_expr(__builtin_types_compatible_p(int, int), (char)1, 1l)),"
+        "H = __builtin_types_compatible_p(const int[3][2], volatile int[][2]),"
+        "I = __builtin_types_compatible_p(const int (*)[3], int (*)[3]) };"
         "_Static_assert(__builtin_types_compatible_p(__typeof__(1), int), \"\");"
         "extern __typeof__(__builtin_choose_expr(0, 1, (int *)0)) p;");
-    static const unsigned values[] = {1, 0, 1, 0, 2, 3, 1};
+    static const unsigned values[] = {1, 0, 1, 0, 2, 3, 1, 1, 0};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         char name[2] = {(char)('A' + i), '\0'};
         cr_assert_eq(find(decls, name)->value, values[i], "%s", name);

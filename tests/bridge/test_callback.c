@@ -889,6 +889,23 @@ Test(callback, a_handler_keeps_its_thread_whoever_called_it) {
     tear_down();
 }
 
+static void call_after_free(void *unused) {
+    struct gate_callback_config config = {.signature = NULL, .handler = twice, .name = "compare, of script.lua:12"};
+    gate_callback *callback = NULL;
+    (void)unused;
+    set_up(1);
+    config.signature = int_int;
+    gate_callback_make(host, &config, &callback, NULL);
+    int_to_int function = (int_to_int)gate_callback_address(callback);
+    cr_assert_eq(gate_callback_free(callback), 0);
+    function(4);
+}
+
+Test(callback, called_after_its_free_is_fatal_and_names_where_it_was_made) {
+    cr_assert_dies_with(call_after_free, NULL,
+                        "gate_callback: C called a callback that has been freed: 'compare, of script.lua:12'");
+}
+
 static void call_after_stop(void *unused) {
     const char *handled_on;
     (void)unused;

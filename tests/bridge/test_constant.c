@@ -126,7 +126,8 @@ Test(constant, a_conditional_has_the_type_of_both_its_results) {
           "sizeof(*(1 ? (void *)(0 && i) : (int *)8))", "sizeof(*(1 ? (void *)(0 && 1) : (int *)8))",
           "sizeof(*(1 ? (void *)(1 ? 0l : 2) : (int *)8))", "sizeof(*(1 ? (void *)(char *)0 : (int *)8))",
           "sizeof(*(1 ? (void *)(0, 0) : (int *)8))", "_Generic(1 ? (const int *)0 : ip, const int *: 1, int *: 2)",
-          "sizeof(1 ? v : v)", "sizeof(1 ? x : x)", "_Generic(i ? x.a : x.a, int: 1, unsigned: 2)");
+          "sizeof(*(1 ? (int (*)[])0 : &arr))", "sizeof(**(1 ? (int (**)[])0 : (int (**)[3])0))", "sizeof(1 ? v : v)",
+          "sizeof(1 ? x : x)", "_Generic(i ? x.a : x.a, int: 1, unsigned: 2)");
 }
 
 Test(constant, what_is_no_constant_has_a_type_all_the_same) {

@@ -445,6 +445,7 @@ Test(decl, declarators_of_any_form_declare_their_names) {
         {"_Static_assert(sizeof(int) == 4, \"as\" \"ever\"); _Static_assert(1); int x;", "x", "int"},
         {"struct s { int y; } x, *z;", "z", "struct s *"},
         {"void f(__builtin_va_list);", "f", "void (struct __va_list_tag *)"},
+        {"void f(__builtin_ms_va_list, __builtin_sysv_va_list);", "f", "void (char *, struct __va_list_tag *)"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         gate_decls *decls = read_text(cases[i].text);

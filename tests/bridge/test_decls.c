@@ -187,6 +187,36 @@ Test(decls, compatible_declarations_are_one) {
     gate_decls_free(decls);
 }
 
+/* C11 6.2.7p3, wherever in the types it is. */
+Test(decls, what_declarations_tell_of_a_type_adds_up) {
+    static const struct {
+        const char *text, *means;
+    } cases[] = {
+        {"extern int (*x)[]; extern int (*x)[7]; extern int (*x)[];", "int (*)[7]"},
+        {"extern int (*x[])[2]; extern int (*x[3])[]; extern int (*x[])[];", "int (*[3])[2]"},
+        {"int x(int (*)(), int (*)[]); int x(int (*)(long), int (*)[4]);", "int (int (*)(long), int (*)[4])"},
+        {"int (*x(char (*)[]))[]; int (*x(char (*)[2]))[3]; int (*x())[];", "int (*(char (*)[2]))[3]"},
+        {"int (*x())[3]; int (*x(int))[];", "int (*(int))[3]"},
+        {"void x(int n, int (*)[n], int (*)[]); void x(int, int (*)[3], int (*n)[*]);",
+         "void (int, int (*)[3], int (*)[*])"},
+        {"int x(enum e { A } *, const int); int x(unsigned *, int);", "int (enum e *, const int)"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        gate_decls *decls = read_text(cases[i].text);
+        cr_assert_str_eq(printed(find(decls, "x")->type), cases[i].means, "%s", cases[i].text);
+        gate_decls_free(decls);
+    }
+    gate_decls *decls = read_text("extern int (*x)[], (*const *y)(); extern int (*x)[7]; extern int (*const *y)(int);");
+    cr_assert_eq(find(decls, "x")->type->target->size, 28);
+    cr_assert_not(find(decls, "y")->type->target->target->function->unspecified);
+    const gate_type *before = find(decls, "y")->type;
+    read_more(decls, "extern int (*const *y)(), (*x)[];");
+    cr_assert_eq(find(decls, "y")->type, before, "what tells nothing new makes nothing new");
+    refuse_more(decls, "void f(int n, char (*)[1ul << 60][n]); void f(int n, char (*)[n][64]);", -EINVAL,
+                "too large for any");
+    gate_decls_free(decls);
+}
+
 /* They are only known as long as a text doesn't say otherwise. */
 Test(decls, known_names_may_be_declared_as_anything_that_is_no_other_type) {
     gate_decls *decls = read_text(
@@ -353,18 +383,22 @@ Test(decls, an_enum_has_the_integer_that_gcc_chooses_and_lists_its_constants) {
     refuse_text("enum { A = 2147483647, B };", -EINVAL, "column 24: found 'B', whose value would overflow");
     refuse_text("enum { A = 18446744073709551615u, B = -1 };", -EINVAL, "no integer type has room for");
     refuse_text("enum { A = 256 } __attribute__((mode(QI)));", -EINVAL, "machine mode is too small for its values");
-    refuse_text("enum { A = (__int128)1 };", -ENOTSUP, "more than 64 bits");
+    refuse_text("enum { A = (__int128)1 << 40 };", -ENOTSUP, "more than 64 bits");
+    refuse_text("enum { A = (unsigned __int128)-1 };", -ENOTSUP, "more than 64 bits");
 }
 
 Test(decls, constants_have_their_types) {
     gate_decls *decls =
-        read_text("enum e { A = 1u, B = 2147483648, C = 'c' }; enum l { D = 1ul << 40, E = 2147483648 };");
+        read_text("enum e { A = 1u, B = 2147483648, C = 'c' }; enum l { D = 1ul << 40, E = 2147483648 };"
+                  "enum { F = (__int128)-1, G };");
     cr_assert_eq(find(decls, "A")->type->kind, GATE_INT);
     cr_assert_eq(find(decls, "B")->type->kind, GATE_UINT);
     cr_assert_eq(find(decls, "B")->value, 2147483648u);
     cr_assert_eq(find(decls, "C")->type->kind, GATE_INT);
     cr_assert_eq(find(decls, "D")->type->kind, GATE_ULONG);
     cr_assert_eq(find(decls, "E")->type->kind, GATE_ULONG);
+    cr_assert_eq(find(decls, "F")->type->kind, GATE_INT);
+    cr_assert_eq(find(decls, "G")->value, 0);
     gate_decls_free(decls);
 }
 

@@ -345,7 +345,7 @@ static void close_while_calls_end(void *unused) {
     int words = 1;
     (void)unused;
     cr_assert_eq(sigaction(SIGSYS, &action, NULL), 0);
-    filter_system_call(SYS_process_vm_readv, SECCOMP_RET_TRAP);
+    filter_system_call(SYS_process_vm_readv, 0, SECCOMP_RET_TRAP);
     while (close_while_a_call_ends(words))
         words++;
     cr_assert_gt(words, WORDS_OF_A_CALL);

@@ -120,6 +120,28 @@ Test(scope, has_a_secret_where_the_system_gives_none) {
     cr_assert_dies_with(draw_without_the_system, NULL, "two of them");
 }
 
+/* The table grows between a change of what is known of some names and the end of the reading, which fails. */
+Test(scope, has_all_its_names_when_a_reading_is_taken_back) {
+    enum { KNOWN = 16000, MORE = 16500 };
+    static char text[64 * MORE];
+    char name[16], *end = text;
+    gate_decls *decls = read_text("");
+    for (int i = 0; i < KNOWN; i++)
+        end += sprintf(end, "extern int name%d[];", i);
+    read_more(decls, text);
+    end = text;
+    for (int i = 0; i < MORE; i += i < KNOWN ? 2 : 1)
+        end += sprintf(end, "extern int name%d[7]; extern int name%d[7];", i, i);
+    strcpy(end, "unknown x;");
+    refuse_more(decls, text, -EINVAL, "unknown");
+    for (int i = 0; i < MORE; i++) {
+        sprintf(name, "name%d", i);
+        const gate_decl *decl = gate_decls_find(decls, name);
+        cr_assert(i < KNOWN ? decl && decl->type->count == GATE_COUNT_UNKNOWN : !decl, "%s", name);
+    }
+    gate_decls_free(decls);
+}
+
 Test(scope, finds_names_of_any_length) {
     char text[256], name[100] = "";
     gate_decls *decls = read_text("");

@@ -80,6 +80,7 @@ Test(specifier, typeof_takes_types_and_expressions) {
         {"(char)1", "char"},
         {"\"abc\"", "char[4]"},
         {"&s->a", "int (*)[3]"},
+        {"s ? (const int (*)[])0 : (volatile int (*)[3])&s->a", "const volatile int (*)[3]"},
         {"*s", "struct s"},
         {"s + 1", "struct s *"},
         {"s - s", "long"},

@@ -3,6 +3,7 @@
 
 #include "tests/support/bridge.h"
 #include "tests/support/fork.h"
+#include "tests/support/refuse.h"
 
 struct record {
     void (*target)(void);
@@ -60,6 +61,37 @@ static void call_freed(void *unused) {
 
 Test(thunk, a_call_of_a_freed_one_is_fatal_and_tells_its_name) {
     cr_assert_dies_with(call_freed, NULL, "gate_callback: C called a callback that has been freed: 'of script.lua:12'");
+}
+
+/* As many as take a block of their own. */
+static void make_block(void) {
+    struct record record = {hit_first};
+    for (int i = 0; i < 300; i++) {
+        void (*thunk)(void);
+        cr_assert_eq(gate__thunk_make(&record, NULL, &thunk), 0);
+        thunk();
+    }
+    fprintf(stderr, "%d hits\n", hits[0]);
+    abort();
+}
+
+static void make_where_nothing_becomes_code(void *unused) {
+    (void)unused;
+    hits[0] = 0;
+    filter_system_call(SYS_mprotect, PROT_EXEC, SECCOMP_RET_ERRNO | EACCES);
+    make_block();
+}
+
+static void make_where_no_file_is(void *unused) {
+    (void)unused;
+    hits[0] = 0;
+    refuse_system_call(SYS_openat, ENOENT);
+    make_block();
+}
+
+Test(thunk, they_are_made_where_nothing_that_was_written_may_be_executed_and_where_the_librarys_file_is_gone) {
+    cr_assert_dies_with(make_where_nothing_becomes_code, NULL, "300 hits");
+    cr_assert_dies_with(make_where_no_file_is, NULL, "300 hits");
 }
 
 static _Atomic bool over;

@@ -13,11 +13,15 @@
 
 #include "tests/support/test.h"
 
-/* What becomes of a system call: SECCOMP_RET_. In children alone: it can't be taken back. */
-static inline void filter_system_call(unsigned number, unsigned action) {
+/* What becomes of a system call whose third argument has all of these bits: SECCOMP_RET_. In children alone: it can't be taken
+ * back. */
+static inline void filter_system_call(unsigned number, unsigned bits, unsigned action) {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, bits),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, bits, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, action),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
@@ -27,7 +31,7 @@ static inline void filter_system_call(unsigned number, unsigned action) {
 }
 
 static inline void refuse_system_call(unsigned number, unsigned error) {
-    filter_system_call(number, SECCOMP_RET_ERRNO | error);
+    filter_system_call(number, 0, SECCOMP_RET_ERRNO | error);
 }
 
 #endif

@@ -170,8 +170,7 @@ static void classify_array(const gate_type *type, size_t offset, enum abi_class 
 
 /* Whether a scalar lies where it is not aligned, whatever its type or a packed struct say: then all is in memory. */
 static bool is_askew(const gate_type *type, size_t offset) {
-    bool is_complex = type->kind >= GATE_FLOAT16_COMPLEX && type->kind <= GATE_FLOAT128_COMPLEX;
-    size_t unit = is_complex ? type->size / 2 : type->size;
+    size_t unit = gate__type_is_complex(type) ? type->size / 2 : type->size;
     return unit && offset % unit != 0;
 }
 

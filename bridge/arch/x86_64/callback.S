@@ -1,6 +1,6 @@
-/* The code of callbacks on x86-64: one page, copied as it stands to wherever callbacks live.
+/* The code of callbacks on x86-64: one page, which stands once more wherever callbacks live.
  *
- * The page after each copy is its data: entry i of that page belongs to thunk i of this one, and its
+ * The page after each of these is its data: entry i of that page belongs to thunk i of this one, and its
  * first word points to a record whose first word is where to go. All thunks are alike, since the
  * distance from a thunk to its entry is the same for each.
  *

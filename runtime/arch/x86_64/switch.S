@@ -130,15 +130,15 @@ GATE__ROUTINE(\name)
     enter_call %rdx, 8f
     .endif
 1:  movq GATE__M_SYSTEM_SP(%rdx), %rsp
+    movq GATE__M_ERROR_NUMBER(%rdx), %r8
+    xorl %eax, %eax
+    movl %eax, (%r8)
     .ifnc \keep, word
     .ifnc \keep, vector
     pushq %rdi
     pushq %rdi
     .endif
     .endif
-    movq GATE__M_ERROR_NUMBER(%rdx), %r8
-    xorl %eax, %eax
-    movl %eax, (%r8)
     .ifc \load, pair
     call *%rcx
     .else

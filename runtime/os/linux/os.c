@@ -6,6 +6,8 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
+#include <fcntl.h>
+#include <link.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
@@ -227,6 +229,57 @@ size_t gate__os_follow_frames(uintptr_t record, void **frames, size_t most) {
 
 void gate__os_print_frames(void *const *frames, size_t count) {
     backtrace_symbols_fd(frames, (int)count, STDERR_FILENO);
+}
+
+struct search {
+    uintptr_t address;
+    struct gate__os_origin found;
+};
+
+/* The loader has no name for the program itself. */
+static int search_object(struct dl_phdr_info *info, size_t size, void *data) {
+    struct search *search = data;
+    (void)size;
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uintptr_t at = search->address - (info->dlpi_addr + segment->p_vaddr);
+        if (segment->p_type != PT_LOAD || at >= segment->p_filesz)
+            continue;
+        search->found.file = *info->dlpi_name ? info->dlpi_name : "/proc/self/exe";
+        search->found.offset = segment->p_offset + at;
+        return 1;
+    }
+    return 0;
+}
+
+struct gate__os_origin gate__os_origin_of(const void *constant) {
+    struct search search = {(uintptr_t)constant, {NULL, 0}};
+    dl_iterate_phdr(search_object, &search);
+    return search.found;
+}
+
+static bool has_bytes(int fd, uint64_t offset, const char *bytes, size_t size) {
+    char part[256] = "";
+    long got = 1;
+    for (size_t done = 0; done < size && got > 0; done += (size_t)got) {
+        size_t rest = size - done;
+        got = gate__syscall(SYS_pread64, fd, (long)part, (long)(rest < sizeof part ? rest : sizeof part),
+                            (long)(offset + done), 0, 0);
+        if (got > 0 && memcmp(part, bytes + done, (size_t)got) != 0)
+            got = 0;
+    }
+    return got > 0;
+}
+
+int gate__os_open_origin(const struct gate__os_origin *origin, const void *bytes, size_t size) {
+    if (!origin->file)
+        return -ENOENT;
+    int fd = (int)gate__syscall(SYS_openat, AT_FDCWD, (long)origin->file, O_RDONLY | O_CLOEXEC, 0, 0, 0);
+    if (fd >= 0 && !has_bytes(fd, origin->offset, bytes, size)) {
+        gate__os_close(fd);
+        return -ENOENT;
+    }
+    return fd;
 }
 
 void gate__os_write(int fd, const char *text, size_t length) {
