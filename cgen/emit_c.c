@@ -443,11 +443,20 @@ static void write_weak(const struct model *model, FILE *out) {
     }
 }
 
-/* The C library's headers declare some of its own functions for some compilers. */
+static bool takes_words_alone(const struct type *function) {
+    bool all = type_is_void(function->target) || is_word(function->target);
+    for (size_t i = 0; i < function->parameter_count; i++)
+        all = all && is_word(function->parameters[i].type);
+    return all;
+}
+
+/* The C library's headers declare some of its own functions for some compilers, and others with floating types that clang has
+ * no name for. */
 static void write_reserved(const struct model *model, FILE *out) {
     for (size_t i = 0; i < model->count; i++) {
         const struct item *item = model->items[i];
-        if (is_stubbed(item) && !item->is_inline && !item->is_macro && strncmp(item->name, "__", 2) == 0)
+        bool is_function = is_stubbed(item) && !item->is_inline && !item->is_macro;
+        if (is_function && strncmp(item->name, "__", 2) == 0 && takes_words_alone(item->type))
             write_prototype(item, memory_format("(%s)", item->name), ";", out);
     }
 }
