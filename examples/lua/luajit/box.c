@@ -23,7 +23,7 @@ static struct ffi *find_ffi(lua_State *L) {
 }
 
 bool luajit_is_cdata(lua_State *L, int index) {
-    struct ffi *ffi = lua_type(L, index) == LUA_TUSERDATA ? find_ffi(L) : NULL;
+    struct ffi *ffi = lua_type(L, index) == LUA_TUSERDATA || lua_iscfunction(L, index) ? find_ffi(L) : NULL;
     return ffi && cdata_test(L, ffi, index);
 }
 

@@ -57,6 +57,7 @@ void luajit_math(lua_State *L);
 
 /* box.c: numbers of C's, which the ffi has in cdata. Nothing of it is loaded before one is made. */
 
+/* Also of one of the ffi's functions, which is a function of Lua's. */
 bool luajit_is_cdata(lua_State *L, int index);
 /* The 64 bits of a cdata of a number. */
 bool luajit_to_bits(lua_State *L, int index, uint64_t *bits);

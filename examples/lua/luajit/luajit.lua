@@ -486,8 +486,12 @@ local function make_libraries()
     loaded["jit.opt"], loaded["jit.util"] = G.jit.opt, G.jit.util
     local preload = G.package.preload
     preload.ffi = require_own "callgate.ffi"
-    for _, name in ipairs {"jit.v", "jit.p", "jit.dump"} do
-        preload[name] = function() return {on = nothing, off = nothing, start = nothing, stop = nothing} end
+    for _, name in ipairs {"jit.v", "jit.p", "jit.dump", "jit.profile", "jit.zone"} do
+        preload[name] = function()
+            local functions = {}
+            for word in ("on off start stop dumpstack get flush"):gmatch "%a+" do functions[word] = nothing end
+            return setmetatable(functions, {__call = nothing})
+        end
     end
     core.require, core.unpack = own_require, own_unpack
     preload["string.buffer"] = function() return core.buffer(core, string.format) end
