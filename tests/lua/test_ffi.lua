@@ -545,6 +545,33 @@ test("a call that blocks stops no other task", function()
     error "the others stood still"
 end)
 
+test("what a pending call was given is kept, also what nobody else has", function()
+    local freed, inside, over = 0, 0, false
+    local function given(n)
+        return ffi.gc(ffi.new("int[2]", n), function() freed = freed + 1 end)
+    end
+    local tasks, found = {}, {}
+    local function wait(a, b)
+        inside = inside + 1
+        while not over do C.usleep(100) end
+        found[a[0]] = b[0]
+        return 0
+    end
+    for i = 1, 3 do tasks[i] = task.go(function() C.bsearch(given(i), given(i), 1, 4, wait) end) end
+    local future = ffi.async(C.bsearch, given(4), given(4), 1, 4, wait)
+    while inside < 4 do task.yield() end
+    for _ = 1, 3 do collectgarbage() end
+    equal(freed, 0)
+    over = true
+    for i = 1, 3 do tasks[i]:join() end
+    future:wait()
+    equal(table.concat(found, " "), "1 2 3 4")
+    future = nil
+    collectgarbage()
+    collectgarbage()
+    equal(freed, 8)
+end)
+
 test("tasks call one function at once, each with its own arguments", function()
     local tasks, results = {}, {}
     for i = 1, 8 do
@@ -636,8 +663,7 @@ test("a future that nobody asks is freed with what it has once it has ended, by 
         ffi.async(C.strlen, text)
     end
     for _ = 1, 1000 do
-        C.usleep(100)
-        ffi.async(C.abs, 1)
+        ffi.async(C.usleep, 100):wait()
         collectgarbage()
         if not next(weak) then return end
     end
