@@ -8,7 +8,7 @@
  *
  * All is under one lock. Who waits puts a watch on each future; the first that ends takes the watches' waiter, and
  * wakes it, once. A waiter whose time has passed takes its watches back; if it has been taken meanwhile, its wake is
- * under way, and it waits for that: nobody is woken who has gone.
+ * under way, and it waits for that: nobody is woken who has gone. gate_future_wake takes a waiter just so.
  *
  * An interrupt needs the task, which goes when the call has returned: return_from lets whoever is interrupting it
  * get done.
@@ -30,7 +30,7 @@ enum { ALIGNMENT = 64, INTERRUPTS = 100, FEW = 8 };
 struct waiter {
     gate_task *task;                  /* NULL for a thread */
     struct gate__semaphore semaphore; /* a thread's */
-    struct watch *taken;              /* of the first future that ended */
+    struct watch *taken;              /* of the first future that ended, or woken_early */
     struct waiter *next;              /* to be woken */
 };
 
@@ -59,6 +59,7 @@ struct gate_future {
 
 static struct gate__lock futures_lock = GATE__LOCK_INITIAL(GATE__RANK_LEAF);
 static gate_future *futures_in_progress;
+static struct watch woken_early; /* by which a waiter is taken for whom no future has ended */
 
 static void enlist(gate_future *future) {
     future->next = futures_in_progress;
@@ -181,20 +182,21 @@ static struct watch *stop_watching(struct watch *watches, size_t count, const st
 static int wait_with(gate_future *const futures[], size_t count, struct watch *watches, uint64_t deadline,
                      size_t *index) {
     struct waiter waiter;
+    const struct watch *taken = NULL;
     begin_wait(&waiter);
     *index = look(futures, count, watches, &waiter, deadline);
-    bool waits = *index == count && deadline;
-    if (waits) {
+    if (*index == count && deadline) {
         bool woken = rest(&waiter, deadline);
-        const struct watch *taken = stop_watching(watches, count, &waiter);
+        taken = stop_watching(watches, count, &waiter);
         gate__assert(taken || !woken);
         if (taken && !woken)
             rest(&waiter, GATE_FOREVER);
-        *index = taken ? (size_t)(taken - watches) : count;
+        if (taken && taken != &woken_early)
+            *index = (size_t)(taken - watches);
     }
     if (!waiter.task)
         gate__semaphore_destroy(&waiter.semaphore);
-    return *index == count ? -ETIMEDOUT : 0;
+    return *index < count ? 0 : taken ? -EINTR : -ETIMEDOUT;
 }
 
 static uint64_t deadline_in(uint64_t nanoseconds) {
@@ -231,6 +233,20 @@ int gate_future_wait_any(gate_future *const futures[], size_t count, uint64_t na
     if (!failed)
         *index = found;
     return failed;
+}
+
+int gate_future_wake(gate_future *future, gate_task *task) {
+    gate__lock(&futures_lock);
+    struct watch *watch = future->watches;
+    while (watch && (!task || watch->waiter->task != task || watch->waiter->taken))
+        watch = watch->next;
+    if (watch)
+        watch->waiter->taken = &woken_early;
+    gate__unlock(&futures_lock);
+    if (!watch)
+        return -ESRCH;
+    gate__task_wake(task, GATE__WAKE_CALL);
+    return 0;
 }
 
 /* The call, in its task */

@@ -276,6 +276,67 @@ Test(async, a_wait_may_end_with_its_time_just_when_the_call_ends) {
     run_everywhere(wait_about_as_long);
 }
 
+static void *wait_until_woken(void *future) {
+    cr_assert_eq(gate_future_wait(future, GATE_FOREVER), -EINTR);
+    cr_assert_eq(int_result(future), 6);
+    return NULL;
+}
+
+Test(async, one_waiter_may_be_woken_and_the_call_goes_on) {
+    gate_runtime *runtime = start(1);
+    gate_function function = passing();
+    gate_future *future = start_passing(&function, 6);
+    gate_task *woken = spawn("is woken", wait_until_woken, future), *waits = spawn("waits", wait_for_its_end, future);
+    wait_for_state(woken, GATE__PARKED);
+    wait_for_state(waits, GATE__PARKED);
+    cr_assert_eq(gate_future_wake(future, woken), 0);
+    cr_assert_eq(gate_future_wake(future, woken), -ESRCH);
+    cr_assert_eq(gate_future_wake(future, gate_task_current()), -ESRCH);
+    let_run(1);
+    wait_for_state(woken, GATE__PARKED);
+    atomic_store(&is_open, true);
+    join(woken);
+    join(waits);
+    cr_assert_eq(gate_future_wake(future, NULL), -ESRCH);
+    gate_future_free(future);
+    stop(runtime);
+    free_function(function);
+}
+
+struct woken_often {
+    gate_future *future;
+    _Atomic bool has_ended;
+};
+
+static void *wait_though_woken(void *data) {
+    struct woken_often *w = data;
+    int failed;
+    while ((failed = gate_future_wait(w->future, GATE_FOREVER)) == -EINTR)
+        continue;
+    cr_assert_eq(failed, 0);
+    atomic_store(&w->has_ended, true);
+    return NULL;
+}
+
+Test(async, a_waiter_may_be_woken_just_when_the_call_ends) {
+    gate_runtime *runtime = start(2);
+    gate_function function = make_function("int (int)", address_of(sleep_us), "sleep_us");
+    for (int i = 0; i < 200; i++) {
+        int x = 100;
+        void *arguments[] = {&x};
+        struct woken_often w = {.future = start_call(&function, arguments)};
+        gate_task *task = spawn("is woken often", wait_though_woken, &w);
+        while (!atomic_load(&w.has_ended)) {
+            gate_future_wake(w.future, task);
+            gate_task_yield();
+        }
+        join(task);
+        gate_future_free(w.future);
+    }
+    stop(runtime);
+    free_function(function);
+}
+
 Test(async, a_host_that_has_waited_can_stop_its_runtime) {
     gate_function function = make_function("int (int)", address_of(sleep_us), "sleep_us");
     for (int i = 0; i < 50; i++) {

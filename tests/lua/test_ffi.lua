@@ -545,6 +545,33 @@ test("a call that blocks stops no other task", function()
     error "the others stood still"
 end)
 
+test("what a pending call was given is kept, also what nobody else has", function()
+    local freed, inside, over = 0, 0, false
+    local function given(n)
+        return ffi.gc(ffi.new("int[2]", n), function() freed = freed + 1 end)
+    end
+    local tasks, found = {}, {}
+    local function wait(a, b)
+        inside = inside + 1
+        while not over do C.usleep(100) end
+        found[a[0]] = b[0]
+        return 0
+    end
+    for i = 1, 3 do tasks[i] = task.go(function() C.bsearch(given(i), given(i), 1, 4, wait) end) end
+    local future = ffi.async(C.bsearch, given(4), given(4), 1, 4, wait)
+    while inside < 4 do task.yield() end
+    for _ = 1, 3 do collectgarbage() end
+    equal(freed, 0)
+    over = true
+    for i = 1, 3 do tasks[i]:join() end
+    future:wait()
+    equal(table.concat(found, " "), "1 2 3 4")
+    future = nil
+    collectgarbage()
+    collectgarbage()
+    equal(freed, 8)
+end)
+
 test("tasks call one function at once, each with its own arguments", function()
     local tasks, results = {}, {}
     for i = 1, 8 do
@@ -601,18 +628,46 @@ test("what an asynchronous call was given stays while it runs", function()
     C.usleep(1000)
 end)
 
-test("a task that is cancelled waits for its future all the same", function()
-    local future = ffi.async(ffi.C.usleep, 5000)
-    local t = task.go(function()
-        future:wait()
-        return future:done(), pcall(task.yield)
+test("cancel ends a task's wait for a future, whose call goes on", function()
+    local future = ffi.async(C.usleep, 50000)
+    local waits = task.go(function() return future:wait() end)
+    local cancelled = task.go(function()
+        local ok, problem = pcall(future.wait, future)
+        return ok, problem, future:done(), future:wait()
     end)
     task.yield()
-    t:cancel "reason"
-    local done, went_on, reason = t:join()
-    equal(done, true)
-    equal(went_on, false)
-    equal(reason, "reason")
+    cancelled:cancel "reason"
+    local ok, problem, done, result = cancelled:join()
+    equal(ok, false)
+    equal(problem, "reason")
+    equal(done, false)
+    equal(result, 0)
+    equal(waits:join(), 0)
+    local computes = true
+    local late = task.go(function()
+        while computes do end
+        return pcall(future.wait, future)
+    end)
+    task.yield()
+    late:cancel "another reason"
+    computes = false
+    equal(select(2, late:join()), "another reason")
+    raises("no less than 0", future.wait, future, -1)
+end)
+
+test("a future that nobody asks is freed with what it has once it has ended, by later calls", function()
+    local weak = setmetatable({}, {__mode = "k"})
+    for _ = 1, 10 do
+        local text = ffi.new("char[4]", "abc")
+        weak[text] = true
+        ffi.async(C.strlen, text)
+    end
+    for _ = 1, 1000 do
+        ffi.async(C.usleep, 100):wait()
+        collectgarbage()
+        if not next(weak) then return end
+    end
+    error "it is still there"
 end)
 
 test("an error in an asynchronous call's callback is raised by whoever waits", function()

@@ -68,6 +68,18 @@ function()
     assert(not output:find "what can't be ended", output)
 end)
 
+test("a state that closes ends calls that nobody waits for, and waits for them", function()
+    local output = says("2 tasks are left", [[
+        local ffi, task = require "callgate.ffi", require "callgate.task"
+        ffi.cdef "int usleep(unsigned);"
+        local future = ffi.async(ffi.C.usleep, 100000000)
+        local waiting = task.go(function() print("waiting", pcall(future.wait, future)) end)
+        repeat task.sleep(0.02) until waiting:status() == "parked"
+    ]])
+    assert(output:find "waiting\tfalse\t", output)
+    assert(not output:find "what can't be ended", output)
+end)
+
 test("a task that catches what ends it is ended all the same", function()
     local output = says("1 task is left", [[
         local task = require "callgate.task"

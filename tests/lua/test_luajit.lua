@@ -186,6 +186,8 @@ test("ffi, bit and jit are there", function()
     equal(run "return require('ffi').sizeof 'int'", 4)
     equal(luajit.require "ffi", require "callgate.ffi")
     equal(run "return jit.status()", false)
+    equal(run "local zone = require 'jit.zone' zone 'first' zone() return zone:get()", nil)
+    equal(run "require('jit.profile').start('l', print) require('jit.profile').stop() require('jit.v').on()", nil)
     equal(run "local t = require 'table.new'(4, 4) t[1] = 1 require 'table.clear'(t) return next(t)", nil)
 end)
 

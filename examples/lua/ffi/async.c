@@ -4,38 +4,79 @@
  * in the registry, until the call has ended: C may be at it although the script has lost interest.
  *
  * SPDX-License-Identifier: MIT */
-#include <errno.h>
 #include <string.h>
 
 #include "examples/lua/ffi/ffi.h"
-#include "examples/lua/host/host.h"
+#include "examples/lua/task/task.h"
 
 #define FUTURE "callgate.future"
 
-enum { SECOND = 1000 * 1000 * 1000 };
+enum { SWEPT = 2 };
 
 /* Its user value is a table of what the call uses. */
 struct future {
-    gate_future *future; /* NULL before the start */
+    gate_future *future; /* NULL before the start, and when it is closed and nobody waits for it */
     struct ffi *ffi;
     struct ctype *result;
     lua_State *coroutine;
     const char *name;
+    struct future *older, *newer; /* in the ffi's list, while it is anchored */
+    bool is_anchored;
+    bool is_closed; /* by a state that closes */
+    unsigned waiters;
 };
 
 static struct future *check(lua_State *L) {
     struct future *f = luaL_checkudata(L, 1, FUTURE);
     host_check(L);
+    if (f->is_closed)
+        luaL_error(L, "the Lua state closes");
     return f;
 }
 
 /* The registry has it under its address while C may use what it keeps. */
-static void anchor(lua_State *L, struct future *f, bool is_kept) {
-    if (is_kept)
-        lua_pushvalue(L, -1);
-    else
-        lua_pushnil(L);
+
+static void anchor(lua_State *L, struct future *f) {
+    struct ffi *ffi = f->ffi;
+    lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, f);
+    f->is_anchored = true;
+    f->older = ffi->newest;
+    *(f->older ? &f->older->newer : &ffi->oldest) = f;
+    ffi->newest = f;
+}
+
+static void let_go(lua_State *L, struct future *f) {
+    struct ffi *ffi = f->ffi;
+    if (!f->is_anchored)
+        return;
+    *(f->older ? &f->older->newer : &ffi->oldest) = f->newer;
+    *(f->newer ? &f->newer->older : &ffi->newest) = f->older;
+    f->older = f->newer = NULL;
+    f->is_anchored = false;
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, f);
+}
+
+/* Whether the call has ended; what it used may go then. */
+static bool has_ended(lua_State *L, struct future *f) {
+    if (gate_future_wait(f->future, 0))
+        return false;
+    let_go(L, f);
+    return true;
+}
+
+/* What nobody asks for goes with later calls: each looks at some that began before. */
+static void sweep(lua_State *L, const struct ffi *ffi) {
+    for (int i = 0; i < SWEPT && ffi->oldest; i++) {
+        struct future *f = ffi->oldest;
+        if (has_ended(L, f))
+            continue;
+        lua_rawgetp(L, LUA_REGISTRYINDEX, f);
+        let_go(L, f);
+        anchor(L, f); /* as the newest */
+        lua_pop(L, 1);
+    }
 }
 
 /* Starting */
@@ -61,6 +102,7 @@ int async_start(lua_State *L) {
     gate_error error;
     gate_runtime *runtime = host_check(L)->runtime;
     gate_function function;
+    sweep(L, ffi);
     void **arguments = call_values(L, ffi, &function);
     int values = lua_gettop(L);
     struct future *f = lua_newuserdatauv(L, sizeof *f, 1);
@@ -68,28 +110,17 @@ int async_start(lua_State *L) {
     f->result = ctype_of(L, ffi, gate_signature_result(function.signature));
     keep_for(L, values, f);
     luaL_setmetatable(L, FUTURE);
-    anchor(L, f, true);
+    anchor(L, f);
     struct gate_async_options options = {.runtime = runtime};
     function.host = f->coroutine;
     if (gate_call_async(&function, arguments, &options, &f->future, &error)) {
-        anchor(L, f, false);
+        let_go(L, f);
         return luaL_error(L, "%s", error.message);
     }
     return 1;
 }
 
 /* Looking */
-
-/* Whether the call has ended; what it used may go then. */
-static bool has_ended(lua_State *L, struct future *f, uint64_t nanoseconds) {
-    int error_number = f->ffi->error_number; /* others run meanwhile */
-    int failed = gate_future_wait(f->future, nanoseconds);
-    f->ffi->error_number = error_number;
-    if (failed)
-        return false;
-    anchor(L, f, false);
-    return true;
-}
 
 /* Pushes what came of the call, or raises its error. */
 static int push_result(lua_State *L, struct future *f) {
@@ -113,19 +144,38 @@ static int push_result(lua_State *L, struct future *f) {
     return 1;
 }
 
+/* A state that closes leaves it to the last of those who wait. */
+static void free_unused(struct future *f) {
+    if (f->waiters > 0)
+        return;
+    gate_future_free(f->future);
+    f->future = NULL;
+}
+
 /* future:wait([seconds]): what the function returned; nothing if it has not by then */
 static int future_wait(lua_State *L) {
     struct future *f = check(L);
-    lua_Number seconds = luaL_optnumber(L, 2, -1);
-    bool is_limited = !lua_isnoneornil(L, 2) && seconds < 1e9;
-    uint64_t nanoseconds = !is_limited ? GATE_FOREVER : seconds > 0 ? (uint64_t)(seconds * SECOND) : 0;
+    uint64_t then = task_deadline(L, 2);
+    struct task *self = task_self(L);
+    task_check_cancel(L, self);
     lua_settop(L, 1);
-    return has_ended(L, f, nanoseconds) ? push_result(L, f) : 0;
+    f->waiters++;
+    enum outcome outcome = task_wait_for_call(self, f->future, then);
+    f->waiters--;
+    if (f->is_closed)
+        free_unused(f);
+    if (outcome == WAIT_CANCELLED)
+        task_check_cancel(L, self);
+    check(L);
+    if (outcome == WAIT_TIMED_OUT)
+        return 0;
+    let_go(L, f);
+    return push_result(L, f);
 }
 
 /* future:done() */
 static int future_done(lua_State *L) {
-    lua_pushboolean(L, has_ended(L, check(L), 0));
+    lua_pushboolean(L, has_ended(L, check(L)));
     return 1;
 }
 
@@ -135,12 +185,14 @@ static int future_cancel(lua_State *L) {
     return 1;
 }
 
-/* [__gc] Nobody waits: has_ended was true, or the state closes. */
+/* [__gc] The call has ended, or the state closes. */
 static int future_gc(lua_State *L) {
     struct future *f = lua_touserdata(L, 1);
-    if (f->future)
-        gate_future_free(f->future);
-    f->future = NULL;
+    f->is_closed = true;
+    if (!f->future)
+        return 0;
+    gate_future_cancel(f->future);
+    free_unused(f);
     return 0;
 }
 

@@ -132,6 +132,7 @@ struct ffi {
     struct closure *all_closures;
     struct closure *freed[FREED]; /* the last ones: C that calls them meets an error */
     unsigned freed_next;
+    struct future *oldest, *newest; /* of the calls that nobody knows to have ended */
     struct library *libraries;
     gate_library *process;
 };

@@ -10,8 +10,8 @@
 /* A place in C's memory. */
 struct place {
     const struct field *field;
-    char *record; /* the field's offset counts from here */
-    bool is_const;
+    char *record;      /* the field's offset counts from here */
+    bool is_const;     /* not to speak of the field */
     struct field room; /* for what is no record's own */
 };
 
@@ -36,7 +36,7 @@ static bool find_member(lua_State *L, struct ffi *ffi, const struct cdata *cd, s
         if (!place->field)
             return false;
         place->record = type == cd->type ? cd->address : follow(L, ffi, cd);
-        place->is_const = ctype_is_const(type) || ctype_is_const(place->field->type);
+        place->is_const = ctype_is_const(type);
         return true;
     }
     const char *name = lua_tostring(L, 2);
@@ -76,7 +76,7 @@ static bool find_element(lua_State *L, struct ffi *ffi, const struct cdata *cd, 
     place->field = &place->room;
     place->room = (struct field){.type = element};
     place->record = begin + i * (int64_t)element->size;
-    place->is_const = ctype_is_const(element) || is_vector;
+    place->is_const = is_vector;
     return true;
 }
 

@@ -23,7 +23,7 @@ static struct ffi *find_ffi(lua_State *L) {
 }
 
 bool luajit_is_cdata(lua_State *L, int index) {
-    struct ffi *ffi = lua_type(L, index) == LUA_TUSERDATA ? find_ffi(L) : NULL;
+    struct ffi *ffi = lua_type(L, index) == LUA_TUSERDATA || lua_iscfunction(L, index) ? find_ffi(L) : NULL;
     return ffi && cdata_test(L, ffi, index);
 }
 
@@ -51,6 +51,11 @@ void luajit_unbox(lua_State *L, int index) {
     lua_replace(L, index);
 }
 
+/* Whether two tables have the same metamethod for ==, which Lua no longer asks for since 5.3. */
+static bool share_equal(lua_State *L) {
+    return luaL_getmetafield(L, 1, "__eq") && luaL_getmetafield(L, 2, "__eq") && lua_rawequal(L, -1, -2);
+}
+
 /* callgate_equal, which translated chunks call for == */
 int luajit_equal(lua_State *L) {
     int first = lua_type(L, 1), second = lua_type(L, 2), cdata = first == LUA_TUSERDATA ? 1 : 2;
@@ -63,30 +68,50 @@ int luajit_equal(lua_State *L) {
         lua_call(L, 2, 1);
         return 1;
     }
-    lua_pushboolean(L, lua_compare(L, 1, 2, LUA_OPEQ));
+    bool may_ask = first != LUA_TTABLE || share_equal(L);
+    lua_pushboolean(L, may_ask ? lua_compare(L, 1, 2, LUA_OPEQ) : lua_rawequal(L, 1, 2));
     return 1;
 }
 
-/* pairs and ipairs, whose upvalue is Lua's: cdata may have others, in any version */
+/* pairs and ipairs: cdata may have others, in any version */
 
-static int iterate(lua_State *L, const char *event) {
-    luaL_checkany(L, 1);
-    bool has_own = lua_type(L, 1) == LUA_TUSERDATA && luaL_getmetafield(L, 1, event);
-    if (!has_own && LUA_VERSION_NUM != 501)
-        return lua_tocfunction(L, lua_upvalueindex(1))(L);
-    if (!has_own) /* 5.1's have an upvalue, and so have to be called */
-        lua_pushvalue(L, lua_upvalueindex(1));
+/* Calls the function on top with what is to be walked, and returns what a loop takes. */
+static int call_for_loop(lua_State *L) {
     lua_pushvalue(L, 1);
     lua_call(L, 1, 3);
     return 3;
 }
 
-int luajit_pairs(lua_State *L) {
-    return iterate(L, "__pairs");
+static bool push_own(lua_State *L, const char *event) {
+    luaL_checkany(L, 1);
+    return lua_type(L, 1) == LUA_TUSERDATA && luaL_getmetafield(L, 1, event);
 }
 
+/* Lua's is the upvalue. */
+int luajit_pairs(lua_State *L) {
+    if (push_own(L, "__pairs"))
+        return call_for_loop(L);
+    if (LUA_VERSION_NUM != 501)
+        return luajit_call_own(L);
+    lua_pushvalue(L, lua_upvalueindex(1)); /* which has an upvalue, and so has to be called */
+    return call_for_loop(L);
+}
+
+static int next_element(lua_State *L) {
+    lua_Integer i = lua_tointeger(L, 2) + 1;
+    lua_pushinteger(L, i);
+    return lua_rawgeti(L, 1, i) == LUA_TNIL ? 0 : 2;
+}
+
+/* Lua's own asks __index for what a list has not, since 5.3. */
 int luajit_ipairs(lua_State *L) {
-    return iterate(L, "__ipairs");
+    if (push_own(L, "__ipairs"))
+        return call_for_loop(L);
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_pushcfunction(L, next_element);
+    lua_pushvalue(L, 1);
+    lua_pushinteger(L, 0);
+    return 3;
 }
 
 /* tonumber */
@@ -129,7 +154,7 @@ int luajit_tonumber(lua_State *L) {
     if (luaL_optinteger(L, 2, 10) != 10) {
         if (lua_type(L, 1) == LUA_TNUMBER)
             lua_tostring(L, 1);
-        return lua_tocfunction(L, lua_upvalueindex(1))(L);
+        return luajit_call_own(L);
     }
     lua_settop(L, 1);
     const char *text = lua_type(L, 1) == LUA_TSTRING ? lua_tolstring(L, 1, &length) : NULL;

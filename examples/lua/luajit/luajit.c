@@ -51,37 +51,36 @@ static int translate(lua_State *L) {
     return 4;
 }
 
-/* newproxy([true | proxy]) */
-static int new_proxy(lua_State *L) {
-    lua_settop(L, 1);
-    lua_newuserdatauv(L, 0, 0);
-    if (lua_isuserdata(L, 1)) {
-        luaL_argcheck(L, lua_getmetatable(L, 1), 1, "boolean or proxy expected");
-        lua_setmetatable(L, 2);
-    } else if (lua_toboolean(L, 1)) {
-        lua_newtable(L);
-        lua_setmetatable(L, 2);
-    }
-    return 1;
-}
-
-/* closure(function, name): one of these, with Lua's own */
+/* closure(function, name[, another]): one of these, with Lua's own */
 static int close_over(lua_State *L) {
-    static const lua_CFunction functions[] = {luajit_format, luajit_concat, luajit_insert, luajit_remove,
-                                              luajit_rep,    luajit_pairs,  luajit_ipairs, luajit_tonumber};
+    static const lua_CFunction functions[] = {luajit_format, luajit_concat, luajit_insert,   luajit_remove, luajit_rep,
+                                              luajit_pairs,  luajit_gmatch, luajit_tonumber, luajit_gsub};
     static const char *const names[] = {"format", "concat", "insert",   "remove", "rep",
-                                        "pairs",  "ipairs", "tonumber", NULL};
+                                        "pairs",  "gmatch", "tonumber", "gsub",   NULL};
     int which = luaL_checkoption(L, 2, NULL, names);
     luaL_argcheck(L, lua_tocfunction(L, 1), 1, "a function of Lua's own expected");
-    lua_settop(L, 1);
-    lua_pushcclosure(L, functions[which], 1);
+    lua_settop(L, 3);
+    lua_remove(L, 2);
+    lua_pushcclosure(L, functions[which], 2);
     return 1;
 }
 
 static const luaL_Reg core[] = {
-    {"translate", translate}, {"new_proxy", new_proxy},      {"closure", close_over},         {"text", luajit_text},
-    {"equal", luajit_equal},  {"tostring", luajit_tostring}, {"type", luajit_type},           {"wrap", luajit_wrap},
-    {"box", luajit_box},      {"clear", luajit_clear},       {"new_table", luajit_new_table}, {NULL, NULL}};
+    {"translate", translate},
+    {"closure", close_over},
+    {"wrap", luajit_wrap},
+    {"text", luajit_text},
+    {"equal", luajit_equal},
+    {"tostring", luajit_tostring},
+    {"type", luajit_type},
+    {"ipairs", luajit_ipairs},
+    {"setmetatable", luajit_setmetatable},
+    {"new_proxy", luajit_new_proxy},
+    {"box", luajit_box},
+    {"clear", luajit_clear},
+    {"new_table", luajit_new_table},
+    {NULL, NULL},
+};
 
 __attribute__((visibility("default"))) int luaopen_callgate_luajit(lua_State *L) {
     push_file(L, luajit_source, luajit_source_end, "=callgate.luajit");

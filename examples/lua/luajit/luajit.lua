@@ -199,10 +199,9 @@ local function wrap_all(to, from, kinds)
 end
 
 local function change_strings()
-    wrap_all(string, string, {
-        byte = "sii", char = "i*", find = "ssi", gmatch = "ss", len = "s", lower = "s", match = "ssi", rep = "sis",
-        reverse = "s", sub = "sii", upper = "s", gsub = "ssri",
-    })
+    for _, name in ipairs {"gmatch", "gsub"} do string[name] = core.closure(string[name], name, string.find) end
+    wrap_all(string, string, {byte = "sii", char = "i*", len = "s", lower = "s", rep = "sis", reverse = "s", sub = "sii",
+                              upper = "s"})
 end
 
 local function change_files()
@@ -212,11 +211,12 @@ local function change_files()
 end
 
 local function make_basics()
-    copy(G, state, "next getmetatable setmetatable rawget rawset rawequal error pcall collectgarbage assert")
+    copy(G, state, "next getmetatable rawget rawset rawequal error pcall collectgarbage assert")
     G.unpack = wrap(own_unpack, "-ii")
     G.select = wrap(select, "i")
-    G.type, G.tostring, G.newproxy = core.type, core.tostring, core.new_proxy
-    G.pairs, G.ipairs = core.closure(pairs, "pairs"), core.closure(ipairs, "ipairs")
+    G.type, G.tostring = core.type, core.tostring
+    G.setmetatable, G.newproxy = core.setmetatable, core.new_proxy
+    G.pairs, G.ipairs = core.closure(pairs, "pairs"), core.ipairs
     G.tonumber = core.closure(tonumber, "tonumber")
     G._VERSION = "Lua 5.1"
     G.xpcall = own_xpcall
@@ -276,7 +276,7 @@ local function make_table()
 end
 
 local function make_math()
-    local m = copy({}, math, "abs acos asin ceil cos deg exp floor huge max min modf pi rad sin sqrt tan")
+    local m = copy({}, math, "abs acos asin cos deg exp huge max min modf pi rad sin sqrt tan")
     for name, f in pairs(core.math) do m[name] = f end
     m.random, m.randomseed = wrap(math.random, "ii"), wrap(math.randomseed, "i")
     return m
@@ -486,8 +486,12 @@ local function make_libraries()
     loaded["jit.opt"], loaded["jit.util"] = G.jit.opt, G.jit.util
     local preload = G.package.preload
     preload.ffi = require_own "callgate.ffi"
-    for _, name in ipairs {"jit.v", "jit.p", "jit.dump"} do
-        preload[name] = function() return {on = nothing, off = nothing, start = nothing, stop = nothing} end
+    for _, name in ipairs {"jit.v", "jit.p", "jit.dump", "jit.profile", "jit.zone"} do
+        preload[name] = function()
+            local functions = {}
+            for word in ("on off start stop dumpstack get flush"):gmatch "%a+" do functions[word] = nothing end
+            return setmetatable(functions, {__call = nothing})
+        end
     end
     core.require, core.unpack = own_require, own_unpack
     preload["string.buffer"] = function() return core.buffer(core, string.format) end
@@ -579,6 +583,7 @@ if core.has_integers then
     change_strings()
     change_files()
 end
+string.find, string.match = core.wrap(string.find, "ssp"), core.wrap(string.match, "ssp")
 if own_setfenv then string.rep = core.closure(string.rep, "rep") end
 make_libraries()
 return luajit

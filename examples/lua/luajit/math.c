@@ -1,4 +1,4 @@
-/* What LuaJIT's library of mathematics has, and some Lua has not.
+/* What LuaJIT's library of mathematics has, and some Lua has not, or has with integers for results.
  *
  * SPDX-License-Identifier: MIT */
 #include <math.h>
@@ -10,7 +10,7 @@ typedef double function_of_one(double);
 static const struct {
     const char *name;
     function_of_one *function;
-} functions[] = {{"cosh", cosh}, {"sinh", sinh}, {"tanh", tanh}, {"log10", log10}};
+} functions[] = {{"cosh", cosh}, {"sinh", sinh}, {"tanh", tanh}, {"log10", log10}, {"floor", floor}, {"ceil", ceil}};
 
 static int call_one(lua_State *L) {
     lua_pushnumber(L, functions[lua_tointeger(L, lua_upvalueindex(1))].function(luaL_checknumber(L, 1)));

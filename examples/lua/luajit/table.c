@@ -5,10 +5,6 @@
  * SPDX-License-Identifier: MIT */
 #include "examples/lua/luajit/core.h"
 
-static int call_own(lua_State *L) {
-    return lua_tocfunction(L, lua_upvalueindex(1))(L);
-}
-
 static bool has_different(lua_State *L, lua_Integer first, lua_Integer last) {
     bool found = false;
     for (lua_Integer i = first; i <= last && !found; i++) {
@@ -34,18 +30,18 @@ int luajit_concat(lua_State *L) {
         }
         lua_replace(L, 1);
     }
-    return lua_tocfunction(L, lua_upvalueindex(1))(L);
+    return luajit_call_own(L);
 }
 
 /* Any place will do for LuaJIT: what is behind it moves up, and it becomes the list's. */
 int luajit_insert(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     if (lua_gettop(L) != 3)
-        return call_own(L);
+        return luajit_call_own(L);
     luajit_change(L, "-i");
     lua_Integer at = luaL_checkinteger(L, 2), count = (lua_Integer)luaL_len(L, 1);
     if (at >= 1 && at <= count + 1)
-        return call_own(L);
+        return luajit_call_own(L);
     for (lua_Integer i = count + 1; i > at; i--) {
         lua_geti(L, 1, i - 1);
         lua_seti(L, 1, i);
@@ -63,7 +59,7 @@ int luajit_remove(lua_State *L) {
         if (at < 1 || at > (lua_Integer)luaL_len(L, 1))
             return 0;
     }
-    return call_own(L);
+    return luajit_call_own(L);
 }
 
 static int to_size(lua_State *L, int index) {

@@ -42,12 +42,21 @@ int luajit_text(lua_State *L) {
     return 1;
 }
 
+/* Pushes the words for what has none of its own. A __name is nothing to LuaJIT. */
+static void push_plain(lua_State *L, int index) {
+    int type = lua_type(L, index);
+    if (type == LUA_TTABLE || type == LUA_TUSERDATA)
+        lua_pushfstring(L, "%s: %p", lua_typename(L, type), lua_topointer(L, index));
+    else
+        luaL_tolstring(L, index, NULL);
+}
+
 int luajit_tostring(lua_State *L) {
     luaL_checkany(L, 1);
     if (luajit_differs(L, 1))
         luajit_push_text(L, lua_tonumber(L, 1));
     else if (!luaL_callmeta(L, 1, "__tostring")) /* which may return anything */
-        luaL_tolstring(L, 1, NULL);
+        push_plain(L, 1);
     return 1;
 }
 
@@ -144,8 +153,12 @@ static void change(lua_State *L, int index, char kind) {
         to_replacement(L, index);
     else if (kind == 's' && type == LUA_TNUMBER)
         luajit_to_text(L, index);
-    else if (kind == 'i' && (type == LUA_TUSERDATA || (type == LUA_TNUMBER && !lua_isinteger(L, index))))
+    else if (kind != 's' && (type == LUA_TUSERDATA || (type == LUA_TNUMBER && !lua_isinteger(L, index))))
         to_integer(L, index);
+    if (kind == 'p' && lua_type(L, 1) == LUA_TSTRING && lua_tointeger(L, index) > (lua_Integer)lua_rawlen(L, 1) + 1) {
+        lua_pushinteger(L, (lua_Integer)lua_rawlen(L, 1) + 1);
+        lua_replace(L, index);
+    }
 }
 
 void luajit_change(lua_State *L, const char *kinds) {
@@ -157,15 +170,26 @@ void luajit_change(lua_State *L, const char *kinds) {
     }
 }
 
+/* Calls a function with its arguments as kinds says. Integers among its results become doubles, whose products don't wrap. */
+static int call(lua_State *L, lua_CFunction function, const char *kinds) {
+    luajit_change(L, kinds);
+    int count = function(L), behind = lua_gettop(L) + 1;
+    for (int i = behind - count; LUA_VERSION_NUM >= 503 && i < behind; i++) {
+        if (lua_isinteger(L, i)) {
+            lua_pushnumber(L, lua_tonumber(L, i));
+            lua_replace(L, i);
+        }
+    }
+    return count;
+}
+
 static int call_plain(lua_State *L) {
-    luajit_change(L, lua_tostring(L, lua_upvalueindex(1)));
-    return lua_tocfunction(L, lua_upvalueindex(2))(L);
+    return call(L, lua_tocfunction(L, lua_upvalueindex(2)), lua_tostring(L, lua_upvalueindex(1)));
 }
 
 /* The same for a function that has an upvalue: it has to be the first. */
 static int call_closure(lua_State *L) {
-    luajit_change(L, lua_tostring(L, lua_upvalueindex(2)));
-    return lua_tocfunction(L, lua_upvalueindex(3))(L);
+    return call(L, lua_tocfunction(L, lua_upvalueindex(3)), lua_tostring(L, lua_upvalueindex(2)));
 }
 
 /* wrap(function, kinds) */
@@ -183,6 +207,13 @@ int luajit_wrap(lua_State *L) {
 
 /* string.format */
 
+static void push_words(lua_State *L, int index) {
+    if (!luaL_callmeta(L, index, "__tostring"))
+        push_plain(L, index);
+    else if (!lua_isstring(L, -1))
+        luaL_error(L, "'__tostring' must return a string");
+}
+
 static void change_formatted(lua_State *L, int index, char conversion) {
     if (strchr("diuoxXc", conversion)) {
         if (lua_type(L, index) == LUA_TSTRING && lua_isnumber(L, index)) {
@@ -195,8 +226,8 @@ static void change_formatted(lua_State *L, int index, char conversion) {
         lua_replace(L, index);
     } else if (conversion == 's') {
         luajit_to_text(L, index);
-        if (LUA_VERSION_NUM < 502 && !lua_isstring(L, index)) { /* which takes no others */
-            luaL_tolstring(L, index, NULL);
+        if (!lua_isstring(L, index)) {
+            push_words(L, index);
             lua_replace(L, index);
         }
     }
@@ -214,7 +245,7 @@ int luajit_format(lua_State *L) {
             change_formatted(L, index, *format);
         format++;
     }
-    return lua_tocfunction(L, lua_upvalueindex(1))(L);
+    return luajit_call_own(L);
 }
 
 /* string.rep for 5.1, whose own, the upvalue, takes no string to put in between */
@@ -222,7 +253,7 @@ int luajit_rep(lua_State *L) {
     size_t size, between_size;
     luaL_Buffer buffer;
     if (lua_isnoneornil(L, 3))
-        return lua_tocfunction(L, lua_upvalueindex(1))(L);
+        return luajit_call_own(L);
     const char *text = luaL_checklstring(L, 1, &size), *between = luaL_checklstring(L, 3, &between_size);
     lua_Integer count = luaL_checkinteger(L, 2);
     luaL_buffinit(L, &buffer);

@@ -58,6 +58,8 @@ void task_anchor(lua_State *L, struct task *self) {
 static void wake(struct task *task) {
     gate_task_interrupt(task->handle);
     gate_task_ready(task->handle);
+    if (task->call)
+        gate_future_wake(task->call, task->handle);
 }
 
 static void end(struct task *task) {
@@ -173,6 +175,17 @@ enum outcome task_wait(struct task *self, const char *why, uint64_t then) {
     enum outcome outcome = wait_until(self, why, then);
     *self->host->error_number = error_number;
     return outcome;
+}
+
+/* Nothing but wake ends that early. */
+enum outcome task_wait_for_call(struct task *self, gate_future *call, uint64_t then) {
+    int error_number = *self->host->error_number;
+    uint64_t time = now();
+    self->call = call;
+    int failed = gate_future_wait(call, then == NEVER ? GATE_FOREVER : then > time ? then - time : 0);
+    self->call = NULL;
+    *self->host->error_number = error_number;
+    return failed == -EINTR ? WAIT_CANCELLED : failed ? WAIT_TIMED_OUT : WAIT_DONE;
 }
 
 /* Making one */

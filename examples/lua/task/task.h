@@ -3,8 +3,8 @@
  * A struct task is what Lua holds of a task: a userdata, with a metatable of that name. Whoever runs Lua code in the state
  * has one: tasks that a script made, the main program, and threads of C's own, which the host adopts.
  *
- * What a task waits for in Lua (a channel, another task's end, a time) it waits for by task_wait, so that it can be made to
- * end. Nothing here has a lock: it is all done with the slot.
+ * What a task waits for in Lua (a channel, another task's end, a time) it waits for by task_wait, and for an asynchronous call by
+ * task_wait_for_call, so that it can be made to end. Nothing here has a lock: it is all done with the slot.
  *
  *   NEW --go--> ANCHORED (in KEPT_TASKS) --waits on channels, for no set time--> HELD BY ITS CHANNELS --woken--> ANCHORED
  *   HELD BY ITS CHANNELS --no one else has them: collected--> ANCHORED, and made to end
@@ -56,6 +56,7 @@ struct task {
     bool is_cancelled; /* it has yet to find the error TASK_REASON */
     bool is_ending;    /* whatever it waits for, it finds an error: nobody can wake it, or the state closes */
     struct task *joiners, *next_joiner; /* who waits for its end */
+    gate_future *call;                  /* whose end it waits for */
     struct wait wait;
     struct waiter one; /* for a wait on one channel */
 };
@@ -76,6 +77,8 @@ void task_end_all(lua_State *L);
 struct task *task_self(lua_State *L);
 /* Parks self until something is chosen of what it waits for, until then, or until it is cancelled. */
 enum outcome task_wait(struct task *self, const char *why, uint64_t then);
+/* The same for the end of a call that nobody made for self. */
+enum outcome task_wait_for_call(struct task *self, gate_future *call, uint64_t then);
 /* Raises the error that self was cancelled with, if it was. */
 void task_check_cancel(lua_State *L, struct task *self);
 /* The same for the running task, at less cost while no task is cancelled. */

@@ -43,6 +43,9 @@ local null, pointer = ffi.new "void *", ffi.cast("char *", 1)
 print(5LL == 5, 5 == 5LL, 5LL ~= 5, 5LL == 6, 5ULL == 5LL, 5.5 == 5LL, not (5LL == 5), 5LL == 5 and "both")
 print(null == nil, nil == null, null ~= nil, pointer == nil, nil ~= pointer, null == pointer, not null)
 print(pointer ~= nil and "one", (pointer == nil) == false, type(null) == "cdata", #"abc" == 3, 1 == 1.0)
+ffi.cdef "int abs(int);"
+print(type(ffi.C.abs), type(ffi.C.abs) == "function", type(print), ffi.C.abs == ffi.C.abs, ffi.C.abs == nil, tonumber(print))
+print(ffi.C.abs == ffi.cast("int (*)(int)", ffi.C.abs), pcall(bit.bor, ffi.C.abs, 1) == false)
 ffi.cdef "enum color { RED, GREEN }; struct painted { enum color color; int64_t size; const char *name; };"
 local painted = ffi.new("struct painted", {color = "GREEN", size = -1})
 print(painted.color == "GREEN", painted.color == "RED", painted.color == ffi.C.GREEN, painted.size == -1, painted.name == nil)

@@ -21,6 +21,16 @@ print(math.fmod(7, 3), math.fmod(-7, 3), math.modf(3.7), math.modf(-5), math.hug
 print(table.concat({1, 2, 10 / 2, 2.5, "x"}, ","), table.concat({}, ","), table.concat({1, 2, 3}, "-", 2, 3))
 print(select(2.9, "a", "b", "c"), select("#", 1, 2), select(-1, 1, 2))
 
+-- Products of what Lua's functions return are doubles, however large.
+local function to_the_20th(number)
+    local product = number
+    for _ = 2, 20 do product = product * number end
+    return product
+end
+print(to_the_20th(("z"):byte()), to_the_20th(math.floor(1000.5)), to_the_20th(math.ceil(999.5)), to_the_20th(tonumber "1000"))
+print(to_the_20th(math.random(1000, 1000)), to_the_20th((("x"):rep(1000) .. "y"):find "y"), to_the_20th(select("#", 1, 2)))
+print(math.floor(1e300), math.ceil(-0.5), math.floor "2.5", math.floor(-2 ^ 53 - 2))
+
 local t = {}
 t[1] = "one"
 t[2 / 1] = "two"
