@@ -328,28 +328,19 @@ static const struct type *read_type(struct reader *r, CXType type) {
     return result;
 }
 
-/* Comments: their words, without what makes them comments */
+/* Comments */
 
 static const char *comment_of(CXCursor cursor) {
-    const char *raw = take(clang_Cursor_getRawCommentText(cursor));
-    char *text = memory_take(strlen(raw) + 1), *end = text;
-    while (*raw) {
-        size_t length = strcspn(raw, "\n");
-        const char *next = raw + length + (raw[length] == '\n');
-        while (length && strchr(" \t\r*/!<", *raw) && *raw)
-            raw++, length--;
-        while (length && strchr(" \t\r*/", raw[length - 1]))
-            length--;
-        if (length || end != text) {
-            memcpy(end, raw, length);
-            end += length;
-            *end++ = '\n';
-        }
-        raw = next;
-    }
-    while (end > text && end[-1] == '\n')
-        *--end = '\0';
-    return *text ? text : NULL;
+    return comment_words(take(clang_Cursor_getRawCommentText(cursor)));
+}
+
+static const char *comment_at_macro(CXCursor cursor) {
+    CXSourceRange range = clang_getCursorExtent(cursor);
+    CXFile file;
+    unsigned begin, end;
+    clang_getExpansionLocation(clang_getRangeStart(range), &file, NULL, NULL, &begin);
+    clang_getExpansionLocation(clang_getRangeEnd(range), NULL, NULL, NULL, &end);
+    return comment_of_macro(clang_getFileContents(clang_Cursor_getTranslationUnit(cursor), file, NULL), begin, end);
 }
 
 /* Structs, unions and enums */
@@ -367,17 +358,40 @@ struct filling {
     struct item *item;
 };
 
+static const struct type *bytes_like(const struct type *type) {
+    static const struct type byte = {
+        .kind = TYPE_BASIC, .name = "unsigned char", .basic = BASIC_UNSIGNED, .size = 1, .alignment = 1};
+    struct type *bytes = memory_take(sizeof *bytes);
+    *bytes =
+        (struct type){.kind = TYPE_ARRAY, .target = &byte, .count = type->size, .size = type->size, .alignment = 1};
+    return bytes;
+}
+
+/* What nobody can write is bytes, so that the others are where they are. */
+static const struct type *read_field_type(const struct filling *f, CXCursor cursor, const char *name) {
+    const struct type *type = read_type(f->reader, clang_getCursorType(cursor));
+    const char *problem = type_problem(type);
+    if (!problem)
+        return type;
+    f->item->reason = memory_format("its field '%s' is bytes: %s", name, problem);
+    return bytes_like(type);
+}
+
 static enum CXVisitorResult visit_field(CXCursor cursor, CXClientData data) {
     struct filling *f = data;
     struct item *item = f->item;
-    const struct type *type = read_type(f->reader, clang_getCursorType(cursor));
     const char *name = take(clang_getCursorSpelling(cursor));
+    const struct type *type = read_field_type(f, cursor, name);
     if (type->item && !*type->item->name)
         type->item->is_embedded = true;
     item->fields = memory_grow(item->fields, item->field_count, sizeof *item->fields);
-    item->fields[item->field_count++] = (struct field){
-        strpbrk(name, " (") ? "" : name, place_of(f->reader, cursor), type, clang_Cursor_getOffsetOfField(cursor),
-        clang_Cursor_isBitField(cursor) ? clang_getFieldDeclBitWidth(cursor) : -1};
+    item->fields[item->field_count++] =
+        (struct field){strpbrk(name, " (") ? "" : name,
+                       place_of(f->reader, cursor),
+                       type,
+                       nullability_of(clang_getCursorType(cursor)),
+                       clang_Cursor_getOffsetOfField(cursor),
+                       clang_Cursor_isBitField(cursor) ? clang_getFieldDeclBitWidth(cursor) : -1};
     return CXVisit_Continue;
 }
 
@@ -394,8 +408,9 @@ static enum CXChildVisitResult visit_member(CXCursor cursor, CXCursor parent, CX
         item->is_packed = true;
     if (clang_getCursorKind(cursor) == CXCursor_EnumConstantDecl) {
         item->constants = memory_grow(item->constants, item->constant_count, sizeof *item->constants);
-        item->constants[item->constant_count++] = (struct constant){
-            take(clang_getCursorSpelling(cursor)), place_of(f->reader, cursor), value_of_constant(cursor, item)};
+        item->constants[item->constant_count++] =
+            (struct constant){take(clang_getCursorSpelling(cursor)), place_of(f->reader, cursor),
+                              value_of_constant(cursor, item), comment_of(cursor)};
     }
     return CXChildVisit_Continue;
 }
@@ -447,6 +462,7 @@ static struct item *read_typedef(struct reader *r, CXCursor cursor) {
     item->comment = comment_of(cursor);
     item->size = item->type->size;
     item->alignment = clang_Type_getAlignOf(clang_getCursorType(cursor));
+    item->reason = type_problem(item->type);
     item_find_names(item);
     add_entry(r->model, item, true);
     return item;
@@ -531,7 +547,7 @@ static void read_attribute(struct item *item, CXCursor cursor) {
     if (strncmp(word, "malloc", 6) == 0 || strcmp(word, "ownership_returns") == 0)
         item->is_allocating = true;
     else if (strncmp(word, "returns_nonnull", 15) == 0)
-        item->result_nullability = NULL_NEVER;
+        item->nullability = NULL_NEVER;
     else if (strncmp(word, "noreturn", 8) == 0)
         item->is_noreturn = true;
     else if (strncmp(word, "nonnull", 7) == 0)
@@ -563,28 +579,32 @@ static enum CXChildVisitResult visit_attribute(CXCursor cursor, CXCursor parent,
     return CXChildVisit_Continue;
 }
 
+/* What any of its declarations says. */
+static void read_declaration(struct item *item, CXCursor cursor) {
+    item->is_defined |= clang_isCursorDefinition(cursor) != 0;
+    item->is_deprecated |= clang_getCursorAvailability(cursor) == CXAvailability_Deprecated;
+    for (size_t i = 0; i < item->type->parameter_count; i++) {
+        struct parameter *p = &item->type->parameters[i];
+        if (!*p->name)
+            p->name = take(clang_getCursorSpelling(clang_Cursor_getArgument(cursor, (unsigned)i)));
+    }
+}
+
 static void read_function(struct reader *r, CXCursor cursor) {
     bool is_new, is_static = clang_getCursorLinkage(cursor) != CXLinkage_External;
-    if (is_static && !clang_Cursor_isFunctionInlined(cursor))
-        return; /* the header's own */
     struct item *item = item_of(r, cursor, ITEM_FUNCTION, take(clang_getCursorSpelling(cursor)), &is_new);
     if (is_new) {
         item->type = read_type(r, clang_getCursorType(cursor));
         add_entry(r->model, item, true);
         item->is_inline = is_static;
         item->is_noreturn = strstr(take(clang_getTypeSpelling(clang_getCursorType(cursor))), "noreturn");
-        item->is_deprecated = clang_getCursorAvailability(cursor) == CXAvailability_Deprecated;
-        item->result_nullability = nullability_of(clang_getCursorResultType(cursor));
+        item->nullability = nullability_of(clang_getCursorResultType(cursor));
     }
     if (item->type->kind != TYPE_FUNCTION) { /* it was declared by a typedef */
         const struct type *plain = type_plain(item->type);
         item->type = plain;
     }
-    for (size_t i = 0; i < item->type->parameter_count; i++) {
-        if (!*item->type->parameters[i].name)
-            item->type->parameters[i].name =
-                take(clang_getCursorSpelling(clang_Cursor_getArgument(cursor, (unsigned)i)));
-    }
+    read_declaration(item, cursor);
     if (!model_asks(item, r->request)) /* the rest takes time, and some headers have thousands */
         return;
     if (!item->comment)
@@ -645,6 +665,7 @@ static void read_variable(struct reader *r, CXCursor cursor) {
     item->type = read_type(r, clang_getCursorType(cursor));
     item->comment = comment_of(cursor);
     item->is_inline = is_static;
+    item->nullability = nullability_of(clang_getCursorType(cursor));
     item->is_thread_local = clang_getCursorTLSKind(cursor) != CXTLS_None;
     if (is_constant(clang_getCursorType(cursor)))
         item->value = value_of(cursor);
@@ -746,7 +767,7 @@ static void read_macro(struct reader *r, CXCursor cursor) {
     if (!is_asked_for || !read_body(r, cursor, &tried))
         return;
     struct item *item = add_item(r->model, ITEM_MACRO, tried.name, tried.place);
-    tried.comment = comment_of(cursor);
+    tried.comment = comment_at_macro(cursor);
     *item = tried;
     add_entry(r->model, item, true);
     table_put(&r->macros, item->name, item);
@@ -794,8 +815,11 @@ static void show_diagnostic(const struct reader *r, CXDiagnostic diagnostic) {
     static const char *const words[] = {"ignored", "note", "warning", "error", "fatal error"};
     const char *text = take(clang_getDiagnosticSpelling(diagnostic));
     const char *option = take(clang_getDiagnosticOption(diagnostic, NULL));
+    enum CXDiagnosticSeverity severity = severity_of(r, diagnostic);
     struct place place = place_at(r, clang_getDiagnosticLocation(diagnostic));
-    report(&place, words[severity_of(r, diagnostic)], *option ? "%s [%s]" : "%s", text, option);
+    if (severity == CXDiagnostic_Note && !*place.file)
+        return; /* where cgen.c includes it */
+    report(&place, words[severity], *option ? "%s [%s]" : "%s", text, option);
     CXDiagnosticSet notes = clang_getChildDiagnostics(diagnostic);
     for (unsigned i = 0; i < clang_getNumDiagnosticsInSet(notes); i++)
         show_diagnostic(r, clang_getDiagnosticInSet(notes, i));
@@ -831,6 +855,7 @@ static CXTranslationUnit parse(CXIndex index, struct reader *r, const char *sour
     list_add_all(&flags, &r->request->package_flags);
     list_add(&flags, "-fparse-all-comments");
     list_add(&flags, "-ferror-limit=0");
+    list_add(&flags, "-Wno-nullability-completeness"); /* to say some of it is no mistake of the user's */
     if (r->request->text) { /* scripts know all structs everywhere, and functions by the headers alone */
         list_add(&flags, "-Wno-visibility");
         list_add(&flags, "-fno-builtin");
@@ -1025,9 +1050,9 @@ static int read_unit(struct reader *r, CXTranslationUnit unit) {
 int model_read(struct request *request, struct model *model) {
     CXIndex index = clang_createIndex(0, 0);
     struct reader r = make_reader(request, model);
-    CXTranslationUnit unit = parse(index, &r, r.source.bytes,
-                                   CXTranslationUnit_DetailedPreprocessingRecord |
-                                       CXTranslationUnit_SkipFunctionBodies | CXTranslationUnit_IncludeAttributedTypes);
+    CXTranslationUnit unit =
+        parse(index, &r, r.source.bytes,
+              CXTranslationUnit_DetailedPreprocessingRecord | CXTranslationUnit_IncludeAttributedTypes);
     enum CXDiagnosticSeverity worst = unit ? show_diagnostics(&r, unit) : CXDiagnostic_Fatal;
     bool failed = worst >= CXDiagnostic_Error;
     if (!failed || (worst == CXDiagnostic_Error && request->text))

@@ -302,19 +302,26 @@ static void read_field(struct reader *r, Dwarf_Die *die, struct item *item) {
     get_number(die, DW_AT_bit_size, &width);
     item->fields = memory_grow(item->fields, item->field_count, sizeof *item->fields);
     item->fields[item->field_count++] =
-        (struct field){name_of(die), place_of(die), type, offset_of(die, type, (int)width), (int)width};
+        (struct field){name_of(die), place_of(die), type, NULL_UNSAID, offset_of(die, type, (int)width), (int)width};
 }
 
 static void read_constant(Dwarf_Die *die, struct item *item) {
-    struct constant constant = {name_of(die), item->place, 0}; /* whose own place is not told */
+    struct constant constant = {name_of(die), item->place, 0, NULL}; /* whose own place is not told */
     get_number(die, DW_AT_const_value, &constant.value);
     item->constants = memory_grow(item->constants, item->constant_count, sizeof *item->constants);
     item->constants[item->constant_count++] = constant;
 }
 
-static struct type *integer_of_size(long long size) {
+/* The integer that an enum is, which DWARF 2 doesn't tell. */
+static const struct type *integer_of(struct reader *r, Dwarf_Die *die, const struct item *item) {
+    if (dwarf_hasattr(die, DW_AT_type))
+        return read_target(r, die);
     struct type *type = memory_take(sizeof *type);
-    *type = (struct type){.kind = TYPE_BASIC, .name = "an integer", .basic = BASIC_UNSIGNED, .size = size};
+    *type = (struct type){.kind = TYPE_BASIC, .name = "an integer", .basic = BASIC_UNSIGNED, .size = item->size};
+    for (size_t i = 0; i < item->constant_count; i++) {
+        if (item->constants[i].value < 0)
+            type->basic = BASIC_SIGNED;
+    }
     return type;
 }
 
@@ -331,14 +338,14 @@ static struct item *read_tag(struct reader *r, Dwarf_Die *die) {
         return item;
     item->is_complete = !has_flag(die, DW_AT_declaration);
     item->size = size_of(die);
-    if (item->kind == ITEM_ENUM)
-        item->type = integer_of_size(item->size);
     for (int has = dwarf_child(die, &child); has == 0; has = dwarf_siblingof(&child, &child)) {
         if (dwarf_tag(&child) == DW_TAG_member)
             read_field(r, &child, item);
         else if (dwarf_tag(&child) == DW_TAG_enumerator)
             read_constant(&child, item);
     }
+    if (item->kind == ITEM_ENUM)
+        item->type = integer_of(r, die, item);
     return item;
 }
 

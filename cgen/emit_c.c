@@ -303,8 +303,12 @@ static void write_stub(const struct item *item, FILE *out) {
     write_endif(item, out);
 }
 
-/* A static inline function has no symbol, nor has a macro: this is one for it. */
+/* A static function has no symbol, nor has a macro: this is one for it. What a variadic one is given only itself can take. */
 static void write_wrapper(const struct item *item, FILE *out) {
+    if (item->type->is_variadic) {
+        write_prototype(item, item_symbol(item), memory_format(" __attribute__((alias(\"%s\")));", item->name), out);
+        return;
+    }
     bool is_call = !item->is_macro || item->takes_arguments;
     putc('\n', out);
     write_if(item, out);

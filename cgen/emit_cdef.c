@@ -33,7 +33,7 @@ static void write_function(const struct item *item, FILE *out) {
 
 static void write_value(const struct item *item, FILE *out) {
     if (item->value.kind == VALUE_INTEGER && !item->is_constant_too)
-        write_constant(&(struct constant){item->name, item->place, item->value.integer}, item->type, out);
+        write_constant(&(struct constant){item->name, item->place, item->value.integer, NULL}, item->type, out);
 }
 
 static void write_variable(const struct item *item, FILE *out) {

@@ -90,6 +90,7 @@ static void write_fields(const struct item *item, FILE *out) {
             fprintf(out, ", \"bit\": %lld, \"width\": %d", field->offset, field->width);
         else
             fprintf(out, ", \"offset\": %lld", field->offset / 8);
+        write_nullability(field->nullability, out);
         fputs(", \"type\": ", out);
         write_type(field->type, out);
         putc('}', out);
@@ -105,18 +106,31 @@ static void write_constants(const struct item *item, FILE *out) {
     putc('}', out);
 }
 
+static void write_comments(const struct item *item, FILE *out) {
+    bool has_any = false;
+    for (size_t i = 0; i < item->constant_count; i++) {
+        if (!item->constants[i].comment)
+            continue;
+        fprintf(out, "%s\"%s\": ", has_any ? ", " : ", \"comments\": {", item->constants[i].name);
+        write_json_string(item->constants[i].comment, out);
+        has_any = true;
+    }
+    if (has_any)
+        putc('}', out);
+}
+
 static void write_record(const struct item *item, FILE *out) {
     write_flag("packed", item->is_packed, out);
-    if (item->kind == ITEM_ENUM)
+    if (item->kind == ITEM_ENUM) {
         write_constants(item, out);
-    else if (item->is_complete)
+        write_comments(item, out);
+    } else if (item->is_complete)
         write_fields(item, out);
 }
 
 static void write_function(const struct item *item, FILE *out) {
     write_member("class", word_of_class(item->call_class), out);
     write_member("owner", item->owner, out);
-    write_nullability(item->result_nullability, out);
     write_flag("inline", item->is_inline && !item->is_macro, out);
     write_flag("macro", item->is_macro, out);
     write_flag("any number", item->takes_any_number, out);
@@ -164,6 +178,7 @@ static void write_item(const struct item *item, FILE *out) {
     if (item->kind == ITEM_STRUCT || item->kind == ITEM_UNION || item->kind == ITEM_ENUM)
         write_record(item, out);
     write_value(item, out);
+    write_nullability(item->nullability, out);
     write_flag("arguments", item->takes_arguments, out);
     if (item->type) {
         fputs(",\n  \"type\": ", out);

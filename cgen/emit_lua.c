@@ -8,8 +8,8 @@
 
 #include "cgen/model.h"
 
-static void write_comment(const struct item *item, FILE *out) {
-    const char *at = item->comment ? item->comment : "";
+static void write_comment(const char *comment, FILE *out) {
+    const char *at = comment ? comment : "";
     while (*at) {
         int length = (int)strcspn(at, "\n");
         fprintf(out, "    --- %.*s\n", length, at);
@@ -33,7 +33,7 @@ static void write_functions(const struct model *model, bool inlines, FILE *out) 
         const struct item *f = model->items[i];
         if (f->kind != ITEM_FUNCTION || !item_is_bound(f) || f->is_inline != inlines)
             continue;
-        write_comment(f, out);
+        write_comment(f->comment, out);
         if (*spell_notes(f))
             fprintf(out, "    --- %s\n", spell_notes(f));
         fprintf(out, "    [\"%s\"] = {\"%s\", \"%s\"}, -- %s\n", item_name(f), f->name, word_of_class(f->call_class),
@@ -47,7 +47,7 @@ static void write_variables(const struct model *model, FILE *out) {
         const struct item *v = model->items[i];
         if (v->kind != ITEM_VARIABLE || !item_is_bound(v) || v->is_inline || v->value.kind != VALUE_NONE)
             continue;
-        write_comment(v, out);
+        write_comment(v->comment, out);
         fprintf(out, "    [\"%s\"] = true, -- %s\n", v->name, spell_line(v));
     }
 }
@@ -96,7 +96,7 @@ static void write_value(const struct item *item, FILE *out) {
     const struct value *value = &item->value;
     if (value->kind == VALUE_NONE)
         return;
-    write_comment(item, out);
+    write_comment(item->comment, out);
     fprintf(out, "    [\"%s\"] = ", item->name);
     if (value->kind == VALUE_INTEGER)
         write_integer(value->integer, item->type, out);
@@ -110,6 +110,7 @@ static void write_values(const struct model *model, FILE *out) {
     for (size_t i = 0; i < model->count; i++) {
         const struct item *item = model->items[i];
         for (size_t j = 0; j < item->constant_count && item->is_needed; j++) {
+            write_comment(item->constants[j].comment, out);
             fprintf(out, "    [\"%s\"] = ", item->constants[j].name);
             write_integer(item->constants[j].value, item->type, out);
         }

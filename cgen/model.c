@@ -99,14 +99,25 @@ void item_find_names(struct item *item) {
         plain->item->named_by = item;
 }
 
+const char *type_problem(const struct type *type) {
+    const char *problem = NULL;
+    for (type = type_plain(type); type && !problem; type = type->target ? type_plain(type->target) : NULL) {
+        problem = type->kind == TYPE_UNKNOWN ? type->name : NULL;
+        for (size_t i = 0; i < type->parameter_count && !problem; i++)
+            problem = type_problem(type->parameters[i].type);
+    }
+    return problem;
+}
+
 /* Why a value of that type can't be passed, or NULL. */
 static const char *problem_of(const struct type *type) {
-    const struct type *plain = type_plain(type);
-    if (plain->kind == TYPE_UNKNOWN)
-        return plain->name;
+    const char *unknown = type_problem(type);
+    if (unknown)
+        return unknown;
     const struct item *record = item_of_record(type);
     const char *lack = !record                  ? NULL
                        : !record->is_complete   ? "is not defined"
+                       : record->reason         ? "has a field that C does not know"
                        : type_is_nameless(type) ? "has no name"
                                                 : NULL;
     return lack ? memory_format("it passes a %s that %s", word_of_kind(record->kind), lack) : NULL;
@@ -115,15 +126,16 @@ static const char *problem_of(const struct type *type) {
 void item_find_problem(struct item *item) {
     const struct type *type = item->type;
     if (item->kind == ITEM_VARIABLE) {
-        bool is_unknown = type_plain(type)->kind == TYPE_UNKNOWN;
-        item->reason = is_unknown              ? type_plain(type)->name
+        const char *unknown = type_problem(type);
+        item->reason = unknown                 ? unknown
                        : item->is_thread_local ? "each thread has its own"
                        : item->is_inline && item->value.kind == VALUE_NONE
                            ? "it has no symbol, and no value that is a number or a string"
                            : NULL;
         return;
     }
-    item->reason = problem_of(type->target);
+    item->reason = item->is_inline && !item->is_macro && !item->is_defined ? "it is static, and has no body"
+                                                                           : problem_of(type->target);
     for (size_t i = 0; i < type->parameter_count && !item->reason; i++)
         item->reason = problem_of(type->parameters[i].type);
 }

@@ -61,6 +61,7 @@ struct field {
     const char *name; /* "": an anonymous struct or union, or a bit-field that only pads */
     struct place place;
     const struct type *type;
+    enum nullability nullability;
     long long offset; /* bits */
     int width;        /* of a bit-field, else -1 */
 };
@@ -69,6 +70,7 @@ struct constant {
     const char *name;
     struct place place;
     long long value;
+    const char *comment; /* the header's, or NULL */
 };
 
 struct list {
@@ -118,9 +120,10 @@ struct item {
     const char *symbol; /* in the library, if its name there is another; else NULL */
     const char *rename; /* what hosts are to call it; else NULL */
     bool is_inline;     /* a static one: there is no symbol */
+    bool is_defined;    /* a function: it has a body */
     bool is_noreturn, is_deprecated, is_allocating, is_pure, result_is_used;
     bool is_thread_local;
-    enum nullability result_nullability;
+    enum nullability nullability; /* a function's result's */
     enum call_class call_class;
     const char *owner; /* what a config says of who frees the result; else NULL */
 
@@ -218,6 +221,10 @@ void text_pass(struct place *place, char byte); /* goes on behind a byte */
 __attribute__((format(printf, 3, 4))) void report(const struct place *place, const char *kind, const char *pattern,
                                                   ...); /* on standard error */
 
+/* comment.c: what comments say; NULL for nothing. */
+const char *comment_words(const char *raw);
+const char *comment_of_macro(const char *text, size_t begin, size_t end); /* which is defined there in text */
+
 /* script.c: the declarations in a Lua script; returns 0, or 1 when there is one that it can't read, which is on standard error
  * then. */
 int script_read(const char *path, const char *script, struct text *text);
@@ -258,10 +265,11 @@ const struct type *type_plain(const struct type *type);  /* what it is behind al
 const struct type *type_bare(const struct type *type);   /* and, of an enum, the integer that it is */
 const struct type *type_passed(const struct type *type); /* what it becomes as a parameter: a pointer, if an array */
 bool type_is_void(const struct type *type);
-bool type_is_nameless(const struct type *type);   /* a struct or union without a tag and a typedef */
-bool type_is_va_list(const struct type *type);    /* an array, which is passed as a pointer that has no name */
-bool item_is_usual_enum(const struct item *item); /* an int or an unsigned, as its constants ask for and no more */
-void item_find_problem(struct item *item);        /* a function's or a variable's: its reason */
+const char *type_problem(const struct type *type); /* why nobody can write it, or NULL */
+bool type_is_nameless(const struct type *type);    /* a struct or union without a tag and a typedef */
+bool type_is_va_list(const struct type *type);     /* an array, which is passed as a pointer that has no name */
+bool item_is_usual_enum(const struct item *item);  /* an int or an unsigned, as its constants ask for and no more */
+void item_find_problem(struct item *item);         /* a function's or a variable's: its reason */
 const struct item *item_of_record(const struct type *type);              /* the struct or union that it is, or NULL */
 bool model_asks(const struct item *item, const struct request *request); /* for it, by name and place */
 void model_choose(struct model *model, const struct request *request);

@@ -136,7 +136,7 @@ static const char *add_note(const char *notes, const char *what, const char *wor
 }
 
 const char *spell_notes(const struct item *item) {
-    const char *notes = add_note("", "the result", words_of(item->result_nullability));
+    const char *notes = add_note("", "the result", words_of(item->nullability));
     if (item->owner)
         notes = add_note(notes, "its owner is", item->owner);
     else if (item->is_allocating)

@@ -26,8 +26,18 @@ unsigned char low_byte(unsigned short of);
 const char *name_of(int number);
 int sum_of(const int values[], int count);
 int apply(int (*function)(int, int), int a, int b);
+void *where_it_is_called(void);
 static inline int twice(int x) {
     return 2 * x;
+}
+static inline int sum_all(int count, ...) {
+    va_list list;
+    int total = 0;
+    va_start(list, count);
+    while (count--)
+        total += va_arg(list, int);
+    va_end(list);
+    return total;
 }
 
 extern int counter;

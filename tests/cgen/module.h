@@ -1,8 +1,12 @@
 /* What test_module.lua requires, as cgen binds it. */
 #define WORDS "as they are"
+/** Of one. */
 #define HALF 0.5
-#define MASK 0xffffffffu
-enum color { RED = 1, GREEN };
+#define MASK 0xffffffffu // all bits
+enum color {
+    RED = 1, /**< as blood */
+    GREEN
+};
 
 /** How loud. */
 extern int level;

@@ -227,6 +227,10 @@ fact
 "$cgen" --header tests/cgen/features/values.h -I. --from '*/values.h' --emit lua -o "$work/values.lua" 2>/dev/null
 LUA_PATH="$work/?.lua;;" LUA_CPATH="$modules/?.so" lua5.4 tests/cgen/values.lua || fail 'a value in Lua'
 fact
+printf '/* one\r two */\nint carriage(void);\n' >"$work/carriage.h"
+"$cgen" --header "$work/carriage.h" --emit lua >"$work/carriage.lua"
+LUA_PATH="$work/?.lua;;" LUA_CPATH="$modules/?.so" lua5.4 -e "require 'carriage'" || fail 'a line of a comment is one of Lua'
+fact
 printf '/* caf\351 \303\251 */\nint latin(void);\n' >"$work/latin.h"
 "$cgen" --header "$work/latin.h" --emit json -o "$work/latin.json"
 python3 -c 'import json, sys
@@ -256,6 +260,29 @@ printf 'struct hidden;\nvoid take(struct hidden h);\nint other;\nstatic const ch
 grep -q 'hidden.h:2:6: skipped: take: it passes a struct that is not defined' "$work/err" || fail 'a silent skip'
 grep -q 'hidden.h:4:26: skipped: own: it has no symbol, and no value' "$work/err" || fail "a header's own variable is skipped silently"
 grep -q 'hidden.h:7:3: skipped: nameless: it passes a struct that has no name' "$work/err" || fail 'a result without a name'
+fact
+printf 'static int unknown(int x);\nint known;\n' >"$work/bodiless.h"
+"$cgen" --header "$work/bodiless.h" --emit json >"$work/out" 2>"$work/err"
+grep -q 'bodiless.h:1:12: skipped: unknown: it is static, and has no body' "$work/err" || fail 'a function without a body and a symbol'
+fact
+# What C has no name for is bytes in a struct, and nothing by itself.
+cat >"$work/unknown.h" <<END
+typedef _BitInt(17) narrow;
+struct holder { char first; narrow unknown[2]; char last; };
+struct holder *look(struct holder *at);
+int take(narrow n);
+int pass(struct holder by);
+int call(void (*with)(narrow *n));
+END
+"$cgen" --header "$work/unknown.h" --emit cdef,c -o "$work/unknown/" 2>"$work/err"
+cat <<END | diff -u - "$work/err" || fail 'a type that C does not know'
+$work/unknown.h:1:21: skipped: narrow: it has a type that C does not know, '_BitInt(17)'
+$work/unknown.h:2:8: skipped: holder: its field 'unknown' is bytes: it has a type that C does not know, '_BitInt(17)'
+$work/unknown.h:4:5: skipped: take: it has a type that C does not know, '_BitInt(17)'
+$work/unknown.h:5:5: skipped: pass: it passes a struct that has a field that C does not know
+$work/unknown.h:6:5: skipped: call: it has a type that C does not know, '_BitInt(17)'
+END
+sh tests/cgen/layouts.sh "$reads" "$work/unknown/unknown.cdef" "$work/unknown/unknown_stubs.c" || fail 'layouts with bytes'
 fact
 # Types that have a name by way of an array or a pointer alone.
 cat >"$work/behind.h" <<END

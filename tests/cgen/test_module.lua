@@ -50,4 +50,6 @@ is(table.concat(asked, " ") == "words ./words_stubs.so", "each library is opened
 local source = assert(io.open(path .. "/words.lua")):read("a")
 is(source:find('%-%-%- How loud%.\n%s*%["level"%]'), "and with variables")
 is(source:find('%-%-%- Adds two numbers%.\n%s*%-%-%- \n%s*%-%-%- The sum wraps%.\n%s*%["plus"%]'), "comments stand there")
+is(source:find('%-%-%- Of one%.\n%s*%["HALF"%]') and source:find('%-%-%- all bits\n%s*%["MASK"%]'), "those of macros, too")
+is(source:find('%-%-%- as blood\n%s*%["RED"%]') and source:find('1,\n%s*%["GREEN"%]'), "and an enum's constants'")
 print(passed .. " passed, 0 failed")

@@ -73,11 +73,21 @@ int sum_of(const int values[], int count) {
     return total;
 }
 
+void *where_it_is_called(void) {
+    return __builtin_return_address(0);
+}
+
 int counter = 4;
 struct pair pairs[2] = {{1, 2}, {3, 4}};
 
 int apply(int (*function)(int, int), int a, int b) {
     return function(a, b);
+}
+
+/* In the place of libffi's. */
+void ffi_call(void);
+void ffi_call(void) {
+    cr_assert(false, "libffi is on the way");
 }
 
 static const gate_stub *find(const char *name) {
@@ -171,6 +181,10 @@ Test(stubs, static_inline_functions_have_stubs_and_a_symbol) {
     cr_assert(gate_inline_twice(4) == 8);
 }
 
+Test(stubs, the_symbol_of_a_variadic_inline_function_passes_all_arguments) {
+    cr_assert(gate_inline_sum_all(3, 10, 20, 30) == 60);
+}
+
 Test(stubs, macros_that_are_not_constant_are_functions) {
     struct gate_args_COUNTER c = {.result = 0};
     struct gate_args_SECOND_PAIR p = {.result = {0}};
@@ -261,6 +275,31 @@ Test(callers, errno_is_kept) {
     cr_assert(direct->error_number == EPERM);
     free_function(function);
 }
+
+#ifdef GATE_INLINE_CALL
+/* All of the section is one function. */
+extern char __start_in_line[], __stop_in_line[];
+
+__attribute__((noinline, section("in_line"))) static int call_in_line(gate_direct *direct, void **result) {
+    return gate_caller_where_it_is_called(direct, result);
+}
+
+static void *find_where(void *direct) {
+    char *at = NULL;
+    cr_assert(call_in_line(direct, (void **)&at) == 0);
+    if (gate__foreign_is_plain())
+        cr_assert(at > __start_in_line && at < __stop_in_line);
+    return NULL;
+}
+
+Test(callers, c_returns_to_who_called_with_nothing_in_between) {
+    gate_function function;
+    gate_direct *direct = prepare("where_it_is_called", &function);
+    if (has_plans())
+        run_task(find_where, direct);
+    free_function(function);
+}
+#endif
 
 /* The same from a task, whose stack is small. */
 static void *call_from_task(void *data) {

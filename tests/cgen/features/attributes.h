@@ -9,4 +9,11 @@ char *_Nonnull name_of(const char *_Nullable text);
 void stop(int status) __attribute__((noreturn));
 int square(int x) __attribute__((const));
 int old(void) __attribute__((deprecated));
+int late(void);
+int late(void) __attribute__((deprecated));
+struct names {
+    char *_Nonnull first;
+    char *_Nullable last;
+};
+extern char *_Nonnull program;
 int labelled(void) __asm__("its_symbol");

@@ -1,0 +1,98 @@
+/* Comments: their words, without what makes them comments; and those of macros, for which libclang has none.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "cgen/model.h"
+
+const char *comment_words(const char *raw) {
+    char *text = memory_take(strlen(raw) + 1), *end = text;
+    while (*raw) {
+        size_t length = strcspn(raw, "\r\n");
+        const char *next = raw + length + (raw[length] == '\r');
+        next += *next == '\n';
+        while (length && strchr(" \t*/!<", *raw) && *raw)
+            raw++, length--;
+        while (length && strchr(" \t*/", raw[length - 1]))
+            length--;
+        if (length || end != text) {
+            memcpy(end, raw, length);
+            end += length;
+            *end++ = '\n';
+        }
+        raw = next;
+    }
+    while (end > text && end[-1] == '\n')
+        *--end = '\0';
+    return *text ? text : NULL;
+}
+
+/* A line, without the blanks around it. */
+struct line {
+    const char *start, *begin, *end; /* start is before the blanks */
+};
+
+static struct line line_at(const char *text, const char *at) {
+    struct line line = {at, at, at + strcspn(at, "\r\n")};
+    while (line.start > text && line.start[-1] != '\n')
+        line.start--;
+    line.begin = line.start + strspn(line.start, " \t");
+    while (line.end > line.begin && strchr(" \t", line.end[-1]))
+        line.end--;
+    return line;
+}
+
+/* Goes to the line before; false if there is none. */
+static bool go_back(const char *text, struct line *line) {
+    if (line->start == text)
+        return false;
+    const char *end = line->start - 1;
+    end -= end > text && end[-1] == '\r';
+    *line = line_at(text, end);
+    return true;
+}
+
+static bool begins_with(const struct line *line, const char *word) {
+    return (size_t)(line->end - line->begin) >= strlen(word) && strncmp(line->begin, word, strlen(word)) == 0;
+}
+
+static bool ends_comment(const struct line *line) {
+    return line->end - line->begin >= 2 && strncmp(line->end - 2, "*/", 2) == 0;
+}
+
+static bool opens_comment(const struct line *line) {
+    const char *opening = strstr(line->begin, "/*");
+    return opening && opening < line->end;
+}
+
+static const char *words_between(const char *begin, const char *end) {
+    return comment_words(memory_format("%.*s", (int)(end - begin), begin));
+}
+
+/* What stands above a line by itself: behind something else it would be about that. */
+static const char *words_above(const char *text, struct line line) {
+    if (!go_back(text, &line))
+        return NULL;
+    const char *begin = NULL, *end = line.end;
+    if (ends_comment(&line)) {
+        while (!opens_comment(&line) && go_back(text, &line))
+            ;
+        return begins_with(&line, "/*") ? words_between(line.begin, end) : NULL;
+    }
+    for (bool has = true; has && begins_with(&line, "//"); has = go_back(text, &line))
+        begin = line.begin;
+    return begin ? words_between(begin, end) : NULL;
+}
+
+static const char *words_behind(const char *at) {
+    const char *begin = at + strspn(at, " \t");
+    const char *end = strncmp(begin, "/*", 2) == 0   ? strstr(begin, "*/")
+                      : strncmp(begin, "//", 2) == 0 ? begin + strcspn(begin, "\r\n")
+                                                     : NULL;
+    return end ? words_between(begin, end) : NULL;
+}
+
+const char *comment_of_macro(const char *text, size_t begin, size_t end) {
+    const char *above = words_above(text, line_at(text, text + begin));
+    return above ? above : words_behind(text + end);
+}
