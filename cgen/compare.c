@@ -64,12 +64,18 @@ static const char *spell_short(const struct type *type) {
     return on_one_line(spell(type, "", SPELL_NAMED));
 }
 
+static const struct item *item_of_enum(const struct type *type) {
+    type = type_plain(type);
+    return type->kind == TYPE_ITEM && type->item->kind == ITEM_ENUM ? type->item : NULL;
+}
+
 /* As it is declared, and what that is. */
 static const char *text_of(const struct type *type) {
     const char *named = memory_format("'%s'", spell_short(type));
-    const struct item *record = item_of_record(type);
-    if (record && record->is_complete) /* the other may have the same name */
-        return memory_format("%s of %lld bytes", named, record->size);
+    const struct item *record = item_of_record(type), *as_enum = item_of_enum(type);
+    const struct item *item = as_enum && as_enum->size != sizeof(int) ? as_enum : record;
+    if (item && item->is_complete) /* the other may have the same name */
+        return memory_format("%s of %lld bytes", named, item->size);
     bool is_clear = type_plain(type) == type || type_plain(type)->kind == TYPE_ITEM;
     return is_clear ? named : memory_format("%s (aka '%s')", named, spell_short(type_plain(type)));
 }
@@ -86,11 +92,6 @@ static bool is_same(const struct type *a, const struct type *b, int depth);
 
 static bool is_integer(const struct type *type) {
     return type->kind == TYPE_BASIC && type->basic >= BASIC_BOOL && type->basic <= BASIC_UNSIGNED;
-}
-
-static const struct item *item_of_enum(const struct type *type) {
-    type = type_plain(type);
-    return type->kind == TYPE_ITEM && type->item->kind == ITEM_ENUM ? type->item : NULL;
 }
 
 /* What bytes behind a pointer mean is for those who read them. */
@@ -144,6 +145,11 @@ static bool is_other_enum(const struct type *a, const struct type *b) {
     return one && other && has_name(one) && has_name(other) && !has_name_of(one, other);
 }
 
+static bool is_same_enum(const struct type *a, const struct type *b) {
+    const struct item *one = item_of_enum(a), *other = item_of_enum(b);
+    return one && other && has_name_of(one, other);
+}
+
 static bool has_one_typedef(const struct type *a, const struct type *b) {
     bool are_items = a->kind == TYPE_ITEM && b->kind == TYPE_ITEM;
     return are_items && a->item->kind == ITEM_TYPEDEF && b->item->kind == ITEM_TYPEDEF && a->size == b->size &&
@@ -172,6 +178,8 @@ static bool is_same(const struct type *a, const struct type *b, int depth) {
         return true;
     if (is_other_enum(a, b))
         return false;
+    if (depth && is_same_enum(a, b))
+        return true;
     a = type_bare(a);
     b = type_bare(b);
     bool has_one_name = a->kind == TYPE_BASIC && b->kind == TYPE_BASIC && strcmp(a->name, b->name) == 0;
@@ -307,6 +315,14 @@ static bool has_same_fields(const struct item *a, const struct item *b) {
     return !quiet.mistakes;
 }
 
+/* Enums, of which the constants are compared each by itself */
+
+static void check_enum(struct comparison *c, const struct item *a, const struct item *b) {
+    struct subject both = subject_of(a, b);
+    if (a->is_complete && b->is_complete && a->size != b->size)
+        complain(c, &both, "its size is %lld bytes, not %lld", b->size, a->size);
+}
+
 /* Functions, variables, typedefs */
 
 static void check_function(struct comparison *c, const struct item *a, const struct item *b) {
@@ -355,10 +371,11 @@ static bool has_tag(const struct model *model, const char *tag) {
     return has && *tag;
 }
 
-/* Records are compared as such, unless it is another that has the name here. Those that may be void are behind pointers. */
+/* Records and enums are compared as such, unless it is another that has the name here. Those that may be void are behind pointers. */
 static void check_typedef(struct comparison *c, const struct item *a, const struct item *b) {
     const struct item *written = item_of_record(a->type), *real = item_of_record(b->type);
-    bool are_any = (written || type_is_void(a->type)) && (real || type_is_void(b->type));
+    bool are_enums = item_of_enum(a->type) && item_of_enum(b->type) && !is_other_enum(a->type, b->type);
+    bool are_any = are_enums || ((written || type_is_void(a->type)) && (real || type_is_void(b->type)));
     bool is_other = written && real && strcmp(written->name, real->name) != 0 && has_tag(c->real, written->name);
     if (is_other || (!are_any && !is_same(a->type, b->type, 0)))
         complain_of_type(c, a, b);
@@ -379,11 +396,12 @@ static const struct item *find_named(const struct model *model, const char *name
 /* A constant and where it is declared: an enum's, or a macro or variable. */
 struct worth {
     struct value value;
+    const struct type *type; /* of an integer */
     const struct place *place;
 };
 
-static struct worth worth_of(const struct constant *constant) {
-    return (struct worth){{.kind = VALUE_INTEGER, .integer = constant->value}, &constant->place};
+static struct worth worth_of(const struct constant *constant, const struct item *of) {
+    return (struct worth){{.kind = VALUE_INTEGER, .integer = constant->value}, of->type, &constant->place};
 }
 
 static double number_of(const struct value *value) {
@@ -408,19 +426,20 @@ static const char *text_of_string(const struct value *value) {
     return copy;
 }
 
-static const char *text_of_value(const struct value *value) {
+static const char *text_of_worth(const struct worth *of) {
+    const struct value *value = &of->value;
     return value->kind == VALUE_STRING     ? text_of_string(value)
            : value->kind == VALUE_FLOATING ? memory_format("%.17g", value->floating)
-                                           : memory_format("%lld", value->integer);
+                                           : spell_integer(value->integer, of->type);
 }
 
 /* Of the constant that has the name in item, or nowhere. */
 static struct worth worth_in(const struct item *item, const char *name) {
     if (item->value.kind != VALUE_NONE && strcmp(item->name, name) == 0)
-        return (struct worth){item->value, &item->place};
+        return (struct worth){item->value, item->type, &item->place};
     for (size_t i = 0; i < item->constant_count; i++) {
         if (strcmp(item->constants[i].name, name) == 0)
-            return worth_of(&item->constants[i]);
+            return worth_of(&item->constants[i], item);
     }
     return (struct worth){.place = NULL};
 }
@@ -444,7 +463,7 @@ static void check_constant(struct comparison *c, const struct item *of, const ch
     const char *which = strcmp(name, of->name) == 0 ? "it" : name;
     c->found += real.place != NULL;
     if (real.place && !is_same_value(&real.value, &written.value))
-        complain(c, &subject, "%s is %s, not %s", which, text_of_value(&real.value), text_of_value(&written.value));
+        complain(c, &subject, "%s is %s, not %s", which, text_of_worth(&real), text_of_worth(&written));
     else if (!real.place && c->is_all && !find_named(c->real, name) && !set_has(&c->real->macros, name))
         complain(c, &subject, "no header declares it");
 }
@@ -458,11 +477,13 @@ static void check_against(struct comparison *c, const struct item *written, cons
         check_variable(c, written, real);
     else if (written->kind == ITEM_TYPEDEF)
         check_typedef(c, written, real);
+    else if (written->kind == ITEM_ENUM)
+        check_enum(c, written, real);
     else if (is_record(written))
         check_record(c, written, real);
 }
 
-/* What an item of the other side may have in common with it: a struct's tag, or any name for a struct, or what the linker
+/* What an item of the other side may have in common with it: a tag, or any name for what has tags, or what the linker
  * calls a function, if the text itself has other names for all. */
 typedef bool likeness(const struct item *written, const struct item *real);
 
@@ -474,6 +495,8 @@ static bool has_its_name(const struct item *written, const struct item *real) {
 static bool has_another_name(const struct item *written, const struct item *real) {
     if (is_record(written))
         return is_record(real) && has_name_of(written, real);
+    if (written->kind == ITEM_ENUM)
+        return real->kind == ITEM_ENUM && has_name_of(written, real);
     return written->symbol && real->kind == written->kind && strcmp(real->name, written->symbol) == 0;
 }
 
@@ -510,9 +533,9 @@ static void complain_of_none(struct comparison *c, const struct item *written) {
 
 static void check_item(struct comparison *c, const struct item *written) {
     for (size_t i = 0; i < written->constant_count; i++)
-        check_constant(c, written, written->constants[i].name, worth_of(&written->constants[i]));
+        check_constant(c, written, written->constants[i].name, worth_of(&written->constants[i], written));
     if (written->value.kind != VALUE_NONE)
-        check_constant(c, written, written->name, (struct worth){written->value, &written->place});
+        check_constant(c, written, written->name, (struct worth){written->value, written->type, &written->place});
     const struct item *real = find(c, written);
     bool has_symbol = (written->kind == ITEM_FUNCTION || written->kind == ITEM_VARIABLE) && !written->is_inline;
     bool is_counted = written->value.kind != VALUE_NONE || !*written->name; /* as a constant, or by its typedef */

@@ -191,16 +191,22 @@ static bool is_in_name(char byte) {
     return isalnum((unsigned char)byte) || byte == '_';
 }
 
-/* A use of the name at s->at. */
-static struct use use_of(const struct script *s, const char *script, const char *name) {
-    const char *before = s->at;
-    bool is_member = before > script + 1 && before[-1] == '.' && before[-2] != '.';
-    before -= is_member;
+static const char *skip_back(const char *at, const char *script) {
+    while (at > script && isspace((unsigned char)at[-1]))
+        at--;
+    return at;
+}
+
+/* A use of the name that stands behind before; of a member's, that is behind what has it. */
+static struct use use_of(const char *name, struct place place, bool is_member, const char *before, const char *script) {
     while (is_member && before > script && is_in_name(before[-1]))
         before--;
-    while (before > script && isspace((unsigned char)before[-1]))
-        before--;
-    return (struct use){name, s->place, is_member, before > script && before[-1] == '('};
+    before = skip_back(before, script);
+    return (struct use){name, place, is_member, before > script && before[-1] == '('};
+}
+
+static bool is_looked_for(const char *name) {
+    return strcmp(name, "cdef") == 0 || strcmp(name, "declare") == 0;
 }
 
 static void read_name(struct script *s, const char *script) {
@@ -208,13 +214,37 @@ static void read_name(struct script *s, const char *script) {
     while (is_in_name(s->at[length]))
         length++;
     const char *name = memory_format("%.*s", (int)length, s->at);
-    const struct use use = use_of(s, script, name);
-    bool is_looked_for = strcmp(name, "cdef") == 0 || strcmp(name, "declare") == 0;
+    bool is_member = s->at > script + 1 && s->at[-1] == '.' && s->at[-2] != '.';
+    const struct use use = use_of(name, s->place, is_member, s->at - is_member, script);
     pass(s, length);
-    if (is_looked_for && !s->defines)
+    if (is_looked_for(name) && !s->defines)
         read_use(s, &use);
-    s->has_alias |= is_looked_for && !use.is_member && !s->defines;
+    s->has_alias |= is_looked_for(name) && !use.is_member && !s->defines;
     s->defines = strcmp(name, "function") == 0 || (s->defines && strchr(".:", *s->at));
+}
+
+/* What has the key that a string at that place is, ffi["cdef"]: where it ends; NULL if nothing has, as in a constructor. */
+static const char *owner_of_key(const char *at, const char *script) {
+    const char *bracket = skip_back(at, script);
+    if (bracket == script || bracket[-1] != '[')
+        return NULL;
+    const char *end = skip_back(bracket - 1, script);
+    return end > script && (is_in_name(end[-1]) || strchr(")]\"'", end[-1])) ? end : NULL;
+}
+
+/* A string by itself, which may be a key. */
+static void read_key(struct script *s, const char *script) {
+    struct text key = {.bytes = NULL};
+    const char *owner = owner_of_key(s->at, script);
+    struct place place = s->place;
+    text_add_own(&key, "");
+    read_string(s, &key);
+    skip_space(s);
+    if (!owner || !is_looked_for(key.bytes) || *s->at != ']')
+        return;
+    const struct use use = use_of(key.bytes, place, true, owner, script);
+    pass(s, 1);
+    read_use(s, &use);
 }
 
 int script_read(const char *path, const char *script, struct text *text) {
@@ -225,7 +255,7 @@ int script_read(const char *path, const char *script, struct text *text) {
         if (isalpha((unsigned char)*s.at) || *s.at == '_')
             read_name(&s, script);
         else if (is_string(&s))
-            read_string(&s, NULL);
+            read_key(&s, script);
         else
             pass(&s, isdigit((unsigned char)*s.at) ? strspn(s.at, "0123456789xXabcdefABCDEF") : 1);
     }

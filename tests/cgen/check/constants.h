@@ -7,4 +7,8 @@
 static const double PI = 3.25;
 static const char NAME[8] = "here";
 enum { FIRST = 1, SECOND };
+#define EVERY (~0ul)
+enum __attribute__((packed)) tiny { TINY };
+typedef enum { HUGE = 1L << 40, SMALL = -1 } large;
+enum usual { USUAL };
 int clock_of(void);

@@ -30,6 +30,8 @@ struct packet {
     } at;
 };
 enum color { COLOR_RED, COLOR_BLUE = 200, COLOR_GREEN = 3 };
+enum state { STATE_OFF, STATE_ON };
+enum mask { MASK_NONE, MASK_ALL = ~1ul };
 typedef float quad __attribute__((vector_size(16)));
 typedef int (*visitor)(void *host, const struct entry *entry);
 
@@ -65,6 +67,11 @@ int old_style(a, b)
 int a;
 double b;
 { return a + (int)b; }
+
+void set_state(enum state *to, enum mask *mask) {
+    *to = STATE_ON;
+    *mask = MASK_ALL;
+}
 
 int send_packet(struct packet *of, struct flags *to) {
     return of->size + of->at.x + to->third;

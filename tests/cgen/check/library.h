@@ -32,6 +32,8 @@ struct packet {
     } at;
 };
 enum color { COLOR_RED, COLOR_BLUE = 200, COLOR_GREEN = 2 };
+enum __attribute__((packed)) state { STATE_OFF, STATE_ON }; /* was not packed */
+enum mask { MASK_NONE, MASK_ALL = ~0ul };                   /* was one less */
 typedef float quad __attribute__((vector_size(16)));
 typedef int (*visitor)(void *host, const struct entry *entry);
 
@@ -44,4 +46,5 @@ int log_list(const char *format, va_list list);
 quad twice(quad of);
 unsigned char same(const struct flags *flags, union any any, enum color color, _Bool is, long double wide);
 int old_style(int a, double b);
+void set_state(enum state *to, enum mask *mask);
 int send_packet(struct packet *of, struct entry *to);

@@ -9,5 +9,9 @@ ffi.cdef(("int count_" .. 2) .. "(void);" --[[ one ]] .. --[=[ two ]=]
 pcall(ffi.cdef, "typedef unsigned long handle;\z
                  handle open_it(int path, int mode);")
 ffi.cdef "struct tail { int length; char bytes[?]; }"
+ffi["cdef"] "int missing_c(void);"
+pcall(ffi [ [[cdef]] ], "int missing_d(void);")
+require "ffi"['cdef']("int missing_e(void);")
+local mine = {["cdef"] = 1, "cdef"}
 ffi.cdef("int \
 missing_b(void);")

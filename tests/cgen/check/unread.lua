@@ -7,6 +7,7 @@ ffi.cdef("int f\u{41}(void);")
 pcall(ffi.cdef, text)
 local declare_c = ffi.cdef
 local function declare(text) return ffi.declare("int f(void);" .. text) end
+ffi["declare"](text)
 local schema = declare(text)
 local cdef, cast = ffi.cdef, ffi.cast
 pcall(ffi.cdef, text)
