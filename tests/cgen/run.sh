@@ -145,18 +145,24 @@ fact
 refuses 1 'no library is found that is called nowhere' check --header zlib.h --library nowhere
 refuses 1 "$work/out: .*ELF" check --header zlib.h --library "$work/out"
 
-# A newcomer who copies the README's samples sees what they say, but for where the headers have it.
+# A newcomer who copies the README's samples sees what they say, but for where the headers have it, and can use its config.
 mkdir "$work/samples"
-sed -n '/^## Checked/,/^`cgen wrap`/p' cgen/README.md | awk -v to="$work/samples" '
+sed '/^`cgen wrap`/,$d' cgen/README.md | awk -v to="$work/samples" '
     /^```/ { is_sample = !is_sample; next }
     !is_sample { next }
     !is_text && !/^\$ / { print >(to "/expected"); next }
     { sub(/^\$ /, ""); print >(to "/commands"); is_text = /<<END$/ || (is_text && !/^END$/) }'
 ln -s "$PWD/$cgen" "$work/samples/cgen"
 (cd "$work/samples" && sed -i 's|build/release/cgen|./cgen|' commands && sh commands >printed 2>&1 || true)
-sed -i 's|/[a-z].*/zlib.h:[0-9:]*|zlib.h:|; s|^/.*/point.c|point.c|' "$work/samples/printed" "$work/samples/expected"
+sed -i 's|/[a-z].*/zlib.h:[0-9:]*|zlib.h:|; s|^/.*/point.c|point.c|; /^sqlite3/s/  /\n/g' "$work/samples/printed" "$work/samples/expected"
 diff -u "$work/samples/expected" "$work/samples/printed" || fail "the README's samples"
 fact
+for page in cgen/README.md cgen/cgen.1; do
+    sed -n '/^\[function/,/^type = int (void/p' "$page" >"$work/sample.conf"
+    "$cgen" --header zlib.h --config "$work/sample.conf" --emit json,exports -o "$work/samples/" 2>/dev/null || fail "the config in $page"
+    grep -q '"name": "deflate",.*"rename": "pack"' "$work/samples/zlib.json" || fail "the config in $page says nothing"
+    fact
+done
 
 for header in zlib.h sqlite3.h string.h stdlib.h stdio.h math.h unistd.h pthread.h; do
     "$cgen" --header "$header" >"$work/real" 2>"$work/skipped"
@@ -361,12 +367,24 @@ fact
 grep -q '^struct gate_args_zError {' "$work/alone.h" || fail 'the header of stubs alone'
 fact
 
-# The same each time, and with the command that made it.
-for form in signatures cdef json h lua; do
-    "$cgen" --header zlib.h --emit $form -o "$work/first.$form" 2>/dev/null
-    "$cgen" --header zlib.h --emit $form -o "$work/second.$form" 2>/dev/null
-    sed "s|first.$form|second.$form|" "$work/first.$form" | cmp - "$work/second.$form" || fail "$form is another each time"
-    head -n 1 "$work/first.$form" | grep -q "made by\"*: \"*cgen --header zlib.h --emit $form -o " || fail "nobody says who made $form"
+# The same each time, with the command that made it, and as somebody would write it.
+mkdir "$work/first" "$work/second"
+for which in first second; do
+    "$cgen" --header tests/cgen/calls.h -I. --from '*/calls.h' --config tests/cgen/calls.conf \
+        --emit signatures,cdef,json,c,lua,exports -o "$work/$which/" 2>/dev/null
+    sed -i "s|/$which/|/it/|" "$work/$which"/*
+done
+diff -r "$work/first" "$work/second" || fail 'an output is another each time'
+for file in "$work/first"/*; do
+    head -n 1 "$file" | grep -q "made by\"*: \"*cgen --header tests/cgen/calls.h .* -o .*/it/" || fail "nobody says who made $file"
+    ! grep -n '[[:blank:]]$' "$file" || fail "blanks at ends of lines in $file"
+    [ -z "$(tail -c 1 "$file")" ] || fail "$file does not end with a line"
+    fact
+done
+for file in "$work/first"/*.[ch]; do
+    clang-format --style='{BasedOnStyle: LLVM, IndentWidth: 4, ColumnLimit: 0, AllowShortFunctionsOnASingleLine: None,
+        SortIncludes: Never}' "$file" | sed 's/ & \([a-z_]*)\)/\&\1/' >"$work/out"
+    cat -s "$file" | diff -b - "$work/out" || fail "$file is badly formatted"
     fact
 done
 
@@ -459,6 +477,12 @@ echo '// made by: cgen, whole' >"$work/large"
 if (ulimit -f 1; trap '' XFSZ; exec "$cgen" --header sqlite3.h --emit cdef -o "$work/large") 2>"$work/err"; then
     fail 'a file that was cut goes unnoticed where one was'
 fi
+mkdir "$work/full"
+if (ulimit -f 1; trap '' XFSZ; exec "$cgen" --header zlib.h --match zError --emit cdef,lua -o "$work/full/") 2>"$work/err"; then
+    fail 'one of several files that was cut goes unnoticed'
+fi
+[ -z "$(ls -A "$work/full")" ] || fail 'one of several files is left without the others'
+fact
 grep -q 'whole' "$work/large" && [ "$(find "$work" -name 'large*' | wc -l)" -eq 1 ] || fail 'what was whole is gone'
 fact
 
