@@ -169,8 +169,19 @@ static enum nullability nullability_of(CXType type) {
                                                 : NULL_UNSAID;
 }
 
+/* A function that says how it is called, and not as others are: nothing of ours could. */
+static bool is_called_otherwise(CXType type) {
+    enum CXCallingConv how = clang_getFunctionTypeCallingConv(type);
+    return how != CXCallingConv_Invalid && how != CXCallingConv_Default && how != CXCallingConv_C;
+}
+
 static void read_function_type(struct reader *r, CXType type, struct type *result) {
     int count = clang_getNumArgTypes(type);
+    if (is_called_otherwise(type)) {
+        result->kind = TYPE_UNKNOWN;
+        result->name = "it is called in another way than other functions";
+        return;
+    }
     result->kind = TYPE_FUNCTION;
     result->target = read_type(r, clang_getResultType(type));
     result->is_unprototyped = type.kind == CXType_FunctionNoProto;
@@ -299,6 +310,8 @@ static bool undress(CXType *type) {
     CXType inner = *type;
     if (type->kind == CXType_Elaborated)
         inner = clang_Type_getNamedType(*type);
+    else if (type->kind == CXType_Attributed && is_called_otherwise(*type))
+        inner = clang_getCanonicalType(*type);
     else if (type->kind == CXType_Attributed)
         inner = clang_Type_getModifiedType(*type);
     else if (type->kind == CXType_Unexposed)

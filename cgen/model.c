@@ -134,8 +134,10 @@ void item_find_problem(struct item *item) {
                            : NULL;
         return;
     }
-    item->reason = item->is_inline && !item->is_macro && !item->is_defined ? "it is static, and has no body"
-                                                                           : problem_of(type->target);
+    bool has_no_body = item->is_inline && !item->is_macro && !item->is_defined;
+    item->reason = has_no_body                  ? "it is static, and has no body"
+                   : type->kind == TYPE_UNKNOWN ? type->name
+                                                : problem_of(type->target);
     for (size_t i = 0; i < type->parameter_count && !item->reason; i++)
         item->reason = problem_of(type->parameters[i].type);
 }

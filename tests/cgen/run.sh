@@ -271,6 +271,15 @@ printf 'static int unknown(int x);\nint known;\n' >"$work/bodiless.h"
 "$cgen" --header "$work/bodiless.h" --emit json >"$work/out" 2>"$work/err"
 grep -q 'bodiless.h:1:12: skipped: unknown: it is static, and has no body' "$work/err" || fail 'a function without a body and a symbol'
 fact
+cat >"$work/windows.h" <<END
+int __attribute__((ms_abi)) call(int a);
+int __attribute__((sysv_abi)) plain(int a);
+int give(int (__attribute__((ms_abi)) *f)(int a));
+END
+"$cgen" --header "$work/windows.h" >"$work/out" 2>"$work/err"
+[ "$(grep -c '^plain	' "$work/out")" -eq 1 ] && [ "$(grep -c ': it is called in another way' "$work/err")" -eq 2 ] ||
+    { cat "$work/out" "$work/err"; fail "Windows' functions"; }
+fact
 # What C has no name for is bytes in a struct, and nothing by itself.
 cat >"$work/unknown.h" <<END
 typedef _BitInt(17) narrow;
