@@ -12,6 +12,10 @@ cgen=$1 takes=$2/takes reads=$2/reads library=$PWD/$3 modules=$4
 # None where it is cgen itself that is looked at.
 compilers=${CGEN_COMPILERS-gcc clang}
 
+# One file reads headers, and one debug information.
+[ "$(grep -l 'clang-c/' cgen/*)" = cgen/clang.c ] && [ "$(grep -l 'elfutils/' cgen/*)" = cgen/dwarf.c ] || fail 'others know libclang or libdw'
+fact
+
 # Each feature: as expected, read by the bridge, compiled by both compilers.
 for header in tests/cgen/features/*.h; do
     name=$(basename "$header" .h)
@@ -39,6 +43,12 @@ for header in tests/cgen/features/*.h; do
             fail "$cc refuses the stubs of $header"
         fact
     done
+done
+# A compiler that lays types out in another way refuses the stubs.
+for flag in structs:-fpack-struct=1 enums:-fshort-enums bit_fields:-mms-bitfields; do
+    ! gcc "${flag#*:}" -w -I. -fsyntax-only "$work/${flag%:*}_stubs.c" 2>"$work/err" || fail "stubs compile with ${flag#*:}"
+    grep -q 'static assertion failed' "$work/err" || fail "another layout by ${flag#*:} is not what is refused"
+    fact
 done
 # The stubs of functions that pass vectors of AVX's are there if they are compiled for it.
 for flags in '-mno-avx 1' '-mavx 5' '-mavx512f 6'; do
@@ -342,6 +352,8 @@ excludes ALONE ALONE
 excludes color
 excludes NEGATIVE NEGATIVE
 "$cgen" --header "$work/enums.h" --exclude NEGATIVE --emit cdef | grep -q 'paint(enum color color, int sign)' || fail 'an enum without its sign'
+fact
+[ "$("$cgen" --header zlib.h --match zError --emit cdef | grep -c .)" -eq 2 ] || fail 'what nobody uses is declared'
 fact
 
 # --help is what cgen knows itself: the manual has the same options, with the same values, and ends in the same ways; and what
