@@ -1050,7 +1050,14 @@ static int find_exports(const struct request *request, const struct model *model
     return failed;
 }
 
+static void add_file(CXFile file, CXSourceLocation *stack, unsigned depth, CXClientData data) {
+    struct model *model = data;
+    (void)stack, (void)depth;
+    list_add(&model->files, take(clang_getFileName(file)));
+}
+
 static int read_unit(struct reader *r, CXTranslationUnit unit) {
+    clang_getInclusions(unit, add_file, r->model);
     clang_visitChildren(clang_getTranslationUnitCursor(unit), visit, r);
     for (size_t i = 0; i < r->model->count; i++) {
         struct item *item = r->model->items[i];

@@ -313,6 +313,10 @@ static int check_request(const struct model *model, const struct request *reques
             return complain(memory_format("nothing in %s matches ", request->headers.items[0]),
                             request->match.items[i]);
     }
+    for (size_t i = 0; i < request->from.count; i++) {
+        if (!list_is_matched(&model->files, request->from.items[i]))
+            return complain("no file is read that matches ", request->from.items[i]);
+    }
     if (config_check(model, request))
         return 1;
     size_t wanted = 0;

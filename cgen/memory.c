@@ -107,6 +107,13 @@ bool list_matches(const struct list *list, const char *name) {
     return false;
 }
 
+bool list_is_matched(const struct list *list, const char *pattern) {
+    size_t i = 0;
+    while (i < list->count && fnmatch(pattern, list->items[i], 0) != 0)
+        i++;
+    return i < list->count;
+}
+
 static size_t hash_name(const void *name) {
     size_t hash = 5381;
     for (const char *at = name; *at; at++)

@@ -159,6 +159,7 @@ struct model {
     struct entry *entries;
     size_t entry_count;
     struct table macros; /* the names of all that take no arguments */
+    struct list files;   /* all that were read, whatever they declare */
 };
 
 /* What a config says, and where it stands there. */
@@ -237,10 +238,11 @@ FILE *memory_stream(char **text, size_t *size); /* the text is there when it is 
 __attribute__((format(printf, 1, 2))) char *memory_format(const char *pattern, ...);
 void list_add(struct list *list, const char *item);
 void list_add_all(struct list *list, const struct list *items);
-bool list_matches(const struct list *list, const char *name);     /* one of them, as a pattern */
-void *table_get(const struct table *table, const void *key);      /* NULL: there is none */
-void table_put(struct table *table, const void *key, void *item); /* in the place of another; the key stays in use */
-bool set_add(struct table *set, const char *name);                /* whether it is new */
+bool list_matches(const struct list *list, const char *name);       /* one of them, as a pattern */
+bool list_is_matched(const struct list *list, const char *pattern); /* by one of them */
+void *table_get(const struct table *table, const void *key);        /* NULL: there is none */
+void table_put(struct table *table, const void *key, void *item);   /* in the place of another; the key stays in use */
+bool set_add(struct table *set, const char *name);                  /* whether it is new */
 bool set_has(const struct table *set, const char *name);
 void memory_free_all(void);
 

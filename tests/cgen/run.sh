@@ -460,6 +460,10 @@ ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$work/ending.so "$cgen" --heade
 [ "$(ls -A "$work/ended" | tr '\n' ' ')" = 'zlib.cdef zlib.json ' ] || fail 'whoever is ended leaves other files'
 fact
 refuses 1 "nothing in zlib.h matches 'nothing\*'" --header zlib.h --match 'nothing*'
+refuses 1 "no file is read that matches '\*/nowhere.h'" --header zlib.h --from '*/zlib.h' --from '*/nowhere.h'
+echo '#include <zlib.h>' >"$work/all.h"
+"$cgen" --header "$work/all.h" --from '*/all.h' --from '*/zlib.h' >"$work/out" || fail 'a file that declares nothing'
+fact
 refuses 1 "^cgen: fatal error: 'no-such-header.h' file not found" --header no-such-header.h
 refuses 1 'No such file or directory' --header zlib.h -o "$work/no/such/folder"
 echo 'int f(unknown_name);' >"$work/bad.h"
