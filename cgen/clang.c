@@ -310,10 +310,8 @@ static bool undress(CXType *type) {
     CXType inner = *type;
     if (type->kind == CXType_Elaborated)
         inner = clang_Type_getNamedType(*type);
-    else if (type->kind == CXType_Attributed && is_called_otherwise(*type))
-        inner = clang_getCanonicalType(*type);
     else if (type->kind == CXType_Attributed)
-        inner = clang_Type_getModifiedType(*type);
+        inner = is_called_otherwise(*type) ? clang_getCanonicalType(*type) : clang_Type_getModifiedType(*type);
     else if (type->kind == CXType_Unexposed)
         inner = clang_getCanonicalType(*type);
     bool is = inner.kind != type->kind && inner.kind != CXType_Invalid;

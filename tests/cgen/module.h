@@ -10,7 +10,16 @@ enum color {
 
 /** How loud. */
 extern int level;
-extern const int limits[2];
+extern const int limits[2]; /* low and high */
+#define BESIDE 3
+/*
+ * Of several
+ *   lines.
+ */
+#define BELOW 4
+// And of
+// these.
+#define LAST 5
 extern struct { int x; } place;
 extern int named __asm__("other_name");
 static const int known = 40;
