@@ -412,7 +412,8 @@ done
 # What attributes say, in words beside a module's functions and the stubs; a macro's numbers.
 for form in lua h; do
     "$cgen" --header tests/cgen/features/attributes.h -I. --from '*/attributes.h' --emit $form >"$work/out" 2>/dev/null
-    for words in 'is never NULL' 'may be NULL' 'is deprecated'; do
+    "$cgen" --header tests/cgen/features/ownership.h -I. --from '*/ownership.h' --emit $form >>"$work/out" 2>/dev/null
+    for words in 'is never NULL' 'may be NULL' 'is deprecated' "is the caller's to free" "what is the function's from then on"; do
         grep -qF "$words" "$work/out" || fail "as $form nobody says what $words"
     done
     fact

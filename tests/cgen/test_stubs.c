@@ -168,6 +168,13 @@ Test(stubs, errno_is_in_the_frame_and_gate_errnos) {
     cr_assert(f.result == -1 && f.error_number == ENOENT && gate_errno() == ENOENT);
 }
 
+Test(stubs, one_begins_with_errno_0) {
+    struct gate_args_add f = {.p0 = 1, .p1 = 2, .error_number = 77};
+    errno = EAGAIN;
+    gate_stub_add(&f);
+    cr_assert(f.result == 3 && f.error_number == 0);
+}
+
 Test(stubs, a_plain_one_leaves_errno_alone) {
     struct gate_args_add f = {.p0 = 1, .p1 = 2, .error_number = 77};
     errno = EAGAIN;
