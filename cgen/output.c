@@ -18,10 +18,14 @@ static int fail(const char *path, const char *what) {
     return 1;
 }
 
-/* Whether path may be written: it does not exist, or one of its first lines says that cgen made it. */
+/* Whether path may be written: it does not exist, or one of its first lines says that cgen made it. What is no file may have
+ * nothing to read for a long time. */
 static bool is_ours(const char *path) {
     char line[128] = "";
     bool found = false;
+    struct stat is;
+    if (stat(path, &is) == 0 && !S_ISREG(is.st_mode))
+        return false;
     FILE *file = fopen(path, "r");
     if (!file)
         return errno == ENOENT;

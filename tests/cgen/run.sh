@@ -428,6 +428,8 @@ fact
 echo precious >"$work/precious"
 refuses 1 'was not made by cgen' --header zlib.h -o "$work/precious"
 grep -q precious "$work/precious" || fail 'a file of somebody else is gone'
+mkfifo "$work/pipe"
+refuses 1 'pipe: exists, and was not made by cgen' --header zlib.h -o "$work/pipe"
 # Where one can't be written, none is; a link stays one, and leads to what was made.
 mkdir "$work/some" "$work/linked"
 echo precious >"$work/some/zlib_stubs.c"
