@@ -302,7 +302,7 @@ static __attribute__((noinline)) int cross_with_cells(gate_m *m, const gate_func
                                                       void *const arguments[]) {
     _Alignas(16) uint64_t cells[GATE__CELLS];
     struct gate__frame frame = gate__plan_fill(function, result, arguments, cells);
-    struct gate__returned returned = gate__foreign_call_registers(m, frame);
+    struct gate__returned returned = gate__foreign_call_registers(m, &frame);
     gate__plan_store_any(function->signature->plan, returned.word, cells, result);
     return returned.error_number;
 }

@@ -251,9 +251,9 @@ static void run_carried(void *data) {
     c->returned = gate__foreign_run_registers(c->frame, 0);
 }
 
-struct gate__returned gate__foreign_call_registers_slow(gate_m *m, struct gate__frame frame) {
-    struct carried carried = {.frame = &frame};
-    if (frame.keeps_slot)
+struct gate__returned gate__foreign_call_registers_slow(gate_m *m, const struct gate__frame *frame) {
+    struct carried carried = {.frame = frame};
+    if (frame->keeps_slot)
         gate__switch_call(m, run_carried, &carried);
     else
         gate__foreign_call_from(m, run_carried, &carried);
@@ -265,7 +265,7 @@ struct gate__returned gate__foreign_call_pair_slow(gate_m *m, void (*function)(v
     uint64_t cells[] = {a, b};
     struct gate__frame frame = {
         .function = function, .cells = cells, .shape = GATE__SHAPE_PAIR, .keeps_slot = keeps_slot};
-    return gate__foreign_call_registers_slow(m, frame);
+    return gate__foreign_call_registers_slow(m, &frame);
 }
 
 struct gate__slot *gate__foreign_claim(gate_m *m) {

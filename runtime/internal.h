@@ -1045,7 +1045,7 @@ static inline void gate__foreign_check_floor(gate_task *task) {
 /* Makes a call in registers on this stack, which starts with that errno. [system stack] */
 struct gate__returned gate__foreign_run_registers(const struct gate__frame *frame, int first_errno);
 /* What the two below do where the crossings can't be taken. [task] */
-struct gate__returned gate__foreign_call_registers_slow(gate_m *m, struct gate__frame frame);
+struct gate__returned gate__foreign_call_registers_slow(gate_m *m, const struct gate__frame *frame);
 struct gate__returned gate__foreign_call_pair_slow(gate_m *m, void (*function)(void), uint64_t a, uint64_t b,
                                                    bool keeps_slot);
 
@@ -1060,7 +1060,7 @@ static inline bool gate__foreign_may_cross(const gate_m *m) {
 }
 
 /* Makes a foreign call in registers, with errno cleared before. [task] */
-static inline struct gate__returned gate__foreign_call_registers(gate_m *m, struct gate__frame frame) {
+static inline struct gate__returned gate__foreign_call_registers(gate_m *m, const struct gate__frame *frame) {
     static gate__crossing *const crossings[2][GATE__SHAPES] = {
         {gate__arch_cross_words, gate__arch_cross_words, gate__arch_cross_all, gate__arch_cross_vector,
          gate__arch_cross_registers, gate__arch_cross_x87, gate__arch_cross_x87_pair},
@@ -1070,7 +1070,7 @@ static inline struct gate__returned gate__foreign_call_registers(gate_m *m, stru
     gate__lock_assert_none();
     if (__builtin_expect(!gate__foreign_may_cross(m), 0))
         return gate__foreign_call_registers_slow(m, frame);
-    return crossings[frame.keeps_slot][frame.shape](frame.cells, frame.stack_count, m, frame.function);
+    return crossings[frame->keeps_slot][frame->shape](frame->cells, frame->stack_count, m, frame->function);
 }
 
 /* The same for a function that takes at most two words, which need no cells then. [task] */

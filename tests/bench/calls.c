@@ -235,7 +235,7 @@ static inline __attribute__((always_inline)) double cross_words(long count, bool
                                     .keeps_slot = keeps_slot};
         cells[0] = (uint64_t)i;
         cells[1] = 1;
-        keep_int((int)gate__foreign_call_registers(gate__m(), frame).word);
+        keep_int((int)gate__foreign_call_registers(gate__m(), &frame).word);
     }
     return bench_now() - before;
 }

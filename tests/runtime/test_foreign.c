@@ -242,7 +242,7 @@ static void call_shape(enum gate__shape shape, uint64_t number) {
     cells[GATE__WORDS] = bits_of(0.5);
     struct gate__returned returned = shape == GATE__SHAPE_PAIR
                                          ? gate__foreign_call_pair(gate__m(), frame.function, number, 5, false)
-                                         : gate__foreign_call_registers(gate__m(), frame);
+                                         : gate__foreign_call_registers(gate__m(), &frame);
     check_result(shape, returned.word, cells, number + 5, (double)(number + 5) * 0.5);
     cr_assert_eq(returned.error_number, (int)number, "shape %d", (int)shape);
     atomic_fetch_add(&moves, gate_m_number(gate__m()) != thread);
@@ -313,7 +313,7 @@ static void *call_when_asked(void *unused) {
         gate__foreign_ask(gate__m()->slot, GATE__POLL_YIELD);
         struct gate__returned returned = shape == GATE__SHAPE_PAIR
                                              ? gate__foreign_call_pair(gate__m(), frame.function, 4, 2, false)
-                                             : gate__foreign_call_registers(gate__m(), frame);
+                                             : gate__foreign_call_registers(gate__m(), &frame);
         cr_assert_eq(returned.word, 42, "shape %d", shape);
         cr_assert(!had_slot, "shape %d has kept the slot", shape);
         cr_assert_not_null(gate__m()->slot);

@@ -186,7 +186,7 @@ static __attribute__((noinline)) uint64_t take_trace_in_registers(struct trace *
 }
 
 static __attribute__((noinline)) void cross_in_registers(const struct gate__frame *frame) {
-    cr_assert_eq(gate__foreign_call_registers(gate__m(), *frame).word, 0);
+    cr_assert_eq(gate__foreign_call_registers(gate__m(), frame).word, 0);
 }
 
 /* With a word on the stack, and one that aligns it, which lie between the frames. */
