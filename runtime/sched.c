@@ -708,6 +708,12 @@ static gate_task *wait_for_slot(gate_m *m) {
     return task;
 }
 
+/* What was left to this M, for want of a thread. */
+static void serve_idle_slot(gate_runtime *runtime) {
+    if (atomic_load(&runtime->idle_slot_count) && gate__queue_any_waits(runtime))
+        gate__sched_wake_one(runtime);
+}
+
 /* Gives its slot up, if it has one, and waits for another. */
 static gate_task *wait_for_work(gate_m *m) {
     gate_runtime *runtime = m->runtime;
@@ -717,8 +723,25 @@ static gate_task *wait_for_work(gate_m *m) {
     gate__unlock(&runtime->lock);
     if (slot)
         gate__sched_hand_on(slot); /* perhaps to this very M */
-    else if (atomic_load(&runtime->idle_slot_count) && gate__queue_any_waits(runtime))
-        gate__sched_wake_one(runtime); /* for want of a thread it was left to this M */
+    else
+        serve_idle_slot(runtime);
+    return wait_for_slot(m);
+}
+
+/* The same for one that is awaited no more: whoever queued a task, and saw that it was, has left that to it. It may not see
+ * the task without the barrier. That takes some 10 us, and is not needed where it sees a task for the one slot that is idle:
+ * all have something to do then, and look at the queues before they are idle again. */
+static gate_task *wait_for_first_work(gate_m *m) {
+    gate_runtime *runtime = m->runtime;
+    gate__lock(&runtime->lock);
+    gate__worker_be_idle(m);
+    gate__unlock(&runtime->lock);
+    if (atomic_load(&runtime->idle_slot_count) == 1 && gate__queue_any_waits(runtime)) {
+        gate__sched_wake_one(runtime);
+    } else {
+        gate__foreign_heavy_barrier();
+        serve_idle_slot(runtime);
+    }
     return wait_for_slot(m);
 }
 
@@ -737,7 +760,7 @@ static gate_task *next_task(gate_m *m) {
  * main one has the signals to itself. */
 void gate__sched_work(gate_m *m) {
     bool lets_signals_come = false;
-    for (gate_task *task = wait_for_work(m); task; task = next_task(m)) {
+    for (gate_task *task = wait_for_first_work(m); task; task = next_task(m)) {
         gate__assert(m->slot);
         if (task->bound) {
             gate__sched_hand_on_for(gate__sched_let_go(m), task);

@@ -69,7 +69,6 @@ static void *work(void *data) {
     gate__lock(&m->runtime->lock);
     end_wait(m->runtime, m->awaited);
     gate__unlock(&m->runtime->lock);
-    gate__foreign_heavy_barrier(); /* whoever queued a task and saw that it was awaited has left that to it */
     gate__sched_work(m);
     gate__m_leave_thread(m);
     return NULL;
@@ -172,7 +171,7 @@ int gate__worker_start(gate_runtime *runtime) {
 /* None could be created. A runtime has a worker from its start, but for the child of a fork. One that is idle by now
  * has found nothing to do, perhaps before a task was queued that was left to the one which was awaited. */
 static void do_without(gate_runtime *runtime) {
-    gate__foreign_heavy_barrier(); /* as in work */
+    gate__foreign_heavy_barrier(); /* as in wait_for_first_work */
     gate__lock(&runtime->lock);
     bool nobody = !runtime->workers.count && atomic_load(&runtime->idle_slot_count) == runtime->slot_count;
     bool another = runtime->workers.idle != NULL;
@@ -209,7 +208,7 @@ static bool give_up(gate_runtime *runtime, uint64_t now) {
         atomic_store(&workers->late_at, GATE__TIMER_NEVER);
     }
     gate__unlock(&runtime->lock);
-    gate__foreign_heavy_barrier(); /* as in work */
+    gate__foreign_heavy_barrier(); /* as in wait_for_first_work */
     return late;
 }
 

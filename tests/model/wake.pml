@@ -5,7 +5,7 @@
  *   ready, wake              push and wake in gate__sched_ready           runtime/sched.c
  *   hand_on, retire          gate__sched_hand_on, retire
  *   Monitor, notice          park, gate__monitor_notice                   runtime/monitor.c
- *   arrive                   work                                         runtime/worker.c
+ *   arrive                   work, and wait_for_first_work                runtime/worker.c, sched.c
  *
  *   light                           gate__foreign_light_barrier           only the compiler's, or a fence
  *   heavy                           gate__foreign_heavy_barrier           membarrier: a fence in each thread,
@@ -169,12 +169,16 @@ inline arrive() {
     lock(RUNTIME_LOCK);
     add(AWAITED, -1);
     unlock(RUNTIME_LOCK);
-#if WITHOUT != ARRIVAL_BARRIER
-    heavy();
-#endif
     if
-    :: word[IDLE] > 0 && word[READY] > 0 -> take_idle(); serve()
-    :: else
+    :: word[IDLE] == 1 && word[READY] > 0 -> take_idle(); serve()
+    :: else ->
+#if WITHOUT != ARRIVAL_BARRIER
+        heavy();
+#endif
+        if
+        :: word[IDLE] > 0 && word[READY] > 0 -> take_idle(); serve()
+        :: else
+        fi
     fi
 }
 
