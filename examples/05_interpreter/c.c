@@ -49,7 +49,8 @@ static bool to_c(struct state *state, const gate_type *type, union c_value *to) 
     if (!pop(state, &value))
         return false;
     if (value.kind == CODE || (value.kind == REAL && !is_real(type)))
-        return fail(state, "an argument is %s, and C's is an integer", value.kind == CODE ? "code" : "a real number");
+        return fail(state, "a value is %s, and C's is %s", value.kind == CODE ? "code" : "a real number",
+                    is_real(type) ? "a real number" : "an integer");
     double real = value.kind == REAL ? value.real : (double)value.integer;
     if (type->kind == GATE_DOUBLE)
         to->real = real;
@@ -198,16 +199,21 @@ static bool run_handler(struct state *state, const struct callback *callback, vo
     return true;
 }
 
-/* [the task's stack, with the slot] On a thread of C's own no code is in the call, and the runtime says what failed. */
+/* [the task's stack, with the slot] The task has the callback's state meanwhile, where callbacks below find it. A thread of
+ * C's own has none before. */
 static int handle(void *data, void *result, void *const arguments[]) {
     const struct callback *callback = data;
-    struct state *outer = gate_task_host(gate_task_current());
+    gate_task *task = gate_task_current();
+    struct state *outer = gate_task_host(task);
     struct state state = {.language = callback->c->language, .nesting = outer ? outer->nesting : 0};
-    if (run_handler(&state, callback, result, arguments))
-        return 0;
-    if (outer)
+    gate_task_set_host(task, &state);
+    bool is_done = run_handler(&state, callback, result, arguments);
+    gate_task_set_host(task, outer);
+    if (!is_done && outer)
         fail(outer, "%s", state.error);
-    return HANDLER_FAILED;
+    else if (!is_done)
+        fprintf(stderr, "callback: %s\n", state.error);
+    return is_done ? 0 : HANDLER_FAILED;
 }
 
 static bool make_callback(struct callback *callback, const char *text, gate_error *error) {
@@ -242,6 +248,9 @@ static bool callback_word(struct state *state, void *data) {
 
 /* Tasks */
 
+/* Bytes of a task's stack for each level of code, which may be a callback's. What is not used takes no memory. */
+enum { STACK_OF_LEVEL = 8 << 10 };
+
 struct job {
     struct job *next;
     struct state state;
@@ -257,9 +266,10 @@ static void *run_job(void *data) {
 static bool go(struct state *state, void *data) {
     struct c *c = data;
     struct job *job = language_keep(c->language, sizeof *job);
-    struct gate_task_config config = {.main = run_job, .argument = job, .name = "go", .host = &job->state};
     if (!job)
         return fail(state, "out of memory");
+    struct gate_task_config config = {.main = run_job, .argument = job, .name = "go", .host = &job->state};
+    config.stack_size = (size_t)MOST_NESTING * STACK_OF_LEVEL;
     job->state.language = c->language;
     if (!pop_code(state, &job->code))
         return false;
@@ -323,7 +333,8 @@ bool c_add(struct c *c, struct language *language, gate_runtime *runtime, gate_e
 }
 
 void c_free(struct c *c) {
-    for (struct job *job = c->jobs; job; job = job->next) {
+    for (struct job *job; (job = c->jobs) != NULL;) { /* which may start others before they end */
+        c->jobs = job->next;
         if (job->task)
             gate_task_join(job->task, NULL);
     }

@@ -29,7 +29,7 @@ struct c {
  * False if that fails: error says why. The calling task's host pointer is the state in which code runs. */
 bool c_add(struct c *c, struct language *language, gate_runtime *runtime, gate_error *error);
 
-/* Waits for the tasks that are left, and frees what the words have made. */
+/* Waits for the tasks that are left, and frees what the words have made: threads of C's own call nothing back any more. */
 void c_free(struct c *c);
 
 #endif

@@ -233,7 +233,10 @@ static bool print(struct state *state, void *unused) {
 static bool say(struct state *state, void *unused) {
     const char *text;
     (void)unused;
-    return pop_text(state, &text) && puts(text) >= 0;
+    if (!pop_text(state, &text))
+        return false;
+    puts(text);
+    return true;
 }
 
 static bool fail_with(struct state *state, void *unused) {

@@ -66,6 +66,27 @@ prints '3' <<'END'
 [ [ ] drop ] go drop   [ 0 [ 1 + dup 1000 < ] while drop 3 . ] go drop   \ it ends when its tasks have
 END
 
+prints '4' <<'END'
+"int usleep(unsigned);" c
+[ 1000 usleep drop   [ 20000 usleep drop 4 . ] go drop ] go drop   \ and those that they have started
+END
+
+# Longs in memory, for the texts below.
+longs=': long@  dup int@ dup 0 < [ 4294967296 + ] if  swap 4 + int@ 4294967296 * + ;
+: long!  over over int!  swap 4294967296 / swap 4 + int! ;'
+sort='"void *calloc(unsigned long, unsigned long);
+void qsort(void *, unsigned long, unsigned long, int (*)(const void *, const void *));" c   4 8 calloc "four" constant'
+prints "callback: lost
+callgate: the handler of 'a callback' failed with status 1 that no gate_call led to
+3" <<END
+$longs
+"int pthread_create(void *, void *, void *(*)(void *), void *); int pthread_join(unsigned long, void **);
+void *calloc(unsigned long, unsigned long); void free(void *);" c
+1 8 calloc "thread" constant
+: in_thread  "void *(void *)" callback thread swap 0 swap 0 pthread_create drop  thread long@ 0 pthread_join drop ;
+[ "lost" fail ] in_thread   [ 3 . ] in_thread   thread free
+END
+
 is_refused "line 2: there is no word 'nothing'" <<'END'
 1
 nothing
@@ -108,7 +129,7 @@ END
 is_refused 'line 1: div has a type that this language has not' <<'END'
 "typedef struct { int quot, rem; } div_t; div_t div(int, int);" c
 END
-is_refused 'line 2: an argument is a real number, and C'"'"'s is an integer' <<'END'
+is_refused 'line 2: a value is a real number, and C'"'"'s is an integer' <<'END'
 "int abs(int);" c
 1.5 abs
 END
@@ -116,6 +137,23 @@ is_refused "line 3: no order" <<'END'
 "void *calloc(unsigned long, unsigned long);
 void qsort(void *, unsigned long, unsigned long, int (*)(const void *, const void *));" c
 4 4 calloc 4 4 [ "no order" fail ] "int (const void *, const void *)" callback qsort
+END
+is_refused "line 4: no order" <<END
+$sort
+[ four 4 8 [ "no order" fail ] "int (const void *, const void *)" callback qsort 0 ] "compare" constant
+four 4 8 compare "int (const void *, const void *)" callback qsort
+END
+for where in '%s' '[ %s ] go join'; do
+    is_refused 'line 6: code is in code more than 100 times' <<END
+$sort
+$longs
+[ four 2 8 four long@ qsort 0 ] "int (const void *, const void *)" callback four long!
+$(printf "$where" 'four 2 8 four long@ qsort')
+END
+done
+is_refused 'line 2: a value is code, and C'"'"'s is a real number' <<'END'
+"double ldexp(double, int);" c
+[ ] 1 ldexp
 END
 is_refused "line 1: 'int (int, ...)' is a type that this language has not" <<'END'
 [ ] "int (int, ...)" callback
