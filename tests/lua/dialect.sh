@@ -16,6 +16,7 @@ for script in tests/lua/luajit/*.lua; do
     case $lua:$script in
         *:*/run.lua) continue ;;
         lua5.1:*/names.lua) continue ;; # which has no goto
+        lua5.2:*/replacements.lua) continue ;; # whose gsub refuses them
     esac
     luajit "$script" >"$work/wanted"
     env "$@" LUA_CPATH="$folder/?.so" "$lua" tests/lua/luajit/run.lua "$script" >"$work/got"

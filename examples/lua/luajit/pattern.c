@@ -54,6 +54,7 @@ static bool push_match(lua_State *L, int text, int pattern, int find, lua_Intege
     lua_pushvalue(L, pattern);
     lua_pushinteger(L, from);
     lua_call(L, 3, LUA_MULTRET);
+    luaL_checkstack(L, LUA_MINSTACK, NULL); /* there may be as many captures as it has room for */
     if (lua_isnil(L, top + 1))
         return false;
     if (lua_gettop(L) == top + 2) {

@@ -112,16 +112,18 @@ static int replace_by_table(lua_State *L) {
     return 1;
 }
 
-/* "%q" is "q". */
+/* "%q" is "q", and "%" at the end the zero behind it. */
 static void drop_percents(lua_State *L, int index) {
     size_t size, kept = 0;
     const char *text = lua_tolstring(L, index, &size);
     luaL_Buffer buffer;
+    if (!memchr(text, '%', size))
+        return;
     char *to = luaL_buffinitsize(L, &buffer, size);
     for (size_t i = 0; i < size; i++) {
         bool known = i + 1 < size && (text[i + 1] == '%' || (text[i + 1] >= '0' && text[i + 1] <= '9'));
         if (text[i] == '%' && !known)
-            continue;
+            i++;
         to[kept++] = text[i];
         if (text[i] == '%')
             to[kept++] = text[++i];
@@ -137,8 +139,7 @@ static void to_replacement(lua_State *L, int index) {
         lua_pushcclosure(L, type == LUA_TTABLE ? replace_by_table : replace_by_function, 1);
         lua_replace(L, index);
     } else if (type == LUA_TSTRING) {
-        if (strchr(lua_tostring(L, index), '%'))
-            drop_percents(L, index);
+        drop_percents(L, index);
     } else {
         luajit_to_text(L, index);
     }
