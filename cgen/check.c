@@ -9,18 +9,32 @@
 #include "cgen/model.h"
 
 static char *read_file(const char *path) {
-    char *text = NULL;
+    char *text = NULL, *copy = NULL;
     size_t size = 0;
     FILE *file = fopen(path, "r");
-    if (!file || getdelim(&text, &size, '\0', file) < 0) {
-        fprintf(stderr, "cgen: %s: %s\n", path, file ? "it is empty" : strerror(errno));
-        text = NULL;
-    }
+    ssize_t length = file ? getdelim(&text, &size, '\0', file) : -1;
+    if (!file || ferror(file))
+        fprintf(stderr, "cgen: %s: %s\n", path, strerror(errno));
+    else if (length < 0)
+        fprintf(stderr, "cgen: %s: it is empty\n", path);
+    else if (strlen(text) < (size_t)length)
+        fprintf(stderr, "cgen: %s: a NUL is in it, which no text has\n", path);
+    else
+        copy = memory_copy(text);
     if (file)
         fclose(file);
-    char *copy = text ? memory_copy(text) : NULL;
     free(text);
     return copy;
+}
+
+/* One that nothing but path matches. */
+static const char *pattern_of(const char *path) {
+    char *pattern = memory_take(2 * strlen(path) + 1), *end = pattern;
+    for (; *path; *end++ = *path++) {
+        if (strchr("*?[\\", *path))
+            *end++ = '\\';
+    }
+    return pattern;
 }
 
 static bool is_script(const char *path, const char *text) {
@@ -41,7 +55,6 @@ static bool read_text(const char *path, struct text *text, struct request *reque
         text_add(text, file, strlen(file), (struct place){path, 1, 1});
     text_add_own(text, "\n");
     list_add(&request->flags, memory_format("-I%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : "."));
-    list_add(&request->from, path);
     return is_whole;
 }
 
@@ -108,8 +121,10 @@ static size_t check_with_libraries(const struct sources *s, const struct model *
 static bool read_files(const struct list *files, struct request *request, struct model *written) {
     struct text text = {.bytes = NULL};
     bool is_whole = true;
-    for (size_t i = 0; i < files->count; i++)
+    for (size_t i = 0; i < files->count; i++) {
         is_whole &= read_text(files->items[i], &text, request);
+        list_add(&request->from, pattern_of(files->items[i]));
+    }
     request->text = &text;
     is_whole &= model_read(request, written) == 0;
     request->text = NULL;
@@ -123,7 +138,7 @@ static int check_files(const struct sources *s, const struct request *of, const 
     bool is_whole = read_files(files, &request, &written);
     size_t found = 0, mistakes = 0;
     for (size_t i = 0; i < files->count; i++) {
-        const struct list from = {&files->items[i], 1};
+        const struct list from = {&request.from.items[i], 1};
         struct comparison c = with_headers(s);
         mistakes += check(&c, &written, &from, files->items[i]);
         mistakes += check_with_libraries(s, &written, &from, files->items[i]);

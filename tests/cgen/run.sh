@@ -97,6 +97,14 @@ fact
     fail 'what is asked for is right'
 [ "$(grep -c 'error:' "$work/err")" -eq 1 ] || { cat "$work/err"; fail 'what was not asked for is compared'; }
 fact
+# A file's name is no pattern, and what stands behind a NUL is not passed over.
+printf 'long puts(const char *);' >"$work/[puts]?.h"
+! "$cgen" check --header stdio.h "$work/[puts]?.h" >"$work/out" 2>"$work/err" || fail 'a file is not read for its name'
+grep -q "puts: it returns 'int', not 'long'" "$work/err" || { cat "$work/err"; fail 'a file with a name like a pattern'; }
+printf 'int puts(const char *);\0long putchar(int);' >"$work/nul.h"
+! "$cgen" check --header stdio.h "$work/nul.h" >"$work/out" 2>"$work/err" || fail 'what is behind a NUL is passed over'
+grep -q 'nul.h: a NUL is in it' "$work/err" || { cat "$work/err"; fail 'nobody says that there is a NUL'; }
+fact
 # A program's files may use each other's types.
 printf 'require "ffi".cdef "typedef unsigned long handle; typedef int mine"' >"$work/types.lua"
 printf 'require "ffi".cdef "handle open_it(const char *path, mine mode)"' >"$work/functions.lua"
