@@ -58,8 +58,8 @@ int gate_call_async_all(const struct gate_async_call *calls, size_t count, const
 
 /* Waits until the call has ended, for so many nanoseconds at most: 0 only asks.
  *
- * Errors: -ETIMEDOUT; -EINTR by gate_future_wake. Blocks the calling task, not its slot; on a thread that runs no task, the thread.
- * Threads: any, several at once too. */
+ * Errors: -ETIMEDOUT; -EINTR by gate_future_wake. Blocks the calling task, not its slot; on a thread that runs no task, the
+ * thread. Threads: any, several at once too. */
 int gate_future_wait(gate_future *future, uint64_t nanoseconds);
 
 /* The same for all of count calls, and for one of them, the index of which goes to *index. With count 0, all have
@@ -70,7 +70,8 @@ int gate_future_wait_any(gate_future *const futures[], size_t count, uint64_t na
 /* Ends a task's wait for the future, whose call goes on: gate_future_wait or its like returns -EINTR there. It is for hosts
  * that cancel what their tasks wait for.
  *
- * Errors: -ESRCH when the task does not wait for it. Never blocks. Any thread. */
+ * Errors: -ESRCH when the task does not wait for it; in gate_future_wait_all it waits for one after another. Never blocks.
+ * Any thread. */
 int gate_future_wake(gate_future *future, gate_task *task);
 
 /* What came of the call: stores its result in *result, and what errno was in *error_number, each unless it is NULL.

@@ -2,8 +2,8 @@
  *
  * A word that calls runs as any other, on its task's small stack with the interpreter's one slot; gate_call crosses to the
  * thread's stack, and hands the slot on if C blocks: then other tasks' words run, so nothing here is left half done over a
- * call. A callback's code has a state of its own. What fails in it goes to that of the task that is in the call, by way of
- * gate_call's status, and is the call's failure.
+ * call. A callback's code has a state of its own, which is its task's meanwhile. What fails in it goes to that of the code
+ * that is in the call, by way of gate_call's status, and is the call's failure.
  *
  * SPDX-License-Identifier: MIT */
 #include "examples/05_interpreter/c.h"
@@ -199,8 +199,7 @@ static bool run_handler(struct state *state, const struct callback *callback, vo
     return true;
 }
 
-/* [the task's stack, with the slot] The task has the callback's state meanwhile, where callbacks below find it. A thread of
- * C's own has none before. */
+/* [the task's stack, with the slot] A thread of C's own has no state before, and nobody there is in a call. */
 static int handle(void *data, void *result, void *const arguments[]) {
     const struct callback *callback = data;
     gate_task *task = gate_task_current();
