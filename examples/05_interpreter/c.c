@@ -160,19 +160,21 @@ static bool add_function(struct state *state, struct c *c, const gate_decl *decl
     return language_add(c->language, decl->name, call, function) || fail(state, "out of memory");
 }
 
+/* What can't be a word is told once: the others are, and the next text is another's affair. */
 static bool c_word(struct state *state, void *data) {
     struct c *c = data;
     const char *text;
     gate_error error;
+    bool are_all = true;
     if (!pop_text(state, &text))
         return false;
     if (gate_decls_read(c->decls, text, &error))
         return fail(state, "%s", error.message);
     for (const gate_decl *decl; (decl = gate_decls_next(c->decls, c->last)); c->last = decl) {
         if (decl->kind == GATE_DECL_FUNCTION && !add_function(state, c, decl))
-            return false;
+            are_all = false;
     }
-    return true;
+    return are_all;
 }
 
 /* Callbacks */

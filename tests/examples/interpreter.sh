@@ -70,6 +70,11 @@ prints '4' <<'END'
 "int usleep(unsigned);" c
 [ 1000 usleep drop   [ 20000 usleep drop 4 . ] go drop ] go drop   \ and those that they have started
 END
+prints '3' <<'END'
+"int usleep(unsigned);" c
+[ "int nowhere(void); int nor_here(void);" c ] go drop   20000 usleep drop   \ which is for who joins it
+"int abs(int);" c   -3 abs .
+END
 
 # Longs in memory, for the texts below.
 longs=': long@  dup int@ dup 0 < [ 4294967296 + ] if  swap 4 + int@ 4294967296 * + ;
