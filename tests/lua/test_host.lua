@@ -100,6 +100,21 @@ test("a task that is ended makes no new ones", function()
     ]])
 end)
 
+test("what a task uses is finalized when the task has ended", function()
+    local output = says("1 task is left", [[
+        local ffi, task = require "callgate.ffi", require "callgate.task"
+        ffi.cdef "int usleep(unsigned);"
+        local function finalized() print "finalized" end
+        task.go(function()
+            local used = ffi.gc(ffi.new "int[1]", finalized)
+            ffi.C.usleep(100000000)
+            print("ended", used[0])
+        end)
+        task.sleep(0.05)
+    ]])
+    assert(output:find "ended\t0.*finalized", output)
+end)
+
 test("a call that can't be ended is left, with a word", function()
     says("what can't be ended is left, with what it uses: 1 task is left: 'locker' (#2) in a call of pthread_mutex_lock", [[
         local ffi, task = require "callgate.ffi", require "callgate.task"

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "examples/lua/ffi/ffi.h"
+#include "examples/lua/host/host.h"
 
 enum { ALIGNED = 8 };
 
@@ -114,6 +115,9 @@ void cdata_set_finalizer(lua_State *L, struct ffi *ffi, int cdata, int finalizer
     lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->metatable_refs[has_one]);
     lua_setmetatable(L, cdata);
     lua_pop(L, 1);
+    struct host *host = has_one ? host_find(L) : NULL;
+    if (host && host->made)
+        host_guard(L, host);
 }
 
 /* [__gc] */

@@ -141,21 +141,62 @@ static const char *stop(gate_runtime *runtime, gate_error *error) {
     return gate_runtime_stop(runtime, error) ? error->message : NULL;
 }
 
-/* Lets the tasks that are left end. Returns as stop does. */
-static const char *stop_patiently(lua_State *L, struct host *host, gate_error *error) {
-    gate_runtime *runtime = host->runtime;
-    const char *why = stop(runtime, error);
-    if (!why)
-        return NULL;
-    fprintf(stderr, "callgate: the Lua state closes, but %s\n", why);
-    if (gate_task_current() != host->main || gate_call_host())
-        return why;
+/* Tells why the runtime can't stop, once; whether tasks that are left can have their turn to end. */
+static bool begin_end(struct host *host, const char *why) {
+    if (!host->has_told)
+        fprintf(stderr, "callgate: the Lua state closes, but %s\n", why);
+    host->has_told = true;
+    return gate_task_current() == host->main && !gate_call_host();
+}
+
+static void let_end(lua_State *L, struct host *host) {
     host->closing = true;
-    for (uint64_t end = now() + PATIENCE; why && now() < end; why = stop(runtime, error)) {
-        task_end_all(L);
-        gate_task_sleep(MS);
-    }
+    task_end_all(L);
+    gate_task_sleep(MS);
     host->closing = false;
+}
+
+/* Lua finalizes the newest first, whoever uses it. */
+struct guard {
+    struct host *host;
+};
+
+/* [__gc] One that another has followed is garbage; the newest is kept until the state closes. */
+static int guard_collect(lua_State *L) {
+    struct guard *guard = lua_touserdata(L, 1);
+    struct host *host = guard->host;
+    gate_error error;
+    bool is_last = host->guard == guard && host->runtime && host->made;
+    if (is_last && begin_end(host, stop(host->runtime, &error))) {
+        for (uint64_t end = now() + PATIENCE; host->made && now() < end;)
+            let_end(L, host);
+    }
+    return 0;
+}
+
+void host_guard(lua_State *L, struct host *host) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key);
+    lua_getiuservalue(L, -1, KEPT_GUARD);
+    struct guard *guard = lua_newuserdatauv(L, sizeof *guard, 0);
+    guard->host = host;
+    if (!lua_isuserdata(L, -2) || !lua_getmetatable(L, -2)) {
+        lua_createtable(L, 0, 1);
+        lua_pushcfunction(L, guard_collect);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    host->guard = guard;
+    lua_setiuservalue(L, -3, KEPT_GUARD);
+    lua_pop(L, 2);
+}
+
+/* Lets what is left end. Returns as stop does. */
+static const char *stop_patiently(lua_State *L, struct host *host, gate_error *error) {
+    const char *why = stop(host->runtime, error);
+    if (!why || !begin_end(host, why))
+        return why;
+    for (uint64_t end = now() + PATIENCE; why && now() < end; why = stop(host->runtime, error))
+        let_end(L, host);
     if (why)
         fprintf(stderr, "callgate: what can't be ended is left, with what it uses: %s\n", why);
     return why;

@@ -37,8 +37,11 @@ struct host {
     lua_State *service;    /* a coroutine for work on behalf of no Lua code: threads that come and go */
     gate_task *main;       /* the task that started it */
     unsigned others;       /* how many tasks there are beside main's */
+    unsigned made;         /* of these, by scripts: the rest are threads' own */
     unsigned cancelled;    /* and how many have been cancelled, and have yet to find it */
+    struct guard *guard;   /* the newest: host_guard */
     bool closing;          /* tasks that are left are made to end */
+    bool has_told;         /* which these were */
     uint32_t random;       /* the state of a generator: which of several ready channels comes first */
     int *
         error_number; /* where a module keeps what errno is to Lua code: each task finds its own there when it goes on */
@@ -46,9 +49,9 @@ struct host {
     host_stop_function *at_stop[HOST_STOP_FUNCTIONS];
 };
 
-/* The host's user values: the service coroutine, and two tables. KEPT_TASKS has the tasks that live, by their gate_task;
- * KEPT_KNOWN those and the ones that wait for what may never come, and keeps none. */
-enum kept { KEPT_SERVICE = 1, KEPT_TASKS, KEPT_KNOWN, KEPT_LAST = KEPT_KNOWN };
+/* The host's user values: the service coroutine, two tables, and the newest guard. KEPT_TASKS has the tasks that live, by their
+ * gate_task; KEPT_KNOWN those and the ones that wait for what may never come, and keeps none. */
+enum kept { KEPT_SERVICE = 1, KEPT_TASKS, KEPT_KNOWN, KEPT_GUARD, KEPT_LAST = KEPT_GUARD };
 
 /* Starts a runtime for L's state, unless it has one: each module of ours does that first. Raises an error when it can't. */
 struct host *host_start(lua_State *L);
@@ -60,6 +63,9 @@ struct host *host_find(lua_State *L);
 void host_push(lua_State *L, enum kept kept);
 /* Has function called when the state has closed, the last one first; once, however often it is given. */
 void host_at_stop(lua_State *L, host_stop_function *function);
+/* Has tasks that are left when the state closes end before what has been given a finalizer until now is finalized: they may use
+ * it. To be called when a task is made, and when a finalizer is while there are tasks. */
+void host_guard(lua_State *L, struct host *host);
 /* What a runtime's handler does: calls function protected, with data, a light userdata, on the coroutine that made the call
  * it arrived below. Returns Lua's status; an error stays on top of that coroutine's stack. [a slot] */
 int host_call_back(lua_CFunction function, void *data);

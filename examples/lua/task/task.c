@@ -273,6 +273,7 @@ static void *run(void *data) {
     }
     self->joiners = NULL;
     self->host->others--;
+    self->host->made--;
     set_cancelled(self, false);
     if (self->is_ending)
         atomic_fetch_sub(&tasks_ending, 1);
@@ -308,6 +309,7 @@ static lua_State *make_coroutine(lua_State *L, struct task *task, int count) {
 /* Starts the task on top of the stack. */
 static void spawn(lua_State *L, struct task *task, size_t stack_size) {
     struct gate_task_config config = {.main = run, .argument = task, .name = task->name, .stack_size = stack_size};
+    host_guard(L, task->host);
     lua_pushvalue(L, -1);
     keep(L, KEPT_TASKS, task);
     int error = gate_task_spawn(task->host->runtime, &config, &task->handle);
@@ -318,6 +320,7 @@ static void spawn(lua_State *L, struct task *task, size_t stack_size) {
     }
     task->number = gate_task_number(task->handle);
     task->host->others++;
+    task->host->made++;
 }
 
 static bool is_callable(lua_State *L, int index) {
