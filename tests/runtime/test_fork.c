@@ -668,7 +668,7 @@ Test(fork, the_runtimes_of_other_threads_are_gone) {
 
 /* The monitor comes back by a thread outside, which is slow at that, while the runtime is stopped. */
 
-static _Thread_local bool creates_late;
+static _Thread_local gate_runtime *creates_late; /* once that one is being stopped */
 static _Atomic bool created_late;
 
 typedef void *thread_main(void *argument);
@@ -676,9 +676,11 @@ int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, t
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, thread_main *body, void *argument);
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, thread_main *body, void *argument) {
-    bool late = creates_late;
+    bool late = creates_late != NULL;
+    for (int i = 0; late && i < 1000 && !atomic_load(&creates_late->stopping); i++)
+        usleep(10 * 1000);
     if (late)
-        usleep(100 * 1000);
+        usleep(50 * 1000);
     int failed = __real_pthread_create(thread, attributes, body, argument);
     if (late)
         atomic_store(&created_late, true);
@@ -687,7 +689,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, t
 
 static void *spawn_slowly(void *runtime) {
     struct gate_task_config config = {.main = run};
-    creates_late = true;
+    creates_late = runtime;
     cr_assert_eq(gate_task_spawn(runtime, &config, NULL), 0);
     return NULL;
 }
