@@ -210,7 +210,8 @@ void gate_relay_free(gate_relay *relay);
 typedef struct gate_library gate_library;
 
 /* Opens a shared library by the loader's search: "libz.so.1", a path with a slash, or a short name,
- * where "z" stands for "libz.so". NULL is the process itself, with all it has loaded.
+ * where "z" stands for "libz.so". NULL is the process itself, with all it has loaded. Where a file is a script of the
+ * linker's, as libm.so and libc.so are, it is the first library that the script names.
  *
  * Its constructors run on the system stack, as a foreign call. Ownership: *library is the
  * caller's until gate_library_close. One that is open already is the same, to be closed once for each open.

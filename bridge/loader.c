@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <link.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bridge/internal.h"
 #include "runtime/internal.h"
@@ -49,14 +50,48 @@ struct opening {
     struct gate__words *words;
 };
 
+static void *open_file(const char *name, struct gate__words *words) {
+    void *handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (!handle)
+        note_failure(words);
+    return handle;
+}
+
+/* The first library in a line "GROUP ( /lib/libm.so.6 ... )", which is cut behind it; NULL for another line. */
+static const char *find_first(char *line) {
+    bool names = strncmp(line, "GROUP", 5) == 0 || strncmp(line, "INPUT", 5) == 0;
+    char *first = names ? strchr(line, '(') : NULL;
+    if (!first)
+        return NULL;
+    first += 1 + strspn(first + 1, " ");
+    first[strcspn(first, " )\n")] = '\0';
+    return first;
+}
+
+/* What has a library's name may be a script of the linker's, which names the library. The loader's words begin with the
+ * file's path, and stay as they are for what is no script. */
+static void *open_by_script(struct gate__words *words) {
+    char line[512];
+    const char *named = NULL, *refused = strstr(words->text, ": invalid ELF header");
+    if (!refused)
+        return NULL;
+    snprintf(line, sizeof line, "%.*s", (int)(refused - words->text), words->text);
+    FILE *script = fopen(line, "r");
+    while (script && !named && fgets(line, sizeof line, script))
+        named = find_first(line);
+    if (script)
+        fclose(script);
+    return named ? open_file(named, words) : NULL;
+}
+
 /* The process itself is in no one place, and is never unloaded. */
 static void open_library(void *data) {
     struct opening *o = data;
     struct search search = {NULL, o->loaded};
-    o->loaded->handle = dlopen(o->name, RTLD_NOW | RTLD_LOCAL);
+    o->loaded->handle = open_file(o->name, o->words);
     if (!o->loaded->handle)
-        note_failure(o->words);
-    else if (o->name && dlinfo(o->loaded->handle, RTLD_DI_LINKMAP, (void *)&search.map) == 0)
+        o->loaded->handle = open_by_script(o->words);
+    if (o->loaded->handle && o->name && dlinfo(o->loaded->handle, RTLD_DI_LINKMAP, (void *)&search.map) == 0)
         dl_iterate_phdr(measure, &search);
 }
 

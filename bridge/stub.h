@@ -19,7 +19,7 @@ extern "C" {
 typedef struct gate_stub {
     const char *name;
     const char *signature;          /* its type, as gate_decls_signature takes it with cgen's cdef text read */
-    void (*address)(void);          /* the C function */
+    void (*address)(void);          /* the C function; NULL, and not to be called, where the library lacks it */
     void (*run)(void *frame);       /* the stub, which stores errno, too */
     void (*run_plain)(void *frame); /* one that leaves errno alone */
     size_t frame_size;              /* bytes, of the struct that both take */

@@ -12,7 +12,7 @@
 static const char usage[] =
     "usage: cgen --header FILE [--match PATTERN] [--emit FORM,...] [-o FILE or FOLDER/] [more]\n"
     "       cgen check --header FILE [--library NAME] [more] [FILE...]\n"
-    "       cgen wrap --header FILE --pkg NAME [more] -o FOLDER/\n"
+    "       cgen wrap --header FILE [--pkg NAME] [--library NAME] [more] -o FOLDER/\n"
     "\n"
     "Reads C headers as the compiler does, and writes what calls their functions; or compares them with what\n"
     "somebody has declared by hand, in C or in the cdef of a Lua script, and both with the debug information of the\n"

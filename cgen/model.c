@@ -265,8 +265,7 @@ void model_report(const struct model *model, bool macros_too) {
             report(&item->place, "skipped", "%s: %s", item->name, item->reason);
     }
     if (macros)
-        fprintf(stderr, "cgen: %zu macros are left out, most of which are no expressions: --verbose says why\n",
-                macros);
+        fprintf(stderr, "cgen: macros left out, mostly for being no expressions: %zu; --verbose says why\n", macros);
 }
 
 size_t model_count(const struct model *model, enum item_kind kind) {

@@ -39,13 +39,20 @@ static int *find_setting(const char *text, size_t length) {
     return NULL;
 }
 
+static void refuse_setting(const char *text, size_t length) {
+    fprintf(stderr, "callgate: GATE_DEBUG has no setting like '%.*s', but, with commas between,", (int)length, text);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        fprintf(stderr, " %s=N", settings[i].name);
+    fputs("\n", stderr);
+}
+
 static void take_setting(const char *text, size_t length) {
     int *setting = find_setting(text, length);
     const char *digits = setting ? strchr(text, '=') + 1 : text;
     char *end;
     long value = strtol(digits, &end, 10);
     if (!setting)
-        fprintf(stderr, "callgate: GATE_DEBUG has no setting like '%.*s'\n", (int)length, text);
+        refuse_setting(text, length);
     else if (end == digits || end != text + length || value < INT_MIN || value > INT_MAX)
         fprintf(stderr, "callgate: GATE_DEBUG: '%.*s' is ignored: the value is no number, or too large\n", (int)length,
                 text);

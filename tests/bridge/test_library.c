@@ -2,8 +2,11 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include "tests/support/bridge.h"
 #include "tests/support/refuse.h"
@@ -59,6 +62,36 @@ Test(library, a_short_name_stands_for_the_file) {
     cr_assert_not_null(strstr(error.message, "'libnowhere.so'"), "%s", error.message);
     cr_assert_eq(gate_library_open("./nowhere", &library, &error), -ENOENT);
     cr_assert_not_null(strstr(error.message, "'./nowhere'"), "%s", error.message);
+}
+
+Test(library, a_script_of_the_linkers_stands_for_the_first_library_that_it_names) {
+    gate_library *by_script = open_library("m"), *by_name = open_library("libm.so.6");
+    cr_assert_eq(by_script, by_name);
+    cr_assert_eq(gate_library_close(by_name, NULL), 0);
+    cr_assert_eq(gate_library_close(by_script, NULL), 0);
+}
+
+/* Opens a file with this text, and some that makes it as long as a library's header. */
+static void open_text(const char *text, gate_error *error) {
+    char path[] = "/tmp/callgate-library-XXXXXX";
+    gate_library *library;
+    FILE *file = fdopen(mkstemp(path), "w");
+    fprintf(file, "%64s\n%s\n", "", text);
+    fclose(file);
+    cr_assert_eq(gate_library_open(path, &library, error), -ENOENT);
+    unlink(path);
+}
+
+Test(library, a_script_whose_library_is_missing_is_enoent_and_names_that_one) {
+    gate_error error;
+    open_text("INPUT(libnowhere.so.7 libm.so.6)", &error);
+    cr_assert_not_null(strstr(error.message, ": libnowhere.so.7: cannot open shared"), "%s", error.message);
+}
+
+Test(library, a_file_that_is_neither_library_nor_script_is_enoent_as_the_loader_says) {
+    gate_error error;
+    open_text("GROUP", &error);
+    cr_assert_not_null(strstr(error.message, ": invalid ELF header"), "%s", error.message);
 }
 
 Test(library, a_symbol_that_is_missing_is_enoent_and_names_both) {

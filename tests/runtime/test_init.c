@@ -178,9 +178,10 @@ Test(init, settings_are_read_by_name_from_the_environment) {
     cr_assert_dies_with(read_settings, none, "membarrier 1 guardpages 1");
 }
 
-Test(init, a_setting_that_does_not_exist_is_named) {
-    static char unknown[] = "membarriers=0,guardpages=0";
+Test(init, a_setting_that_does_not_exist_is_named_with_those_that_do) {
+    static char unknown[] = "membarriers=0,guardpages=0", bare[] = "callstats";
     cr_assert_dies_with(read_settings, unknown, "GATE_DEBUG has no setting like 'membarriers=0'");
+    cr_assert_dies_with(read_settings, bare, "'callstats', but, with commas between, membarrier=N guardpages=N ");
     cr_assert_dies_with(read_settings, unknown, "guardpages 0");
 }
 

@@ -5,7 +5,6 @@
  * closes: its functions may be anywhere.
  *
  * SPDX-License-Identifier: MIT */
-#include <stdio.h>
 #include <string.h>
 
 #include "examples/lua/ffi/ffi.h"
@@ -154,36 +153,12 @@ static const char *push_file_name(lua_State *L, const char *name) {
     return lua_pushfstring(L, "%s%s%s", before, name, is_path || strchr(name, '.') ? "" : ".so");
 }
 
-/* What stands for a library may be a script of the linker's: "GROUP ( /lib/libm.so.6 ... )". Pushes the first library
- * that it names, or returns NULL. message is the loader's, which begins with the file's path. */
-static const char *push_from_script(lua_State *L, const char *message) {
-    char line[512];
-    const char *path = strchr(message, '/'), *found = NULL;
-    if (!path || !strstr(message, "invalid ELF header"))
-        return NULL;
-    FILE *script = fopen(lua_pushlstring(L, path, strcspn(path, ":")), "r");
-    while (script && !found && fgets(line, sizeof line, script)) {
-        bool names = strncmp(line, "GROUP", 5) == 0 || strncmp(line, "INPUT", 5) == 0;
-        const char *first = names ? strchr(line, '(') : NULL;
-        if (first) {
-            first += 1 + strspn(first + 1, " ");
-            found = lua_pushlstring(L, first, strcspn(first, " )\n"));
-        }
-    }
-    if (script)
-        fclose(script);
-    return found;
-}
-
 int clib_load(lua_State *L) {
     struct ffi *ffi = ffi_of(L);
     bool is_global = lua_toboolean(L, 2);
     gate_error error;
     const char *name = push_file_name(L, luaL_checkstring(L, 1));
     gate_library *library = open_library(L, ffi, name, is_global, &error);
-    const char *named = library ? NULL : push_from_script(L, error.message);
-    if (named)
-        library = open_library(L, ffi, named, is_global, &error);
     if (!library)
         return luaL_error(L, "%s", error.message);
     push_namespace(L, ffi, library);
