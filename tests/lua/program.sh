@@ -87,7 +87,7 @@ fact_line 'unknown options are explained' 1 'usage: callgate-lua [options] [scri
 fact_line 'and those without their argument' 1 'usage: callgate-lua [options] [script [arguments]]' "$program" -e
 
 fact_line 'an interrupt is an error' 1 'callgate-lua: interrupted!' \
-    timeout --preserve-status -s INT 1 "$program" -e 'while true do end'
+    timeout --foreground --preserve-status -s INT 1 "$program" -e 'while true do end'
 
 fact 'LUA_INIT is run first' 0 'first
 1' env LUA_INIT='print "first"' "$program" -e 'print(1)'
