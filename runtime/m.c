@@ -196,18 +196,9 @@ static void note_end(void) {
         gate__throw("pthread_setspecific");
 }
 
-static int find_stack(gate_m *m) {
-    size_t page = gate__os_page_size();
-    if (!m->own_stack)
-        return gate__os_stack_bounds(&m->stack_bottom, &m->stack_size);
-    m->stack_bottom = (char *)m->own_stack + page;
-    m->stack_size = m->own_stack_size - page;
-    return 0;
-}
-
 void gate__m_enter_thread(gate_m *m) {
     gate_m **link = &of_thread;
-    int failed = find_stack(m);
+    int failed = m->own_stack ? 0 : gate__os_stack_bounds(&m->stack_bottom, &m->stack_size);
     if (failed && failed != -ENOMEM) /* without memory to ask, reports tell less of it */
         gate__throw("the thread's stack is not known");
     m->thread_id = gate__os_thread_id();

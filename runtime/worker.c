@@ -97,6 +97,8 @@ static int map_stack(gate_m *m, size_t size) {
         return failed;
     m->own_stack = base;
     m->own_stack_size = size + page;
+    m->stack_bottom = (char *)base + page;
+    m->stack_size = size;
     return gate_mprotect(base, page, PROT_NONE);
 }
 
@@ -115,7 +117,7 @@ static int choose_stack(gate_m *m, pthread_attr_t *attributes) {
     size = (size + page - 1) / page * page;
     if (map_stack(m, size))
         return -EAGAIN; /* as pthread_create has it of its own */
-    return -pthread_attr_setstack(attributes, (char *)m->own_stack + page, size);
+    return -pthread_attr_setstack(attributes, m->stack_bottom, size);
 }
 
 static void create(void *data) {

@@ -115,9 +115,8 @@ void cdata_set_finalizer(lua_State *L, struct ffi *ffi, int cdata, int finalizer
     lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->metatable_refs[has_one]);
     lua_setmetatable(L, cdata);
     lua_pop(L, 1);
-    struct host *host = has_one ? host_find(L) : NULL;
-    if (host && host->made)
-        host_guard(L, host);
+    if (has_one && ffi->host->made)
+        host_guard(L, ffi->host);
 }
 
 /* [__gc] */
