@@ -18,10 +18,12 @@
 struct reader {
     struct request *request;
     struct model *model;
-    struct text source;  /* cgen.c, which includes the headers */
-    CXFile file;         /* it */
-    struct table items;  /* by their declarations */
-    struct table macros; /* by name, the last of each */
+    struct text source;   /* cgen.c, which includes the headers */
+    CXFile file;          /* it */
+    struct table items;   /* by their declarations */
+    struct table macros;  /* by name, the last of each */
+    CXFile macros_file;   /* the last that had one, */
+    const char *its_text; /* which libclang would look for among all files */
 };
 
 static const char *take(CXString string) {
@@ -345,13 +347,17 @@ static const char *comment_of(CXCursor cursor) {
     return comment_words(take(clang_Cursor_getRawCommentText(cursor)));
 }
 
-static const char *comment_at_macro(CXCursor cursor) {
+static const char *comment_at_macro(struct reader *r, CXCursor cursor) {
     CXSourceRange range = clang_getCursorExtent(cursor);
     CXFile file;
     unsigned begin, end;
     clang_getExpansionLocation(clang_getRangeStart(range), &file, NULL, NULL, &begin);
     clang_getExpansionLocation(clang_getRangeEnd(range), NULL, NULL, NULL, &end);
-    return comment_of_macro(clang_getFileContents(clang_Cursor_getTranslationUnit(cursor), file, NULL), begin, end);
+    if (file != r->macros_file) {
+        r->macros_file = file;
+        r->its_text = clang_getFileContents(clang_Cursor_getTranslationUnit(cursor), file, NULL);
+    }
+    return comment_of_macro(r->its_text, begin, end);
 }
 
 /* Structs, unions and enums */
@@ -778,7 +784,7 @@ static void read_macro(struct reader *r, CXCursor cursor) {
     if (!is_asked_for || !read_body(r, cursor, &tried))
         return;
     struct item *item = add_item(r->model, ITEM_MACRO, tried.name, tried.place);
-    tried.comment = comment_at_macro(cursor);
+    tried.comment = comment_at_macro(r, cursor);
     *item = tried;
     add_entry(r->model, item, true);
     table_put(&r->macros, item->name, item);

@@ -235,6 +235,7 @@ void *memory_take(size_t size);                            /* zeroed */
 void *memory_grow(void *array, size_t count, size_t size); /* room for one more than count elements */
 char *memory_copy(const char *text);
 FILE *memory_stream(char **text, size_t *size); /* the text is there when it is closed, to be freed by the caller */
+__attribute__((sentinel)) char *memory_join(const char *first, ...); /* texts up to a NULL */
 __attribute__((format(printf, 1, 2))) char *memory_format(const char *pattern, ...);
 void list_add(struct list *list, const char *item);
 void list_add_all(struct list *list, const struct list *items);

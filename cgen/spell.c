@@ -16,13 +16,13 @@ static const char *qualifiers_of(unsigned qualifiers) {
         return "";
     if (qualifiers == QUALIFIER_CONST)
         return "const ";
-    return memory_format(
-        "%s%s%s%s", qualifiers & QUALIFIER_ATOMIC ? "_Atomic " : "", qualifiers & QUALIFIER_CONST ? "const " : "",
-        qualifiers & QUALIFIER_VOLATILE ? "volatile " : "", qualifiers & QUALIFIER_RESTRICT ? "restrict " : "");
+    return memory_join(qualifiers & QUALIFIER_ATOMIC ? "_Atomic " : "", qualifiers & QUALIFIER_CONST ? "const " : "",
+                       qualifiers & QUALIFIER_VOLATILE ? "volatile " : "",
+                       qualifiers & QUALIFIER_RESTRICT ? "restrict " : "", NULL);
 }
 
 static char *join(const char *qualifiers, const char *name, const char *inner) {
-    return memory_format("%s%s%s%s", qualifiers, name, *inner && *inner != '[' ? " " : "", inner);
+    return memory_join(qualifiers, name, *inner && *inner != '[' ? " " : "", inner, NULL);
 }
 
 static char *spell_parameters(const struct type *type, enum spelling how) {
@@ -34,9 +34,9 @@ static char *spell_parameters(const struct type *type, enum spelling how) {
         struct type resolved = *type_passed(p->type);
         resolved.qualifiers = 0;
         const char *parameter = how == SPELL_RESOLVED ? spell(&resolved, "", how) : spell(p->type, p->name, how);
-        text = memory_format("%s%s%s", text, i ? ", " : "", parameter);
+        text = memory_join(text, i ? ", " : "", parameter, NULL);
     }
-    return type->is_variadic ? memory_format("%s, ...", text) : text;
+    return type->is_variadic ? memory_join(text, ", ...", NULL) : text;
 }
 
 static char *spell_pointer(const struct type *type, const char *inner, enum spelling how) {
@@ -46,7 +46,8 @@ static char *spell_pointer(const struct type *type, const char *inner, enum spel
         qualifiers_of(how == SPELL_RESOLVED ? type->qualifiers & ~(unsigned)QUALIFIER_RESTRICT : type->qualifiers));
     if (!*inner && *qualifiers)
         qualifiers[strlen(qualifiers) - 1] = '\0';
-    return spell(type->target, memory_format(stands_behind ? "(*%s%s)" : "*%s%s", qualifiers, inner), how);
+    return spell(type->target,
+                 memory_join(stands_behind ? "(*" : "*", qualifiers, inner, stands_behind ? ")" : "", NULL), how);
 }
 
 /* What a name stands for, with the name's qualifiers. */
@@ -71,7 +72,7 @@ static char *spell_item(const struct type *type, const char *inner, enum spellin
     if (item->kind == ITEM_TYPEDEF)
         return join(qualifiers, item->name, inner);
     if (*item->name)
-        return join(qualifiers, memory_format("%s %s", word_of_kind(item->kind), item->name), inner);
+        return join(qualifiers, memory_join(word_of_kind(item->kind), " ", item->name, NULL), inner);
     if (how == SPELL_RESOLVED)
         return join(qualifiers, "void", inner);
     return join(qualifiers, item->named_by ? item->named_by->name : spell_record(item), inner);
@@ -82,7 +83,7 @@ char *spell(const struct type *type, const char *inner, enum spelling how) {
     case TYPE_POINTER:
         return spell_pointer(type, inner, how);
     case TYPE_FUNCTION:
-        return spell(type->target, memory_format("%s(%s)", inner, spell_parameters(type, how)), how);
+        return spell(type->target, memory_join(inner, "(", spell_parameters(type, how), ")", NULL), how);
     case TYPE_ARRAY:
         return spell(type->target,
                      type->count >= 0 ? memory_format("%s[%lld]", inner, type->count) : memory_format("%s[]", inner),
