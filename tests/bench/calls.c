@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include <ffi.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -140,77 +141,109 @@ static double task_kept(long count) {
     return traced(NULL, count);
 }
 
-/* How much more two call at once than one does: 2 where they share nothing */
+/* How many times the calls of one that two make at once: 2 where they share nothing. On a shared machine one processor may be
+ * slower than the other, or than it was: so each caller has its own, and what it does there beside the other is compared with
+ * what it did there alone, just before. Who is done goes on until the other is. */
 
 struct caller {
     double (*run)(long count);
     long count;
-    double before, after;
+    int processor; /* of those that there are for us, the first or the second */
+    double elapsed;
 };
 
-static atomic_int callers;
+static atomic_int callers_to_come, callers_to_end;
 
-static void *call_at_once(void *argument) {
+/* Returns where the thread could be before. */
+static cpu_set_t stay_on(int processor) {
+    cpu_set_t before, one;
+    if (pthread_getaffinity_np(pthread_self(), sizeof before, &before))
+        abort();
+    int at = 0;
+    for (int i = 0; i < CPU_SETSIZE && processor >= 0; i++) {
+        if (CPU_ISSET(i, &before)) {
+            at = i;
+            processor--;
+        }
+    }
+    CPU_ZERO(&one);
+    CPU_SET(at, &one);
+    if (pthread_setaffinity_np(pthread_self(), sizeof one, &one))
+        abort();
+    return before;
+}
+
+static void *call_as_thread(void *argument) {
     struct caller *caller = argument;
-    atomic_fetch_add(&callers, 1);
-    while (atomic_load(&callers) < 2)
+    cpu_set_t before = stay_on(caller->processor);
+    caller->run(caller->count / 10);
+    atomic_fetch_sub(&callers_to_come, 1);
+    while (atomic_load(&callers_to_come) > 0)
         continue;
-    caller->before = bench_now();
-    caller->run(caller->count);
-    caller->after = bench_now();
+    caller->elapsed = caller->run(caller->count);
+    atomic_fetch_sub(&callers_to_end, 1);
+    while (atomic_load(&callers_to_end) > 0)
+        caller->run(1000);
+    pthread_setaffinity_np(pthread_self(), sizeof before, &before);
     return NULL;
 }
 
-static double elapsed_of_both(const struct caller *a, const struct caller *b) {
-    return (a->after > b->after ? a->after : b->after) - (a->before < b->before ? a->before : b->before);
+static void *call_as_task(void *argument) {
+    gate_m *m = gate_m_acquire();
+    call_as_thread(argument);
+    gate_m_release(m);
+    return NULL;
 }
 
-static double direct_at_once(long count) {
-    struct caller one = {direct_int, count, 0, 0}, other = one;
-    pthread_t thread;
-    atomic_store(&callers, 0);
-    if (pthread_create(&thread, NULL, call_at_once, &one))
-        abort();
-    call_at_once(&other);
-    pthread_join(thread, NULL);
-    return elapsed_of_both(&one, &other);
-}
-
-static double gate_at_once(long count) {
-    struct caller one = {gate_int, count, 0, 0}, other = one;
-    atomic_store(&callers, 0);
-    gate_task *task = bench_spawn(call_at_once, &one);
-    call_at_once(&other);
-    bench_join(task);
-    return elapsed_of_both(&one, &other);
-}
-
-/* Each by the least of some tries: a processor that is taken away in one makes it longer, and none shorter. */
-enum { TRIES = 20 };
-
-static double least(double (*run)(long count), long count) {
-    double least = run(count);
-    for (int i = 1; i < TRIES; i++) {
-        double again = run(count);
-        least = again < least ? again : least;
+static void call_from_threads(struct caller *callers, uint32_t count) {
+    pthread_t threads[2];
+    for (uint32_t i = 0; i < count; i++) {
+        if (pthread_create(&threads[i], NULL, call_as_thread, &callers[i]))
+            abort();
     }
-    return least;
+    for (uint32_t i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
 }
 
-static double gate_at_once_at_best(long count) {
-    return least(gate_at_once, count);
+static void call_from_slots(struct caller *callers, uint32_t count) {
+    gate_runtime *runtime;
+    gate_task *tasks[2];
+    struct gate_runtime_config config = {.slots = count};
+    if (gate_runtime_start(&config, &runtime, NULL))
+        abort();
+    for (uint32_t i = 0; i < count; i++)
+        tasks[i] = bench_spawn(call_as_task, &callers[i]);
+    for (uint32_t i = 0; i < count; i++)
+        bench_join(tasks[i]);
+    if (gate_runtime_stop(runtime, NULL))
+        abort();
 }
 
-static double gate_at_best(long count) {
-    return least(gate_int, count);
+static void call_at_once(void (*call)(struct caller *, uint32_t), struct caller *callers, int count) {
+    atomic_store(&callers_to_come, count);
+    atomic_store(&callers_to_end, count);
+    call(callers, (uint32_t)count);
+}
+
+static double two_to_one(void (*call)(struct caller *, uint32_t), double (*run)(long count), long count) {
+    enum { TRIES = 20 };
+    double factors[TRIES];
+    for (int i = 0; i < TRIES; i++) {
+        struct caller alone[] = {{run, count, 0, 0}, {run, count, 1, 0}}, beside[] = {alone[0], alone[1]};
+        call_at_once(call, &alone[0], 1);
+        call_at_once(call, &alone[1], 1);
+        call_at_once(call, beside, 2);
+        factors[i] = alone[0].elapsed / beside[0].elapsed + alone[1].elapsed / beside[1].elapsed;
+    }
+    return bench_median(factors, TRIES);
 }
 
 static double direct_two_to_one(long count) {
-    return 2 * least(direct_int, count) / least(direct_at_once, count);
+    return two_to_one(call_from_threads, direct_int, count);
 }
 
 static double task_two_to_one(long count) {
-    return 2 * bench_in_slots(1, gate_at_best, count) / bench_in_slots(2, gate_at_once_at_best, count);
+    return two_to_one(call_from_slots, gate_int, count);
 }
 
 /* The crossing alone, with two words that need no cells, or all word registers: as a call of class default, and as one
