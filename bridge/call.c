@@ -233,8 +233,8 @@ static inline void list_call(gate_task *task, struct gate__call *call) {
     atomic_store_explicit(&task->call, call, memory_order_relaxed);
 }
 
-/* A root task's call is told by its name. It lies on the thread's own stack, and who looks when the thread has ended inside
- * the call finds other things there. */
+/* A root task's call is told by its name, if it has one. It lies on the thread's own stack, and who looks when the thread has
+ * ended inside the call finds other things there. */
 static inline void name_call(gate_task *task, const char *name) {
     if (!task->stack.base)
         atomic_store_explicit(&task->where, name, memory_order_relaxed);
@@ -334,7 +334,7 @@ static inline const char *begin(gate_task *task, struct gate__call *call, const 
     call->outer = atomic_load_explicit(&task->call, memory_order_relaxed);
     call->status = 0;
     list_call(task, call);
-    name_call(task, function->name ? function->name : "a function");
+    name_call(task, function->name);
     note_leaf(task, function, true);
     return outer_name;
 }

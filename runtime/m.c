@@ -62,9 +62,9 @@ static void check_end(gate_m *m) {
         return;
     if (!task)
         gate__throw("a thread of the runtime ended between tasks");
-    const char *where = gate__task_where(task);
+    const char *where = task == m->root ? atomic_load(&task->where) : gate__task_where(task); /* its call is gone */
     unsigned long long number = gate_task_number(task);
-    if (where || status == GATE__M_IN_CALL)
+    if (where || status == GATE__M_IN_CALL || atomic_load(&task->in_leaf))
         gate__fatal("gate_call", "the thread of task '%s' (#%llu) ended in a call of '%s'", gate_task_name(task),
                     number, where ? where : "a function");
     gate__fatal(task->main ? "gate_task_spawn" : "gate_callback",

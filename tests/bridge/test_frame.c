@@ -678,6 +678,55 @@ Test(frame, a_root_task_makes_its_calls_without_a_stack_to_leave) {
     stop(runtime);
 }
 
+/* What a root task's call lies on is gone when that is reported. */
+static int end_thread(int a, int b) {
+    (void)a, (void)b;
+    pthread_exit(NULL);
+}
+
+static void *end_by_frame(void *function) {
+    gate_frame *frame = make_frame(function);
+    gate_call_frame(frame);
+    return NULL;
+}
+
+struct ending {
+    const char *name;
+    enum gate_call_class call_class;
+};
+
+static void end_the_starter(void *data) {
+    const struct ending *ending = data;
+    gate_function function = make_function("int (int, int)", address_of(end_thread), ending->name);
+    function.call_class = ending->call_class;
+    start(1);
+    end_by_frame(&function);
+}
+
+static void end_a_worker(void *data) {
+    const struct ending *ending = data;
+    gate_function function = make_function("int (int, int)", address_of(end_thread), ending->name);
+    gate_task *task;
+    function.call_class = ending->call_class;
+    struct gate_task_config config = {.main = end_by_frame, .argument = &function, .name = "x"};
+    gate_task_spawn(start(1), &config, &task);
+    gate_task_join(task, NULL);
+}
+
+Test(frame, a_call_that_ends_its_thread_is_told_by_its_name_if_it_has_one) {
+    if (!has_frames())
+        return;
+    for (enum gate_call_class class = GATE_CALL_DEFAULT; class <= GATE_CALL_LEAF; class ++) {
+        struct ending named = {"f", class}, nameless = {NULL, class};
+        cr_assert_dies_with(end_the_starter, &named, "the thread of task 'main' (#1) ended in a call of 'f'");
+        cr_assert_dies_with(end_the_starter, &nameless,
+                            "the thread of task 'main' (#1) ended in a call of 'a function'");
+        cr_assert_dies_with(end_a_worker, &named, unless_on_a_fibre("of task 'x' (#2) ended in a call of 'f'"));
+        cr_assert_dies_with(end_a_worker, &nameless,
+                            unless_on_a_fibre("of task 'x' (#2) ended in a call of 'a function'"));
+    }
+}
+
 static int sleep_until_seen(int a, int b) {
     usleep(20000);
     return a + b;

@@ -135,15 +135,13 @@
     movups %xmm1, VECTOR(1)
     .endm
 
-/* On a thread without a task, while nobody watches: nothing but errno. In: rdi frame, rcx task. Out: eax. Where a copy of
+/* On a thread without a task, while nobody watches: nothing but errno. In: rdi frame. Out: eax. Where a copy of
  * arguments lies on the stack, rbp says where that began. */
 
     .set is_alone, 0
     .macro alone arguments, result, copies
     .p2align 6
 GATE__ROUTINE(gate__arch_alone_\arguments\()_\result)
-    testq %rcx, %rcx
-    jnz gate__arch_root_\arguments\()_\result
     cmpq $0, gate__os_watch(%rip)
     jne gate__call_frame
     .if \copies
@@ -176,50 +174,44 @@ GATE__ROUTINE(gate__arch_alone_\arguments\()_\result)
 GATE__END(gate__arch_alone_\arguments\()_\result)
     .endm
 
-/* From a root task, which has no stack to leave, and which keeps its thread: all else is as for others, below. What
- * calls is told by its name. The task's call lies on the thread's own stack, and who looks when the thread has ended
- * inside the call finds other things there. In: rdi frame, rdx m, rcx task. Out: eax.
+/* From a root task, which has no stack to leave, and which keeps its thread: all else is as for others, below. What it
+ * calls is told by its name, if it has one. The task's call lies on the thread's own stack, and who looks when the thread
+ * has ended inside the call finds other things there. In: rdi frame, rdx m, rcx task or NULL. Out: eax.
  *
  *   | return address            |
  *   | caller's rbp              | <- rbp
- *   | what it called before     |
  *   | m                         |
+ *   | frame                     |    of below: what the task called before
  *   | arguments on the stack    | 16-byte aligned
- */
+ *
+ * Below another's callback, both classes go on in one routine, which puts that call back. */
 
-    .section .rodata
-unnamed:
-    .asciz "a function"
-    .text
+#define OWN_M -8(%rbp)
+#define OWN_FRAME -16(%rbp)
+#define OUTER_NAME -16(%rbp)
 
-#define OUTER_NAME -8(%rbp)
-#define OWN_M -16(%rbp)
-
-    .macro begin_from_root /* leaves function in rax */
-    push_frame
-    movq GATE__CALL_FUNCTION(%rdi), %rax
-    leaq unnamed(%rip), %rsi
-    movq GATE__FUNCTION_NAME(%rax), %r8
-    testq %r8, %r8
-    cmovzq %rsi, %r8
-    pushq GATE__TASK_WHERE(%rcx)
-    pushq %rdx
-    movq GATE__TASK_CALL(%rcx), %r9
-    movq %r8, GATE__TASK_WHERE(%rcx)
-    movq %rdi, GATE__TASK_CALL(%rcx)
-    movq %r9, GATE__CALL_OUTER(%rdi)
+    .macro call_from_root arguments /* in: rdi frame, rdx m. Out: rdi frame, rcx m, rsi task, eax */
+    movq gate__m_errno_at(%rip), %rcx
+    movl GATE__CALL_ERROR_NUMBER(%rdi), %eax
+    movl %eax, %fs:(%rcx)
+    call_\arguments
+    movq OWN_M, %rcx
+    movq GATE__M_TASK(%rcx), %rsi
     .endm
 
-    .macro end_from_root /* in: rsi task, rdi frame */
-    movq GATE__CALL_OUTER(%rdi), %rdx
-    movq OUTER_NAME, %rcx
-    movq %rdx, GATE__TASK_CALL(%rsi)
-    movq %rcx, GATE__TASK_WHERE(%rsi)
-    movq $0, GATE__CALL_OUTER(%rdi)
+    .macro finish_from_root result
+    store_\result
+    movq gate__m_errno_at(%rip), %rdx
+    movl GATE__CALL_STATUS(%rdi), %eax
+    movl %fs:(%rdx), %edx
+    movq %rdx, GATE__CALL_ERROR_NUMBER(%rdi) /* and status */
     .endm
 
-    .macro from_root arguments, result
-GATE__ROUTINE(gate__arch_root_\arguments\()_\result)
+    .macro from_root way, arguments, result
+    .p2align 6
+GATE__ROUTINE(gate__arch_root_\way\()_\arguments\()_\result)
+    testq %rcx, %rcx
+    jz gate__arch_alone_\arguments\()_\result
     cmpq $GATE__FLOOR_OF_ROOT, GATE__TASK_FLOOR(%rcx)
     jne gate__call_frame
     cmpl $GATE__STATUS_RUNNING, GATE__M_STATUS(%rdx)
@@ -228,27 +220,69 @@ GATE__ROUTINE(gate__arch_root_\arguments\()_\result)
     subq GATE__M_SIGNAL_STACK(%rdx), %rax
     cmpq GATE__M_SIGNAL_STACK + 8(%rdx), %rax
     jb gate__call_frame
-    begin_from_root
+    cmpq $0, GATE__TASK_CALL(%rcx)
+    jne gate__arch_below_\arguments\()_\result
+    push_frame
+    movq GATE__CALL_FUNCTION(%rdi), %rax
+    pushq %rdx
+    pushq %rdi
+    movq GATE__FUNCTION_NAME(%rax), %rax
+    movq %rdi, GATE__TASK_CALL(%rcx)
+    movq %rax, GATE__TASK_WHERE(%rcx)
+    .ifc \way, frame
+    enter_call %rdx, 7f
+    .else
+    movb $1, GATE__TASK_IN_LEAF(%rcx)
+    .endif
+2:  call_from_root \arguments
+    movq OWN_FRAME, %rdi
+    finish_from_root \result
+    .ifc \way, frame
+    leave_call %rcx, 8f
+    .else
+    movb $0, GATE__TASK_IN_LEAF(%rsi)
+    .endif
+3:  movq $0, GATE__TASK_CALL(%rsi)
+    movq $0, GATE__TASK_WHERE(%rsi)
+    .cfi_remember_state
+    pop_frame
+    ret
+    .ifc \way, frame
+    .cfi_restore_state
+7:  enter_call_slow %rdx, %rdi, %rdx
+    jmp 2b
+8:  leave_call_slow %rcx, %rax, %rsi
+    jmp 3b
+    .endif
+GATE__END(gate__arch_root_\way\()_\arguments\()_\result)
+    .endm
+
+    .macro from_root_below arguments, result
+GATE__ROUTINE(gate__arch_below_\arguments\()_\result)
+    push_frame
+    movq GATE__CALL_FUNCTION(%rdi), %rax
+    movq GATE__TASK_CALL(%rcx), %r9
+    movq GATE__FUNCTION_NAME(%rax), %r8
+    pushq %rdx
+    pushq GATE__TASK_WHERE(%rcx)
+    movq %r9, GATE__CALL_OUTER(%rdi)
+    movq %rdi, GATE__TASK_CALL(%rcx)
+    movq %r8, GATE__TASK_WHERE(%rcx)
     cmpl $GATE__CLASS_LEAF, GATE__FUNCTION_CLASS(%rax)
     je 6f
     enter_call %rdx, 7f
-2:  movq gate__m_errno_at(%rip), %rcx
-    movl GATE__CALL_ERROR_NUMBER(%rdi), %eax
-    movl %eax, %fs:(%rcx)
-    call_\arguments
-    movq OWN_M, %rcx
-    movq GATE__M_TASK(%rcx), %rsi
+2:  call_from_root \arguments
     movq GATE__TASK_CALL(%rsi), %rdi
-    store_\result
-    movq gate__m_errno_at(%rip), %rdx
+    finish_from_root \result
     movq GATE__CALL_FUNCTION(%rdi), %r8
-    movl GATE__CALL_STATUS(%rdi), %eax
-    movl %fs:(%rdx), %edx
-    movq %rdx, GATE__CALL_ERROR_NUMBER(%rdi) /* and status */
     cmpl $GATE__CLASS_LEAF, GATE__FUNCTION_CLASS(%r8)
     je 9f
     leave_call %rcx, 8f
-3:  end_from_root
+3:  movq GATE__CALL_OUTER(%rdi), %rdx
+    movq OUTER_NAME, %rcx
+    movq %rdx, GATE__TASK_CALL(%rsi)
+    movq %rcx, GATE__TASK_WHERE(%rsi)
+    movq $0, GATE__CALL_OUTER(%rdi)
     .cfi_remember_state
     pop_frame
     ret
@@ -257,14 +291,11 @@ GATE__ROUTINE(gate__arch_root_\arguments\()_\result)
     jmp 2b
 7:  enter_call_slow %rdx, %rdi, %rdx
     jmp 2b
-8:  leave_call_slow %rcx, %rax, %rax
-    movq OWN_M, %rcx
-    movq GATE__M_TASK(%rcx), %rsi
-    movq GATE__TASK_CALL(%rsi), %rdi
+8:  leave_call_slow %rcx, %rax, %rdi, %rsi, %rsi
     jmp 3b
 9:  movb $0, GATE__TASK_IN_LEAF(%rsi)
     jmp 3b
-GATE__END(gate__arch_root_\arguments\()_\result)
+GATE__END(gate__arch_below_\arguments\()_\result)
     .endm
 
 /* The call itself. In: rdi frame, rdx m, rcx task. Out: eax. way is frame, or leaf: m keeps its slot, and the task itself says
@@ -327,9 +358,9 @@ GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
     movq %fs:GATE__THREAD_M_OR_OTHER(%rax), %rdx
     movq GATE__M_TASK(%rdx), %rcx
     cmpq %rcx, %rsp
-    jae gate__arch_alone_\arguments\()_\result
+    jae gate__arch_root_\way\()_\arguments\()_\result
     cmpq GATE__TASK_FLOOR(%rcx), %rsp
-    jb gate__arch_root_\arguments\()_\result
+    jb gate__arch_root_\way\()_\arguments\()_\result
     cmpq $0, GATE__TASK_CALL(%rcx)
     jne gate__arch_\way\()_\arguments\()_\result\()_below
     make_call \way, \arguments, \result, none
@@ -345,7 +376,9 @@ GATE__END(gate__arch_\way\()_\arguments\()_\result\()_below)
 
     .macro ways arguments, result, copies=0
     alone \arguments, \result, \copies
-    from_root \arguments, \result
+    from_root frame, \arguments, \result
+    from_root leaf, \arguments, \result
+    from_root_below \arguments, \result
     by_frame frame, \arguments, \result
     by_frame leaf, \arguments, \result
     .endm

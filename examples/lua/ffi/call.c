@@ -120,11 +120,15 @@ static bool put_pointer(lua_State *L, struct ffi *ffi, int index, const struct s
 
 /* The call */
 
+/* errno mostly is what it was, and is written only if it isn't: there are more stores in a call than a processor makes beside the
+ * rest. */
 static inline int enter(lua_State *L, struct ffi *ffi, gate_function *function, gate_frame *frame) {
     host_call_for(L, ffi->host, function);
-    frame->error_number = ffi->error_number;
+    if (__builtin_expect(frame->error_number != ffi->error_number, 0))
+        frame->error_number = ffi->error_number;
     int status = gate_call_frame(frame);
-    ffi->error_number = frame->error_number;
+    if (__builtin_expect(ffi->error_number != frame->error_number, 0))
+        ffi->error_number = frame->error_number;
     return status;
 }
 

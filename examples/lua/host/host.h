@@ -82,7 +82,8 @@ extern _Thread_local struct host *host_here __attribute__((tls_model("initial-ex
 static inline void host_call_for(lua_State *L, struct host *host, gate_function *function) {
     if (__builtin_expect(host_here != host, 0))
         host_arrive(L, host, function);
-    function->host = L;
+    if (__builtin_expect(function->host != L, 0))
+        function->host = L;
 }
 
 #endif
