@@ -76,12 +76,14 @@ static int enter(lua_State *L) {
     return 0;
 }
 
-/* The runtime's handler. [a slot] */
+/* The runtime's handler, which goes on when its callback is freed meanwhile. [a slot] */
 static int handle(void *data, void *result, void *const arguments[]) {
     struct arrival a = {data, result, arguments};
     struct ffi *ffi = a.closure->ffi;
     int outer = ffi->error_number;
+    ffi->host->callbacks++;
     int status = host_call_back(enter, &a);
+    ffi->host->callbacks--;
     ffi->error_number = outer;
     return status;
 }
@@ -137,6 +139,7 @@ static struct closure *make(lua_State *L, struct ffi *ffi, int index, struct cty
         luaL_unref(L, LUA_REGISTRYINDEX, closure->function);
         luaL_error(L, "%s", error.message);
     }
+    ffi->host->callbacks++;
     register_closure(L, ffi, closure);
     return closure;
 }
@@ -254,6 +257,7 @@ static void end(lua_State *L, struct ffi *ffi, struct closure *closure) {
     luaL_unref(L, LUA_REGISTRYINDEX, closure->function);
     luaL_unref(L, LUA_REGISTRYINDEX, closure->kept);
     closure->function = closure->kept = LUA_NOREF;
+    ffi->host->callbacks--;
     if (*rests)
         let_go(L, ffi, *rests);
     *rests = closure;

@@ -39,6 +39,8 @@ struct host {
     unsigned others;       /* how many tasks there are beside main's */
     unsigned made;         /* of these, by scripts: the rest are threads' own */
     unsigned cancelled;    /* and how many have been cancelled, and have yet to find it */
+    unsigned stuck;        /* of all tasks: how many wait for what only another can do */
+    unsigned callbacks;    /* that C may call at any time, until they are freed; and calls of them that run */
     struct guard *guard;   /* the newest: host_guard */
     bool closing;          /* tasks that are left are made to end */
     bool has_told;         /* which these were */

@@ -75,6 +75,7 @@ static void choose(struct waiter *waiter, bool ok) {
     wait->chosen = (int)(waiter - wait->waiters);
     wait->ok = ok;
     dequeue_all(wait);
+    task_set_stuck(waiter->task, false);
 }
 
 /* The value that a sender has ready: pushed on L. */
@@ -193,8 +194,7 @@ static struct task *wait_alone(lua_State *L, bool sends) {
     self->wait = (struct wait){.L = L, .waiters = &self->one, .count = 1, .chosen = NONE};
     enum outcome outcome = wait_in_queues(L, index, sends ? "send to a channel" : "receive from a channel", NEVER);
     keep_self(L, index, 1, 0, 1, false);
-    if (outcome != WAIT_DONE)
-        task_check_cancel(L, self);
+    task_check_outcome(L, self, outcome);
     return self;
 }
 
@@ -362,8 +362,7 @@ static int wait_for_one(lua_State *L, struct task *self, struct waiter *waiters,
     self->wait = (struct wait){.L = L, .waiters = waiters, .count = count, .chosen = NONE};
     enum outcome outcome = wait_in_queues(L, SELF, "select", then);
     keep_self(L, SELF, FIRST_CHANNEL, STEP, count, false);
-    if (outcome == WAIT_CANCELLED)
-        task_check_cancel(L, self);
+    task_check_outcome(L, self, outcome);
     if (outcome == WAIT_TIMED_OUT)
         return push_none(L, "timeout");
     bool sends = waiters[self->wait.chosen].value;

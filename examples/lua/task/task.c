@@ -56,6 +56,7 @@ void task_anchor(lua_State *L, struct task *self) {
 /* Ends, and yield points */
 
 static void wake(struct task *task) {
+    task_set_stuck(task, false);
     gate_task_interrupt(task->handle);
     gate_task_ready(task->handle);
     if (task->call)
@@ -93,6 +94,13 @@ void task_check_cancel(lua_State *L, struct task *self) {
     task_self(L);
     lua_getiuservalue(L, -1, TASK_REASON);
     lua_error(L);
+}
+
+void task_check_outcome(lua_State *L, struct task *self, enum outcome outcome) {
+    if (outcome == WAIT_CANCELLED)
+        task_check_cancel(L, self);
+    if (outcome == WAIT_DEADLOCK)
+        deadlock_raise(L);
 }
 
 static void look_for_end(lua_State *L) {
@@ -162,6 +170,8 @@ static enum outcome wait_until(const struct task *self, const char *why, uint64_
             return WAIT_CANCELLED;
         if (time >= then)
             return WAIT_TIMED_OUT;
+        if (deadlock_find(self))
+            return WAIT_DEADLOCK;
         if (then == NEVER)
             gate_task_park(why);
         else
@@ -170,9 +180,13 @@ static enum outcome wait_until(const struct task *self, const char *why, uint64_
     return WAIT_DONE;
 }
 
+/* A sleep has neither waiters nor a task that is joined: nobody else need do anything. */
 enum outcome task_wait(struct task *self, const char *why, uint64_t then) {
     int error_number = *self->host->error_number;
+    self->wait.why = why;
+    task_set_stuck(self, then == NEVER && (self->wait.waiters || self->wait.joined));
     enum outcome outcome = wait_until(self, why, then);
+    task_set_stuck(self, false);
     *self->host->error_number = error_number;
     return outcome;
 }
@@ -269,6 +283,7 @@ static void *run(void *data) {
     self->coroutine = NULL;
     for (struct task *joiner = self->joiners; joiner; joiner = joiner->next_joiner) {
         joiner->wait.chosen = 0;
+        task_set_stuck(joiner, false);
         gate_task_ready(joiner->handle);
     }
     self->joiners = NULL;
@@ -277,6 +292,7 @@ static void *run(void *data) {
     set_cancelled(self, false);
     if (self->is_ending)
         atomic_fetch_sub(&tasks_ending, 1);
+    deadlock_suspect(self->host);
     gate_task_detach(self->handle);
     self->handle = NULL;
     return NULL;
@@ -402,13 +418,14 @@ void task_drop(lua_State *L, gate_task *root) {
     set_cancelled(task, false);
     lua_pushnil(L);
     keep(L, KEPT_TASKS, task);
+    deadlock_suspect(task->host);
 }
 
 /* Joins */
 
 /* Has self wait for the end of task. */
 static enum outcome wait_for_end(struct task *self, struct task *task, uint64_t then) {
-    self->wait = (struct wait){.chosen = NONE};
+    self->wait = (struct wait){.chosen = NONE, .joined = task};
     self->next_joiner = task->joiners;
     task->joiners = self;
     enum outcome outcome = task_wait(self, "the end of a task", then);
@@ -438,8 +455,7 @@ static bool has_ended(lua_State *L, struct task *task, uint64_t then) {
         return true;
     if (gate_task_ready(task->handle) == -ESRCH) /* a wake too many does no harm: all waits here look why they woke */
         luaL_error(L, "the task is not in this process, which was forked");
-    if (wait_for_end(self, task, then) == WAIT_CANCELLED)
-        task_check_cancel(L, self);
+    task_check_outcome(L, self, wait_for_end(self, task, then));
     return !task->handle;
 }
 

@@ -31,13 +31,15 @@ struct waiter {
     int value; /* what it sends: an index of its coroutine; 0 if it receives */
 };
 
-/* What a task waits for: one of these waiters, which are in their queues until it is chosen. */
+/* What a task waits for: one of these waiters, which are in their queues until it is chosen; or that another task ends. */
 struct wait {
     lua_State *L; /* the coroutine that waits: what it receives is pushed there */
     struct waiter *waiters;
     int count;
     int chosen; /* or NONE */
     bool ok;    /* a value has passed; else the channel was closed */
+    const struct task *joined;
+    const char *why; /* in words */
 };
 enum { NONE = -1 };
 
@@ -55,6 +57,7 @@ struct task {
     bool seen;         /* somebody has joined it, or has cancelled it: its failure is no news */
     bool is_cancelled; /* it has yet to find the error TASK_REASON */
     bool is_ending;    /* whatever it waits for, it finds an error: nobody can wake it, or the state closes */
+    bool is_stuck;     /* it waits for what only another task can do, and none has yet */
     struct task *joiners, *next_joiner; /* who waits for its end */
     gate_future *call;                  /* whose end it waits for */
     struct wait wait;
@@ -62,7 +65,7 @@ struct task {
 };
 
 /* How a wait ended. */
-enum outcome { WAIT_DONE, WAIT_TIMED_OUT, WAIT_CANCELLED };
+enum outcome { WAIT_DONE, WAIT_TIMED_OUT, WAIT_CANCELLED, WAIT_DEADLOCK };
 
 /* task.c */
 
@@ -75,7 +78,8 @@ void task_drop(lua_State *L, gate_task *root);
 void task_end_all(lua_State *L);
 /* Pushes the running task. */
 struct task *task_self(lua_State *L);
-/* Parks self until something is chosen of what it waits for, until then, or until it is cancelled. */
+/* Parks self until something is chosen of what it waits for, until then, until it is cancelled, or, if it is the main
+ * program's, until nothing can wake it any more. */
 enum outcome task_wait(struct task *self, const char *why, uint64_t then);
 /* The same for the end of a call that nobody made for self. */
 enum outcome task_wait_for_call(struct task *self, gate_future *call, uint64_t then);
@@ -88,11 +92,27 @@ static inline void task_poll_cancel(lua_State *L, const struct host *host) {
         lua_pop(L, 1);
     }
 }
+/* Raises what self has found, if its wait ended in an error. */
+void task_check_outcome(lua_State *L, struct task *self, enum outcome outcome);
+/* Notes whether task is stuck. Whoever does what it waits for, or cancels that, notes that it is not, before it runs. */
+static inline void task_set_stuck(struct task *task, bool is_stuck) {
+    task->host->stuck += is_stuck - task->is_stuck;
+    task->is_stuck = is_stuck;
+}
 /* The time that is so many seconds away, as the argument at index says; NEVER if it is nil or none. */
 uint64_t task_deadline(lua_State *L, int index);
 /* The collector may take self if nobody else has it; it may not any more. The second pops self. Neither takes memory. */
 void task_let_go(lua_State *L, struct task *self);
 void task_anchor(lua_State *L, struct task *self);
+
+/* deadlock.c */
+
+/* Has the main program look for a deadlock, if there may be one: a task has ended. */
+void deadlock_suspect(const struct host *host);
+/* Whether nothing can wake self, the main program's task, which is about to park. Another one's suspects it. */
+bool deadlock_find(const struct task *self);
+/* Raises the error that tells who waits for what. */
+void deadlock_raise(lua_State *L);
 
 /* channel.c */
 
