@@ -54,6 +54,8 @@ echo 'print "loaded" return {value = 7ULL}' >"$module"
 cd "$work"
 
 fact 'a text is run' 0 '5	3x	42LL' "$program" -e 'print(10 / 2, 3 .. "x", 42LL)'
+fact 'the modules are built in, in their table too' 0 'true	true' "$program" \
+    -e 'local c = require "callgate" print(c.ffi == require "ffi", c.task == require "callgate.task")'
 fact 'texts are run in their order' 0 '1
 2' "$program" -e 'print(1)' -e'print(2)'
 fact 'a script gets its arguments' 0 'false	2	a	true	2	b	5	1LL' "$program" "$script" a b

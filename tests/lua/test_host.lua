@@ -44,6 +44,20 @@ test("any of the modules may be the first, and none needs another", function()
     says("6", [[print(require "callgate.bit".bor(2, 4))]])
 end)
 
+test("the module that has no other's name is a table of them, each loaded when it is asked for", function()
+    says("nil\ttrue\ttrue\ttrue\ttrue\tnil", [[
+        local callgate = require "callgate"
+        local function is_same(name) return callgate[name] == require("callgate." .. name) end
+        local luajit = tostring(package.loaded["callgate.luajit"])
+        print(luajit, is_same "task", is_same "ffi", is_same "bit", is_same "luajit", callgate.jit)
+    ]])
+    says("callgate\ttrue", [[
+        local callgate = require "callgate"
+        local task = callgate.task
+        for name, module in pairs(callgate) do print("callgate", name == "task" and module == task) end
+    ]])
+end)
+
 test("a state that closes with tasks left says which, and ends those that sleep, wait, compute or are in a system call",
 function()
     local output = says("callgate: the Lua state closes, but 4 tasks are left: ", [[

@@ -13,6 +13,7 @@
 #include "examples/lua/luajit/core.h"
 #include "examples/lua/callgate-lua/program.h"
 
+int luaopen_callgate(lua_State *L);
 int luaopen_callgate_ffi(lua_State *L);
 int luaopen_callgate_task(lua_State *L);
 
@@ -213,7 +214,8 @@ static bool run_script(lua_State *L, int argc, char **argv, int script) {
 /* The state */
 
 static void open_world(lua_State *L, const struct options *options) {
-    static const luaL_Reg modules[] = {{"callgate.ffi", luaopen_callgate_ffi},
+    static const luaL_Reg modules[] = {{"callgate", luaopen_callgate},
+                                       {"callgate.ffi", luaopen_callgate_ffi},
                                        {"callgate.task", luaopen_callgate_task},
                                        {"callgate.bit", luaopen_callgate_bit},
                                        {"callgate.luajit", luaopen_callgate_luajit},
