@@ -8,10 +8,11 @@
  * SPDX-License-Identifier: MIT */
 #include "examples/05_interpreter/c.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_ARGUMENTS = 16, HANDLER_FAILED = 1 };
+enum { MOST_ARGUMENTS = 16, HANDLER_FAILED = 1, MS = 1000 * 1000 };
 
 /* The language's values are integers, addresses and real numbers: so are C's that it can pass. */
 
@@ -91,29 +92,7 @@ static bool from_c(struct state *state, const gate_type *type, const void *from)
     return push(state, (struct value){REAL, {.real = real}});
 }
 
-/* Calls */
-
-struct function {
-    struct function *next;
-    gate_function call;
-    gate_signature *signature;
-};
-
-static bool call(struct state *state, void *data) {
-    const struct function *function = data;
-    union c_value values[MOST_ARGUMENTS] = {{0}}, result = {0};
-    void *arguments[MOST_ARGUMENTS];
-    for (size_t i = gate_signature_count(function->signature); i-- > 0; arguments[i] = &values[i]) {
-        if (!to_c(state, gate_signature_parameter(function->signature, i), &values[i]))
-            return false;
-    }
-    int status = gate_call(&function->call, &result, arguments);
-    if (status == HANDLER_FAILED)
-        return false; /* which has left its error in this state */
-    if (status)
-        return fail(state, "%s can't be called: %s", function->call.name, strerror(-status));
-    return from_c(state, gate_signature_result(function->signature), &result);
-}
+/* Libraries */
 
 struct library {
     struct library *next;
@@ -143,24 +122,60 @@ static bool find_symbol(const struct c *c, const char *name, void **address, gat
     return false;
 }
 
-static bool add_function(struct state *state, struct c *c, const gate_decl *decl) {
+/* Calls */
+
+struct function {
+    struct function *next;
+    struct c *c;
+    const gate_decl *decl;
+    gate_signature *signature;
+    gate_function call; /* its address is NULL until it is found */
+};
+
+/* Finds what a call needs. */
+static bool find(struct state *state, struct function *function) {
+    const gate_decl *decl = function->decl;
     gate_error error;
     void *address;
-    struct function *function = language_keep(c->language, sizeof *function);
-    if (!function)
-        return fail(state, "out of memory");
-    if (!find_symbol(c, decl->label ? decl->label : decl->name, &address, &error) ||
-        gate_signature_of(decl->type, &function->signature, &error))
+    if (!function->signature && gate_signature_of(decl->type, &function->signature, &error))
         return fail(state, "%s", error.message);
-    function->next = c->functions;
-    c->functions = function;
     if (!can_call(function->signature))
         return fail(state, "%s has a type that this language has not", decl->name);
+    if (!find_symbol(function->c, decl->label ? decl->label : decl->name, &address, &error))
+        return fail(state, "%s", error.message);
     function->call = (gate_function){function->signature, (void (*)(void))address, decl->name, GATE_CALL_DEFAULT, NULL};
-    return language_add(c->language, decl->name, call, function) || fail(state, "out of memory");
+    return true;
 }
 
-/* What can't be a word is told once: the others are, and the next text is another's affair. */
+static bool call(struct state *state, void *data) {
+    struct function *function = data;
+    union c_value values[MOST_ARGUMENTS] = {{0}}, result = {0};
+    void *arguments[MOST_ARGUMENTS];
+    if (!function->call.address && !find(state, function))
+        return false;
+    for (size_t i = gate_signature_count(function->signature); i-- > 0; arguments[i] = &values[i]) {
+        if (!to_c(state, gate_signature_parameter(function->signature, i), &values[i]))
+            return false;
+    }
+    int status = gate_call(&function->call, &result, arguments);
+    if (status == HANDLER_FAILED)
+        return false; /* which has left its error in this state */
+    if (status)
+        return fail(state, "%s can't be called: %s", function->call.name, strerror(-status));
+    return from_c(state, gate_signature_result(function->signature), &result);
+}
+
+/* A scope tells of a declaration once, however often it comes: what can't be called yet is a word, too, and looks again. */
+static bool add_function(struct state *state, struct c *c, const gate_decl *decl) {
+    struct function *function = language_keep(c->language, sizeof *function);
+    if (!function || !language_add(c->language, decl->name, call, function))
+        return fail(state, "out of memory");
+    *function = (struct function){.next = c->functions, .c = c, .decl = decl};
+    c->functions = function;
+    return find(state, function);
+}
+
+/* What can't be called is told once: the others can, and the next text is another's affair. */
 static bool c_word(struct state *state, void *data) {
     struct c *c = data;
     const char *text;
@@ -333,15 +348,26 @@ bool c_add(struct c *c, struct language *language, gate_runtime *runtime, gate_e
     return false;
 }
 
+static void end_job(struct c *c, const struct job *job) {
+    c->jobs = job->next;
+    if (job->task)
+        gate_task_join(job->task, NULL);
+}
+
+/* A thread of C's own may still be in it. */
+static void end_callback(struct c *c, const struct callback *callback) {
+    c->callbacks = callback->next;
+    while (gate_callback_free(callback->callback) == -EBUSY)
+        gate_task_sleep(MS);
+    gate_signature_free(callback->signature);
+}
+
 void c_free(struct c *c) {
-    for (struct job *job; (job = c->jobs) != NULL;) { /* which may start others before they end */
-        c->jobs = job->next;
-        if (job->task)
-            gate_task_join(job->task, NULL);
-    }
-    for (struct callback *callback = c->callbacks; callback; callback = callback->next) {
-        gate_callback_free(callback->callback);
-        gate_signature_free(callback->signature);
+    while (c->jobs || c->callbacks) { /* which may make others before they end */
+        if (c->jobs)
+            end_job(c, c->jobs);
+        else
+            end_callback(c, c->callbacks);
     }
     for (struct function *function = c->functions; function; function = function->next)
         gate_signature_free(function->signature);

@@ -21,7 +21,8 @@ struct c {
 /* Adds words to the language, which lives longer than *c:
  *
  *   "name" library                      opens a shared library, in which C's functions are looked for, too
- *   "int f(int); ..." c                 makes words of functions: arguments are taken, and the result is left
+ *   "int f(int); ..." c                 makes words of functions: arguments are taken, and the result is left. What no
+ *                                       library has is told, and looked for again when it is called
  *   [ ... ] "int (int)" callback        leaves the address of a function that C can call
  *   [ ... ] go, join                    runs code in a task of its own, which it leaves; waits until that has ended
  *   int@ int!                           reads and writes an int at an address
@@ -29,7 +30,8 @@ struct c {
  * False if that fails: error says why. The calling task's host pointer is the state in which code runs. */
 bool c_add(struct c *c, struct language *language, gate_runtime *runtime, gate_error *error);
 
-/* Waits for the tasks that are left, and frees what the words have made: threads of C's own call nothing back any more. */
+/* Waits for the tasks that are left, and for callbacks that run, and frees what the words have made: threads of C's own
+ * begin no callback any more. */
 void c_free(struct c *c);
 
 #endif

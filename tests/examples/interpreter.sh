@@ -76,6 +76,21 @@ prints '3' <<'END'
 "int abs(int);" c   -3 abs .
 END
 
+prints '5' <<'END'
+"int usleep(unsigned);" c
+[ "double hypot(double, double);" c ] go drop   20000 usleep drop
+"libm.so.6" library   "double hypot(double, double);" c   \ which is where it is
+3 4 hypot .
+END
+prints '3' <<'END'
+"int pthread_create(void *, void *, void *(*)(void *), void *); int usleep(unsigned);
+void *calloc(unsigned long, unsigned long); void free(void *);" c
+1 8 calloc "thread" constant   1 4 calloc "begun" constant
+[ 1 begun int!   50000 usleep drop   [ 20000 usleep drop 3 . ] go drop ] "void *(void *)" callback
+thread swap 0 swap 0 pthread_create drop   thread free
+0 [ 1000 usleep + begun int@ 0 = ] while   begun free   \ it ends when a thread's callback has, and what that has started
+END
+
 # Longs in memory, for the texts below.
 longs=': long@  dup int@ dup 0 < [ 4294967296 + ] if  swap 4 + int@ 4294967296 * + ;
 : long!  over over int!  swap 4294967296 / swap 4 + int! ;'
@@ -130,6 +145,11 @@ is_refused "line 1: line 1, column 7: found the end, expected a type" <<'END'
 END
 is_refused "line 1: symbol 'nowhere' is not in library 'the process'" <<'END'
 "int nowhere(void);" c
+END
+is_refused "line 3: symbol 'nowhere' is not in library 'the process'" <<'END'
+"int usleep(unsigned);" c
+[ "int nowhere(void);" c ] go drop   20000 usleep drop   \ as was said to whoever declared it
+nowhere
 END
 is_refused 'line 1: div has a type that this language has not' <<'END'
 "typedef struct { int quot, rem; } div_t; div_t div(int, int);" c
