@@ -105,6 +105,54 @@ Test(m, pinned_tasks_pass_several_slots_among_them) {
     stop(runtime);
 }
 
+/* One that waits for another's wake, each time for as long as it takes the others to have a turn: on its thread none of
+ * them has one. There is one slot, so this is plain. */
+
+static struct {
+    gate_m *m;
+    gate_task *task;
+    bool waits, over;
+    unsigned turns; /* of the others */
+} pinned;
+
+static void *park_pinned(void *unused) {
+    gate_m *m = pinned.m = gate_m_acquire();
+    pinned.task = gate_task_current();
+    for (int i = 0; i < 20; i++) {
+        unsigned before = pinned.turns;
+        pinned.waits = true;
+        gate_task_park("one of the others");
+        cr_assert_eq(gate__m(), m);
+        cr_assert_gt(pinned.turns, before, "it has not waited");
+    }
+    pinned.over = true;
+    gate_m_release(m);
+    return unused;
+}
+
+static void *take_turns_beside(void *unused) {
+    while (!pinned.over) {
+        cr_assert_neq(gate__m(), pinned.m, "on the thread of a pinned task that waits");
+        pinned.turns++;
+        if (pinned.waits)
+            gate_task_ready(pinned.task);
+        pinned.waits = false;
+        gate_task_yield();
+    }
+    return unused;
+}
+
+Test(m, a_pinned_task_that_parks_keeps_its_thread_from_others) {
+    gate_runtime *runtime = start(1);
+    gate_task *parks = spawn("pinned", park_pinned, NULL), *others[3];
+    for (int i = 0; i < 3; i++)
+        others[i] = spawn("beside", take_turns_beside, NULL);
+    for (int i = 0; i < 3; i++)
+        join(others[i]);
+    join(parks);
+    stop(runtime);
+}
+
 static void *end_pinned(void *unused) {
     gate_m_acquire();
     return unused;
