@@ -77,7 +77,7 @@ Test(monitor, asks_a_task_that_holds_its_slot_for_long_while_others_wait_to_yiel
     gate_runtime *runtime = start(1);
     uint64_t before = gate__os_now();
     join(spawn_both(run_until_asked));
-    cr_assert_geq(asked_at - before, GATE__RUNS_LONG);
+    cr_assert_geq(asked_at - before, GATE_HOSTILE ? GATE__RUNS_LONG : 10u * 1000 * 1000);
     stop(runtime);
 }
 
