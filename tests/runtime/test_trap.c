@@ -109,22 +109,24 @@ static void install_mender(int flags) {
     cr_assert_eq(sigaction(SIGSEGV, &action, NULL), 0);
 }
 
-static void be_mended(void *late) {
-    int flags[] = {0, SA_ONSTACK, SA_NODEFER};
-    for (int i = 0; i < 3; i++) {
-        gate_runtime *runtime = NULL;
-        if (!late)
-            install_mender(flags[i]);
-        runtime = start(1);
-        if (late)
-            install_mender(flags[i]);
-        join(spawn("touches", touch_page_in_both, (void *)GATE_CALL_DEFAULT));
-        touch_page_in_both((void *)GATE_CALL_LEAF);
-        cr_assert_eq(atomic_load(&mended), 4);
-        stop(runtime);
-        if (!late)
-            break; /* ours is above it from now on */
-    }
+static void touch_in_all_ways(void) {
+    join(spawn("touches", touch_page_in_both, (void *)GATE_CALL_DEFAULT));
+    touch_page_in_both((void *)GATE_CALL_LEAF);
+    cr_assert_eq(atomic_load(&mended), 4);
+}
+
+static void be_mended_by_older(void *flags) {
+    install_mender((int)(intptr_t)flags);
+    gate_runtime *runtime = start(1);
+    touch_in_all_ways();
+    stop(runtime);
+}
+
+static void be_mended_by_later(void *flags) {
+    gate_runtime *runtime = start(1);
+    install_mender((int)(intptr_t)flags);
+    touch_in_all_ways();
+    stop(runtime);
 }
 
 static void assert_silent(void (*fn)(void *), void *argument) {
@@ -134,27 +136,90 @@ static void assert_silent(void (*fn)(void *), void *argument) {
     cr_assert_str_eq(output, "");
 }
 
+static const int of_menders[] = {0, SA_ONSTACK, SA_NODEFER};
+
 Test(trap, an_older_handler_that_mends_the_fault_goes_on_without_a_word) {
-    assert_silent(be_mended, NULL);
+    for (int i = 0; i < 3; i++)
+        assert_silent(be_mended_by_older, (void *)(intptr_t)of_menders[i]);
 }
 
 Test(trap, a_handler_that_is_installed_later_works_with_and_without_a_stack_of_its_own) {
-    assert_silent(be_mended, (void *)1);
+    for (int i = 0; i < 3; i++)
+        assert_silent(be_mended_by_later, (void *)(intptr_t)of_menders[i]);
+}
+
+/* A later handler that passes on what it does not know, as runtimes of other languages do: to ours. */
+
+static struct sigaction ours;
+static _Atomic int passed_on;
+
+static void pass_on(int number, siginfo_t *info, void *context) {
+    atomic_fetch_add(&passed_on, 1);
+    ours.sa_sigaction(number, info, context);
+}
+
+static void install_in_between(int flags) {
+    struct sigaction action = {.sa_flags = SA_SIGINFO | flags};
+    action.sa_sigaction = pass_on;
+    cr_assert_eq(sigaction(SIGSEGV, &action, &ours), 0);
+}
+
+static void *touch_page_guarded(void *unused) {
+    gate_function function = make_function("int (void)", address_of(touch_page), "touch_page");
+    function.call_class = GATE_CALL_GUARDED;
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(gate_call(&function, NULL, NULL), -EFAULT);
+        cr_assert_eq((uintptr_t)gate_trap_last()->address, (uintptr_t)guarded_page);
+    }
+    free_function(function);
+    return unused;
+}
+
+static void guard_behind_another(void *flags) {
+    guarded_page = map_guarded_page();
+    gate_runtime *runtime = start(1);
+    install_in_between((int)(intptr_t)flags);
+    join(spawn("touches", touch_page_guarded, NULL));
+    touch_page_guarded(NULL);
+    cr_assert_eq(atomic_load(&passed_on), 6);
+    stop(runtime);
+}
+
+static void overflow_behind_another(void *unused) {
+    start(1);
+    install_in_between(SA_ONSTACK);
+    join(spawn("deep", overflow, unused));
+}
+
+static void fault_behind_another(void *unused) {
+    signal(SIGSEGV, SIG_DFL);
+    start(1);
+    install_in_between(0);
+    join(spawn("faulty", fault, unused));
+}
+
+Test(trap, a_handler_that_is_installed_later_may_pass_on_what_it_does_not_know) {
+    for (int i = 0; i < 3; i++)
+        assert_silent(guard_behind_another, (void *)(intptr_t)of_menders[i]);
+    cr_assert_dies_with(overflow_behind_another, NULL, "task deep (#2) overflowed its 256 KiB stack");
+    cr_assert_dies_with(fault_behind_another, NULL, "in interpreter code\ncallgate:   task 'faulty' (#2) on M ");
 }
 
 /* What an older handler asked for: its mask, and to be called once. */
 
+static bool defers;
+
 static void look_at_mask(int number) {
     sigset_t mask;
     pthread_sigmask(SIG_SETMASK, NULL, &mask);
-    if (!sigismember(&mask, SIGUSR1) || !sigismember(&mask, number))
+    if (!sigismember(&mask, SIGUSR1) || sigismember(&mask, number) != defers)
         _exit(5);
     mprotect(guarded_page, 4096, PROT_READ | PROT_WRITE);
 }
 
-static void ask_for_mask(void *unused) {
-    struct sigaction action = {.sa_handler = look_at_mask};
-    (void)unused;
+static void ask_for_mask(void *flags) {
+    struct sigaction action = {.sa_handler = look_at_mask, .sa_flags = (int)(intptr_t)flags};
+    defers = !(action.sa_flags & SA_NODEFER);
     sigaddset(&action.sa_mask, SIGUSR1);
     guarded_page = map_guarded_page();
     sigaction(SIGSEGV, &action, NULL);
@@ -168,6 +233,7 @@ static void ask_for_mask(void *unused) {
 
 Test(trap, an_older_handler_finds_the_mask_that_it_asked_for) {
     assert_silent(ask_for_mask, NULL);
+    assert_silent(ask_for_mask, (void *)(intptr_t)SA_NODEFER);
 }
 
 /* The host gives the thread a stack for handlers of its own, behind the start. */
