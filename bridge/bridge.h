@@ -181,7 +181,8 @@ void gate_callback_fail(int status);
 
 /* The function pointer to give to C. It may be called from any thread, until the callback is freed: a call then is fatal,
  * and names the callback, as long as its address is not another one's, which it may be once 1024 others have been freed
- * after it. Called after its runtime was stopped it is fatal. Never blocks. Any thread. */
+ * after it. Called after its runtime was stopped it is fatal, and on a thread that there is no memory to adopt. Never
+ * blocks. Any thread. */
 void (*gate_callback_address(const gate_callback *callback))(void);
 
 /* Frees a callback. Errors: -EBUSY while it runs, and nothing is freed; a fork while another thread runs it leaves it so

@@ -919,6 +919,40 @@ Test(callback, called_after_the_stop_is_fatal) {
     cr_assert_dies_with(call_after_stop, NULL, "gate_callback: 'a callback' was called after its runtime was stopped");
 }
 
+/* A thread that no memory is left to adopt: C has to get something, and nobody could say what. */
+
+static _Atomic bool has_memory = true;
+
+static void *allocate_if_there_is(void *unused, size_t size) {
+    (void)unused;
+    return atomic_load(&has_memory) ? malloc(size) : NULL;
+}
+
+static void deallocate(void *unused, void *memory, size_t size) {
+    (void)unused, (void)size;
+    free(memory);
+}
+
+static void *call_it_once(void *function) {
+    ((int_to_int)function)(4);
+    return NULL;
+}
+
+static void call_back_without_memory(void *unused) {
+    const char *handled_on;
+    pthread_t thread;
+    (void)unused;
+    set_up_with(&(struct gate_runtime_config){.hooks = {.allocate = allocate_if_there_is, .deallocate = deallocate}});
+    gate_callback *callback = make_callback(host, int_int, twice, (void *)&handled_on);
+    atomic_store(&has_memory, false);
+    pthread_create(&thread, NULL, call_it_once, (void *)gate_callback_address(callback));
+    pthread_join(thread, NULL);
+}
+
+Test(callback, from_a_thread_that_there_is_no_memory_to_adopt_is_fatal) {
+    cr_assert_dies_with(call_back_without_memory, NULL, "fatal: no memory to adopt a thread that calls back\n");
+}
+
 /* How many mappings are writable and executable. */
 static unsigned count_writable_code(void) {
     FILE *maps = fopen("/proc/self/maps", "r");

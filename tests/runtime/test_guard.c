@@ -499,3 +499,42 @@ static void die_in_nest(void *unused) {
 Test(guard, is_none_of_what_comes_back_through_another_runtime) {
     cr_assert_dies_with(die_in_nest, NULL, "in interpreter code\ncallgate:   task 'nests'");
 }
+
+/* Where there is no memory to note a fault in, nothing is called. */
+
+static _Atomic bool has_memory;
+
+static void *allocate_if_there_is(void *unused, size_t size) {
+    (void)unused;
+    return atomic_load(&has_memory) ? malloc(size) : NULL;
+}
+
+static void deallocate(void *unused, void *memory, size_t size) {
+    (void)unused, (void)size;
+    free(memory);
+}
+
+static int count_calls(void) {
+    return ++handler_saw;
+}
+
+static void *call_without_memory(void *unused) {
+    gate_function function = guarded("int (void)", address_of(count_calls), "count_calls");
+    handler_saw = 0;
+    atomic_store(&has_memory, false);
+    cr_assert_eq(gate_call(&function, NULL, NULL), -ENOMEM);
+    cr_assert_eq(handler_saw, 0);
+    atomic_store(&has_memory, true);
+    cr_assert_eq(gate_call(&function, NULL, NULL), 0);
+    cr_assert_eq(handler_saw, 1);
+    free_function(function);
+    return unused;
+}
+
+Test(guard, without_memory_for_it_nothing_is_called) {
+    struct gate_runtime_hooks hooks = {.allocate = allocate_if_there_is, .deallocate = deallocate};
+    atomic_store(&has_memory, true);
+    gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 1, .hooks = hooks});
+    join(spawn("calls", call_without_memory, NULL));
+    stop(runtime);
+}

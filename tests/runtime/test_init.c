@@ -258,6 +258,67 @@ Test(init, a_start_without_memory_is_enomem_and_leaks_nothing) {
     }
 }
 
+/* What a running runtime has no memory for: the first try's first allocation fails, the second's second, and so on. How
+ * often it was tried, and how often in vain. */
+
+static unsigned try_without_memory(struct allocator *allocator, bool (*is_made)(void)) {
+    unsigned in_vain = 0;
+    for (long calls;; in_vain++) {
+        long bytes = atomic_load(&allocator->bytes);
+        calls = atomic_load(&allocator->calls);
+        allocator->fails_at = calls + in_vain + 1;
+        if (is_made())
+            break;
+        cr_assert_eq(atomic_load(&allocator->bytes), bytes, "what it had so far is not given back");
+    }
+    allocator->fails_at = 0;
+    return in_vain;
+}
+
+static bool is_spawned(void) {
+    gate_task *task;
+    struct gate_task_config config = {.main = nothing, .stack_size = 1024 * 1024}; /* a pool that is empty yet */
+    int failed = gate_task_spawn(NULL, &config, &task);
+    cr_assert(failed == 0 || failed == -ENOMEM);
+    if (!failed)
+        join(task);
+    return !failed;
+}
+
+Test(init, a_spawn_without_memory_is_enomem_and_leaves_nothing) {
+    struct allocator allocator = {0, 0, 0};
+    gate_runtime *runtime;
+    cr_assert_eq(start_allocating(&allocator, &runtime), 0);
+    cr_assert_geq(try_without_memory(&allocator, is_spawned), 1u);
+    stop(runtime);
+    cr_assert_eq(atomic_load(&allocator.bytes), 0);
+}
+
+static bool is_adopted(void) {
+    gate_m *m = gate_m_acquire();
+    cr_assert_eq(gate_task_current() != NULL, m != NULL);
+    if (m)
+        gate_m_release(m);
+    return m != NULL;
+}
+
+static void *be_adopted_without_memory(void *allocator) {
+    return (void *)(uintptr_t)try_without_memory(allocator, is_adopted);
+}
+
+Test(init, an_acquire_without_memory_to_adopt_the_thread_is_null_and_leaves_nothing) {
+    struct allocator allocator = {0, 0, 0};
+    gate_runtime *runtime;
+    pthread_t thread;
+    void *in_vain;
+    cr_assert_eq(start_allocating(&allocator, &runtime), 0);
+    pthread_create(&thread, NULL, be_adopted_without_memory, &allocator);
+    pthread_join(thread, &in_vain);
+    cr_assert_geq((uintptr_t)in_vain, 2u, "an M and its root task");
+    stop(runtime);
+    cr_assert_eq(atomic_load(&allocator.bytes), 0);
+}
+
 #ifndef GATE_TEST_PLAIN /* sanitizers need address space of their own */
 
 /* The first thread that there is no room for is the worker, or the monitor. */
