@@ -15,8 +15,8 @@ static void enter_interpreter(void) {
 static void *work_and_block(void *rounds) {
     for (intptr_t i = 0; i < (intptr_t)rounds; i++) {
         enter_interpreter();
-        for (volatile int spin = 0; spin < 100; spin++)
-            ;
+        if (i % 5 == 0)
+            usleep(100); /* with the slot, so that they meet however few processors there are */
         atomic_fetch_sub(&inside, 1);
         if (i % 3 == 0)
             block_ms(1);
