@@ -871,6 +871,32 @@ Test(sched, the_host_hears_of_each_task_that_goes_on_and_each_that_leaves) {
     stop(runtime);
 }
 
+/* What a host keeps for its one state is the task's again, too, that comes back from C to an idle slot on its own thread:
+ * others had that slot. */
+
+static gate_task *of_state;
+
+static void make_it_of(void *unused, gate_task *task) {
+    (void)unused;
+    of_state = task;
+}
+
+static void *block_and_look(void *milliseconds) {
+    for (int i = 0; i < 20; i++) {
+        gate__foreign_call_blocking(gate__m(), sleep_ms, milliseconds);
+        cr_assert_eq(of_state, gate_task_current());
+    }
+    return NULL;
+}
+
+Test(sched, the_host_hears_of_a_task_whose_slot_others_had_while_it_was_in_c) {
+    gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 1, .hooks = {.task_resume = make_it_of}});
+    gate_task *one = spawn("one", block_and_look, (void *)2), *other = spawn("other", block_and_look, (void *)3);
+    join(one);
+    join(other);
+    stop(runtime);
+}
+
 /* Of each kind of leaving, one. */
 
 static unsigned suspends_since(unsigned before) {
