@@ -922,6 +922,21 @@ Test(callback, called_after_the_stop_is_fatal) {
     cr_assert_dies_with(call_after_stop, NULL, "gate_callback: 'a callback' was called after its runtime was stopped");
 }
 
+static int stop_host(void *unused, void *result, void *const arguments[]) {
+    (void)unused, (void)result, (void)arguments;
+    return gate_runtime_stop(host, NULL);
+}
+
+static void stop_in_a_handler(void *unused) {
+    (void)unused;
+    set_up(1);
+    through_c(make_callback(host, int_int, stop_host, NULL), 1, NULL);
+}
+
+Test(callback, a_handler_that_stops_its_runtime_is_fatal) {
+    cr_assert_dies_with(stop_in_a_handler, NULL, "gate_runtime_stop: called from a callback, or with the M held");
+}
+
 /* A thread that no memory is left to adopt: C has to get something, and nobody could say what. */
 
 static _Atomic bool has_memory = true;

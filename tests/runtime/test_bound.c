@@ -140,13 +140,22 @@ static void *enter_pinned(void *unused) {
     return unused;
 }
 
+static void *leave_pinned(void *unused) {
+    gate_task_enter_main();
+    gate_m_acquire();
+    gate_task_leave_main();
+    return unused;
+}
+
 static void run_alone(void *body) {
     run_task((gate_task_main)body, NULL);
 }
 
 Test(bound, misuse_of_the_main_thread_is_fatal_and_named) {
-    cr_assert_dies_with(run_alone, (void *)leave_without_entering, "gate_task_leave_main");
-    cr_assert_dies_with(run_alone, (void *)enter_pinned, "gate_task_enter_main");
+    cr_assert_dies_with(run_alone, (void *)leave_without_entering,
+                        "gate_task_leave_main: the task is pinned, or has not");
+    cr_assert_dies_with(run_alone, (void *)leave_pinned, "gate_task_leave_main: the task is pinned, or has not");
+    cr_assert_dies_with(run_alone, (void *)enter_pinned, "gate_task_enter_main: the task has to stay on its thread");
 }
 
 /* Turns on the main thread. Who waits for long says so. */

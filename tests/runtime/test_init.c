@@ -106,6 +106,17 @@ static void stop_in_a_blocking_call(void *unused) {
     gate__foreign_call_blocking(gate__m(), stop_it, runtime);
 }
 
+static void stop_with_the_m_held(void *unused) {
+    (void)unused;
+    gate_runtime *runtime = start(1);
+    gate_m_acquire();
+    stop_it(runtime);
+}
+
+Test(init, stop_with_the_m_held_is_fatal) {
+    cr_assert_dies_with(stop_with_the_m_held, NULL, "gate_runtime_stop: called from a callback, or with the M held");
+}
+
 Test(init, stop_from_a_call_that_has_to_return_is_fatal) {
     cr_assert_dies_with(stop_in_a_call, NULL, "gate_runtime_stop: called from a foreign call");
     cr_assert_dies_with(stop_in_a_blocking_call, NULL, "gate_runtime_stop: called from a foreign call");

@@ -226,6 +226,26 @@ Test(task, a_second_join_is_ebusy) {
     stop(runtime);
 }
 
+static void detach_one_that_is_joined(void *unused) {
+    start(1);
+    gate_task *parked = spawn("parked", park_once, unused), *joiner = spawn("joiner", join_other, parked);
+    wait_for_state(joiner, GATE__PARKED);
+    gate_task_detach(parked);
+}
+
+static void detach_twice(void *unused) {
+    start(1);
+    gate_task *parked = spawn("parked", park_once, unused);
+    wait_for_state(parked, GATE__PARKED);
+    gate_task_detach(parked);
+    gate_task_detach(parked);
+}
+
+Test(task, detach_of_one_that_is_joined_or_detached_is_fatal) {
+    cr_assert_dies_with(detach_one_that_is_joined, NULL, "gate_task_detach: the task is being joined, or is detached");
+    cr_assert_dies_with(detach_twice, NULL, "gate_task_detach: the task is being joined, or is detached");
+}
+
 static _Atomic int ended;
 
 static void *count_end(void *unused) {
