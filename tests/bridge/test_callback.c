@@ -795,8 +795,7 @@ Test(callback, free_while_c_waits_for_a_slot_is_ebusy) {
     gate_callback *callback = make_callback(host, int_int, twice, &unused);
     begin_waiting();
     pthread_create(&thread, NULL, announce_and_call, callback);
-    wait_until(atomic_load(&handler_waits));
-    usleep(50 * 1000);
+    wait_until(atomic_load(&handler_waits) && gate__queue_any_waits(host));
     cr_assert_eq(gate_callback_free(callback), -EBUSY);
     gate__foreign_call(join_thread, &thread);
     cr_assert_eq(gate_callback_free(callback), 0);

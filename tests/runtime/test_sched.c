@@ -704,6 +704,7 @@ Test(sched, ten_thousand_tasks_block_in_c_and_a_ticking_one_goes_on) {
 
 static struct {
     unsigned slice; /* ms; 0: until they are asked */
+    unsigned limit;
     _Atomic unsigned yields;
     _Atomic bool over;
 } computing;
@@ -731,36 +732,41 @@ static void *ready_from_outside(void *task) {
     return NULL;
 }
 
-/* The most yields of others from when a thread readies this task to when that runs. */
-static void *count_others_yields(void *longest) {
-    for (int i = 0; i < 5; i++) {
+/* Of so many turns so many may be late: a machine that is too busy keeps the monitor, or the thread that readies, off its
+ * processor. */
+enum { READIES = 20, MAY_BE_LATE = 5 };
+
+/* How often others have yielded more than the limit from when a thread readies this task to when that runs. */
+static void *count_late_turns(void *late) {
+    for (int i = 0; i < READIES; i++) {
         pthread_t thread;
         pthread_create(&thread, NULL, ready_from_outside, gate_task_current());
         gate_task_park("a thread");
         unsigned others = atomic_load(&computing.yields) - yields_at_ready;
         pthread_join(thread, NULL);
-        *(unsigned *)longest = others > *(unsigned *)longest ? others : *(unsigned *)longest;
+        *(unsigned *)late += others > computing.limit;
     }
     atomic_store(&computing.over, true);
     return NULL;
 }
 
-static unsigned most_yields_before(unsigned tasks, unsigned slice) {
+static void assert_in_time(unsigned tasks, unsigned slice, unsigned limit) {
     gate_runtime *runtime = start(1);
     gate_task *each[3];
-    unsigned longest = 0;
+    unsigned late = 0;
     computing.slice = slice;
+    computing.limit = limit;
     atomic_store(&computing.over, false);
     for (unsigned i = 0; i < tasks; i++)
         each[i] = spawn("computes", compute, NULL);
-    gate_task *sleeps = spawn("sleeps", count_others_yields, &longest);
+    gate_task *sleeps = spawn("sleeps", count_late_turns, &late);
     while (tasks == 0 && !atomic_load(&computing.over))
         compute_a_slice();
     join(sleeps);
     for (unsigned i = 0; i < tasks; i++)
         join(each[i]);
     stop(runtime);
-    return longest;
+    cr_assert_leq(late, MAY_BE_LATE, "beside %u tasks, %u turns", tasks, late);
 }
 
 /* Two that compute until they are asked to yield, and longer, and go into C, from where they come back to the runtime's
@@ -807,14 +813,14 @@ Test(sched, one_in_its_slots_queue_is_not_passed_by_all_that_come_from_elsewhere
 }
 
 Test(sched, one_that_becomes_ready_elsewhere_comes_when_the_next_is_asked_to_yield) {
-    cr_assert_leq(most_yields_before(0, 0), 3, "beside the main thread's own task");
-    cr_assert_leq(most_yields_before(1, 0), 3);
-    cr_assert_leq(most_yields_before(3, 0), 6);
+    assert_in_time(0, 0, 3); /* beside the main thread's own task */
+    assert_in_time(1, 0, 3);
+    assert_in_time(3, 0, 6);
 }
 
 Test(sched, one_that_becomes_ready_elsewhere_comes_soon_beside_tasks_that_yield_before_they_are_asked) {
-    cr_assert_leq(most_yields_before(0, 4), 20);
-    cr_assert_leq(most_yields_before(2, 4), 20);
+    assert_in_time(0, 4, 10);
+    assert_in_time(2, 4, 10);
 }
 
 /* The host's hooks: a thread-local that follows the running task. */

@@ -114,7 +114,7 @@ Test(worker, a_workers_stack_has_huge_pages_where_other_threads_have) {
 
 /* A thread that is awaited and can't be created, for want of memory that is asked for with leisure */
 
-static _Atomic bool refuses, is_asked, first_ran, second_ran;
+static _Atomic bool is_in_call, refuses, is_asked, first_ran, second_ran;
 
 static void *allocate_or_refuse(void *unused, size_t size) {
     (void)unused;
@@ -144,6 +144,7 @@ static void *spawn_first(void *runtime) {
 
 static void wait_until_asked(void *unused) {
     (void)unused;
+    atomic_store(&is_in_call, true);
     wait_until(atomic_load(&is_asked));
 }
 
@@ -152,29 +153,28 @@ static void *wait_in_a_call(void *unused) {
     return unused;
 }
 
+static bool has_idle(gate_runtime *runtime) {
+    gate__lock(&runtime->lock);
+    bool has = runtime->workers.idle != NULL;
+    gate__unlock(&runtime->lock);
+    return has;
+}
+
 /* The one worker is in a call, so that one more is to be created for the first task. It is back before that has failed,
  * runs that task, and has nothing more to do. Then the second task comes. */
 static void *spawn_second_when_the_worker_is_idle(void *runtime) {
     gate_runtime *r = runtime;
     struct gate_task_config config = {.main = note_run, .argument = &second_ran};
     pthread_t thread;
-    usleep(20 * 1000); /* the root task joins, and the worker calls */
+    wait_until(atomic_load(&is_in_call) && atomic_load(&r->idle_slot_count) == 1); /* the root task joins */
     atomic_store(&refuses, true);
     pthread_create(&thread, NULL, spawn_first, r);
-    wait_until(atomic_load(&first_ran) && atomic_load(&r->idle_slot_count) == 1);
-    usleep(20 * 1000);
+    wait_until(atomic_load(&first_ran) && atomic_load(&r->idle_slot_count) == 1 && has_idle(r));
     cr_assert_eq(gate_task_spawn(r, &config, NULL), 0);
     atomic_store(&refuses, false);
     pthread_join(thread, NULL);
     wait_until(atomic_load(&second_ran));
     return NULL;
-}
-
-static bool has_idle(gate_runtime *runtime) {
-    gate__lock(&runtime->lock);
-    bool has = runtime->workers.idle != NULL;
-    gate__unlock(&runtime->lock);
-    return has;
 }
 
 Test(worker, a_task_that_was_left_to_a_thread_which_could_not_be_created_runs_on_an_idle_one) {
