@@ -119,12 +119,12 @@ test("what a task uses is finalized when the task has ended", function()
         local ffi, task = require "callgate.ffi", require "callgate.task"
         ffi.cdef "int usleep(unsigned);"
         local function finalized() print "finalized" end
-        task.go(function()
+        local sleeper = task.go(function()
             local used = ffi.gc(ffi.new "int[1]", finalized)
             ffi.C.usleep(100000000)
             print("ended", used[0])
         end)
-        task.sleep(0.05)
+        repeat task.sleep(0.01) until sleeper:status() == "in call"
     ]])
     assert(output:find "ended\t0.*finalized", output)
 end)
@@ -135,8 +135,8 @@ test("a call that can't be ended is left, with a word", function()
         ffi.cdef "int pthread_mutex_lock(void *);"
         local lock, mutex = ffi.C.pthread_mutex_lock, ffi.new "long[8]"
         lock(mutex)
-        task.go({name = "locker"}, function() lock(mutex) end)
-        task.sleep(0.02)
+        local locker = task.go({name = "locker"}, function() lock(mutex) end)
+        repeat task.sleep(0.01) until locker:status() == "in call"
     ]], "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0")
 end)
 

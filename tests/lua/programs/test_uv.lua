@@ -49,7 +49,7 @@ on_loop("an empty loop ends at once", function(loop) loop:run() end)
 on_loop("an error in a callback ends the loop, which may go on after it", function(loop)
     local object, later = {}, false
     loop:timer(0.001, function() error(object) end)
-    loop:timer(0.05, function() later = true end)
+    loop:timer(0.3, function() later = true end)
     local ok, problem = pcall(loop.run, loop)
     equal(ok, false)
     equal(problem, object)
