@@ -781,6 +781,8 @@ static void read_macro(struct reader *r, CXCursor cursor) {
     tried.takes_arguments = clang_Cursor_isMacroFunctionLike(cursor);
     if (is_of_headers && !is_asked_for)
         mark_sections(r->request, &tried);
+    if (is_of_headers && list_matches(&r->request->exclude, tried.name))
+        list_add(&r->model->excluded, tried.name);
     if (!is_asked_for || !read_body(r, cursor, &tried))
         return;
     struct item *item = add_item(r->model, ITEM_MACRO, tried.name, tried.place);

@@ -306,12 +306,17 @@ static bool is_matched(const struct model *model, const char *pattern) {
     return false;
 }
 
-/* Whatever was asked for has to be there. */
-static int check_request(const struct model *model, const struct request *request) {
+/* Whatever was asked for has to be there. What is not to be compared may be in the files alone. */
+static int check_request(const struct model *model, const struct request *request, bool has_files) {
     for (size_t i = 0; i < request->match.count; i++) {
         if (!is_matched(model, request->match.items[i]))
             return complain(memory_format("nothing in %s matches ", request->headers.items[0]),
                             request->match.items[i]);
+    }
+    for (size_t i = 0; i < request->exclude.count && !has_files; i++) {
+        if (!model_excludes(model, request->exclude.items[i]))
+            return complain(memory_format("nothing in %s is excluded by ", request->headers.items[0]),
+                            request->exclude.items[i]);
     }
     for (size_t i = 0; i < request->from.count; i++) {
         if (!list_is_matched(&model->files, request->from.items[i]))
@@ -366,7 +371,7 @@ int main(int argc, char **argv) {
     int failed = model_read(&options.request, &model);
     if (!failed) {
         model_choose(&model, &options.request);
-        failed = check_request(&model, &options.request);
+        failed = check_request(&model, &options.request, options.files.count > 0);
     }
     if (!failed && options.checks) {
         failed = check_all(&model, &options.request, &options.files);

@@ -217,10 +217,12 @@ bool model_asks(const struct item *item, const struct request *request) {
 }
 
 /* An enum that is asked for, or needed, is what it was without them. */
-static void drop_excluded_constants(struct item *item, const struct request *request) {
+static void drop_excluded_constants(struct model *model, struct item *item, const struct request *request) {
     size_t kept = 0;
     for (size_t i = 0; i < item->constant_count; i++) {
-        if (!list_matches(&request->exclude, item->constants[i].name))
+        if (list_matches(&request->exclude, item->constants[i].name))
+            list_add(&model->excluded, item->constants[i].name);
+        else
             item->constants[kept++] = item->constants[i];
     }
     item->constant_count = kept;
@@ -241,7 +243,7 @@ void model_choose(struct model *model, const struct request *request) {
     mark_constants(model);
     for (size_t i = 0; i < model->count; i++) {
         struct item *item = model->items[i];
-        drop_excluded_constants(item, request);
+        drop_excluded_constants(model, item, request);
         item->is_wanted = model_asks(item, request);
         override_by(item, request);
     }
@@ -251,6 +253,14 @@ void model_choose(struct model *model, const struct request *request) {
     }
     for (const struct section *export = NULL; (export = config_next(request, SECTION_EXPORT, export)) != NULL;)
         need_type(export->item->type);
+}
+
+bool model_excludes(const struct model *model, const char *pattern) {
+    const struct list one = {&pattern, 1};
+    size_t i = 0;
+    while (i < model->count && !list_matches(&one, model->items[i]->name))
+        i++;
+    return i < model->count || list_is_matched(&model->excluded, pattern);
 }
 
 void model_report(const struct model *model, bool macros_too) {

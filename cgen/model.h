@@ -158,8 +158,9 @@ struct model {
     size_t count;
     struct entry *entries;
     size_t entry_count;
-    struct table macros; /* the names of all that take no arguments */
-    struct list files;   /* all that were read, whatever they declare */
+    struct table macros;  /* the names of all that take no arguments */
+    struct list files;    /* all that were read, whatever they declare */
+    struct list excluded; /* names that are left out and are no item's: of macros, and of enums' constants */
 };
 
 /* What a config says, and where it stands there. */
@@ -276,7 +277,8 @@ void item_find_problem(struct item *item);         /* a function's or a variable
 const struct item *item_of_record(const struct type *type);              /* the struct or union that it is, or NULL */
 bool model_asks(const struct item *item, const struct request *request); /* for it, by name and place */
 void model_choose(struct model *model, const struct request *request);
-void model_report(const struct model *model, bool macros_too); /* what can't be bound, and why */
+bool model_excludes(const struct model *model, const char *pattern); /* something, once it is chosen */
+void model_report(const struct model *model, bool macros_too);       /* what can't be bound, and why */
 size_t model_count(const struct model *model, enum item_kind kind);
 bool item_is_compilers(const struct item *item);  /* of a header that comes with it, which others have otherwise */
 void item_find_names(struct item *item);          /* a typedef's: it is one of what it stands for */

@@ -471,6 +471,18 @@ ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$work/ending.so "$cgen" --heade
 [ "$(ls -A "$work/ended" | tr '\n' ' ')" = 'zlib.cdef zlib.json ' ] || fail 'whoever is ended leaves other files'
 fact
 refuses 1 "nothing in zlib.h matches 'nothing\*'" --header zlib.h --match 'nothing*'
+# Also where others are matched, by a function, a macro, an enum's constant.
+refuses 1 "nothing in zlib.h is excluded by 'nothing\*'" --header zlib.h --exclude deflate --exclude 'nothing*'
+refuses 1 "nothing in $work/enums.h is excluded by 'GRENE'" --header "$work/enums.h" --exclude RED --exclude GRENE
+"$cgen" --header zlib.h --exclude 'crc32_*' --exclude crc32_combine --exclude Z_FINISH --exclude deflateInit >"$work/out" 2>"$work/err" ||
+    { cat "$work/err"; fail 'what two patterns exclude, and macros'; }
+fact
+# A name that other systems have is in what is checked alone.
+printf 'int plain(int);\nint theirs(int);\n' >"$work/theirs.h"
+"$cgen" check --header "$work/named.h" --exclude theirs --exclude MACRO "$work/theirs.h" >"$work/out" || fail 'what only a file has is excluded'
+fact
+refuses 1 "nothing in the headers or the files is excluded by 'nobodys'" check --header "$work/named.h" --exclude theirs \
+    --exclude nobodys "$work/theirs.h"
 refuses 1 "no file is read that matches '\*/nowhere.h'" --header zlib.h --from '*/zlib.h' --from '*/nowhere.h'
 echo '#include <zlib.h>' >"$work/all.h"
 "$cgen" --header "$work/all.h" --from '*/all.h' --from '*/zlib.h' >"$work/out" || fail 'a file that declares nothing'
