@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "callgate.h" /* for its version */
 #include "cgen/model.h"
 
 static const char usage[] =
@@ -98,7 +99,7 @@ static void choose_all(struct options *options) {
 
 /* Options: a letter is one, and a number stands for a name. */
 
-enum { HELP = 256, HEADER, MATCH, EXCLUDE, FROM, PACKAGE, CONFIG, EMIT, NAME, LIBRARY, DEBUG_PATH, WEAK, VERBOSE };
+enum { HELP = 256, VERSION, HEADER, MATCH, EXCLUDE, FROM, PKG, CONFIG, EMIT, NAME, LIBRARY, DEBUG, WEAK, VERBOSE };
 
 static const struct {
     int key;
@@ -111,7 +112,7 @@ static const struct {
     {EXCLUDE, "--exclude", "PATTERN", "and not a name like this"},
     {FROM, "--from", "PATTERN",
      "only what is declared in a file like this, '*/openssl/*'; without it,\nin any but the compiler's own"},
-    {PACKAGE, "--pkg", "NAME", "with the flags that pkg-config has for NAME"},
+    {PKG, "--pkg", "NAME", "with the flags that pkg-config has for NAME"},
     {'I', "-I", "DIR", "as for the compiler"},
     {'D', "-D", "NAME[=VALUE]", "as for the compiler"},
     {'L', "-L", "DIR", "where the --library is, as for the linker"},
@@ -131,12 +132,13 @@ static const struct {
     {LIBRARY, "--library", "NAME",
      "what a module loads, and what is wrapped or checked: a path, or a name\nas for -l; without it, what the packages "
      "have"},
-    {DEBUG_PATH, "--debug-path", "PATH",
+    {DEBUG, "--debug-path", "PATH",
      "folders with debug information, with colons between; without it,\nwhere this system has it"},
     {WEAK, "--weak", NULL, "stubs of functions that the library lacks are no error: their address is NULL"},
     {VERBOSE, "--verbose", NULL, "names the macros, too, that are left out"},
     {'o', "-o", "PATH", "a file, or a folder/; a file that cgen did not make is left alone"},
     {HELP, "--help", NULL, "prints this"},
+    {VERSION, "--version", NULL, "prints Callgate's version"},
 };
 
 enum { OPTIONS = sizeof table / sizeof *table };
@@ -154,6 +156,11 @@ static _Noreturn void print_help(void) {
     for (size_t i = 0; i < OPTIONS; i++)
         print_option(i);
     fputs(statuses, stdout);
+    exit(fflush(stdout) != 0);
+}
+
+static _Noreturn void print_version(void) {
+    printf("cgen %d.%d.%d\n", GATE_VERSION_MAJOR, GATE_VERSION_MINOR, GATE_VERSION_PATCH);
     exit(fflush(stdout) != 0);
 }
 
@@ -177,7 +184,7 @@ static void read_other_option(struct options *options, int option, char *const *
     case LIBRARY:
         options->request.library = optarg;
         break;
-    case DEBUG_PATH:
+    case DEBUG:
         options->request.debug_path = optarg;
         break;
     case WEAK:
@@ -188,6 +195,8 @@ static void read_other_option(struct options *options, int option, char *const *
         break;
     case HELP:
         print_help();
+    case VERSION:
+        print_version();
     default:
         stop_wrongly_called(option == ':' ? "a value is missing behind " : "not understood: ", argv[optind - 1]);
     }
@@ -208,7 +217,7 @@ static void read_option(struct options *options, int option, char *const *argv) 
     case FROM:
         list_add(&request->from, optarg);
         break;
-    case PACKAGE:
+    case PKG:
         if (!installed_may_be(optarg))
             stop_wrongly_called("no package is called ", optarg);
         if (installed_package(optarg, request))

@@ -331,6 +331,8 @@ done
 sh tests/cgen/layouts.sh "$reads" "$work/behind/behind.cdef" "$work/behind/behind_stubs.c" || fail 'layouts behind a name'
 fact
 
+[ "$("$cgen" --version)" = "cgen $(sed -n 's/^Version: //p' callgate.pc.in)" ] || fail "the version is not the package's"
+fact
 "$cgen" --help >"$work/out" && grep -q '^usage: cgen --header FILE' "$work/out" || fail '--help'
 fact
 "$cgen" --header zlib.h --match 'crc*' --exclude '*_combine*' >"$work/out"
@@ -370,7 +372,7 @@ fact
 sed -n '/^\.SH OPTIONS/,/^\.SH CONFIG/p' cgen/cgen.1 | grep -A 1 '^\.TP' | sed -n 's/^\.BI* \\-/-/p' |
     sed 's/\\f.//g; s/[\\"]//g; s/  / /' | sort >"$work/manual"
 diff -u "$work/helped" "$work/manual" || fail 'the manual has other options than --help'
-[ "$(wc -l <"$work/manual")" -ge 17 ] || { cat "$work/manual"; fail 'nobody finds the options'; }
+[ "$(wc -l <"$work/manual")" -ge 18 ] || { cat "$work/manual"; fail 'nobody finds the options'; }
 fact
 "$cgen" --help | tr '\n' ' ' | sed 's/.*Exits with \(.*\)\. *$/\1/' >"$work/helped.ends"
 sed -n '/^\.SH EXIT STATUS/,/^\.SH EXAMPLES/p' cgen/cgen.1 | grep -v '^\.' | tr '\n' ' ' | sed 's/\. *$//' >"$work/manual.ends"
