@@ -375,40 +375,96 @@ struct filling {
     struct item *item;
 };
 
+/* What nobody can write is bytes, so that the others are where they are. */
+
+static const struct type byte = {
+    .kind = TYPE_BASIC, .name = "unsigned char", .basic = BASIC_UNSIGNED, .size = 1, .alignment = 1};
+
 static const struct type *bytes_like(const struct type *type) {
-    static const struct type byte = {
-        .kind = TYPE_BASIC, .name = "unsigned char", .basic = BASIC_UNSIGNED, .size = 1, .alignment = 1};
     struct type *bytes = memory_take(sizeof *bytes);
     *bytes =
         (struct type){.kind = TYPE_ARRAY, .target = &byte, .count = type->size, .size = type->size, .alignment = 1};
     return bytes;
 }
 
-/* What nobody can write is bytes, so that the others are where they are. */
-static const struct type *read_field_type(const struct filling *f, CXCursor cursor, const char *name) {
-    const struct type *type = read_type(f->reader, clang_getCursorType(cursor));
-    const char *problem = type_problem(type);
-    if (!problem)
-        return type;
-    f->item->reason = memory_format("its field '%s' is bytes: %s", name, problem);
-    return bytes_like(type);
+static void add_field(struct item *item, struct field field) {
+    item->fields = memory_grow(item->fields, item->field_count, sizeof *item->fields);
+    item->fields[item->field_count++] = field;
+}
+
+/* In bits. */
+static long long end_of_fields(const struct item *item) {
+    const struct field *last = item->field_count ? &item->fields[item->field_count - 1] : NULL;
+    return !last ? 0 : last->offset + (last->width >= 0 ? last->width : 8 * last->type->size);
+}
+
+/* A union's bits are a struct's in it, since all of its members begin with it. */
+static struct item *add_struct(struct item *item, const struct field *bits) {
+    struct item *inner = memory_take(sizeof *inner);
+    struct type *type = memory_take(sizeof *type);
+    *inner = (struct item){.kind = ITEM_STRUCT,
+                           .name = "",
+                           .place = bits->place,
+                           .is_complete = true,
+                           .size = (bits->width + 7) / 8,
+                           .alignment = 1,
+                           .is_embedded = true};
+    *type = (struct type){.kind = TYPE_ITEM, .item = inner, .size = inner->size, .alignment = 1};
+    add_field(item, (struct field){"", bits->place, type, NULL_UNSAID, 0, -1});
+    return inner;
+}
+
+/* A bit-field pads, byte by byte: a field of bytes is where the one before ends, and asks for no alignment. */
+static void add_padding(struct item *item, const struct field *bits) {
+    struct item *to = item->kind == ITEM_UNION && bits->width ? add_struct(item, bits) : item;
+    long long end = bits->offset + bits->width;
+    for (long long at = end_of_fields(to), width; at < end; at += width) {
+        width = 8 - at % 8;
+        width = width < end - at ? width : end - at;
+        add_field(to, (struct field){"", bits->place, &byte, NULL_UNSAID, at, (int)width});
+    }
+}
+
+/* The struct or union that it is, or is an array of; or NULL. */
+static const struct item *record_in(const struct type *type) {
+    type = type_plain(type);
+    while (type->kind == TYPE_ARRAY)
+        type = type_plain(type->target);
+    return item_of_record(type);
+}
+
+static void add_reason(struct item *item, const struct field *field, const char *words) {
+    const char *which = *field->name ? memory_format("its field '%s'", field->name) : "a member without a name";
+    item->reason = memory_format("%s%s%s %s", item->reason ? item->reason : "", item->reason ? "; " : "", which, words);
+}
+
+static void add_what_can_be_written(struct item *item, struct field field) {
+    const char *problem = type_problem(field.type);
+    const struct item *record = record_in(field.type);
+    bool is_bits = field.width >= 0;
+    if (problem && (*field.name || !is_bits)) /* bits without a name pad in any case */
+        add_reason(item, &field, memory_format("%s: %s", is_bits ? "only pads" : "is bytes", problem));
+    else if (record && record->reason)
+        add_reason(item, &field, "has a field that C does not know");
+    if (problem && is_bits) {
+        add_padding(item, &field);
+        return;
+    }
+    if (problem)
+        field.type = bytes_like(field.type);
+    add_field(item, field);
 }
 
 static enum CXVisitorResult visit_field(CXCursor cursor, CXClientData data) {
     struct filling *f = data;
-    struct item *item = f->item;
     const char *name = take(clang_getCursorSpelling(cursor));
-    const struct type *type = read_field_type(f, cursor, name);
+    const struct type *type = read_type(f->reader, clang_getCursorType(cursor));
     if (type->item && !*type->item->name)
         type->item->is_embedded = true;
-    item->fields = memory_grow(item->fields, item->field_count, sizeof *item->fields);
-    item->fields[item->field_count++] =
-        (struct field){strpbrk(name, " (") ? "" : name,
-                       place_of(f->reader, cursor),
-                       type,
-                       nullability_of(clang_getCursorType(cursor)),
-                       clang_Cursor_getOffsetOfField(cursor),
-                       clang_Cursor_isBitField(cursor) ? clang_getFieldDeclBitWidth(cursor) : -1};
+    add_what_can_be_written(
+        f->item, (struct field){strpbrk(name, " (") ? "" : name, place_of(f->reader, cursor), type,
+                                nullability_of(clang_getCursorType(cursor)), clang_Cursor_getOffsetOfField(cursor),
+                                clang_Cursor_isBitField(cursor) ? clang_getFieldDeclBitWidth(cursor) : -1});
     return CXVisit_Continue;
 }
 
@@ -481,6 +537,8 @@ static struct item *read_typedef(struct reader *r, CXCursor cursor) {
     item->alignment = clang_Type_getAlignOf(clang_getCursorType(cursor));
     item->reason = type_problem(item->type);
     item_find_names(item);
+    if (item->type->item && item->type->item->named_by == item)
+        item->reason = item->type->item->reason;
     add_entry(r->model, item, true);
     return item;
 }

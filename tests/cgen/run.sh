@@ -317,6 +317,35 @@ $work/unknown.h:6:5: skipped: call: it has a type that C does not know, '_BitInt
 END
 sh tests/cgen/layouts.sh "$reads" "$work/unknown/unknown.cdef" "$work/unknown/unknown_stubs.c" || fail 'layouts with bytes'
 fact
+# Bits of it only pad, and all else is where it was. What has such a struct in it has such a field itself.
+cat >"$work/unknown.h" <<END
+struct bits { int a : 20; _BitInt(17) x : 15; int b : 17; _BitInt(60) y : 50; char last; };
+union both { unsigned _BitInt(100) x : 90; char first; };
+union packed { _BitInt(17) x : 17; char first; } __attribute__((packed));
+struct loose { char first; _BitInt(100) x : 90; unsigned b : 5; _BitInt(100) y : 90; };
+struct aligns { char first; _BitInt(17) : 0; char last; _BitInt(9) : 3; };
+typedef struct { _BitInt(9) x : 5, : 2; int a : 20, b : 20; } named;
+struct outer { struct { char first; _BitInt(17) x; } in; union { _BitInt(9) u; int v; }; };
+struct around { struct bits in[2]; int last; };
+void look(struct bits *, union both *, union packed *, struct loose *, named *, struct outer *, struct around *);
+int pass(struct around by);
+int padded(struct aligns *by);
+END
+"$cgen" --header "$work/unknown.h" --emit cdef,c -o "$work/unknown/" 2>"$work/err"
+cat <<END | diff -u - "$work/err" || fail 'bits of a type that C does not know'
+$work/unknown.h:1:8: skipped: bits: its field 'x' only pads: it has a type that C does not know, '_BitInt(17)'; its field 'y' only pads: it has a type that C does not know, '_BitInt(60)'
+$work/unknown.h:2:7: skipped: both: its field 'x' only pads: it has a type that C does not know, 'unsigned _BitInt(100)'
+$work/unknown.h:3:7: skipped: packed: its field 'x' only pads: it has a type that C does not know, '_BitInt(17)'
+$work/unknown.h:4:8: skipped: loose: its field 'x' only pads: it has a type that C does not know, '_BitInt(100)'; its field 'y' only pads: it has a type that C does not know, '_BitInt(100)'
+$work/unknown.h:6:63: skipped: named: its field 'x' only pads: it has a type that C does not know, '_BitInt(9)'
+$work/unknown.h:7:8: skipped: outer: its field 'in' has a field that C does not know; a member without a name has a field that C does not know
+$work/unknown.h:8:8: skipped: around: its field 'in' has a field that C does not know
+$work/unknown.h:10:5: skipped: pass: it passes a struct that has a field that C does not know
+END
+clang -Wall -Werror -I. -fsyntax-only "$work/unknown/unknown_stubs.c" || fail 'stubs with bits that pad'
+sh tests/cgen/layouts.sh "$reads" "$work/unknown/unknown.cdef" "$work/unknown/unknown_stubs.c" || fail 'layouts with bits that pad'
+gcc -fsyntax-only -Wall -Werror -x c "$work/unknown/unknown.cdef" || fail 'gcc refuses bits that pad'
+fact
 # Types that have a name by way of an array or a pointer alone.
 cat >"$work/behind.h" <<END
 typedef struct { int a; } four[4];
