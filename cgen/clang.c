@@ -792,6 +792,28 @@ static const char *problem_of_token(const char *text) {
     return NULL;
 }
 
+static const char may_be_several[] = "what it stands for may be several arguments";
+
+/* Whether a comma is in no parentheses of the macro's, nor between ? and :, where it would be an operator wherever the macro
+ * stands. A config that says its type says that it is one. */
+static bool is_list(const struct reader *r, const struct tokens *tokens, size_t first, const struct item *item) {
+    int depth = 0, choices = 0;
+    if (item->takes_arguments && config_find(r->request, SECTION_MACRO, item->name))
+        return false;
+    for (size_t i = first; i < tokens->count; i++) {
+        const char *text = tokens->texts[i];
+        const struct item *macro = table_get(&r->macros, text);
+        bool has_comma = strcmp(text, ",") == 0 || (macro && macro->reason == may_be_several);
+        depth += strcmp(text, "(") == 0 || strcmp(text, "[") == 0;
+        depth -= strcmp(text, ")") == 0 || strcmp(text, "]") == 0;
+        choices += depth == 0 && strcmp(text, "?") == 0;
+        choices -= depth == 0 && strcmp(text, ":") == 0;
+        if (has_comma && depth == 0 && choices == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Whether a macro may be an expression; one without a body is none, and one that stands for its own name says only that
  * there is something of that name. */
 static bool read_body(const struct reader *r, CXCursor cursor, struct item *item) {
@@ -807,6 +829,8 @@ static bool read_body(const struct reader *r, CXCursor cursor, struct item *item
         if (is_of_place(r, tokens.texts[i], !item->takes_arguments))
             item->reason = is_another_elsewhere;
     }
+    if (!item->reason && is_list(r, &tokens, first, item))
+        item->reason = may_be_several;
     item->alias = is_name ? tokens.texts[1] : NULL;
     return tokens.count > first && !(is_name && strcmp(tokens.texts[1], item->name) == 0);
 }

@@ -423,6 +423,15 @@ grep -q '^cgen: macros left out, .*: [1-9][0-9]*;' "$work/err" && ! grep -q LOOP
 "$cgen" --header tests/cgen/features/macros.h -I. --emit cdef --verbose >"$work/out" 2>"$work/err"
 grep -q 'macros.h:19:9: skipped: LOOP: it is no expression' "$work/err" || fail '--verbose does not name them'
 fact
+# What may be several arguments is no function of C's comma operator, unless a config says so.
+for name in BOTH OF_BOTH; do
+    grep -q "skipped: $name: what it stands for may be several arguments" "$work/err" && ! grep -q "\<$name\>" "$work/out" || fail "$name is a function"
+    fact
+done
+printf '[macro BOTH]\ntype = int (long)\n' >"$work/both.conf"
+"$cgen" --header tests/cgen/features/macros.h -I. --match BOTH --config "$work/both.conf" --emit cdef | grep -q '^int BOTH(long x)' ||
+    fail "a config's list"
+fact
 "$cgen" --header zlib.h --match zError --emit h -o "$work/alone.h"
 grep -q '^struct gate_args_zError {' "$work/alone.h" || fail 'the header of stubs alone'
 fact

@@ -59,3 +59,7 @@ mark mark_of(double at);
 #define ITEMS(x) \
     { x }
 #define ITSELF(statements) statements
+#define BOTH(x) call_it_2(x, 0), call_it_2(x, 0)
+#define OF_BOTH(x) BOTH(x)
+#define LAST_OF(x) (call_it_2(x, 0), (x))
+#define EITHER(x) (x) ? call_it_2(x, 0), 2 : 3
