@@ -347,7 +347,9 @@ int check_all(const struct model *headers, const struct request *request, const 
 struct output {
     const char *path;  /* NULL: standard output */
     const char *place; /* behind links */
-    char *part;        /* the file beside it */
+    char *part;        /* the file beside it, until it is in its place */
+    char *kept;        /* the other name of what was there */
+    bool is_first;     /* nothing was */
     FILE *file;        /* where it is made, in memory: text */
     char *text;
     size_t size;

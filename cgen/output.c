@@ -1,7 +1,8 @@
 /* Output files: all that a command writes, or none of them.
  *
- * They are made in memory, written beside their places when all are made, and take these when all are written. A signal that
- * would end the program meanwhile waits, so that nothing is left beside them.
+ * They are made in memory, written beside their places when all are made, and take these when all are written. What was there
+ * has another name until all have taken theirs, and gets its own back if one can't. A signal that would end the program meanwhile
+ * waits, so that nothing is left beside them.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
@@ -87,15 +88,37 @@ static int write_beside(struct output *output) {
     return failed;
 }
 
+/* A link keeps what was there: to rename it would leave the place empty for a while. */
+static int take_place(struct output *output) {
+    output->kept = memory_format("%s~", output->part);
+    output->is_first = link(output->place, output->kept) && errno == ENOENT;
+    if (rename(output->part, output->place))
+        return fail(output->path, strerror(errno));
+    output->part = NULL;
+    return 0;
+}
+
+/* Where files can't have two names, what was there is gone, and what is new stays. */
+static void give_back(const struct output *output) {
+    if (output->part)
+        unlink(output->part);
+    else if (output->is_first)
+        unlink(output->place);
+    else if (output->kept)
+        rename(output->kept, output->place);
+}
+
 static int write_all(struct output *outputs, size_t count) {
     int failed = 0;
     for (size_t i = 0; i < count && !failed; i++)
         failed = outputs[i].path ? write_beside(&outputs[i]) : put(&outputs[i], stdout);
+    for (size_t i = 0; i < count && !failed; i++)
+        failed = outputs[i].part ? take_place(&outputs[i]) : 0;
     for (size_t i = 0; i < count; i++) {
-        if (!failed && outputs[i].part && rename(outputs[i].part, outputs[i].place))
-            failed = fail(outputs[i].path, strerror(errno));
-        if (failed && outputs[i].part)
-            unlink(outputs[i].part);
+        if (failed)
+            give_back(&outputs[i]);
+        if (outputs[i].kept)
+            unlink(outputs[i].kept);
     }
     return failed;
 }

@@ -510,6 +510,34 @@ ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$work/ending.so "$cgen" --heade
 [ "$status" -eq 143 ] || { cat "$work/err"; fail "who is ended ends with $status"; }
 [ "$(ls -A "$work/ended" | tr '\n' ' ')" = 'zlib.cdef zlib.json ' ] || fail 'whoever is ended leaves other files'
 fact
+# Where one can't take its place, those before it give theirs back.
+cat >"$work/barring.c" <<END
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+int mkstemp(char *path) {
+    char place[4096];
+    snprintf(place, sizeof place, "%s", path);
+    *strrchr(place, '.') = '\\0';
+    if (strstr(place, ".json"))
+        mkdir(place, 0777);
+    return ((int (*)(char *))dlsym(RTLD_NEXT, "mkstemp"))(path);
+}
+END
+gcc -shared -fPIC "$work/barring.c" -o "$work/barring.so"
+mkdir "$work/barred"
+echo '// made by: cgen, before' >"$work/barred/zlib.cdef"
+status=0
+ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$work/barring.so "$cgen" --header zlib.h --emit cdef,lua,json,c -o "$work/barred" 2>"$work/err" || status=$?
+[ "$status" -eq 1 ] && grep -q 'zlib.json: Is a directory' "$work/err" || { cat "$work/err"; fail 'what is barred is written'; }
+[ "$(ls -A "$work/barred" | tr '\n' ' ')" = 'zlib.cdef zlib.json ' ] || { ls -A "$work/barred"; fail 'some outputs took their places where another could not'; }
+grep -q before "$work/barred/zlib.cdef" || fail 'what was there is gone, and one output could not be written'
+rmdir "$work/barred/zlib.json"
+"$cgen" --header zlib.h --match zError --emit cdef,json -o "$work/barred"
+[ "$(ls -A "$work/barred" | tr '\n' ' ')" = 'zlib.cdef zlib.json ' ] && grep -q zError "$work/barred/zlib.cdef" || fail 'what was there is there, or beside it'
+fact
 refuses 1 "nothing in zlib.h matches 'nothing\*'" --header zlib.h --match 'nothing*'
 # Also where others are matched, by a function, a macro, an enum's constant.
 refuses 1 "nothing in zlib.h is excluded by 'nothing\*'" --header zlib.h --exclude deflate --exclude 'nothing*'
