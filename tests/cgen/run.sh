@@ -11,6 +11,8 @@
 cgen=$1 takes=$2/takes reads=$2/reads library=$PWD/$3 modules=$4
 # None where it is cgen itself that is looked at.
 compilers=${CGEN_COMPILERS-gcc clang}
+# For ninja: when one of these changes, or there is another, the test runs again.
+echo "$2/run.ok:" tests/cgen/* tests/cgen/*/* cgen/* callgate.pc.in >"$2/run.d"
 
 # One file reads headers, and one debug information.
 [ "$(grep -l 'clang-c/' cgen/*)" = cgen/clang.c ] && [ "$(grep -l 'elfutils/' cgen/*)" = cgen/dwarf.c ] || fail 'others know libclang or libdw'
@@ -30,6 +32,10 @@ for header in tests/cgen/features/*.h; do
     gcc -fsyntax-only -Wall -Werror -x c "$work/$name.cdef" || fail "gcc refuses $name.cdef"
     # Not twice in one process: output must not depend on where things happen to lie.
     "$cgen" --header "$header" -I. --from '*/features/*' --name "$name" --emit c -o "$work/" 2>/dev/null
+    for file in "$work/${name}_stubs.h" "$work/${name}_stubs.c"; do
+        cat -s "$file" | diff - "$file" || fail "two empty lines in a row in $file"
+    done
+    fact
     [ ! -e "tests/cgen/features/$name.proof" ] || {
         grep '^_Static_assert' "$work/${name}_stubs.c" >"$work/$name.proof"
         [ -z "${GATE_UPDATE:-}" ] || cp "$work/$name.proof" "tests/cgen/features/$name.proof"
@@ -453,7 +459,7 @@ done
 for file in "$work/first"/*.[ch]; do
     clang-format --style='{BasedOnStyle: LLVM, IndentWidth: 4, ColumnLimit: 0, AllowShortFunctionsOnASingleLine: None,
         SortIncludes: Never}' "$file" | sed 's/ & \([a-z_]*)\)/\&\1/' >"$work/out"
-    cat -s "$file" | diff -b - "$work/out" || fail "$file is badly formatted"
+    diff -b "$file" "$work/out" || fail "$file is badly formatted"
     fact
 done
 
