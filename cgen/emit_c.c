@@ -265,39 +265,40 @@ static void write_variadic_call(const struct item *item, FILE *out) {
     const struct type *type = item->type;
     struct type pointer = {.kind = TYPE_POINTER, .target = type};
     fprintf(out, "(*(%s)&%s)(", spell(&pointer, "", SPELL_NAMED), item->name);
-    write_arguments(type, "f->", out);
+    write_arguments(type, "gate_args->", out);
     for (size_t i = 0; i < words_left(type); i++)
-        fprintf(out, "%sf->words[%zu]", i || type->parameter_count ? ", " : "", i);
+        fprintf(out, "%sgate_args->words[%zu]", i || type->parameter_count ? ", " : "", i);
     for (size_t i = 0; i < doubles_left(type); i++)
-        fprintf(out, ", f->doubles[%zu]", i);
+        fprintf(out, ", gate_args->doubles[%zu]", i);
     for (size_t i = 0; i < MORE; i++)
-        fprintf(out, ", f->more[%zu]", i);
+        fprintf(out, ", gate_args->more[%zu]", i);
     fputs(");\n", out);
 }
 
 static void write_call(const struct item *item, FILE *out) {
-    fputs(type_is_void(item->type->target) ? "    " : "    f->result = ", out);
+    fputs(type_is_void(item->type->target) ? "    " : "    gate_args->result = ", out);
     if (item->type->is_variadic) {
         write_variadic_call(item, out);
         return;
     }
     fprintf(out, "(%s)(", name_in_c(item));
-    write_arguments(item->type, "f->", out);
+    write_arguments(item->type, "gate_args->", out);
     fputs(");\n", out);
 }
 
+/* Its own names are none that a library has for a function. */
 static void write_stub(const struct item *item, FILE *out) {
     bool uses_frame = item->type->parameter_count || item->type->is_variadic || !type_is_void(item->type->target);
     putc('\n', out);
     write_if(item, out);
-    fprintf(out, "void gate_stub_%s(void *frame) {\n    struct gate_args_%s *f = frame;\n    errno = 0;\n", item->name,
-            item->name);
+    fprintf(out, "void gate_stub_%s(void *gate_in) {\n    struct gate_args_%s *gate_args = gate_in;\n    errno = 0;\n",
+            item->name, item->name);
     write_call(item, out);
-    fprintf(out, "    f->error_number = errno;\n}\n\nvoid gate_stub_plain_%s(void *frame) {\n", item->name);
+    fprintf(out, "    gate_args->error_number = errno;\n}\n\nvoid gate_stub_plain_%s(void *gate_in) {\n", item->name);
     if (uses_frame)
-        fprintf(out, "    struct gate_args_%s *f = frame;\n", item->name);
+        fprintf(out, "    struct gate_args_%s *gate_args = gate_in;\n", item->name);
     else
-        fputs("    (void)frame;\n", out);
+        fputs("    (void)gate_in;\n", out);
     write_call(item, out);
     fputs("}\n", out);
     write_endif(item, out);

@@ -352,6 +352,13 @@ clang -Wall -Werror -I. -fsyntax-only "$work/unknown/unknown_stubs.c" || fail 's
 sh tests/cgen/layouts.sh "$reads" "$work/unknown/unknown.cdef" "$work/unknown/unknown_stubs.c" || fail 'layouts with bits that pad'
 gcc -fsyntax-only -Wall -Werror -x c "$work/unknown/unknown.cdef" || fail 'gcc refuses bits that pad'
 fact
+# A function may have any name.
+printf 'int f(int frame, ...);\nint frame(int f);\n' >"$work/short.h"
+"$cgen" --header "$work/short.h" --emit c -o "$work/short/"
+for cc in $compilers; do
+    $cc -Wall -Werror -I. -c "$work/short/short_stubs.c" -o "$work/short.o" || fail "$cc refuses functions with short names"
+    fact
+done
 # Types that have a name by way of an array or a pointer alone.
 cat >"$work/behind.h" <<END
 typedef struct { int a; } four[4];
