@@ -6,10 +6,15 @@
 
 #include "bridge/internal.h"
 
+/* What compilers can compute is a constant here. GCC computes more than clang and we do: that x && 0 and x * 0 are 0. */
 static struct gate__value argument(struct gate__reader *r, enum gate_kind kind) {
     struct gate__token token = r->lexer.token;
     struct gate__value value = gate__constant_read(r);
-    return r->failed ? gate__value_nothing() : gate__value_convert(r, value, gate__type_basic(kind), &token);
+    if (r->failed)
+        return gate__value_nothing();
+    value = gate__value_convert(r, value, gate__type_basic(kind), &token);
+    value.constancy = value.constancy >= GATE__FOLDED ? GATE__STRICT : GATE__LENT;
+    return value;
 }
 
 /* Those of one number */
@@ -94,7 +99,7 @@ static struct gate__value compute(const struct unary *unary, const struct gate__
     if (unary->operation == MAGNITUDE && value.bits != result)
         is_known = false;
     value.is_known = is_known;
-    value.is_strict = is_known && argument->is_strict;
+    value.constancy = is_known ? argument->constancy : GATE__LENT;
     return value;
 }
 
@@ -104,7 +109,7 @@ static struct gate__value is_constant(struct gate__reader *r) {
     bool begins_string = r->lexer.token.kind == GATE__STRING;
     struct gate__value value = gate__constant_unevaluated(r);
     bool is_string = begins_string && value.is_place && value.type->kind == GATE_ARRAY;
-    bool is_number = value.is_known && !value.is_place && (value.is_strict || value.type->kind == GATE_POINTER);
+    bool is_number = value.is_known && !value.is_place && value.constancy >= GATE__FOLDED;
     return gate__value_integer(GATE_INT, is_string || is_number);
 }
 

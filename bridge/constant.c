@@ -103,6 +103,7 @@ static struct gate__value address(struct gate__reader *r, const struct gate__tok
     struct gate__value pointer = gate__value_unknown(type);
     if (value.is_place) {
         pointer.is_known = value.is_known;
+        pointer.constancy = value.constancy;
         pointer.base = value.base;
         pointer.bits = value.bits;
     }
@@ -205,10 +206,20 @@ static unsigned precedence_of(int word) {
     }
 }
 
-/* Whether the value is a scalar that is zero, or not; -1 if that is not known. */
-static int truth_of(struct gate__reader *r, struct gate__value value, const struct gate__token *token) {
+/* A scalar as a condition: 1 or 0, if that is known. */
+static struct gate__value truth_of(struct gate__reader *r, struct gate__value value, const struct gate__token *token) {
     value = gate__value_unary(r, '!', value, token);
-    return value.is_known ? value.bits == 0 : -1;
+    value.bits ^= 1;
+    return value;
+}
+
+/* The same of what && or || has on its right: GCC takes pointers for constants on the left alone. */
+static struct gate__value right_truth_of(struct gate__reader *r, struct gate__value value,
+                                         const struct gate__token *token) {
+    struct gate__value truth = truth_of(r, value, token);
+    if (!gate__type_is_integer(value.type))
+        truth.constancy = gate__value_weaker(truth.constancy, GATE__FOLDED);
+    return truth;
 }
 
 static struct gate__value binary(struct gate__reader *r, unsigned least);
@@ -216,15 +227,16 @@ static struct gate__value binary(struct gate__reader *r, unsigned least);
 /* && or ||, which has been read: the right operand is not evaluated if the left one decides. */
 static struct gate__value logical(struct gate__reader *r, struct gate__value left, const struct gate__token *token) {
     bool decides = token->word == GATE__OR;
-    int first = truth_of(r, left, token);
-    r->unevaluated += first == decides;
+    struct gate__value first = truth_of(r, left, token);
+    bool is_decided = first.is_known && first.bits == decides;
+    r->unevaluated += is_decided;
     struct gate__value right = binary(r, precedence_of(token->word) + 1);
-    int second = r->failed ? 0 : truth_of(r, right, token);
-    r->unevaluated -= first == decides;
-    if (first != decides && (first < 0 || second < 0))
-        return gate__value_unknown(gate__type_basic(GATE_INT));
-    struct gate__value value = integer(GATE_INT, first == decides ? decides : (size_t)second);
-    value.is_strict = left.is_strict && right.is_strict;
+    struct gate__value second = r->failed ? gate__value_nothing() : right_truth_of(r, right, token);
+    r->unevaluated -= is_decided;
+    struct gate__value value = is_decided ? first : second;
+    value.is_known &= first.is_known;
+    enum gate__constancy least = is_decided ? GATE__FOLDED : GATE__LENT;
+    value.constancy = gate__value_weaker(first.constancy, second.constancy > least ? second.constancy : least);
     return value;
 }
 
@@ -248,8 +260,8 @@ static struct gate__value binary(struct gate__reader *r, unsigned least) {
 /* "?" and what follows, which has been read. */
 static struct gate__value choice(struct gate__reader *r, struct gate__value condition,
                                  const struct gate__token *token) {
-    int chosen = truth_of(r, condition, token);
-    struct gate__value yes = condition;
+    struct gate__value truth = truth_of(r, condition, token), yes = condition;
+    int chosen = truth.is_known ? (int)truth.bits : -1;
     r->unevaluated += chosen == 0;
     if (!gate__lex_sees(r, ':'))
         yes = gate__constant_expression(r);
@@ -261,8 +273,10 @@ static struct gate__value choice(struct gate__reader *r, struct gate__value cond
     if (r->failed)
         return gate__value_nothing();
     struct gate__value value = gate__value_chosen(r, chosen, yes, no, token);
-    value.is_strict =
-        value.is_known && condition.is_strict && yes.is_strict && no.is_strict && value.type->kind != GATE_POINTER;
+    enum gate__constancy results = gate__value_weaker(yes.constancy, no.constancy);
+    value.constancy = gate__value_weaker(truth.constancy, value.constancy);
+    if (results < GATE__STRICT || !gate__type_is_integer(value.type))
+        value.constancy = gate__value_weaker(value.constancy, GATE__FOLDED);
     return value;
 }
 
@@ -301,7 +315,8 @@ struct gate__value gate__constant_expression(struct gate__reader *r) {
         value = assignment(r);
         if (!r->failed)
             value = gate__value_decayed(r, value);
-        value.is_known = value.is_strict = false;
+        value.is_known = false;
+        value.constancy = GATE__LENT;
         value.base = NULL;
     }
     return r->failed ? gate__value_nothing() : value;

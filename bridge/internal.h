@@ -398,17 +398,24 @@ bool gate__layout_record(gate_type *definition, gate_field *fields, size_t align
 
 /* value.c: what an expression is */
 
+/* To whom a value is a constant. */
+enum gate__constancy {
+    GATE__LENT,   /* to us alone: the values of static const variables */
+    GATE__FOLDED, /* to compilers: what they can compute, by addresses and floating numbers, too, and as 0 && x */
+    GATE__STRICT, /* to C itself, as null pointers have to be */
+};
+
 /* Its type always; what it is worth, when that is known without running anything. */
 struct gate__value {
     const gate_type *type;
     bool is_known;
-    bool is_place;          /* an object: its address is in bits, if it is known or has a base */
-    bool is_strict;         /* known, and all its operands are constants to C itself: static const variables aren't */
-    unsigned bit_width;     /* of a bit-field, or 0 */
-    size_t alignment;       /* bytes: that an object's own declaration gives it; 0 if only its type does */
-    const void *base;       /* stands for the object that bits count from, if that is not at a known address */
-    unsigned __int128 bits; /* of integers and pointers, extended by the sign that the type has */
-    long double real;       /* of floating types */
+    bool is_place;                  /* an object: its address is in bits, if it is known or has a base */
+    enum gate__constancy constancy; /* GATE__LENT if it is not known and has no base */
+    unsigned bit_width;             /* of a bit-field, or 0 */
+    size_t alignment;               /* bytes: that an object's own declaration gives it; 0 if only its type does */
+    const void *base;               /* stands for the object that bits count from, if that is not at a known address */
+    unsigned __int128 bits;         /* of integers and pointers, extended by the sign that the type has */
+    long double real;               /* of floating types */
 };
 
 /* What stands where an error is: nobody looks at it. [any] */
@@ -419,6 +426,8 @@ struct gate__value gate__value_integer(enum gate_kind kind, unsigned __int128 bi
 struct gate__value gate__value_real(enum gate_kind kind, long double real);
 /* A number of the type with those low bits, extended by its sign. [any] */
 unsigned __int128 gate__value_narrowed(const gate_type *type, unsigned __int128 bits);
+/* What an operation with both comes to. [any] */
+enum gate__constancy gate__value_weaker(enum gate__constancy a, enum gate__constancy b);
 /* Whether it is a null pointer constant (C11 6.3.2.3p3). [any] */
 bool gate__value_is_null(const struct gate__value *value);
 /* With a reader, they fail at the token. [any] */

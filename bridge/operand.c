@@ -9,7 +9,7 @@
 
 /* An object: base stands for it. */
 static struct gate__value object(const gate_type *type, const void *base) {
-    return (struct gate__value){.type = type, .is_place = true, .base = base};
+    return (struct gate__value){.type = type, .is_place = true, .constancy = GATE__FOLDED, .base = base};
 }
 
 /* Names */
@@ -18,7 +18,7 @@ static struct gate__value object(const gate_type *type, const void *base) {
 static struct gate__value constant(const gate_decl *decl) {
     bool has_sign = gate__type_is_signed(decl->type);
     struct gate__value value = {.type = decl->type, .is_known = true};
-    value.is_strict = !(decl->type->qualifiers & GATE_CONST);
+    value.constancy = decl->type->qualifiers & GATE_CONST ? GATE__LENT : GATE__STRICT;
     value.bits = has_sign ? (unsigned __int128)(__int128)(int64_t)decl->value : decl->value;
     return value;
 }
@@ -183,6 +183,7 @@ struct gate__value gate__operand_target(struct gate__reader *r, struct gate__val
     }
     struct gate__value target = object(value.type->target, value.base);
     target.is_known = value.is_known;
+    target.constancy = value.constancy;
     target.bits = value.bits;
     return target;
 }
@@ -214,6 +215,7 @@ static struct gate__value element(struct gate__reader *r, struct gate__value val
         return vector_element(r, &value);
     value = gate__operand_target(r, value, token);
     value.is_known &= index.is_known;
+    value.constancy = gate__value_weaker(value.constancy, index.constancy);
     value.base = index.is_known ? value.base : NULL;
     value.bits += index.bits * value.type->size;
     return value;

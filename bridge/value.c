@@ -25,7 +25,11 @@ wide gate__value_narrowed(const gate_type *type, wide bits) {
 struct gate__value gate__value_integer(enum gate_kind kind, wide bits) {
     const gate_type *type = gate__type_basic(kind);
     bits = gate__value_narrowed(type, bits);
-    return (struct gate__value){.type = type, .is_known = true, .is_strict = true, .bits = bits};
+    return (struct gate__value){.type = type, .is_known = true, .constancy = GATE__STRICT, .bits = bits};
+}
+
+enum gate__constancy gate__value_weaker(enum gate__constancy a, enum gate__constancy b) {
+    return a < b ? a : b;
 }
 
 static bool is_arithmetic(const gate_type *type) {
@@ -68,8 +72,10 @@ static long double round_to(enum gate_kind kind, long double real) {
 struct gate__value gate__value_real(enum gate_kind kind, long double real) {
     bool is_known = kind == GATE_FLOAT || kind == GATE_DOUBLE || kind == GATE_LDOUBLE;
     const gate_type *type = gate__type_basic(kind);
-    return (struct gate__value){
-        .type = type, .is_known = is_known, .is_strict = is_known, .real = round_to(kind, real)};
+    return (struct gate__value){.type = type,
+                                .is_known = is_known,
+                                .constancy = is_known ? GATE__STRICT : GATE__LENT,
+                                .real = round_to(kind, real)};
 }
 
 bool gate__value_is_true(const struct gate__value *value) {
@@ -106,7 +112,7 @@ static struct gate__value integer_to_real(const struct gate__value *value, const
 static struct gate__value pointer_to_pointer(const struct gate__value *value, const gate_type *type) {
     struct gate__value result = *value;
     result.type = type;
-    result.is_strict = false;
+    result.constancy = gate__value_weaker(result.constancy, GATE__FOLDED);
     return result;
 }
 
@@ -122,8 +128,8 @@ static struct gate__value converted(struct gate__reader *r, const struct gate__v
         result = integer_to_real(value, type);
     else
         result = known(type, type->kind == GATE_BOOL ? value->bits != 0 : gate__value_narrowed(type, value->bits));
-    bool stays = type->kind == GATE_POINTER ? type->target->kind == GATE_VOID && !type->target->qualifiers : true;
-    result.is_strict = result.is_known && value->is_strict && stays;
+    bool is_strict = value->type->kind != GATE_POINTER && !gate__type_is_real(type);
+    result.constancy = gate__value_weaker(value->constancy, is_strict ? GATE__STRICT : GATE__FOLDED);
     result.type = type;
     return result;
 }
@@ -136,6 +142,8 @@ struct gate__value gate__value_convert(struct gate__reader *r, struct gate__valu
     value = gate__value_decayed(r, value);
     if (r->failed || type->kind == GATE_VECTOR || value.type->kind == GATE_VECTOR)
         return result;
+    if (type->kind == GATE_BOOL && value.base) /* an object's address, wherever it is */
+        return (struct gate__value){.type = type, .is_known = true, .constancy = value.constancy, .bits = 1};
     bool to_pointer = type->kind == GATE_POINTER, from_pointer = value.type->kind == GATE_POINTER;
     if (!is_scalar(type) || !is_scalar(value.type))
         return gate__value_mistaken(r, token, "which can't be converted to that type, or from the one it has");
@@ -294,6 +302,24 @@ static struct gate__value compare(int word, const struct gate__value *left, cons
     return gate__value_integer(GATE_INT, holds);
 }
 
+static wide size_of_target(const gate_type *pointer) {
+    return pointer->target->size ? pointer->target->size : 1;
+}
+
+static struct gate__value distance(const struct gate__value *left, const struct gate__value *right) {
+    signed_wide bytes = (signed_wide)(left->bits - right->bits);
+    return gate__value_integer(GATE_LONG, (wide)(bytes / (signed_wide)size_of_target(left->type)));
+}
+
+static struct gate__value moved(int word, const struct gate__value *pointer, const struct gate__value *by) {
+    struct gate__value result = *pointer;
+    wide bytes = by->bits * size_of_target(pointer->type);
+    wide bits = word == '+' ? pointer->bits + bytes : pointer->bits - bytes;
+    result.bits = gate__value_narrowed(gate__type_basic(GATE_ULONG), bits);
+    result.base = by->is_known ? pointer->base : NULL;
+    return result;
+}
+
 /* A pointer and an integer, or two pointers. */
 static struct gate__value pointer_binary(struct gate__reader *r, int word, struct gate__value left,
                                          struct gate__value right, const struct gate__token *token) {
@@ -303,20 +329,14 @@ static struct gate__value pointer_binary(struct gate__reader *r, int word, struc
         right = other;
     }
     bool both = left.type->kind == GATE_POINTER && right.type->kind == GATE_POINTER;
-    bool is_known = (left.is_known && right.is_known) || (both && left.base && left.base == right.base);
-    if (is_comparison(word))
-        return is_known ? compare(word, &left, &right) : gate__value_unknown(gate__type_basic(GATE_INT));
-    if (left.type->kind != GATE_POINTER || gate__type_is_real(right.type) || (word != '-' && (word != '+' || both)))
+    bool compares = is_comparison(word), adds = word == '-' || (word == '+' && !both);
+    if (!compares && (left.type->kind != GATE_POINTER || gate__type_is_real(right.type) || !adds))
         return gate__value_mistaken(r, token, "but an operand is a pointer");
-    size_t size = left.type->target->size ? left.type->target->size : 1;
-    signed_wide difference = (signed_wide)(left.bits - right.bits) / (signed_wide)size;
-    struct gate__value result = both ? gate__value_integer(GATE_LONG, (wide)difference) : left;
-    if (!both) {
-        wide bits = word == '+' ? left.bits + right.bits * size : left.bits - right.bits * size;
-        result.bits = gate__value_narrowed(gate__type_basic(GATE_ULONG), bits);
-        result.base = right.is_known ? left.base : NULL;
-    }
-    result.is_known = is_known;
+    struct gate__value result = compares ? compare(word, &left, &right)
+                                : both   ? distance(&left, &right)
+                                         : moved(word, &left, &right);
+    result.is_known = (left.is_known && right.is_known) || (both && left.base && left.base == right.base);
+    result.constancy = gate__value_weaker(gate__value_weaker(left.constancy, right.constancy), GATE__FOLDED);
     return result;
 }
 
@@ -332,6 +352,7 @@ struct gate__value gate__value_decayed(struct gate__reader *r, struct gate__valu
         result.type = pointer;
     if (value.is_place) {
         result.is_known = value.is_known;
+        result.constancy = value.constancy;
         result.base = value.base;
         result.bits = value.bits;
     }
@@ -364,7 +385,6 @@ static struct gate__value vector_binary(struct gate__reader *r, int word, const 
 static struct gate__value number_binary(struct gate__reader *r, int word, struct gate__value left,
                                         struct gate__value right, const struct gate__token *token) {
     bool shifts = word == GATE__LEFT_SHIFT || word == GATE__RIGHT_SHIFT;
-    bool is_strict = left.is_strict && right.is_strict;
     if (shifts && !(gate__type_is_integer(left.type) && gate__type_is_integer(right.type)))
         return gate__value_mistaken(r, token, "but an operand is no integer");
     const gate_type *type = shifts ? promoted(&left) : common_type(&left, &right);
@@ -376,7 +396,8 @@ static struct gate__value number_binary(struct gate__reader *r, int word, struct
                                 : shifts                   ? shift(r, word, &left, &right, token)
                                 : gate__type_is_real(type) ? real_binary(r, word, &left, &right, token)
                                                            : integer_binary(r, word, &left, &right, token);
-    result.is_strict = is_strict && result.is_known;
+    if (result.is_known)
+        result.constancy = gate__value_weaker(left.constancy, right.constancy);
     return result;
 }
 
@@ -407,15 +428,24 @@ static struct gate__value part_of(struct gate__reader *r, int word, const gate_t
 
 static struct gate__value negated(struct gate__reader *r, int word, struct gate__value value,
                                   const struct gate__token *token) {
-    bool is_strict = value.is_strict;
+    enum gate__constancy constancy = value.constancy;
     if (gate__type_is_real(value.type))
         value = gate__value_real(value.type->kind, -value.real);
     else if (word == '-')
         value = integer_sum(r, '-', value.type, 0, value.bits, token);
     else
         value.bits = gate__value_narrowed(value.type, ~value.bits);
-    value.is_strict = is_strict && value.is_known;
+    value.constancy = value.is_known ? constancy : GATE__LENT;
     return value;
+}
+
+/* "!": an object's address is not NULL, wherever it is. */
+static struct gate__value not(const struct gate__value *value) {
+    bool is_real = gate__type_is_real(value->type);
+    struct gate__value result = gate__value_integer(GATE_INT, !value->base && !gate__value_is_true(value));
+    result.is_known = value->is_known || value->base;
+    result.constancy = gate__value_weaker(value->constancy, is_real ? GATE__FOLDED : GATE__STRICT);
+    return result;
 }
 
 struct gate__value gate__value_unary(struct gate__reader *r, int word, struct gate__value value,
@@ -429,12 +459,8 @@ struct gate__value gate__value_unary(struct gate__reader *r, int word, struct ga
                                               : is_arithmetic(value.type) && value.type->kind <= GATE_FLOAT128;
     if (!takes)
         return part_of(r, word, value.type, token);
-    if (word == '!') {
-        struct gate__value result = gate__value_integer(GATE_INT, value.is_known && !gate__value_is_true(&value));
-        result.is_known = value.is_known;
-        result.is_strict = value.is_strict;
-        return result;
-    }
+    if (word == '!')
+        return not(&value);
     if (word == GATE__REAL)
         return value;
     if (word == GATE__IMAGINARY)
@@ -457,8 +483,9 @@ struct gate__value gate__value_assigned(struct gate__reader *r, struct gate__val
 
 bool gate__value_is_null(const struct gate__value *value) {
     const gate_type *type = value->type;
-    bool may_be = gate__type_is_integer(type) || (type->kind == GATE_POINTER && type->target->kind == GATE_VOID);
-    return may_be && value->is_strict && !value->is_place && value->bits == 0;
+    bool is_void = type->kind == GATE_POINTER && type->target->kind == GATE_VOID && !type->target->qualifiers;
+    bool may_be = gate__type_is_integer(type) || is_void;
+    return may_be && value->constancy == GATE__STRICT && !value->is_place && value->bits == 0;
 }
 
 /* An array's are its elements'. */

@@ -54,10 +54,13 @@ Test(builtin, constants_are_told_from_what_is_none) {
     gate_decls *decls = read_text(
         "int x; static const int c = 3; enum { E = 1, A = __builtin_constant_p(1 + E), B = __builtin_constant_p(x),"
         "C = __builtin_constant_p(\"text\"), D = __builtin_constant_p(&x), F = __builtin_constant_p(1.5),"
-        "G = __builtin_constant_p(c), H = __builtin_constant_p(1 / 0), I = __builtin_constant_p(\"text\"[x]) };");
-    for (const char *name = "ABCDFGHI"; *name; name++) {
+        "G = __builtin_constant_p(c), H = __builtin_constant_p(1 / 0), I = __builtin_constant_p(\"text\"[x]),"
+        "J = __builtin_constant_p(0 && x), K = __builtin_constant_p(1 ? 0 : c), L = __builtin_constant_p(!&x),"
+        "M = __builtin_constant_p((_Bool)(char *)8), N = __builtin_constant_p(x && 0),"
+        "O = __builtin_constant_p(x * 0) };");
+    for (const char *name = "ABCDFGHIJKLMNO"; *name; name++) {
         char text[2] = {*name, '\0'};
-        cr_assert_eq(find(decls, text)->value, strchr("ACF", *name) != NULL, "%s", text);
+        cr_assert_eq(find(decls, text)->value, strchr("ACFJKLM", *name) != NULL, "%s", text);
     }
     gate_decls_free(decls);
 }

@@ -291,6 +291,29 @@ Test(constant, what_is_no_constant_is_an_error_at_its_place) {
     refuse("\"abc\"[1]", "no integer constant");
 }
 
+/* Whether it is 0 to C, and so a null pointer: int has 4 bytes, and void has 1. */
+#define NULL_OR_NOT(number) "sizeof(*(1 ? (void *)((long)(" number ") * 0l) : (int *)8))"
+
+Test(constant, what_depends_on_addresses_or_computes_with_floating_numbers_makes_no_null_pointer) {
+    CHECK(NULL_OR_NOT("&arr[1] - &arr[2]"), NULL_OR_NOT("arr != arr"), NULL_OR_NOT("&x.e > &x.e"),
+          NULL_OR_NOT("(int *)8 - (int *)4"), NULL_OR_NOT("(void *)0 != 0"), NULL_OR_NOT("(_Bool)(void *)0"),
+          NULL_OR_NOT("(long)(void *)0"), NULL_OR_NOT("!&i"), NULL_OR_NOT("(_Bool)arr"), NULL_OR_NOT("1 && (void *)0"),
+          NULL_OR_NOT("1.0 - 1.0"), NULL_OR_NOT("1.0 < 0.5"), NULL_OR_NOT("-0.0"), NULL_OR_NOT("(double)0"),
+          NULL_OR_NOT("!0.5"), NULL_OR_NOT("0.5 ? 1 : 2"), NULL_OR_NOT("1 ? 0 : 1.0"), NULL_OR_NOT("(int)1.5"),
+          NULL_OR_NOT("(_Bool)1.5"));
+}
+
+Test(constant, what_a_builtin_makes_of_anything_that_can_be_computed_makes_a_null_pointer) {
+    CHECK(NULL_OR_NOT("__builtin_bswap16(0 && i)"), NULL_OR_NOT("__builtin_bswap16(1 || call(1))"),
+          NULL_OR_NOT("__builtin_popcount(1 ? 0 : i)"), NULL_OR_NOT("__builtin_expect(0 && i, 0)"),
+          NULL_OR_NOT("__builtin_bswap16((_Bool)*rows)"), NULL_OR_NOT("__builtin_bswap16(!&i)"),
+          NULL_OR_NOT("__builtin_bswap16(&i && 1)"), NULL_OR_NOT("__builtin_bswap16(&arr[2] - &arr[0])"),
+          NULL_OR_NOT("__builtin_bswap16((_Bool)(char *)8)"), NULL_OR_NOT("__builtin_bswap16((long)&px->e)"),
+          NULL_OR_NOT("__builtin_bswap16((long)&((struct bits *)0)->e)"), NULL_OR_NOT("__builtin_bswap16(i++)"),
+          NULL_OR_NOT("__builtin_choose_expr(1, 0 && i, 0)"), NULL_OR_NOT("0 && i"), "!&i", "(_Bool)arr",
+          NULL_OR_NOT("__builtin_constant_p(i && 0)"));
+}
+
 /* Expressions at random */
 
 static void write_expression(struct writing *w, unsigned depth);
@@ -359,6 +382,7 @@ static void write_vector(struct writing *w, unsigned depth) {
                      "~w", "(w >> 1)");
 }
 
+/* To builtins, it gives nothing that GCC alone makes a constant of, as it does of i && 0. */
 static void write_number(struct writing *w, unsigned depth) {
     if (depth > 3)
         WRITE_ONE_OF(w, depth, "1", "2u", "3l", "'a'", "$o", "$o", "E1");
@@ -366,10 +390,10 @@ static void write_number(struct writing *w, unsigned depth) {
         WRITE_ONE_OF(w, depth, "$o", "($o = $n)", "($o += $n)", "($o <<= $n)", "($o)++", "--i", "(x.a, $o)", "($n, $n)",
                      "+ $n", "- $n", "~$o", "!$p", "($n + $n)", "($n * $n)", "($n << $n)", "($n < $n)", "($n && $p)",
                      "($n ? $n : $n)", "($n ?: $o)", "($p == $p)", "(&arr[$n] - &arr[$n])", "call($n)", "fp($n)",
-                     "sizeof($p)", "sizeof *px", "__alignof__(x.f)", "__builtin_popcount($n)", "__builtin_bswap16($n)",
-                     "__builtin_expect($n, 0)", "(unsigned char)$n", "(_Bool)$p", "(int)d",
-                     "__builtin_choose_expr(0, $p, $n)", "\"abc\"[$n]", "(*fp)($n)", "(px->a)++", "(struct bits){$n}.e",
-                     "(short){$n}");
+                     "sizeof($p)", "sizeof *px", "__alignof__(x.f)", "__builtin_popcount($o)",
+                     "__builtin_bswap16(0 && $n)", "__builtin_expect(1 || $p, 0)", "__builtin_bswap16((_Bool)&i)",
+                     "(unsigned char)$n", "(_Bool)$p", "(int)d", "__builtin_choose_expr(0, $p, $n)", "\"abc\"[$n]",
+                     "(*fp)($n)", "(px->a)++", "(struct bits){$n}.e", "(short){$n}");
 }
 
 static void write_form(struct writing *w, const char *form, unsigned depth) {
