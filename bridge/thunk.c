@@ -1,9 +1,10 @@
 /* Thunks: function pointers made at run time, on pages that are never writable and executable.
  *
  * They come in blocks. The first page of one is that of arch/<name>/callback.S, mapped once more from the file that the
- * library was loaded from: so a system may refuse to execute what was ever written. Where the file is out of reach it is a copy,
- * written while it is writable and made executable when it no longer is. The second is data: what tells each thunk where
- * to go, changed at any time. Behind these are the thunks' names, which are touched when they have one.
+ * library was loaded from: so a system may refuse to execute what was ever written. Where the file is out of reach, holds
+ * something else by now or may not be executed any more, it is a copy, written while it is writable and made executable
+ * when it no longer is. The second is data: what tells each thunk where to go, changed at any time. Behind these are the
+ * thunks' names, which are touched when they have one.
  *
  *   | code: thunk 0, thunk 1, ... | data: entry 0, entry 1, ... | names |
  *
@@ -79,23 +80,32 @@ static int copy_code(char *to) {
 static int map_code(char *to) {
     int file = gate__os_open_origin(&origin, gate__thunk_code, page);
     if (file < 0)
-        return copy_code(to);
+        return file;
     int failed = gate__mem_map_code(to, page, tag, file, origin.offset);
     gate__os_close(file);
     return failed;
 }
 
-static int add_block(void) {
+static int map_block(int (*bring_code)(char *to), struct block **block) {
     void *mapped;
     int failed = gate__mem_map(sizeof(struct block), tag, &mapped);
     if (failed)
         return failed;
-    struct block *block = mapped;
-    failed = map_code(block->code);
-    if (failed) {
-        gate_munmap(block, sizeof *block);
+    *block = mapped;
+    failed = bring_code((*block)->code);
+    if (failed)
+        gate_munmap(*block, sizeof **block);
+    return failed;
+}
+
+/* A mapping that failed may have taken the pages that were there: a copy has a block of its own. */
+static int add_block(void) {
+    struct block *block;
+    int failed = map_block(map_code, &block);
+    if (failed)
+        failed = map_block(copy_code, &block);
+    if (failed)
         return failed;
-    }
     gate__lock(&thunks_lock);
     for (size_t i = THUNKS; i-- > 0;) {
         block->entries[i] = (struct entry){NULL, new_entries};

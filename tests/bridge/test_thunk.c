@@ -66,11 +66,9 @@ Test(thunk, a_call_of_a_freed_one_is_fatal_and_tells_its_name) {
 /* As many as take a block of their own. */
 static void make_block(void) {
     struct record record = {hit_first};
-    for (int i = 0; i < 300; i++) {
-        void (*thunk)(void);
-        cr_assert_eq(gate__thunk_make(&record, NULL, &thunk), 0);
+    void (*thunk)(void);
+    for (int i = 0; i < 300 && gate__thunk_make(&record, NULL, &thunk) == 0; i++)
         thunk();
-    }
     fprintf(stderr, "%d hits\n", hits[0]);
     abort();
 }
@@ -92,6 +90,47 @@ static void make_where_no_file_is(void *unused) {
 Test(thunk, they_are_made_where_nothing_that_was_written_may_be_executed_and_where_the_librarys_file_is_gone) {
     cr_assert_dies_with(make_where_nothing_becomes_code, NULL, "300 hits");
     cr_assert_dies_with(make_where_no_file_is, NULL, "300 hits");
+}
+
+static void make_where_no_file_may_be_executed(void *unused) {
+    (void)unused;
+    hits[0] = 0;
+    filter_system_call(SYS_mmap, PROT_EXEC, SECCOMP_RET_ERRNO | EPERM);
+    make_block();
+}
+
+Test(thunk, they_are_made_where_the_librarys_file_may_not_be_executed_any_more) {
+    cr_assert_dies_with(make_where_no_file_may_be_executed, NULL, "300 hits");
+}
+
+/* As a kernel that has unmapped what is there, and then has no memory for what is to take its place. */
+static uintptr_t lose_code(void *address, uintptr_t length, int32_t prot, int32_t flags, int32_t fd, uint32_t offset) {
+    if (prot & PROT_EXEC) {
+        munmap(address, length);
+        return ENOMEM;
+    }
+    void *at = mmap(address, length, prot, flags, fd, offset);
+    return at == MAP_FAILED ? (uintptr_t)errno : (uintptr_t)at;
+}
+
+static void unmap(void *address, uintptr_t length) {
+    munmap(address, length);
+}
+
+Test(thunk, one_is_made_where_a_mapping_that_failed_took_the_pages_that_were_there) {
+    struct gate_mem_hooks hooks = {.size = sizeof hooks, .mmap = lose_code, .munmap = unmap};
+    pid_t child = fork_guarded();
+    if (child == 0) {
+        struct record record = {hit_first};
+        void (*thunk)(void);
+        if (gate_mem_register_hooks(&hooks))
+            _exit(WELL); /* a sanitizer's are in the program */
+        if (gate__thunk_make(&record, NULL, &thunk))
+            _exit(1);
+        thunk();
+        _exit(WELL);
+    }
+    assert_well(child);
 }
 
 static _Atomic bool over;

@@ -1,7 +1,9 @@
 /* The memory entry points, in what Linux can do and not every system. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -174,4 +176,32 @@ Test(os, the_first_resident_page_is_the_lowest_that_was_touched) {
     cr_assert_eq(gate__os_first_resident(at, end), at + 600 * PAGE);
     cr_assert_eq(gate__os_first_resident(at, at + 600 * PAGE), at + 600 * PAGE);
     gate_munmap(at, (size_t)COUNT * PAGE);
+}
+
+/* What opening a file for these bytes, at 100, gives once a part of it is this. */
+static int open_with(const char *name, const char *bytes, size_t size, const char *part, off_t at) {
+    struct gate__os_origin origin = {name, 100};
+    int fd = open(name, O_WRONLY | O_CREAT, 0600);
+    cr_assert_eq(pwrite(fd, bytes, size, 100), (ssize_t)size);
+    cr_assert_eq(pwrite(fd, part, strlen(part), at), (ssize_t)strlen(part));
+    close(fd);
+    fd = gate__os_open_origin(&origin, bytes, size);
+    if (fd >= 0)
+        gate__os_close(fd);
+    return fd;
+}
+
+Test(os, a_file_that_was_replaced_is_no_origin) {
+    enum { SIZE = 600 };
+    char name[] = "/tmp/callgate-origin-XXXXXX", bytes[SIZE];
+    struct gate__os_origin origin = {name, 100};
+    memset(bytes, 'a', SIZE);
+    close(mkstemp(name));
+    cr_assert_eq(gate__os_open_origin(&origin, bytes, SIZE), -ENOENT, "it is shorter");
+    cr_assert_geq(open_with(name, bytes, SIZE, "others before", 0), 0);
+    cr_assert_geq(open_with(name, bytes, SIZE, "others behind", 100 + SIZE), 0);
+    cr_assert_eq(open_with(name, bytes, SIZE, "b", 100), -ENOENT);
+    cr_assert_eq(open_with(name, bytes, SIZE, "b", 100 + SIZE - 1), -ENOENT);
+    unlink(name);
+    cr_assert_eq(gate__os_open_origin(&origin, bytes, SIZE), -ENOENT);
 }
