@@ -209,7 +209,8 @@ struct gate__slot *gate__sched_detach(gate_m *m) {
     return slot;
 }
 
-/* The first that became idle comes first: tasks may wait in its queue. */
+/* The first that became idle comes first: tasks may wait in its queue. And who has made a slot idle, and sees a task,
+ * takes that very slot back: if somebody else has it, so have all that were idle before it (tests/model/wake.pml). */
 
 void gate__sched_add_idle(struct gate__slot *slot) {
     gate_runtime *runtime = slot->runtime;

@@ -84,15 +84,20 @@ fails 'assertion violated (claim\[self\]!=1)' safety handoff.pml -DWITHOUT=WITHD
 fails 'acceptance cycle' liveness handoff.pml -DWITHOUT=OWN_STATUS
 fails 'acceptance cycle' liveness handoff.pml -DWITHOUT=SECOND_LOOK
 
-holds safety wake.pml -DBARRIER
-holds safety wake.pml -DEXCHANGE
-holds safety wake.pml -DNEWCOMER -DBARRIER
-holds safety wake.pml -DNEWCOMER -DEXCHANGE
+two_slots='-DSLOTS=2 -DTASKS=2'
+for leave in -DBARRIER -DEXCHANGE; do
+    holds safety wake.pml $leave
+    holds safety wake.pml -DNEWCOMERS=1 $leave
+    holds safety wake.pml $two_slots -DNEWCOMERS=1 $leave
+    holds safety wake.pml $two_slots -DBUSY=0 -DNEWCOMERS=2 $leave
+done
 reaches_all wake.pml
 fails 'assertion violated' safety wake.pml -DWITHOUT=MEMBARRIER
 fails 'assertion violated' safety wake.pml -DWITHOUT=RETIRE_BARRIER
 fails 'assertion violated' safety wake.pml -DWITHOUT=PARK_BARRIER
-fails 'assertion violated' safety wake.pml -DNEWCOMER -DWITHOUT=ARRIVAL_BARRIER
+fails 'assertion violated' safety wake.pml -DNEWCOMERS=1 -DWITHOUT=ARRIVAL_BARRIER
+fails 'assertion violated' safety wake.pml $two_slots -DBUSY=0 -DNEWCOMERS=2 -DWITHOUT=ARRIVAL_BARRIER
+fails 'assertion violated' safety wake.pml $two_slots -DNEWCOMERS=1 -DWITHOUT=ORDER
 fails 'assertion violated' safety wake.pml -DEXCHANGE -DWITHOUT=WAKE_FENCE
 
 holds safety alarm.pml -DBARRIER

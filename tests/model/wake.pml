@@ -18,7 +18,10 @@
  * One slot, and threads that queue a task each; the first one begins with the slot. Who has it runs what it finds,
  * and may keep it for ever. When all is still, no task waits beside an idle slot, nor while the monitor is parked.
  *
- * -DNEWCOMER: the last thread queues nothing, but is a worker that was started for the slot while that was idle.
+ * -DNEWCOMERS=n: the last n threads queue nothing, but are workers that were started for slots while these were idle.
+ * -DTASKS=n: each of the others queues n tasks.
+ * -DSLOTS=2: two slots, and no monitor, which only looks after tasks that find no slot idle.
+ * -DBUSY=n: the first n threads begin with a slot, and the other slots are idle.
  * -DEXCHANGE: as where the kernel has no membarrier, light and heavy are fences.
  * -DWITHOUT=x leaves something out, and then the model has to fail:
  *
@@ -27,6 +30,7 @@
  *   PARK_BARRIER    park's, between parked and the look at the queue
  *   ARRIVAL_BARRIER arrive's, between being awaited no more and the look at the queue
  *   WAKE_FENCE      wake's with -DEXCHANGE, between the task's queueing and the looks at the other words
+ *   ORDER           take_idle's, of two slots: the one that became idle last is taken first
  *
  * SPDX-License-Identifier: MIT */
 
@@ -36,6 +40,7 @@
 #define PARK_BARRIER 3
 #define WAKE_FENCE 4
 #define ARRIVAL_BARRIER 5
+#define ORDER 6
 
 #ifndef WITHOUT
 #define WITHOUT NOTHING
@@ -43,6 +48,25 @@
 
 #define THREADS 3
 #define MONITOR THREADS
+
+#ifndef TASKS
+#define TASKS 1
+#endif
+#ifndef SLOTS
+#define SLOTS 1
+#endif
+#ifndef BUSY
+#define BUSY 1
+#endif
+#ifndef NEWCOMERS
+#define NEWCOMERS 0
+#endif
+
+#if SLOTS == 1
+#define ALL (MONITOR + 1)
+#else
+#define ALL THREADS
+#endif
 
 /* Words, as all see them: how many tasks wait, how many slots are idle, whether the monitor has parked, how many
  * workers are awaited, and locks */
@@ -56,9 +80,10 @@
 byte word[6];
 
 byte posts; /* of the monitor's semaphore */
+chan idle = [SLOTS] of { byte }; /* the idle slots, under the runtime's lock */
 
 hidden byte which, value;
-chan buffer[THREADS + 1] = [3] of { byte, byte };
+chan buffer[ALL] = [3] of { byte, byte };
 
 #define store(w, v) buffer[self]!w, v
 
@@ -89,7 +114,7 @@ inline fence() {
 inline membarrier() {
     other = 0;
     do
-    :: other <= MONITOR ->
+    :: other < ALL ->
         d_step {
             do
             :: len(buffer[other]) > 0 -> commit(other)
@@ -147,7 +172,13 @@ inline serve() {
 inline take_idle() {
     lock(RUNTIME_LOCK);
     if
-    :: word[IDLE] > 0 -> add(IDLE, -1); has_slot = true
+    :: atomic {
+        nempty(idle) ->
+#if WITHOUT == ORDER
+        idle?slot; idle!slot;
+#endif
+        idle?slot; add(IDLE, -1); has_slot = true
+    }
     :: else
     fi;
     unlock(RUNTIME_LOCK)
@@ -192,15 +223,20 @@ inline run_task() {
 
 inline retire() {
     lock(RUNTIME_LOCK);
-    add(IDLE, 1);
+    atomic { idle!slot; add(IDLE, 1); has_slot = false }
     unlock(RUNTIME_LOCK);
-    has_slot = false;
 #if WITHOUT != RETIRE_BARRIER
     heavy();
 #endif
     if
-    :: word[READY] == 0
-    :: else -> take_idle()
+    :: word[READY] == 0 -> slot = 0
+    :: else ->
+        lock(RUNTIME_LOCK);
+        if
+        :: atomic { idle??[eval(slot)] -> idle??eval(slot); add(IDLE, -1); has_slot = true }
+        :: else -> slot = 0
+        fi;
+        unlock(RUNTIME_LOCK)
     fi
 }
 
@@ -223,16 +259,16 @@ inline hand_on() {
 }
 
 proctype Thread(byte self) {
-    bool has_slot = (self == 0), took;
-    byte other, seen;
+    bool has_slot = (self < BUSY), took;
+    byte slot = (self < BUSY -> self : 0), other, seen, queued;
     if
     :: has_slot -> hand_on()
-#ifdef NEWCOMER
-    :: self == THREADS - 1 -> arrive()
-    :: !has_slot && self < THREADS - 1 -> ready(); wake()
-#else
-    :: else -> ready(); wake()
-#endif
+    :: !has_slot && self >= THREADS - NEWCOMERS -> arrive()
+    :: !has_slot && self < THREADS - NEWCOMERS ->
+        do
+        :: queued < TASKS -> ready(); queued++; wake()
+        :: else -> break
+        od
     fi
 }
 
@@ -255,15 +291,22 @@ proctype Monitor(byte self) {
 init {
     byte i;
     atomic {
-#ifdef NEWCOMER
-        word[AWAITED] = 1;
-#endif
+        word[AWAITED] = NEWCOMERS;
+        word[IDLE] = SLOTS - BUSY;
         do
         :: i < THREADS -> run Thread(i); run Buffer(i); i++
         :: else -> break
         od;
+#if SLOTS == 1
         run Buffer(MONITOR);
-        run Monitor(MONITOR)
+        run Monitor(MONITOR);
+#endif
+        i = BUSY;
+        do
+        :: i < SLOTS -> idle!i; i++
+        :: else -> break
+        od;
+        i = 0
     }
     timeout;
     assert(word[READY] == 0 || word[IDLE] == 0);
