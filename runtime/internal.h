@@ -1134,7 +1134,7 @@ struct gate__monitor {
     uint64_t look_again;    /* nanoseconds, from a look that saw a new call to the next */
     uint32_t picks;         /* of all slots' holders, at the last look */
     uint32_t taken;         /* from the runtime's queue, then */
-    uint64_t still_since;   /* that queue has had tasks, and lost none */
+    uint64_t still_since;   /* that queue has had tasks, and lost none; UINT64_MAX if none waited at the last look */
     _Atomic bool stop;
     uint64_t started, next_trace;
     _Atomic uint32_t presence; /* of enum gate__presence */

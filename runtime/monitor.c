@@ -71,11 +71,12 @@ static struct gate__slot *claim(struct gate__slot *slot) {
     return claimed;
 }
 
-/* Whether tasks wait in the runtime's queue, and for as long as one may run none was taken from there. */
+/* Whether tasks wait in the runtime's queue, and for as long as one may run none was taken from there. How long they had waited
+ * when the first look finds them is not known: they may have come just now, to a monitor that was parked. */
 static bool queue_stands_still(gate_runtime *runtime, uint64_t now) {
     struct gate__monitor *monitor = &runtime->monitor;
     uint32_t taken = atomic_load_explicit(&runtime->ready_taken, memory_order_relaxed);
-    if (taken != monitor->taken || atomic_load(&runtime->ready.count) == 0)
+    if (monitor->still_since == FOR_EVER || taken != monitor->taken || atomic_load(&runtime->ready.count) == 0)
         monitor->still_since = now;
     monitor->taken = taken;
     return now > monitor->still_since + GATE__RUNS_LONG;
@@ -186,6 +187,8 @@ static void *run(void *data) {
         bool queued = gate__queue_any_waits(runtime), waits = queued || gate__bound_any_waits(runtime);
         bool turns = tasks_took_turns(runtime);
         enum sight seen = waits ? look(runtime, queued) : NO_CALL;
+        if (!waits)
+            runtime->monitor.still_since = FOR_EVER;
         /* A second look at once, but no third: a task whose calls are all short costs two a period. */
         looks_again = seen == NEW_CALL && !looks_again;
         empty = waits || (turns && empty > EMPTY_LOOKS) ? 0 : empty + 1;

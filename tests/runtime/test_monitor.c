@@ -152,6 +152,27 @@ static void *spawn_from_outside(void *runtime) {
     return NULL;
 }
 
+static void *run_until_asked_for_one_from_outside(void *runtime) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, spawn_from_outside, runtime);
+    run_until_asked(NULL);
+    pthread_join(thread, NULL);
+    return NULL;
+}
+
+/* That the runtime's queue had a task long ago says nothing of the one that is there now. */
+Test(monitor, asks_no_sooner_for_a_task_that_comes_when_it_was_parked) {
+    gate_runtime *runtime = start(1);
+    for (int i = 0; i < 2; i++) {
+        atomic_store(&ran, false);
+        uint64_t before = gate__os_now();
+        join(spawn("first", run_until_asked_for_one_from_outside, runtime));
+        cr_assert_geq(asked_at - before, GATE_HOSTILE ? GATE__RUNS_LONG : 10u * 1000 * 1000, "%d", i);
+        usleep(2 * (unsigned)GATE__RUNS_LONG / 1000);
+    }
+    stop(runtime);
+}
+
 Test(monitor, sees_a_task_wait_that_no_thread_was_to_be_had_for) {
     gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 1, .most_threads = 1});
     pthread_t thread;
