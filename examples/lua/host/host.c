@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "examples/lua/host/host.h"
 #include "examples/lua/task/task.h"
@@ -161,12 +162,13 @@ struct guard {
     struct host *host;
 };
 
-/* [__gc] One that another has followed is garbage; the newest is kept until the state closes. */
+/* [__gc] One that another has followed is garbage; the newest is kept until the state closes. In a forked process no task is
+ * left. */
 static int guard_collect(lua_State *L) {
     struct guard *guard = lua_touserdata(L, 1);
     struct host *host = guard->host;
     gate_error error;
-    bool is_last = host->guard == guard && host->runtime && host->made;
+    bool is_last = host->guard == guard && host->runtime && host->made && host->process == getpid();
     if (is_last && begin_end(host, stop(host->runtime, &error))) {
         for (uint64_t end = now() + PATIENCE; host->made && now() < end;)
             let_end(L, host);
@@ -265,6 +267,7 @@ struct host *host_start(lua_State *L) {
         luaL_error(L, "callgate can't start: %s", error.message);
     }
     task_open(L);
+    host->process = getpid();
     host->main = gate_task_current();
     task_adopt_main(L, host->main);
     return host;
