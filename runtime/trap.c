@@ -123,7 +123,7 @@ void gate__trap_begin_anew(void) {
 
 /* An adopted thread is between callbacks, in code that has nothing to do with us. */
 static bool is_outside(const gate_m *m) {
-    return m->task && gate__m_is_outside(m) && !atomic_load(&m->task->where);
+    return m->task && gate__m_is_outside(m) && !gate__task_where(m->task);
 }
 
 static void on_fault(const struct gate__signal *signal) {

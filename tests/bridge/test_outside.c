@@ -304,6 +304,32 @@ Test(outside, the_child_of_a_fork_by_a_thread_that_lingers_goes_on) {
     tear_down();
 }
 
+static void fault(void) {
+    *(volatile int *)16 = 1;
+}
+
+static const char *name_of_fault;
+
+static void call_and_fault(struct visitor *unused) {
+    gate_function function = make_function("void (void)", fault, name_of_fault);
+    (void)unused;
+    gate_call(&function, NULL, NULL);
+}
+
+static void visit_and_fault(void *unused) {
+    struct visitor visitor = {0};
+    (void)unused;
+    set_up(2);
+    begin_visit(&visitor, call_and_fault);
+    end_visit(&visitor);
+}
+
+Test(outside, a_call_that_faults_in_a_thread_that_lingers_is_reported) {
+    cr_assert_dies_with(visit_and_fault, NULL, "in a call of a function\n");
+    name_of_fault = "fault";
+    cr_assert_dies_with(visit_and_fault, NULL, "in a call of fault\n");
+}
+
 static void end_in_handler(struct visitor *unused) {
     (void)unused;
     pthread_exit(NULL);
