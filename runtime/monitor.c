@@ -219,6 +219,7 @@ static void create(void *data) {
 int gate__monitor_start(gate_runtime *runtime) {
     struct creation creation = {runtime, 0};
     runtime->monitor.started = gate__os_now();
+    runtime->monitor.still_since = FOR_EVER;
     gate__switch_call(gate__m(), create, &creation);
     return creation.failed;
 }
