@@ -22,6 +22,7 @@ struct reader {
     CXFile file;          /* it */
     struct table items;   /* by their declarations */
     struct table macros;  /* by name, the last of each */
+    struct table lists;   /* names of macros that may be several arguments, whether or not they are asked for */
     CXFile macros_file;   /* the last that had one, */
     const char *its_text; /* which libclang would look for among all files */
 };
@@ -802,8 +803,7 @@ static bool is_list(const struct reader *r, const struct tokens *tokens, size_t 
         return false;
     for (size_t i = first; i < tokens->count; i++) {
         const char *text = tokens->texts[i];
-        const struct item *macro = table_get(&r->macros, text);
-        bool has_comma = strcmp(text, ",") == 0 || (macro && macro->reason == may_be_several);
+        bool has_comma = strcmp(text, ",") == 0 || set_has(&r->lists, text);
         depth += strcmp(text, "(") == 0 || strcmp(text, "[") == 0;
         depth -= strcmp(text, ")") == 0 || strcmp(text, "]") == 0;
         choices += depth == 0 && strcmp(text, "?") == 0;
@@ -861,11 +861,14 @@ static void read_macro(struct reader *r, CXCursor cursor) {
     bool is_of_headers = *tried.place.file && !clang_Cursor_isMacroBuiltin(cursor);
     bool is_asked_for = is_of_headers && model_asks(&tried, r->request);
     tried.takes_arguments = clang_Cursor_isMacroFunctionLike(cursor);
+    bool may_be_one = is_of_headers && read_body(r, cursor, &tried);
+    if (tried.reason == may_be_several)
+        set_add(&r->lists, tried.name);
     if (is_of_headers && !is_asked_for)
         mark_sections(r->request, &tried);
     if (is_of_headers && list_matches(&r->request->exclude, tried.name))
         list_add(&r->model->excluded, tried.name);
-    if (!is_asked_for || !read_body(r, cursor, &tried))
+    if (!is_asked_for || !may_be_one)
         return;
     struct item *item = add_item(r->model, ITEM_MACRO, tried.name, tried.place);
     tried.comment = comment_at_macro(r, cursor);

@@ -99,7 +99,22 @@ static void choose_all(struct options *options) {
 
 /* Options: a letter is one, and a number stands for a name. */
 
-enum { HELP = 256, VERSION, HEADER, MATCH, EXCLUDE, FROM, PKG, CONFIG, EMIT, NAME, LIBRARY, DEBUG, WEAK, VERBOSE };
+enum {
+    HELP = 256,
+    VERSION,
+    HEADER,
+    MATCH,
+    EXCLUDE,
+    FROM,
+    PACKAGE,
+    CONFIG,
+    EMIT,
+    NAME,
+    LIBRARY,
+    DEBUG_PATH,
+    WEAK,
+    VERBOSE
+};
 
 static const struct {
     int key;
@@ -112,7 +127,7 @@ static const struct {
     {EXCLUDE, "--exclude", "PATTERN", "and not a name like this"},
     {FROM, "--from", "PATTERN",
      "only what is declared in a file like this, '*/openssl/*'; without it,\nin any but the compiler's own"},
-    {PKG, "--pkg", "NAME", "with the flags that pkg-config has for NAME"},
+    {PACKAGE, "--pkg", "NAME", "with the flags that pkg-config has for NAME"},
     {'I', "-I", "DIR", "as for the compiler"},
     {'D', "-D", "NAME[=VALUE]", "as for the compiler"},
     {'L', "-L", "DIR", "where the --library is, as for the linker"},
@@ -132,7 +147,7 @@ static const struct {
     {LIBRARY, "--library", "NAME",
      "what a module loads, and what is wrapped or checked: a path, or a name\nas for -l; without it, what the packages "
      "have"},
-    {DEBUG, "--debug-path", "PATH",
+    {DEBUG_PATH, "--debug-path", "PATH",
      "folders with debug information, with colons between; without it,\nwhere this system has it"},
     {WEAK, "--weak", NULL, "stubs of functions that the library lacks are no error: their address is NULL"},
     {VERBOSE, "--verbose", NULL, "names the macros, too, that are left out"},
@@ -184,7 +199,7 @@ static void read_other_option(struct options *options, int option, char *const *
     case LIBRARY:
         options->request.library = optarg;
         break;
-    case DEBUG:
+    case DEBUG_PATH:
         options->request.debug_path = optarg;
         break;
     case WEAK:
@@ -217,7 +232,7 @@ static void read_option(struct options *options, int option, char *const *argv) 
     case FROM:
         list_add(&request->from, optarg);
         break;
-    case PKG:
+    case PACKAGE:
         if (!installed_may_be(optarg))
             stop_wrongly_called("no package is called ", optarg);
         if (installed_package(optarg, request))

@@ -90,8 +90,11 @@ static int write_beside(struct output *output) {
 
 /* A link keeps what was there: to rename it would leave the place empty for a while. */
 static int take_place(struct output *output) {
-    output->kept = memory_format("%s~", output->part);
-    output->is_first = link(output->place, output->kept) && errno == ENOENT;
+    char *kept = memory_format("%s~", output->part);
+    if (link(output->place, kept) == 0)
+        output->kept = kept;
+    else
+        output->is_first = errno == ENOENT;
     if (rename(output->part, output->place))
         return fail(output->path, strerror(errno));
     output->part = NULL;

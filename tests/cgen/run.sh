@@ -441,6 +441,8 @@ for name in BOTH OF_BOTH; do
     grep -q "skipped: $name: what it stands for may be several arguments" "$work/err" && ! grep -q "\<$name\>" "$work/out" || fail "$name is a function"
     fact
 done
+"$cgen" --header tests/cgen/features/macros.h -I. --match OF_BOTH --emit cdef 2>/dev/null | grep -q 'OF_BOTH(' &&
+    fail "OF_BOTH is a function, if BOTH is not asked for"
 printf '[macro BOTH]\ntype = int (long)\n' >"$work/both.conf"
 "$cgen" --header tests/cgen/features/macros.h -I. --match BOTH --config "$work/both.conf" --emit cdef | grep -q '^int BOTH(long x)' ||
     fail "a config's list"
