@@ -143,8 +143,9 @@ end)
 
 test("the main program's own sleeps, times and calls are none", function()
     local channel = task.channel()
-    local forever = [[timeout 0.2 $LUA -e 'require "callgate.task".sleep(math.huge)' 2>&1; echo ended with $?]]
-    equal(io.popen(forever):read "*a", "ended with 124\n")
+    local forever = [[timeout 3 $LUA -e 'local task = require "callgate.task"; print "sleeps"; io.stdout:flush(); task.sleep(math.huge)' 2>&1
+        echo ended with $?]]
+    equal(io.popen(forever):read "*a", "sleeps\nended with 124\n")
     task.sleep(0.005)
     equal(select(2, task.select {channel, timeout = 0.005}), "timeout")
     equal(ffi.async(C.usleep, 5000):wait(), 0)

@@ -127,6 +127,16 @@ test("what a task uses is finalized when the task has ended", function()
         repeat task.sleep(0.01) until sleeper:status() == "in call"
     ]])
     assert(output:find "ended\t0.*finalized", output)
+    output = says("1 task is left", [[
+        local ffi, task = require "callgate.ffi", require "callgate.task"
+        local used = ffi.gc(ffi.new "int[1]", function() print "finalized" end)
+        task.go(function()
+            pcall(task.select, {task.channel()}) -- nobody can wake it
+            print("ended", used[0])
+        end)
+        task.yield()
+    ]])
+    assert(output:find "ended\t0.*finalized", output)
 end)
 
 test("a call that can't be ended is left, with a word", function()
@@ -274,11 +284,25 @@ if version ~= "5.1" and not os.getenv "ASAN_OPTIONS" then
             ffi.C.alarm(100)
             if child == 0 then os.exit(7, true) end
             ffi.C.waitpid(child, status, 0)
+            print(status[0] / 256 == 7)
+            io.stdout:flush()
+            child = ffi.C.fork()
+            if child == 0 then
+                local used = ffi.gc(ffi.new "int[1]", function() print "finalized" end)
+                task.go(function()
+                    local ok = pcall(channel.receive, task.channel())
+                    print("ended", ok, used[0])
+                end)
+                task.yield()
+                os.exit(7, true)
+            end
+            ffi.C.waitpid(child, status, 0)
             channel:send "here"
             print(waiting:join(), status[0] / 256 == 7)
         ]]
         assert(ok, output)
-        equal(output, "here\ttrue\n")
+        local words = "^true\ncallgate: the Lua state closes, but 1 task is left: [^\n]*\nended\tfalse\t0\nfinalized\nhere\ttrue\n$"
+        assert(output:find(words), output)
     end)
 end
 

@@ -162,8 +162,8 @@ struct guard {
     struct host *host;
 };
 
-/* [__gc] One that another has followed is garbage; the newest is kept until the state closes. In a forked process no task is
- * left. */
+/* [__gc] One that another has followed is garbage; the newest is kept until the state closes. A process that is forked has
+ * no tasks until it makes one. */
 static int guard_collect(lua_State *L) {
     struct guard *guard = lua_touserdata(L, 1);
     struct host *host = guard->host;

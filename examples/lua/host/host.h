@@ -37,7 +37,7 @@ struct host {
     gate_runtime *runtime; /* NULL once the state closes */
     lua_State *service;    /* a coroutine for work on behalf of no Lua code: threads that come and go */
     gate_task *main;       /* the task that started it */
-    pid_t process;         /* whose tasks these are: one that is forked from it has none of them */
+    pid_t process;         /* that made the newest task */
     unsigned others;       /* how many tasks there are beside main's */
     unsigned made;         /* of these, by scripts: the rest are threads' own */
     unsigned cancelled;    /* and how many have been cancelled, and have yet to find it */

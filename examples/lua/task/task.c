@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "examples/lua/task/task.h"
 
@@ -70,14 +71,20 @@ static void end(struct task *task) {
     wake(task);
 }
 
-void task_end_all(lua_State *L) {
-    host_push(L, KEPT_TASKS);
+static void end_those_in(lua_State *L, enum kept kept) {
+    host_push(L, kept);
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
         struct task *task = lua_touserdata(L, -1);
         if (task && !task->is_root)
             end(task);
     }
     lua_pop(L, 1);
+}
+
+/* Those that have yet to begin, and those that are let go while they wait, are in one of them each. */
+void task_end_all(lua_State *L) {
+    end_those_in(L, KEPT_TASKS);
+    end_those_in(L, KEPT_KNOWN);
 }
 
 static void set_cancelled(struct task *task, bool is_cancelled) {
@@ -323,6 +330,15 @@ static lua_State *make_coroutine(lua_State *L, struct task *task, int count) {
 }
 
 /* Starts the task on top of the stack. */
+/* One that is forked counts its own: those that were made before are not in it. */
+static void note_made(struct host *host) {
+    if (host->process != getpid())
+        host->made = 0;
+    host->process = getpid();
+    host->made++;
+    host->others++;
+}
+
 static void spawn(lua_State *L, struct task *task, size_t stack_size) {
     struct gate_task_config config = {.main = run, .argument = task, .name = task->name, .stack_size = stack_size};
     host_guard(L, task->host);
@@ -335,8 +351,7 @@ static void spawn(lua_State *L, struct task *task, size_t stack_size) {
         luaL_error(L, error == -EINVAL ? "the stack is too small" : "no memory for a task's stack");
     }
     task->number = gate_task_number(task->handle);
-    task->host->others++;
-    task->host->made++;
+    note_made(task->host);
 }
 
 static bool is_callable(lua_State *L, int index) {
@@ -398,11 +413,11 @@ void task_adopt_main(lua_State *L, gate_task *root) {
 
 lua_State *task_adopt(lua_State *L, gate_task *root) {
     struct task *task = push_root(L, root);
+    task->host->others++;
     task->coroutine = lua_newthread(L);
     set_hook(task->coroutine);
     lua_setiuservalue(L, -2, TASK_COROUTINE);
     lua_pop(L, 1);
-    task->host->others++;
     return task->coroutine;
 }
 
