@@ -84,9 +84,10 @@ prints '5' <<'END'
 END
 prints '3' <<'END'
 "int pthread_create(void *, void *, void *(*)(void *), void *); int usleep(unsigned);
-void *calloc(unsigned long, unsigned long); void free(void *);" c
+void *calloc(unsigned long, unsigned long); void free(void *);
+unsigned long pthread_self(void); int pthread_detach(unsigned long);" c
 1 8 calloc "thread" constant   1 4 calloc "begun" constant
-[ 1 begun int!   50000 usleep drop   [ 20000 usleep drop 3 . ] go drop ] "void *(void *)" callback
+[ pthread_self pthread_detach drop   1 begun int!   50000 usleep drop   [ 20000 usleep drop 3 . ] go drop ] "void *(void *)" callback
 thread swap 0 swap 0 pthread_create drop   thread free
 0 [ 1000 usleep + begun int@ 0 = ] while   begun free   \ it ends when a thread's callback has, and what that has started
 END

@@ -18,8 +18,8 @@
  *
  * What is needed behind the call is found anew: the M is the thread's, the task is the M's, and the frame is what the task
  * lists. Most find no call listed, and leave none; one below another's callback goes on in the routine of the same name with
- * _below behind, which puts that back. Status and outer are 0 while no call is in progress: one store of eight bytes, on the
- * way back, writes the status and errno.
+ * _below behind, a root task's in one that has root_below before, which puts that back. Status and outer are 0 while no call
+ * is in progress: one store of eight bytes, on the way back, writes the status and errno.
  *
  * Processors write one or two stores a cycle, and two only if they go to the same 64 bytes. There are many here: those that
  * do stand together.
@@ -221,7 +221,7 @@ GATE__ROUTINE(gate__arch_root_\way\()_\arguments\()_\result)
     cmpq GATE__M_SIGNAL_STACK + 8(%rdx), %rax
     jb gate__call_frame
     cmpq $0, GATE__TASK_CALL(%rcx)
-    jne gate__arch_below_\arguments\()_\result
+    jne gate__arch_root_below_\arguments\()_\result
     push_frame
     movq GATE__CALL_FUNCTION(%rdi), %rax
     pushq %rdx
@@ -258,7 +258,7 @@ GATE__END(gate__arch_root_\way\()_\arguments\()_\result)
     .endm
 
     .macro from_root_below arguments, result
-GATE__ROUTINE(gate__arch_below_\arguments\()_\result)
+GATE__ROUTINE(gate__arch_root_below_\arguments\()_\result)
     push_frame
     movq GATE__CALL_FUNCTION(%rdi), %rax
     movq GATE__TASK_CALL(%rcx), %r9
@@ -295,7 +295,7 @@ GATE__ROUTINE(gate__arch_below_\arguments\()_\result)
     jmp 3b
 9:  movb $0, GATE__TASK_IN_LEAF(%rsi)
     jmp 3b
-GATE__END(gate__arch_below_\arguments\()_\result)
+GATE__END(gate__arch_root_below_\arguments\()_\result)
     .endm
 
 /* The call itself. In: rdi frame, rdx m, rcx task. Out: eax. way is frame, or leaf: m keeps its slot, and the task itself says
