@@ -938,18 +938,6 @@ Test(callback, a_handler_that_stops_its_runtime_is_fatal) {
 
 /* A thread that no memory is left to adopt: C has to get something, and nobody could say what. */
 
-static _Atomic bool has_memory = true;
-
-static void *allocate_if_there_is(void *unused, size_t size) {
-    (void)unused;
-    return atomic_load(&has_memory) ? malloc(size) : NULL;
-}
-
-static void deallocate(void *unused, void *memory, size_t size) {
-    (void)unused, (void)size;
-    free(memory);
-}
-
 static void *call_it_once(void *function) {
     ((int_to_int)function)(4);
     return NULL;
@@ -959,7 +947,8 @@ static void call_back_without_memory(void *unused) {
     const char *handled_on;
     pthread_t thread;
     (void)unused;
-    set_up_with(&(struct gate_runtime_config){.hooks = {.allocate = allocate_if_there_is, .deallocate = deallocate}});
+    set_up_with(
+        &(struct gate_runtime_config){.hooks = {.allocate = allocate_if_there_is, .deallocate = release_memory}});
     gate_callback *callback = make_callback(host, int_int, twice, (void *)&handled_on);
     atomic_store(&has_memory, false);
     pthread_create(&thread, NULL, call_it_once, (void *)gate_callback_address(callback));

@@ -15,8 +15,9 @@
  * loads don't wait. Taking a lock and a fence empty the buffer. That is less than x86 gives where counts change by
  * locked instructions, each a fence of its own. The model shows that the barriers do without that.
  *
- * Unless options say otherwise, one slot, and threads that queue a task each; the first one begins with the slot. Who has it runs what it finds,
- * and may keep it for ever. When all is still, no task waits beside an idle slot, nor while the monitor is parked.
+ * Unless options say otherwise, one slot, and threads that queue a task each; the first one begins with the slot. Who has
+ * it runs what it finds, and may keep it for ever. When all is still, no task waits beside an idle slot, nor while the
+ * monitor is parked.
  *
  * -DNEWCOMERS=n: the last n threads queue nothing, but are workers that were started for slots while these were idle.
  * -DTASKS=n: each of the others queues n tasks.

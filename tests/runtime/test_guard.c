@@ -502,18 +502,6 @@ Test(guard, is_none_of_what_comes_back_through_another_runtime) {
 
 /* Where there is no memory to note a fault in, nothing is called. */
 
-static _Atomic bool has_memory;
-
-static void *allocate_if_there_is(void *unused, size_t size) {
-    (void)unused;
-    return atomic_load(&has_memory) ? malloc(size) : NULL;
-}
-
-static void deallocate(void *unused, void *memory, size_t size) {
-    (void)unused, (void)size;
-    free(memory);
-}
-
 static int count_calls(void) {
     return ++handler_saw;
 }
@@ -532,8 +520,7 @@ static void *call_without_memory(void *unused) {
 }
 
 Test(guard, without_memory_for_it_nothing_is_called) {
-    struct gate_runtime_hooks hooks = {.allocate = allocate_if_there_is, .deallocate = deallocate};
-    atomic_store(&has_memory, true);
+    struct gate_runtime_hooks hooks = {.allocate = allocate_if_there_is, .deallocate = release_memory};
     gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 1, .hooks = hooks});
     join(spawn("calls", call_without_memory, NULL));
     stop(runtime);

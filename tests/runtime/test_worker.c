@@ -125,12 +125,6 @@ static void *allocate_or_refuse(void *unused, size_t size) {
     return NULL;
 }
 
-static void deallocate(void *unused, void *memory, size_t size) {
-    (void)unused;
-    (void)size;
-    free(memory);
-}
-
 static void *note_run(void *to) {
     atomic_store((_Atomic bool *)to, true);
     return NULL;
@@ -178,7 +172,7 @@ static void *spawn_second_when_the_worker_is_idle(void *runtime) {
 }
 
 Test(worker, a_task_that_was_left_to_a_thread_which_could_not_be_created_runs_on_an_idle_one) {
-    struct gate_runtime_hooks hooks = {.allocate = allocate_or_refuse, .deallocate = deallocate};
+    struct gate_runtime_hooks hooks = {.allocate = allocate_or_refuse, .deallocate = release_memory};
     gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 1, .hooks = hooks});
     pthread_t thread;
     wait_until(has_idle(runtime)); /* else the task below may have one more started */

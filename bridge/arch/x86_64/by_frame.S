@@ -135,6 +135,33 @@
     movups %xmm1, VECTOR(1)
     .endm
 
+/* And errno behind it. In: rdi frame. Out: eax status. */
+    .macro store_outcome result
+    store_\result
+    movq gate__m_errno_at(%rip), %rdx
+    movl GATE__CALL_STATUS(%rdi), %eax
+    movl %fs:(%rdx), %edx
+    movq %rdx, GATE__CALL_ERROR_NUMBER(%rdi) /* and status */
+    .endm
+
+/* The hand-off's protocol around the call, by the class. A leaf's M keeps its slot, and the task itself says that it is in a
+ * call. In: rdx m, rcx task; behind the call rcx m, rsi task. Their slow halves are at 7 and 8. */
+    .macro enter_as way
+    .ifc \way, frame
+    enter_call %rdx, 7f
+    .else
+    movb $1, GATE__TASK_IN_LEAF(%rcx)
+    .endif
+    .endm
+
+    .macro leave_as way
+    .ifc \way, frame
+    leave_call %rcx, 8f
+    .else
+    movb $0, GATE__TASK_IN_LEAF(%rsi)
+    .endif
+    .endm
+
 /* On a thread without a task, while nobody watches: nothing but errno. In: rdi frame. Out: eax. Where a copy of
  * arguments lies on the stack, rbp says where that began. */
 
@@ -199,14 +226,6 @@ GATE__END(gate__arch_alone_\arguments\()_\result)
     movq GATE__M_TASK(%rcx), %rsi
     .endm
 
-    .macro finish_from_root result
-    store_\result
-    movq gate__m_errno_at(%rip), %rdx
-    movl GATE__CALL_STATUS(%rdi), %eax
-    movl %fs:(%rdx), %edx
-    movq %rdx, GATE__CALL_ERROR_NUMBER(%rdi) /* and status */
-    .endm
-
     .macro from_root way, arguments, result
     .p2align 6
 GATE__ROUTINE(gate__arch_root_\way\()_\arguments\()_\result)
@@ -229,19 +248,11 @@ GATE__ROUTINE(gate__arch_root_\way\()_\arguments\()_\result)
     movq GATE__FUNCTION_NAME(%rax), %rax
     movq %rdi, GATE__TASK_CALL(%rcx)
     movq %rax, GATE__TASK_WHERE(%rcx)
-    .ifc \way, frame
-    enter_call %rdx, 7f
-    .else
-    movb $1, GATE__TASK_IN_LEAF(%rcx)
-    .endif
+    enter_as \way
 2:  call_from_root \arguments
     movq OWN_FRAME, %rdi
-    finish_from_root \result
-    .ifc \way, frame
-    leave_call %rcx, 8f
-    .else
-    movb $0, GATE__TASK_IN_LEAF(%rsi)
-    .endif
+    store_outcome \result
+    leave_as \way
 3:  movq $0, GATE__TASK_CALL(%rsi)
     movq $0, GATE__TASK_WHERE(%rsi)
     .cfi_remember_state
@@ -273,7 +284,7 @@ GATE__ROUTINE(gate__arch_root_below_\arguments\()_\result)
     enter_call %rdx, 7f
 2:  call_from_root \arguments
     movq GATE__TASK_CALL(%rsi), %rdi
-    finish_from_root \result
+    store_outcome \result
     movq GATE__CALL_FUNCTION(%rdi), %r8
     cmpl $GATE__CLASS_LEAF, GATE__FUNCTION_CLASS(%r8)
     je 9f
@@ -298,17 +309,13 @@ GATE__ROUTINE(gate__arch_root_below_\arguments\()_\result)
 GATE__END(gate__arch_root_below_\arguments\()_\result)
     .endm
 
-/* The call itself. In: rdi frame, rdx m, rcx task. Out: eax. way is frame, or leaf: m keeps its slot, and the task itself says
- * that it is in a call. outer is none, or below: another call is listed, and put back. */
+/* The call itself. In: rdi frame, rdx m, rcx task. Out: eax. way is frame or leaf. outer is none, or below: another call is
+ * listed, and put back. */
     .macro make_call way, arguments, result, outer
     push_frame
     movq %rdi, GATE__TASK_CALL(%rcx) /* the call is listed */
     movq %rbp, GATE__TASK_SP(%rcx)
-    .ifc \way, frame
-    enter_call %rdx, 7f
-    .else
-    movb $1, GATE__TASK_IN_LEAF(%rcx)
-    .endif
+    enter_as \way
 2:  movq gate__m_errno_at(%rip), %rcx
     movl GATE__CALL_ERROR_NUMBER(%rdi), %eax
     movq GATE__M_SYSTEM_SP(%rdx), %rsp
@@ -317,16 +324,8 @@ GATE__END(gate__arch_root_below_\arguments\()_\result)
     current_m %rcx
     movq GATE__M_TASK(%rcx), %rsi
     movq GATE__TASK_CALL(%rsi), %rdi
-    store_\result
-    movq gate__m_errno_at(%rip), %rdx
-    movl GATE__CALL_STATUS(%rdi), %eax
-    movl %fs:(%rdx), %edx
-    movq %rdx, GATE__CALL_ERROR_NUMBER(%rdi) /* and status */
-    .ifc \way, frame
-    leave_call %rcx, 8f
-    .else
-    movb $0, GATE__TASK_IN_LEAF(%rsi)
-    .endif
+    store_outcome \result
+    leave_as \way
     .ifc \outer, none
 3:  movq $0, GATE__TASK_CALL(%rsi)
     .else
