@@ -1,11 +1,11 @@
 /* What calls go through while they are watched: by settings of GATE_DEBUG, by a host that has started a trace, or by a
  * tracer of the system's.
  *
- * One word says whether anybody watches (runtime/os/probe.h). gate_call compares it with zero, and so does a call by frame
- * on a thread without a task; that is all that a call which nobody watches pays. A task's calls by frame and callbacks
- * don't look at it. Their short ways are closed while it isn't zero: no stack pointer is above a task's floor, and no
- * task has a short_way (gate__foreign_watch). A tracer changes the word from outside, and runs no code that would close
- * them: the next call that looks does that, and tasks find the word when they begin.
+ * One word says whether anybody watches (runtime/os/probe.h). gate_call compares it with zero, and that is all that a
+ * call which nobody watches pays. Calls by frame, direct ones, and callbacks don't look at it. Their short ways are closed
+ * while it isn't zero: no stack pointer is above a task's floor, no task has a short_way (gate__foreign_watch), and threads
+ * without an M have a task. A tracer changes the word from outside, and runs no code that would close them: the next
+ * call that looks does that, and tasks find the word when they begin.
  *
  * A watched call is prepared on its caller's stack, while it has its slot for sure, and measured where C runs. There,
  * all that a thread does ends in the order in which it began. So the thread's watched calls are a list of what lies on

@@ -82,6 +82,7 @@ static void settle_ways(void *unused, gate_task *task, const struct gate_task_in
  * is seen to all that have begun. The barrier falls before or after a task's last look at the word: it sees the
  * change, or its floor is older than the one from here. */
 static void close_or_open(void) {
+    gate__m_settle_none();
     gate__foreign_heavy_barrier();
     gate__init_visit_tasks(settle_ways, NULL);
 }

@@ -630,7 +630,7 @@ _Static_assert(offsetof(gate_m, error_number) == GATE__M_ERROR_NUMBER, "layout.h
 /* What is the thread's own: gate__m_current. */
 struct gate__thread {
     gate_m *m;              /* the current one: gate__m */
-    const gate_m *or_other; /* the same, or one without a task */
+    const gate_m *or_other; /* the same, or one for all threads that have none: gate__m_settle_none */
 };
 
 _Static_assert(offsetof(struct gate__thread, or_other) == GATE__THREAD_M_OR_OTHER, "layout.h");
@@ -643,10 +643,12 @@ static inline bool gate__m_is_outside(const gate_m *m) {
 }
 /* Where errno is on each thread: bytes from its thread pointer on, for calls in assembly. */
 extern _Atomic ptrdiff_t gate__m_errno_at;
-/* Where its M is, or the one without a task: gate__thread's or_other, bytes from its thread pointer on. [any] */
+/* Where its M is, or the one for threads that have none: gate__thread's or_other, bytes from its thread pointer on. [any] */
 ptrdiff_t gate__m_at(void);
 /* Finds that, before the first of them. [any] */
 void gate__m_find_errno(void);
+/* Opens or closes the short ways of threads without an M, as calls are watched or not. [any] */
+void gate__m_settle_none(void);
 /* The M that gate__m gives, once the thread's Ms of runtimes that have stopped are dropped. [any] */
 gate_m *gate__m_known(void);
 /* The first of the thread's Ms, linked by thread_next; NULL if it has none. [any] */

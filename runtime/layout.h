@@ -15,7 +15,7 @@
 #define GATE__M_SLOT 32           /* struct gate_m: the slot */
 #define GATE__M_ERROR_NUMBER 40   /* struct gate_m: where the thread has errno */
 #define GATE__M_SIGNAL_STACK 304  /* struct gate_m: where its signal handlers run, and behind that how many bytes */
-#define GATE__THREAD_M_OR_OTHER 8 /* gate__m_current: the thread's M, or, while it has none, one without a task */
+#define GATE__THREAD_M_OR_OTHER 8 /* gate__m_current: the thread's M, or, while it has none, the one for such threads */
 #define GATE__TASK_SP 0           /* struct gate_task: its stack pointer while its thread is on the system stack */
 #define GATE__TASK_FLOOR 8        /* struct gate_task: from there on calls in registers may be made */
 #define GATE__FLOOR_OF_ROOT (-2)  /* a root task's, while the short ways are open: no stack is above it */

@@ -27,12 +27,24 @@
 
 /* Read by gate__m, and by bridge/arch. */
 extern _Thread_local struct gate__thread gate__m_current __attribute__((tls_model("initial-exec")));
-static const gate_m none = {.system_sp = (void *)UINTPTR_MAX}; /* above all: no call in line begins there */
+static gate_m none = {.system_sp = (void *)UINTPTR_MAX}; /* above all: no call in line begins there */
 _Thread_local struct gate__thread gate__m_current = {NULL, &none};
 static _Thread_local gate_m *of_thread __attribute__((tls_model("initial-exec"))); /* all of its Ms */
 
 static __attribute__((noinline)) void set_current(gate_m *m) {
     gate__m_current = (struct gate__thread){m, m ? m : &none};
+}
+
+/* Where calls are watched, a thread without a task has one by which the short ways are closed. Of two that settle that, the
+ * later one sees what the earlier has done. */
+void gate__m_settle_none(void) {
+    static gate_task watched = {.floor = (void *)UINTPTR_MAX};
+    gate_task *task;
+    do {
+        task = gate__foreign_is_watched() ? &watched : NULL;
+        __atomic_store_n(&none.task, task, __ATOMIC_RELAXED); /* assembly reads it */
+        gate__foreign_light_barrier();
+    } while ((task != NULL) != gate__foreign_is_watched());
 }
 
 _Atomic ptrdiff_t gate__m_errno_at;

@@ -162,15 +162,13 @@
     .endif
     .endm
 
-/* On a thread without a task, while nobody watches: nothing but errno. In: rdi frame. Out: eax. Where a copy of
- * arguments lies on the stack, rbp says where that began. */
+/* On a thread without a task, and without the one that says that calls are watched (runtime/m.c): nothing but errno. In: rdi
+ * frame. Out: eax. Where a copy of arguments lies on the stack, rbp says where that began. */
 
     .set is_alone, 0
     .macro alone arguments, result, copies
     .p2align 6
 GATE__ROUTINE(gate__arch_alone_\arguments\()_\result)
-    cmpq $0, gate__os_watch(%rip)
-    jne gate__call_frame
     .if \copies
     push_frame
     pushq %rdi

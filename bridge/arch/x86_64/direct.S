@@ -55,10 +55,10 @@ GATE__ROUTINE(gate__arch_direct_by_frame)
     ret
 GATE__END(gate__arch_direct_by_frame)
 
-/* On a thread without a task, while nobody watches: nothing but errno. In: r11 task. */
+/* On a thread without a task: nothing but errno. In: r11 task, or the one that says that calls are watched. */
     .p2align 6
 GATE__ROUTINE(gate__arch_direct_alone)
-    orq gate__os_watch(%rip), %r11
+    testq %r11, %r11
     jnz gate__arch_direct_by_frame
     pushq %r10
     .cfi_def_cfa_offset 16
