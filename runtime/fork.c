@@ -100,6 +100,7 @@ static void reset_slots(gate_runtime *runtime, gate_m *m) {
 static void reset_m(gate_m *m) {
     m->thread_id = gate__os_thread_id();
     m->interrupt.active = false;
+    m->returned_from.signal = 0; /* the child has reported nothing */
     m->later = (struct gate__queue){NULL, NULL, 0};
     if (m->root && m->task != m->root)
         m->root->state = GATE__FREE; /* its guest has forked */

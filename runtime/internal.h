@@ -561,6 +561,14 @@ struct gate__signal_stack {
     size_t size;
 };
 
+/* A fault, to know it again. */
+struct gate__fault {
+    int signal; /* 0: none */
+    uintptr_t pc, sp;
+    const void *address;
+    uint64_t task; /* its number; 0 in the scheduler */
+};
+
 /* The call that a thread is interrupted in; under the runtime's lock. */
 struct gate__interrupt {
     bool active;
@@ -610,6 +618,7 @@ struct gate_m {
     int thread_id;                 /* the system's number for its thread */
     void *alternate_stack;         /* trap.c's, as the next: memory for signal handlers */
     struct gate__signal_stack signal_stack, outer_signal_stack;
+    struct gate__fault returned_from; /* trap.c's: the last of which an older handler has had the thread go on */
     struct gate__guard *guard;        /* guard.c's: the guarded call that C is in, with no callback below it */
     struct gate__interrupt interrupt; /* interrupt.c's */
     void *own_stack;                  /* worker.c's: what is mapped for its thread's stack, with a guard; or NULL */
@@ -1185,10 +1194,13 @@ static inline bool gate__trap_on_signal_stack(const gate_m *m) {
 
 /* report.c: the last words */
 
-/* m's thread dies of a fault. [signal] */
+/* m's thread dies of a fault, as far as we know. [signal] */
 void gate__report_fault(const gate_m *m, const struct gate__signal *signal);
 /* The running task has used its stack up. [signal] */
 void gate__report_overflow(const gate_task *task);
+/* What was reported goes to a handler that was there before; which has had m's thread go on. [signal] */
+void gate__report_older_handler(void);
+void gate__report_return(const gate_m *m);
 /* Writes "SIGSEGV at 0x10 (nothing is mapped there)", cut to size; returns how long that is. [any, signal] */
 size_t gate__report_describe(const gate_trap *trap, char *buffer, size_t size);
 

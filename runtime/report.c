@@ -140,3 +140,12 @@ void gate__report_overflow(const gate_task *task) {
         (unsigned long long)task->number, task->stack.size / 1024);
     gate__os_print_backtrace();
 }
+
+void gate__report_older_handler(void) {
+    say("callgate:   it goes to the handler that was there before\n");
+}
+
+void gate__report_return(const gate_m *m) {
+    say("callgate: the handler that was there before has returned, and M %llu goes on\n",
+        (unsigned long long)m->number);
+}

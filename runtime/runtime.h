@@ -77,6 +77,9 @@ struct gate_runtime_config {
                                 if all do, no other task runs, though slots are idle */
     int interrupt_signal;   /* which gate_task_interrupt uses; 0 is SIGURG */
     int allow_writable_code; /* not 0: gate_mmap and gate_mprotect may make pages writable and executable */
+    int older_handler_mends; /* not 0: the handler of faults that was there before the first start may mend one of this
+                                runtime's tasks and return, as a write barrier by mprotect does, or a JVM's. It gets
+                                them without a report then, but for overflows of tasks' stacks */
     struct gate_runtime_hooks hooks;
     void *host; /* passed to the hooks */
 };
@@ -86,8 +89,9 @@ struct gate_runtime_config {
  * config may be NULL for the defaults; it is copied. Blocks only to create two threads.
  * Ownership: the caller's, until gate_runtime_stop. Several runtimes may exist in a process.
  * Signals: its threads begin with the calling thread's mask. The first start installs handlers for SIGSEGV, SIGBUS,
- * SIGFPE and SIGILL. A fault of a task in C or in interpreter code goes to the handler that was there before, or is
- * reported, if there was none, and kills as ever; signals that are sent, and other threads' faults, find what was
+ * SIGFPE and SIGILL. A fault of a task, in C or in interpreter code, is reported on standard error and goes to the
+ * handler that was there before; if there was none, it kills as ever. If that handler returns, the task goes on, and
+ * what faults there again and again is reported once. Signals that are sent, and other threads' faults, find what was
  * there.
  * Errors: -EALREADY when this thread belongs to a runtime; -EINVAL for a configuration out of range; -ENOMEM or -EAGAIN
  * when memory or a thread is not to be had. Threads: any that no runtime knows. */

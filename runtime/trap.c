@@ -1,19 +1,23 @@
 /* Signals: the handlers of faults, what was there before them, and the stacks that handlers run on.
  *
- * A fault (SIGSEGV, SIGBUS, SIGFPE, SIGILL) on a thread that a runtime knows goes the first of these ways:
+ * A fault (SIGSEGV, SIGBUS, SIGFPE, SIGILL) of C in a guarded call ends that call with an error (guard.c). Any other
+ * goes where it would have gone without us: to the handler that was there before ours, or the process dies of that very
+ * signal, since the default action is put back and the instruction faults again, so that a core shows the task. Before
+ * that it is reported (report.c), if a runtime knows the thread, and has called what is running there:
  *
- *   C in a guarded call made it:      the call ends with an error (guard.c)
- *   it touched a task's guard page:   reported as the overflow that it is (report.c), and the process dies
- *   there was a handler before ours:  that gets it, and no word is said: it may know what to do, and return
- *   else:                             reported, with the task, the call and both stacks, and the process dies
+ *   it touched the guard page of its task:   as the overflow that it is
+ *   it is anything else:                     with the task, the call and both stacks
  *
- * It dies of the signal itself: the default action is put back and the instruction faults again, so that a core
- * shows the task. A fault on any other thread, one in C that the runtime did not call, and a signal that somebody sent
- * go where they would have gone without us.
+ * A handler that was there before may mend a fault and return, as an interpreter's write barrier by mprotect does. The
+ * report would read like a death, so a host whose handler does that says so at the start (older_handler_mends): it gets
+ * all without a word then, but for overflows, which nobody mends. So it does, in any case, with a fault of its own.
  *
- * Go's runtime does likewise: what it doesn't know of it forwards to the handler that was there. A report before that
- * handler was considered: a fault that it mends, as an interpreter's write barrier does by mprotect, would read
- * like a death.
+ * It may return although no host has said so. That is said, and the same fault is not reported again while it comes
+ * again and again: mended or not, it is no news. An overflow is not passed on a second time, and kills. Nothing is held
+ * while an older handler runs: it may wait for other threads that fault, or leave by siglongjmp.
+ *
+ * Go's runtime forwards what it doesn't know of in the same way, and says nothing where there is somebody to forward it
+ * to. So did we, and whoever had a crash reporter was not told of task and call.
  *
  * SPDX-License-Identifier: MIT */
 #include "runtime/trap.h"
@@ -109,16 +113,35 @@ static void take_default(const struct gate__signal *signal, bool sent) {
         raise(signal->number);
 }
 
-/* One thread has the last word: the others wait until the process is dead. */
-static atomic_flag reports = ATOMIC_FLAG_INIT;
+/* One thread has the word: the others wait until it has said all, or for ever if that was the last of the process. */
+static _Atomic uint32_t reporting;
 
 static void begin_report(void) {
-    while (atomic_flag_test_and_set(&reports))
-        pause();
+    while (atomic_exchange(&reporting, 1))
+        gate__os_wait(&reporting, 1);
+}
+
+static void end_report(void) {
+    atomic_store(&reporting, 0);
+    gate__os_wake(&reporting);
 }
 
 void gate__trap_begin_anew(void) {
-    atomic_flag_clear(&reports);
+    atomic_store(&reporting, 0);
+}
+
+static struct gate__fault describe(const gate_m *m, const struct gate__signal *signal) {
+    struct gate__os_place place = gate__os_context_place(signal->context);
+    uint64_t task = m->task ? m->task->number : 0;
+    return (struct gate__fault){signal->number, place.pc, place.sp, signal->info->si_addr, task};
+}
+
+static bool is_same(const struct gate__fault *a, const struct gate__fault *b) {
+    return a->signal == b->signal && a->pc == b->pc && a->sp == b->sp && a->address == b->address && a->task == b->task;
+}
+
+static bool is_overflow(const gate_task *task, const struct gate__fault *fault) {
+    return task && task->stack.base && gate__stack_guards(&task->stack, fault->address);
 }
 
 /* An adopted thread is between callbacks, in code that has nothing to do with us. */
@@ -126,22 +149,54 @@ static bool is_outside(const gate_m *m) {
     return m->task && gate__m_is_outside(m) && !gate__task_where(m->task);
 }
 
+static bool is_in_handler(const gate_m *m, const struct gate__fault *fault) {
+    return fault->sp - (uintptr_t)m->signal_stack.base < m->signal_stack.size;
+}
+
+/* Says what it is; false if there is nothing to say. If no handler was there before, nobody has a word after it. */
+static bool report(const gate_m *m, const struct gate__signal *signal, const struct gate__fault *fault) {
+    bool overflow = is_overflow(m->task, fault), goes_on = has_handler(&installed[signal->number].previous);
+    bool silent = goes_on && (m->runtime->config.older_handler_mends || is_in_handler(m, fault));
+    if (!overflow && (silent || is_outside(m)))
+        return false;
+    begin_report();
+    if (overflow)
+        gate__report_overflow(m->task);
+    else
+        gate__report_fault(m, signal);
+    if (goes_on) {
+        gate__report_older_handler();
+        end_report();
+    }
+    return true;
+}
+
+static void note_return(gate_m *m, const struct gate__fault *fault) {
+    m->returned_from = *fault;
+    begin_report();
+    gate__report_return(m);
+    end_report();
+}
+
+/* Outside all guards, on m's thread. */
+static void hand_over(gate_m *m, const struct gate__signal *signal) {
+    struct gate__fault fault = describe(m, signal);
+    bool again = is_same(&fault, &m->returned_from), reported = !again && report(m, signal, &fault);
+    if ((again && is_overflow(m->task, &fault)) || !gate__trap_pass_on(signal))
+        take_default(signal, false);
+    else if (reported)
+        note_return(m, &fault);
+}
+
 static void on_fault(const struct gate__signal *signal) {
     bool sent = signal->info->si_code <= 0;
     gate_m *m = sent ? NULL : gate__m();
-    gate_task *task = m ? m->task : NULL;
     if (m && gate__guard_catch(m, signal))
         return;
-    if (task && task->stack.base && gate__stack_guards(&task->stack, signal->info->si_addr)) {
-        begin_report();
-        gate__report_overflow(task);
-    } else if (gate__trap_pass_on(signal)) {
-        return;
-    } else if (m && !(task && is_outside(m))) {
-        begin_report();
-        gate__report_fault(m, signal);
-    }
-    take_default(signal, sent);
+    if (m)
+        hand_over(m, signal);
+    else if (!gate__trap_pass_on(signal))
+        take_default(signal, sent);
 }
 
 void gate__trap_init(void) {

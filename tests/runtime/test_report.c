@@ -98,6 +98,12 @@ static void die_in_task(void *body) {
     join(spawn("faulty", (gate_task_main)body, NULL));
 }
 
+static void end_in_older(void *body) {
+    signal(SIGSEGV, older_handler);
+    start(1);
+    join(spawn("faulty", (gate_task_main)body, NULL));
+}
+
 static void die_in_root(void *body) {
     put_defaults();
     start(1);
@@ -131,8 +137,7 @@ static const char *last_words(void (*fn)(void *), gate_task_main body, int numbe
     cr_assert_not_null(strstr((output), (words)), "'%s' is not in: %s", (words), (output))
 #define assert_says_not(output, words) cr_assert_null(strstr((output), (words)), "'%s' is in: %s", (words), (output))
 
-Test(report, of_a_fault_in_a_call_names_task_function_and_stacks) {
-    const char *output = last_words(die_in_task, interpret_read, SIGSEGV);
+static void assert_names_task_function_and_stacks(const char *output) {
     assert_says(output, "callgate: fatal: SIGSEGV at 0x40 (nothing is mapped there) in a call of read_at\n");
     assert_says(output, "callgate:   task 'faulty' (#2) on M ");
     assert_says(output, "callgate:   system stack: 0x");
@@ -141,6 +146,18 @@ Test(report, of_a_fault_in_a_call_names_task_function_and_stacks) {
     assert_says_not(output, "not on it");
     assert_says_not(output, "used up");
     assert_says_not(output, "the task's frames");
+}
+
+Test(report, of_a_fault_in_a_call_names_task_function_and_stacks) {
+    const char *output = last_words(die_in_task, interpret_read, SIGSEGV);
+    assert_names_task_function_and_stacks(output);
+    assert_says_not(output, "the handler that was there before");
+}
+
+Test(report, comes_before_the_handler_that_was_there) {
+    const char *output = words_before_older(end_in_older, (void *)interpret_read);
+    assert_names_task_function_and_stacks(output);
+    assert_says(output, "callgate:   it goes to the handler that was there before\n");
 }
 
 Test(report, of_a_fault_in_a_call_goes_across_the_crossing) {
@@ -218,7 +235,17 @@ static void die_on_thread(void *body) {
     pthread_join(thread, NULL);
 }
 
+static void end_in_older_on_thread(void *body) {
+    pthread_t thread;
+    signal(SIGSEGV, older_handler);
+    start(1);
+    pthread_create(&thread, NULL, (void *(*)(void *))body, NULL);
+    pthread_join(thread, NULL);
+}
+
 Test(report, is_not_made_of_threads_that_are_none_of_ours) {
     cr_assert_str_eq(last_words(die_on_thread, fault_apart, SIGSEGV), "");
     cr_assert_str_eq(last_words(die_on_thread, fault_outside, SIGSEGV), "");
+    cr_assert_str_eq(words_before_older(end_in_older_on_thread, (void *)fault_apart), "");
+    cr_assert_str_eq(words_before_older(end_in_older_on_thread, (void *)fault_outside), "");
 }

@@ -1,5 +1,6 @@
-/* Faults: an overflow is named, and every other fault goes where it went before. Handlers have stacks, and threads masks. */
+/* Faults: each is reported, and goes where it went before. Handlers have stacks, and threads masks. */
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,16 +8,34 @@
 #include <unistd.h>
 
 #include "tests/support/bridge.h"
+#include "tests/support/faults.h"
+#include "tests/support/fork.h"
+
+#define REPORT "callgate: fatal: SIGSEGV at "
+#define GOES_ON "callgate:   it goes to the handler that was there before\n"
+#define RETURNED "callgate: the handler that was there before has returned, and M "
+
+static void install(void (*handler)(int), int flags) {
+    struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+    cr_assert_eq(sigaction(SIGSEGV, &action, NULL), 0);
+}
+
+static unsigned count(const char *output, const char *words) {
+    unsigned found = 0;
+    for (const char *at = output; (at = strstr(at, words)) != NULL; at++)
+        found++;
+    return found;
+}
 
 /* More stack than there is, in a way that no optimiser turns into a loop. */
-static __attribute__((noinline)) int use_stack(volatile char *above, int depth) {
+static __attribute__((noinline)) int use_small_frames(volatile char *above, int depth) {
     volatile char room[1024];
     room[0] = above ? *above : 0;
-    return depth ? use_stack(room, depth - 1) + room[0] : 0;
+    return depth ? use_small_frames(room, depth - 1) + room[0] : 0;
 }
 
 static void *overflow(void *unused) {
-    use_stack(NULL, 1000 * 1000);
+    use_small_frames(NULL, 1000 * 1000);
     return unused;
 }
 
@@ -38,23 +57,31 @@ static void *fault(void *unused) {
     return unused;
 }
 
-static void older_handler(int number) {
-    static const char words[] = "the older handler got it\n";
-    (void)number;
-    if (write(STDERR_FILENO, words, sizeof words - 1) > 0)
-        _exit(3);
-}
-
-static void fault_with_a_handler(void *flags) {
-    struct sigaction action = {.sa_flags = (int)(intptr_t)flags};
-    action.sa_handler = older_handler;
-    sigaction(SIGSEGV, &action, NULL);
+static void fault_with_a_handler(void *unused) {
+    install(older_handler, 0);
     start(1);
-    join(spawn("faulty", fault, NULL));
+    join(spawn("faulty", fault, unused));
 }
 
-Test(trap, any_other_fault_goes_to_the_handler_that_was_there) {
-    cr_assert_dies_with(fault_with_a_handler, NULL, "the older handler got it");
+Test(trap, any_other_fault_is_reported_and_goes_to_the_handler_that_was_there) {
+    const char *output = words_before_older(fault_with_a_handler, NULL);
+    static const char first[] = REPORT "0x40 (nothing is mapped there) in interpreter code\n"
+                                       "callgate:   task 'faulty' (#2) on M ";
+    cr_assert_eq(strncmp(output, first, sizeof first - 1), 0, "%s", output);
+    cr_assert_str_eq(output + strlen(output) - strlen(GOES_ON), GOES_ON);
+}
+
+static void overflow_with_a_handler(void *mends) {
+    install(older_handler, 0);
+    start_with((struct gate_runtime_config){.older_handler_mends = (int)(intptr_t)mends});
+    join(spawn("deep", overflow, NULL));
+}
+
+Test(trap, an_overflow_goes_to_the_handler_that_was_there_but_never_without_a_word) {
+    for (int mends = 0; mends < 2; mends++) {
+        const char *output = words_before_older(overflow_with_a_handler, (void *)(intptr_t)mends);
+        cr_assert_not_null(strstr(output, "task deep (#2) overflowed its 256 KiB stack"), "%s", output);
+    }
 }
 
 static void fault_without_a_handler(void *unused) {
@@ -71,7 +98,7 @@ Test(trap, any_other_fault_kills_where_no_handler_was) {
     cr_assert_null(strstr(output, "overflowed"));
 }
 
-/* A handler that was there may mend what is wrong, and then nobody says a word. */
+/* A handler that was there may mend what is wrong: nobody says a word, if the host has said so. */
 
 static int *guarded_page;
 static _Atomic int mended;
@@ -115,9 +142,13 @@ static void touch_in_all_ways(void) {
     cr_assert_eq(atomic_load(&mended), 4);
 }
 
+static gate_runtime *start_mended(void) {
+    return start_with((struct gate_runtime_config){.older_handler_mends = 1});
+}
+
 static void be_mended_by_older(void *flags) {
     install_mender((int)(intptr_t)flags);
-    gate_runtime *runtime = start(1);
+    gate_runtime *runtime = start_mended();
     touch_in_all_ways();
     stop(runtime);
 }
@@ -138,7 +169,7 @@ static void assert_silent(void (*fn)(void *), void *argument) {
 
 static const int of_menders[] = {0, SA_ONSTACK, SA_NODEFER};
 
-Test(trap, an_older_handler_that_mends_the_fault_goes_on_without_a_word) {
+Test(trap, an_older_handler_that_is_said_to_mend_faults_goes_on_without_a_word) {
     for (int i = 0; i < 3; i++)
         assert_silent(be_mended_by_older, (void *)(intptr_t)of_menders[i]);
 }
@@ -223,7 +254,7 @@ static void ask_for_mask(void *flags) {
     sigaddset(&action.sa_mask, SIGUSR1);
     guarded_page = map_guarded_page();
     sigaction(SIGSEGV, &action, NULL);
-    gate_runtime *runtime = start(1);
+    gate_runtime *runtime = start_mended();
     touch_page();
     sigset_t mask;
     pthread_sigmask(SIG_SETMASK, NULL, &mask);
@@ -260,18 +291,203 @@ static void say_once(int number) {
         _exit(6);
 }
 
-static void ask_for_one_call(void *unused) {
-    struct sigaction action = {.sa_handler = say_once, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGSEGV, &action, NULL);
+static void ask_for_one_call(void *mends) {
+    install(say_once, (int)SA_RESETHAND);
+    start_with((struct gate_runtime_config){.older_handler_mends = (int)(intptr_t)mends});
+    join(spawn("faulty", fault, NULL));
+}
+
+/* The process dies of SIGSEGV, after that handler has said its word once, and the report. */
+static const char *words_with_one_call(void (*fn)(void *), void *argument, const char *report) {
+    static char output[64 * 1024];
+    int status = dies(fn, argument, output, sizeof output);
+    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "status %d: %s", status, output);
+    cr_assert_eq(count(output, report), 1, "%s", output);
+    cr_assert_eq(count(output, "once "), 1, "%s", output);
+    return output;
+}
+
+Test(trap, an_older_handler_that_is_to_be_called_once_is) {
+    const char *output = words_with_one_call(ask_for_one_call, NULL, REPORT);
+    cr_assert_not_null(strstr(output, GOES_ON "once " RETURNED), "%s", output);
+    output = words_with_one_call(ask_for_one_call, (void *)1, REPORT);
+    cr_assert_eq(strncmp(output, "once " REPORT, strlen("once " REPORT)), 0, "%s", output);
+}
+
+/* An older handler that returns, though nobody has said that it mends faults. */
+
+static void return_from_overflow(void *unused) {
+    install(say_once, 0);
+    start(1);
+    join(spawn("deep", overflow, unused));
+}
+
+Test(trap, an_overflow_kills_although_the_older_handler_returns) {
+    words_with_one_call(return_from_overflow, NULL, "overflowed its 256 KiB stack");
+}
+
+static void mend_at_third(int number) {
+    static _Atomic int calls;
+    if (number == SIGSEGV && atomic_fetch_add(&calls, 1) >= 2)
+        mprotect(guarded_page, 4096, PROT_READ | PROT_WRITE);
+}
+
+static void *touch_page_often(void *unused) {
+    for (int i = 0; i < 10; i++)
+        cr_assert_eq(touch_page(), 0);
+    return unused;
+}
+
+static void be_mended_unasked(void *unused) {
+    guarded_page = map_guarded_page();
+    install(mend_at_third, 0);
+    gate_runtime *runtime = start(1);
+    join(spawn("touches", touch_page_often, unused));
+    join(spawn("touches", touch_page_often, unused));
+    stop(runtime);
+}
+
+static void assert_goes_on(void (*fn)(void *), void *argument, unsigned reports, unsigned returns) {
+    static char output[64 * 1024];
+    int status = dies(fn, argument, output, sizeof output);
+    cr_assert_eq(status, 0, "status %d: %s", status, output);
+    cr_assert_eq(count(output, REPORT), reports, "%s", output);
+    cr_assert_eq(count(output, GOES_ON), reports, "%s", output);
+    cr_assert_eq(count(output, RETURNED), returns, "%s", output);
+}
+
+Test(trap, what_an_older_handler_returns_from_is_reported_once_for_a_task_and_a_place) {
+    assert_goes_on(be_mended_unasked, NULL, 2, 2);
+}
+
+static void be_mended_in_a_child_too(void *unused) {
+    (void)unused;
+    guarded_page = map_guarded_page();
+    install(mend_at_third, 0);
+    wait_until_quiet(start(1));
+    for (int i = 0; i < 2; i++) {
+        touch_page();
+        pid_t child = i == 0 ? fork_guarded() : 0;
+        if (child)
+            _exit(wait_for(child) != 0);
+    }
+}
+
+Test(trap, the_child_of_a_fork_reports_what_its_parent_has) {
+    assert_goes_on(be_mended_in_a_child_too, NULL, 2, 2);
+}
+
+/* Each of two threads is in the handler at once. */
+
+static _Atomic int arrived;
+
+static void mend_when_both_are_there(int number, siginfo_t *info, void *context) {
+    (void)number, (void)context;
+    atomic_fetch_add(&arrived, 1);
+    for (int i = 0; i < 10 * 1000 && atomic_load(&arrived) < 2; i++)
+        usleep(1000);
+    if (atomic_load(&arrived) != 2)
+        _exit(7);
+    mprotect(info->si_addr, 4096, PROT_READ | PROT_WRITE);
+}
+
+static void *touch_page_of_its_own(void *unused) {
+    volatile int *page = map_guarded_page();
+    *page = 1;
+    return unused;
+}
+
+static void fault_twice_at_once(void *unused) {
+    struct sigaction action = {.sa_flags = SA_SIGINFO, .sa_sigaction = mend_when_both_are_there};
+    cr_assert_eq(sigaction(SIGSEGV, &action, NULL), 0);
+    gate_runtime *runtime = start(2);
+    gate_task *one = spawn("one", touch_page_of_its_own, unused),
+              *other = spawn("other", touch_page_of_its_own, unused);
+    join(one);
+    join(other);
+    stop(runtime);
+}
+
+Test(trap, a_thread_that_faults_while_another_is_in_the_older_handler_is_reported_and_goes_there) {
+    assert_goes_on(fault_twice_at_once, NULL, 2, 2);
+}
+
+/* C has a handler of its own, from before, that ends what faulted by a jump. */
+
+static sigjmp_buf back;
+
+static void jump_back(int number) {
+    siglongjmp(back, number);
+}
+
+static int try_to_fault(void) {
+    if (sigsetjmp(back, 1) == 0)
+        read_at((const int *)0x40);
+    return 0;
+}
+
+static void *try_often(void *unused) {
+    gate_function function = make_function("int (void)", address_of(try_to_fault), "try_to_fault");
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(gate_call(&function, NULL, NULL), 0);
+    free_function(function);
+    return unused;
+}
+
+static void be_jumped_from(void *unused) {
+    install(jump_back, 0);
+    gate_runtime *runtime = start(1);
+    join(spawn("tries", try_often, unused));
+    stop(runtime);
+}
+
+Test(trap, each_fault_that_an_older_handler_has_jumped_from_is_reported) {
+    assert_goes_on(be_jumped_from, NULL, 3, 0);
+}
+
+/* The older handler faults itself, and gets that. */
+
+static void fault_once(int number) {
+    static bool faulted;
+    if (!faulted) {
+        faulted = true;
+        fault(NULL);
+    }
+    older_handler(number);
+}
+
+static void fault_in_older(void *unused) {
+    install(fault_once, SA_NODEFER);
     start(1);
     join(spawn("faulty", fault, unused));
 }
 
-Test(trap, an_older_handler_that_is_to_be_called_once_is) {
-    char output[4096];
-    int status = dies(ask_for_one_call, NULL, output, sizeof output);
-    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "status %d: %s", status, output);
-    cr_assert_eq(strncmp(output, "once callgate: fatal: SIGSEGV", 29), 0, "%s", output);
+Test(trap, a_fault_of_an_older_handler_is_none_of_the_task) {
+    cr_assert_eq(count(words_before_older(fault_in_older, NULL), REPORT), 1);
+}
+
+/* Two runtimes, of which one host knows what the handler does. */
+
+static void *touch_in_another(void *unused) {
+    gate_runtime *runtime = start(1);
+    touch_page();
+    stop(runtime);
+    return unused;
+}
+
+static void be_mended_in_one(void *unused) {
+    pthread_t thread;
+    install_mender(0);
+    gate_runtime *runtime = start_mended();
+    touch_page();
+    cr_assert_eq(pthread_create(&thread, NULL, touch_in_another, unused), 0);
+    pthread_join(thread, NULL);
+    touch_page();
+    stop(runtime);
+}
+
+Test(trap, what_a_host_says_of_an_older_handler_holds_for_its_own_runtime) {
+    assert_goes_on(be_mended_in_one, NULL, 1, 1);
 }
 
 /* Signals that somebody sends are no faults. */
@@ -291,9 +507,17 @@ static void send_default(void *unused) {
     raise(SIGFPE);
 }
 
+static void send_handled(void *unused) {
+    (void)unused;
+    install(older_handler, 0);
+    start(1);
+    raise(SIGSEGV);
+}
+
 Test(trap, a_signal_that_is_sent_does_what_it_did_before) {
     char output[4096];
     assert_silent(send_ignored, NULL);
+    cr_assert_str_eq(words_before_older(send_handled, NULL), "");
     int status = dies(send_default, NULL, output, sizeof output);
     cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGFPE, "status %d: %s", status, output);
     cr_assert_str_eq(output, "");
