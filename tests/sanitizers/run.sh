@@ -30,6 +30,12 @@ reports() {
     passed=$((passed + 1))
 }
 
+# A fault is the runtime's to report, and then the sanitizer's.
+reports_fault() {
+    reports 'ERROR: [A-Z][a-z]*Sanitizer: SEGV' env ASAN_OPTIONS= TSAN_OPTIONS= MSAN_OPTIONS= "$@"
+    sed '/Sanitizer/,$d' "$work" | grep -q 'in a call of a C function$' || fail "$*: not reported first"
+}
+
 # It has to come to its end without a report.
 is_silent() {
     "$@" >"$work" 2>&1 || fail "$*: a report"
@@ -60,6 +66,7 @@ asan)
     reports 'heap-use-after-free' "$hosts/asan_overflow" freed
     reports 'stack-buffer-overflow' "$hosts/asan_overflow" task
     reports 'stack-buffer-overflow' "$hosts/asan_overflow" callback
+    reports_fault "$hosts/asan_fault"
     ;;
 tsan)
     # What one thread unmaps and another maps.
@@ -75,6 +82,7 @@ tsan)
     # True mistakes.
     reports 'data race' "$hosts/tsan_race" call
     reports 'data race' "$hosts/tsan_race" task
+    reports_fault "$hosts/tsan_fault"
     ;;
 msan)
     # What was poisoned is mapped again, or zeroed by advice.
@@ -84,6 +92,7 @@ msan)
     is_silent "$hosts/examples/04_hooks"
     # A true mistake.
     reports 'use-of-uninitialized-value' "$hosts/tests/sanitizers/msan_uninitialised"
+    reports_fault "$hosts/tests/sanitizers/msan_fault"
     ;;
 esac
 echo "$passed passed, 0 failed"
