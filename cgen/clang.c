@@ -15,6 +15,14 @@
 
 #include "cgen/model.h"
 
+/* A macro, asked for or not. */
+struct macro {
+    struct item *item;          /* NULL: nobody asks for it */
+    const char *reason;         /* one that macros of it share: is_another_elsewhere, may_be_several; else NULL */
+    struct list values, pieces; /* in it that give it the one reason if it is theirs, and that give it the other */
+    struct macro *before;       /* which was read before it */
+};
+
 struct reader {
     struct request *request;
     struct model *model;
@@ -22,7 +30,7 @@ struct reader {
     CXFile file;          /* it */
     struct table items;   /* by their declarations */
     struct table macros;  /* by name, the last of each */
-    struct table lists;   /* names of macros that may be several arguments, whether or not they are asked for */
+    struct macro *macro;  /* of all, the last */
     CXFile macros_file;   /* the last that had one, */
     const char *its_text; /* which libclang would look for among all files */
 };
@@ -770,19 +778,18 @@ static size_t read_macro_parameters(const struct tokens *tokens, struct item *it
 
 static const char is_another_elsewhere[] = "it is another at each place";
 
-/* Whether what a macro stands for depends on the place, with that in it. The name of a file is no value, but a call may pass it
- * on, to say where it was made. */
-static bool is_of_place(const struct reader *r, const char *text, bool is_value) {
+/* Whether a macro with that in it stands for something else at each place. The name of a file is no value, but a call may pass
+ * it on, to say where it was made. */
+static bool is_of_place(const char *text, bool is_value) {
     static const char *const names[] = {"__LINE__",      "__COUNTER__",       "__FILE__",     "__FILE_NAME__",
                                         "__BASE_FILE__", "__INCLUDE_LEVEL__", "__DATE__",     "__TIME__",
                                         "__TIMESTAMP__", "__func__",          "__FUNCTION__", "__PRETTY_FUNCTION__"};
     enum { NUMBERS = 2 }; /* the first are in a call, too */
-    const struct item *macro = table_get(&r->macros, text);
     for (size_t i = 0; i < (is_value ? sizeof names / sizeof *names : NUMBERS); i++) {
         if (strcmp(text, names[i]) == 0)
             return true;
     }
-    return is_value && macro && macro->reason == is_another_elsewhere;
+    return false;
 }
 
 static const char *problem_of_token(const char *text) {
@@ -795,51 +802,86 @@ static const char *problem_of_token(const char *text) {
 
 static const char may_be_several[] = "what it stands for may be several arguments";
 
-/* Whether a comma is in no parentheses of the macro's, nor between ? and :, where it would be an operator wherever the macro
- * stands. A config that says its type says that it is one. */
-static bool is_list(const struct reader *r, const struct tokens *tokens, size_t first, const struct item *item) {
+/* What is in no brackets of the macro's, nor between ? and :, where a comma would be an operator wherever the macro stands.
+ * Returns whether there is one. */
+static bool read_pieces(const struct tokens *tokens, size_t first, struct list *pieces) {
     int depth = 0, choices = 0;
-    if (item->takes_arguments && config_find(r->request, SECTION_MACRO, item->name))
-        return false;
+    bool has_comma = false;
     for (size_t i = first; i < tokens->count; i++) {
         const char *text = tokens->texts[i];
-        bool has_comma = strcmp(text, ",") == 0 || set_has(&r->lists, text);
-        depth += strcmp(text, "(") == 0 || strcmp(text, "[") == 0;
-        depth -= strcmp(text, ")") == 0 || strcmp(text, "]") == 0;
+        depth += strchr("([{", *text) != NULL;
+        depth -= strchr(")]}", *text) != NULL;
         choices += depth == 0 && strcmp(text, "?") == 0;
         choices -= depth == 0 && strcmp(text, ":") == 0;
-        if (has_comma && depth == 0 && choices == 0)
-            return true;
+        if (depth == 0 && choices == 0) {
+            has_comma |= strcmp(text, ",") == 0;
+            list_add(pieces, text);
+        }
     }
-    return false;
+    return has_comma;
 }
 
 /* Whether a macro may be an expression; one without a body is none, and one that stands for its own name says only that
- * there is something of that name. */
-static bool read_body(const struct reader *r, CXCursor cursor, struct item *item) {
+ * there is something of that name. A config that says its type says that it is one, and not several. */
+static bool read_body(const struct reader *r, CXCursor cursor, struct item *item, struct macro *macro) {
     struct tokens tokens = tokens_of(cursor);
     size_t first = item->takes_arguments ? read_macro_parameters(&tokens, item) : 1;
     bool is_name = !item->takes_arguments && tokens.count == 2;
+    bool is_one = item->takes_arguments && config_find(r->request, SECTION_MACRO, item->name);
     for (size_t i = 0; item->takes_arguments && i < item->type->parameter_count; i++) {
         if (tokens.count == first + 1 && strcmp(tokens.texts[first], item->type->parameters[i].name) == 0)
             item->reason = "it is what it is given";
     }
     for (size_t i = first; i < tokens.count && !item->reason; i++) {
         item->reason = problem_of_token(tokens.texts[i]);
-        if (is_of_place(r, tokens.texts[i], !item->takes_arguments))
-            item->reason = is_another_elsewhere;
+        if (is_of_place(tokens.texts[i], !item->takes_arguments))
+            item->reason = macro->reason = is_another_elsewhere;
     }
-    if (!item->reason && is_list(r, &tokens, first, item))
-        item->reason = may_be_several;
+    if (!is_one && read_pieces(&tokens, first, &macro->pieces) && !macro->reason)
+        macro->reason = may_be_several;
+    if (!item->takes_arguments)
+        macro->values = (struct list){tokens.texts, tokens.count};
+    item->reason = item->reason ? item->reason : macro->reason;
     item->alias = is_name ? tokens.texts[1] : NULL;
     return tokens.count > first && !(is_name && strcmp(tokens.texts[1], item->name) == 0);
 }
 
-/* A macro that is defined again is worth what the last one says. */
-static void drop_earlier(struct reader *r, const char *name) {
-    struct item *earlier = table_get(&r->macros, name);
-    if (earlier && !earlier->reason)
-        earlier->reason = "it is defined again";
+static bool has_of_reason(const struct reader *r, const struct list *names, const char *reason) {
+    for (size_t i = 0; i < names->count; i++) {
+        const struct macro *macro = table_get(&r->macros, names->items[i]);
+        if (macro && macro->reason == reason)
+            return true;
+    }
+    return false;
+}
+
+/* Macros of macros, which may be defined before those that they are made of. */
+static void share_reasons(struct reader *r) {
+    for (bool is_shared = true; is_shared;) {
+        is_shared = false;
+        for (struct macro *macro = r->macro; macro; macro = macro->before) {
+            if (macro->reason)
+                continue;
+            macro->reason = has_of_reason(r, &macro->values, is_another_elsewhere) ? is_another_elsewhere
+                            : has_of_reason(r, &macro->pieces, may_be_several)     ? may_be_several
+                                                                                   : NULL;
+            is_shared |= macro->reason != NULL;
+            if (macro->item && !macro->item->reason)
+                macro->item->reason = macro->reason;
+        }
+    }
+}
+
+/* One that is defined again is worth what the last one says. */
+static struct macro *add_macro(struct reader *r, const char *name) {
+    const struct macro *earlier = table_get(&r->macros, name);
+    struct macro *macro = memory_take(sizeof *macro);
+    if (earlier && earlier->item && !earlier->item->reason)
+        earlier->item->reason = "it is defined again";
+    macro->before = r->macro;
+    r->macro = macro;
+    table_put(&r->macros, name, macro);
+    return macro;
 }
 
 /* A config may say something of a macro that nobody asks for. */
@@ -855,15 +897,13 @@ static void mark_sections(const struct request *request, const struct item *macr
 static void read_macro(struct reader *r, CXCursor cursor) {
     struct item tried = {
         .kind = ITEM_MACRO, .name = take(clang_getCursorSpelling(cursor)), .place = place_of(r, cursor)};
-    drop_earlier(r, tried.name);
     if (!clang_Cursor_isMacroFunctionLike(cursor) && *tried.place.file)
         set_add(&r->model->macros, tried.name);
     bool is_of_headers = *tried.place.file && !clang_Cursor_isMacroBuiltin(cursor);
     bool is_asked_for = is_of_headers && model_asks(&tried, r->request);
     tried.takes_arguments = clang_Cursor_isMacroFunctionLike(cursor);
-    bool may_be_one = is_of_headers && read_body(r, cursor, &tried);
-    if (tried.reason == may_be_several)
-        set_add(&r->lists, tried.name);
+    struct macro *macro = add_macro(r, tried.name);
+    bool may_be_one = is_of_headers && read_body(r, cursor, &tried, macro);
     if (is_of_headers && !is_asked_for)
         mark_sections(r->request, &tried);
     if (is_of_headers && list_matches(&r->request->exclude, tried.name))
@@ -874,7 +914,7 @@ static void read_macro(struct reader *r, CXCursor cursor) {
     tried.comment = comment_at_macro(r, cursor);
     *item = tried;
     add_entry(r->model, item, true);
-    table_put(&r->macros, item->name, item);
+    macro->item = item;
 }
 
 static enum CXChildVisitResult visit(CXCursor cursor, CXCursor parent, CXClientData data) {
@@ -1150,6 +1190,7 @@ static void add_file(CXFile file, CXSourceLocation *stack, unsigned depth, CXCli
 static int read_unit(struct reader *r, CXTranslationUnit unit) {
     clang_getInclusions(unit, add_file, r->model);
     clang_visitChildren(clang_getTranslationUnitCursor(unit), visit, r);
+    share_reasons(r);
     for (size_t i = 0; i < r->model->count; i++) {
         struct item *item = r->model->items[i];
         if (item->kind == ITEM_FUNCTION || item->kind == ITEM_VARIABLE)

@@ -63,3 +63,13 @@ mark mark_of(double at);
 #define OF_BOTH(x) BOTH(x)
 #define LAST_OF(x) (call_it_2(x, 0), (x))
 #define EITHER(x) (x) ? call_it_2(x, 0), 2 : 3
+#define OF_LATER(x) LATER_BOTH(x)
+#define LATER_BOTH(x) call_it_2(x, 0), call_it_2(x, 0)
+#define OF_ANY ANY(3)
+#define ANY(...) 1, __VA_ARGS__
+#define OF_LINE (LINE + 1)
+#define LINE __LINE__
+#define PAIR 1, 2
+#undef PAIR
+#define PAIR 3
+#define OF_PAIR PAIR
