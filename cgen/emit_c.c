@@ -127,6 +127,11 @@ static bool fits(const struct item *item) {
 
 /* The header */
 
+/* Its own names are none that a library has for a function. */
+static void write_stub_head(const struct item *item, const char *plain, const char *end, FILE *out) {
+    fprintf(out, "void gate_stub_%s%s(void *gate_in)%s\n", plain, item->name, end);
+}
+
 static void write_struct(const struct item *item, FILE *out) {
     const struct type *type = item->type;
     fprintf(out, "struct gate_args_%s {\n", item->name);
@@ -141,7 +146,8 @@ static void write_struct(const struct item *item, FILE *out) {
     if (!type_is_void(type->target))
         fprintf(out, "    %s;\n", spell_variable(type->target, "result"));
     fputs("    int error_number;\n};\n", out);
-    fprintf(out, "void gate_stub_%s(void *frame);\nvoid gate_stub_plain_%s(void *frame);\n", item->name, item->name);
+    write_stub_head(item, "", ";", out);
+    write_stub_head(item, "plain_", ";", out);
 }
 
 static void write_arguments(const struct type *type, const char *before, FILE *out) {
@@ -286,15 +292,15 @@ static void write_call(const struct item *item, FILE *out) {
     fputs(");\n", out);
 }
 
-/* Its own names are none that a library has for a function. */
 static void write_stub(const struct item *item, FILE *out) {
     bool uses_frame = item->type->parameter_count || item->type->is_variadic || !type_is_void(item->type->target);
     putc('\n', out);
     write_if(item, out);
-    fprintf(out, "void gate_stub_%s(void *gate_in) {\n    struct gate_args_%s *gate_args = gate_in;\n    errno = 0;\n",
-            item->name, item->name);
+    write_stub_head(item, "", " {", out);
+    fprintf(out, "    struct gate_args_%s *gate_args = gate_in;\n    errno = 0;\n", item->name);
     write_call(item, out);
-    fprintf(out, "    gate_args->error_number = errno;\n}\n\nvoid gate_stub_plain_%s(void *gate_in) {\n", item->name);
+    fputs("    gate_args->error_number = errno;\n}\n\n", out);
+    write_stub_head(item, "plain_", " {", out);
     if (uses_frame)
         fprintf(out, "    struct gate_args_%s *gate_args = gate_in;\n", item->name);
     else

@@ -36,6 +36,10 @@ for header in tests/cgen/features/*.h; do
         cat -s "$file" | diff - "$file" || fail "two empty lines in a row in $file"
     done
     fact
+    # Stubs are declared as they are defined.
+    sed -n 's/^\(void gate_stub_.*\);$/\1/p' "$work/${name}_stubs.h" >"$work/declared"
+    sed -n 's/^\(void gate_stub_.*\) {$/\1/p' "$work/${name}_stubs.c" | diff "$work/declared" - || fail "stubs of $header"
+    fact
     [ ! -e "tests/cgen/features/$name.proof" ] || {
         grep '^_Static_assert' "$work/${name}_stubs.c" >"$work/$name.proof"
         [ -z "${GATE_UPDATE:-}" ] || cp "$work/$name.proof" "tests/cgen/features/$name.proof"
