@@ -132,25 +132,12 @@ static bool read_files(const struct list *files, struct request *request, struct
     return is_whole;
 }
 
-/* Names of other systems are in the files, and not in the headers. */
-static int check_exclusions(const struct model *headers, const struct model *written, const struct list *exclude) {
-    int failed = 0;
-    for (size_t i = 0; i < exclude->count; i++) {
-        const char *pattern = exclude->items[i];
-        if (model_excludes(headers, pattern) || model_excludes(written, pattern))
-            continue;
-        fprintf(stderr, "cgen: nothing in the headers or the files is excluded by '%s'\n", pattern);
-        failed = 1;
-    }
-    return failed;
-}
-
 static int check_files(const struct sources *s, const struct request *of, const struct list *files) {
     struct request request = {.match = of->match, .exclude = of->exclude};
     struct model written = {.count = 0};
     bool is_whole = read_files(files, &request, &written);
     size_t found = 0, mistakes = 0;
-    if (is_whole && check_exclusions(s->headers, &written, &of->exclude))
+    if (is_whole && model_check_exclusions(s->headers, &written, of))
         return 1;
     for (size_t i = 0; i < files->count; i++) {
         const struct list from = {&request.from.items[i], 1};

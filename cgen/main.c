@@ -330,18 +330,15 @@ static bool is_matched(const struct model *model, const char *pattern) {
     return false;
 }
 
-/* Whatever was asked for has to be there. What is not to be compared may be in the files alone. */
+/* Whatever was asked for has to be there. */
 static int check_request(const struct model *model, const struct request *request, bool has_files) {
     for (size_t i = 0; i < request->match.count; i++) {
         if (!is_matched(model, request->match.items[i]))
             return complain(memory_format("nothing in %s matches ", request->headers.items[0]),
                             request->match.items[i]);
     }
-    for (size_t i = 0; i < request->exclude.count && !has_files; i++) {
-        if (!model_excludes(model, request->exclude.items[i]))
-            return complain(memory_format("nothing in %s is excluded by ", request->headers.items[0]),
-                            request->exclude.items[i]);
-    }
+    if (!has_files && model_check_exclusions(model, NULL, request))
+        return 1;
     for (size_t i = 0; i < request->from.count; i++) {
         if (!list_is_matched(&model->files, request->from.items[i]))
             return complain("no file is read that matches ", request->from.items[i]);

@@ -255,12 +255,26 @@ void model_choose(struct model *model, const struct request *request) {
         need_type(export->item->type);
 }
 
-bool model_excludes(const struct model *model, const char *pattern) {
+static bool excludes(const struct model *model, const char *pattern) {
     const struct list one = {&pattern, 1};
     size_t i = 0;
     while (i < model->count && !list_matches(&one, model->items[i]->name))
         i++;
     return i < model->count || list_is_matched(&model->excluded, pattern);
+}
+
+/* Names of other systems are in the files, and not in the headers. */
+int model_check_exclusions(const struct model *headers, const struct model *written, const struct request *request) {
+    const char *where = written ? "the headers or the files" : request->headers.items[0];
+    int failed = 0;
+    for (size_t i = 0; i < request->exclude.count; i++) {
+        const char *pattern = request->exclude.items[i];
+        if (excludes(headers, pattern) || (written && excludes(written, pattern)))
+            continue;
+        fprintf(stderr, "cgen: nothing in %s is excluded by '%s'\n", where, pattern);
+        failed = 1;
+    }
+    return failed;
 }
 
 void model_report(const struct model *model, bool macros_too) {

@@ -277,7 +277,9 @@ void item_find_problem(struct item *item);         /* a function's or a variable
 const struct item *item_of_record(const struct type *type);              /* the struct or union that it is, or NULL */
 bool model_asks(const struct item *item, const struct request *request); /* for it, by name and place */
 void model_choose(struct model *model, const struct request *request);
-bool model_excludes(const struct model *model, const char *pattern); /* something, once it is chosen */
+/* Whether each exclusion leaves something out, of the headers, or of what files declare (NULL: there are none); once both are
+ * chosen. Returns 0, or 1 with those that don't on standard error. */
+int model_check_exclusions(const struct model *headers, const struct model *written, const struct request *request);
 void model_report(const struct model *model, bool macros_too);       /* what can't be bound, and why */
 size_t model_count(const struct model *model, enum item_kind kind);
 bool item_is_compilers(const struct item *item);  /* of a header that comes with it, which others have otherwise */
