@@ -253,9 +253,15 @@ int change_level(int to) {
 END
 gcc -shared -fPIC "$work/library.c" -o "$work/libwords.so"
 gcc -Wall -Werror -I. -shared -fPIC "$work/words_stubs.c" -Wl,-z,lazy -o "$work/words_stubs.so" -L"$work" -lwords
-LD_LIBRARY_PATH=$work LUA_PATH="$work/?.lua" LUA_CPATH="$modules/?.so;$work/?.so" lua5.4 tests/cgen/words.lua ||
-    fail 'the module on callgate.ffi'
-fact
+for version in 5.4 5.3 5.2 5.1; do
+    of_version=$modules$([ $version = 5.4 ] || echo $version)
+    LD_LIBRARY_PATH=$work LUA_PATH="$work/?.lua" LUA_CPATH="$of_version/?.so;$work/?.so" lua$version tests/cgen/words.lua ||
+        fail "the module on callgate.ffi of Lua $version"
+    fact
+    LUA_PATH="$work/?.lua" LUA_CPATH="$of_version/?.so" lua$version -e 'require "words".twice(21)' 2>&1 |
+        grep -q ':1: twice is in words_stubs.so alone, to which package.cpath does not lead' || fail "stubs that Lua $version does not find"
+    fact
+done
 
 # Values: as Lua has them, and in JSON that any reader takes.
 "$cgen" --header tests/cgen/features/values.h -I. --from '*/values.h' --emit lua -o "$work/values.lua" 2>/dev/null

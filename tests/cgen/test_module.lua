@@ -1,10 +1,12 @@
 -- The module that cgen writes for module.h, with an ffi that tells what is asked of it.
 --
 -- SPDX-License-Identifier: MIT
+local path = ...
+local stubs = path .. "/words_stubs.so"
 local asked = {}
 local symbols = {
     words = {add = "add of words", sleep_for = "sleep_for of words", level = 3},
-    ["./words_stubs.so"] = {twice = "twice of the stubs"},
+    [stubs] = {twice = "twice of the stubs"},
 }
 package.preload["callgate.ffi"] = function()
     return {
@@ -18,9 +20,9 @@ package.preload["callgate.ffi"] = function()
         lenient = function(f) return f and f .. ", lenient" end,
     }
 end
-package.searchpath = function(name) return "./" .. name .. ".so" end
+package.cpath = path .. "/nowhere/?.so;" .. path .. "/?.so"
+assert(io.open(stubs, "w")):close()
 
-local path = ...
 local words = dofile(path .. "/words.lua")
 local passed = 0
 local function is(fact, what)
@@ -46,7 +48,7 @@ is(symbols.words.level == 5 and rawget(words, "level") == nil, "it is set there,
 words.mine = 6
 is(rawget(words, "mine") == 6, "what is none stays in the module")
 is(words.HALF == 0.5 and words.WORDS == "as they are", "macros are what they are worth")
-is(table.concat(asked, " ") == "words ./words_stubs.so", "each library is opened once")
+is(table.concat(asked, " ") == "words " .. stubs, "each library is opened once")
 local source = assert(io.open(path .. "/words.lua")):read("a")
 is(source:find('%-%-%- How loud%.\n%s*%["level"%]'), "and with variables")
 is(source:find('%-%-%- Adds two numbers%.\n%s*%-%-%- \n%s*%-%-%- The sum wraps%.\n%s*%["plus"%]'), "comments stand there")
