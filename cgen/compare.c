@@ -549,7 +549,7 @@ static void check_item(struct comparison *c, const struct item *written) {
 void compare_items(struct comparison *c, const struct model *written, const struct list *from) {
     for (size_t i = 0; i < written->count; i++) {
         const struct item *item = written->items[i];
-        if (item->is_needed && (from->count == 0 || list_matches(from, item->place.file)))
+        if (item->is_needed && (from->count == 0 || list_matches_file(from, item->place.file)))
             check_item(c, item);
     }
 }

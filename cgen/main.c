@@ -330,6 +330,14 @@ static bool is_matched(const struct model *model, const char *pattern) {
     return false;
 }
 
+static bool is_read(const struct model *model, const char *pattern) {
+    const struct list one = {&pattern, 1};
+    size_t i = 0;
+    while (i < model->files.count && !list_matches_file(&one, model->files.items[i]))
+        i++;
+    return i < model->files.count;
+}
+
 /* Whatever was asked for has to be there. */
 static int check_request(const struct model *model, const struct request *request, bool has_files) {
     for (size_t i = 0; i < request->match.count; i++) {
@@ -340,7 +348,7 @@ static int check_request(const struct model *model, const struct request *reques
     if (!has_files && model_check_exclusions(model, NULL, request))
         return 1;
     for (size_t i = 0; i < request->from.count; i++) {
-        if (!list_is_matched(&model->files, request->from.items[i]))
+        if (!is_read(model, request->from.items[i]))
             return complain("no file is read that matches ", request->from.items[i]);
     }
     if (config_check(model, request))

@@ -123,6 +123,11 @@ bool list_matches(const struct list *list, const char *name) {
     return false;
 }
 
+bool list_matches_file(const struct list *list, const char *file) {
+    const char *bare = strncmp(file, "./", 2) == 0 ? file + 2 : file;
+    return list_matches(list, bare) || (*bare != '/' && list_matches(list, memory_join("./", bare, NULL)));
+}
+
 bool list_is_matched(const struct list *list, const char *pattern) {
     size_t i = 0;
     while (i < list->count && fnmatch(pattern, list->items[i], 0) != 0)

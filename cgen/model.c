@@ -195,7 +195,7 @@ bool item_is_compilers(const struct item *item) {
 /* Without a pattern, what the compiler brings is asked for if its header is. */
 static bool is_file_asked_for(const struct item *item, const struct request *request) {
     if (request->from.count)
-        return list_matches(&request->from, item->place.file);
+        return list_matches_file(&request->from, item->place.file);
     bool is_asked_for = !item_is_compilers(item);
     for (size_t i = 0; i < request->headers.count && !is_asked_for; i++)
         is_asked_for = strcmp(request->headers.items[i], strrchr(item->place.file, '/') + 1) == 0;

@@ -240,7 +240,9 @@ __attribute__((sentinel)) char *memory_join(const char *first, ...); /* texts up
 __attribute__((format(printf, 1, 2))) char *memory_format(const char *pattern, ...);
 void list_add(struct list *list, const char *item);
 void list_add_all(struct list *list, const struct list *items);
-bool list_matches(const struct list *list, const char *name);       /* one of them, as a pattern */
+bool list_matches(const struct list *list, const char *name); /* one of them, as a pattern */
+bool list_matches_file(const struct list *list,
+                       const char *file); /* with or without "./" before it, if it is relative */
 bool list_is_matched(const struct list *list, const char *pattern); /* by one of them */
 void *table_get(const struct table *table, const void *key);        /* NULL: there is none */
 void table_put(struct table *table, const void *key, void *item);   /* in the place of another; the key stays in use */
@@ -280,7 +282,7 @@ void model_choose(struct model *model, const struct request *request);
 /* Whether each exclusion leaves something out, of the headers, or of what files declare (NULL: there are none); once both are
  * chosen. Returns 0, or 1 with those that don't on standard error. */
 int model_check_exclusions(const struct model *headers, const struct model *written, const struct request *request);
-void model_report(const struct model *model, bool macros_too);       /* what can't be bound, and why */
+void model_report(const struct model *model, bool macros_too); /* what can't be bound, and why */
 size_t model_count(const struct model *model, enum item_kind kind);
 bool item_is_compilers(const struct item *item);  /* of a header that comes with it, which others have otherwise */
 void item_find_names(struct item *item);          /* a typedef's: it is one of what it stands for */

@@ -577,6 +577,20 @@ fact
 refuses 1 "nothing in the headers or the files is excluded by 'nobodys'" check --header "$work/named.h" --exclude theirs \
     --exclude nobodys "$work/theirs.h"
 refuses 1 "no file is read that matches '\*/nowhere.h'" --header zlib.h --from '*/zlib.h' --from '*/nowhere.h'
+# A file that is found by a relative folder is one of any folder, and one of that.
+mkdir -p "$work/here/include"
+echo 'int placed(int);' >"$work/here/include/placed.h"
+absolute=$(realpath "$cgen")
+asks_here() {
+    (cd "$work/here/$1" && "$absolute" --header placed.h -I "$2" --from "$3" 2>&1 | grep -q '^placed') || fail "--from $3 is not -I $2"
+    fact
+}
+for pattern in '*/placed.h' '*/include/*' 'include/*' './include/*'; do
+    asks_here . include "$pattern"
+done
+for pattern in '*/placed.h' 'placed.h' './placed.h'; do
+    asks_here include . "$pattern"
+done
 echo '#include <zlib.h>' >"$work/all.h"
 "$cgen" --header "$work/all.h" --from '*/all.h' --from '*/zlib.h' >"$work/out" || fail 'a file that declares nothing'
 fact
