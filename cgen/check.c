@@ -42,20 +42,19 @@ static bool is_script(const char *path, const char *text) {
     return (length > 4 && strcmp(path + length - 4, ".lua") == 0) || strncmp(text, "#!", 2) == 0;
 }
 
-/* What a file declares; false if not all of it could be read. Headers that it includes are looked for where it is, too. */
-static bool read_text(const char *path, struct text *text, struct request *request) {
-    bool is_whole = true;
+/* What a file declares; *is_whole if all of it could be read. Headers that it includes are looked for where it is, too. */
+static int read_text(const char *path, struct text *text, struct request *request, bool *is_whole) {
     char *file = read_file(path);
     const char *slash = strrchr(path, '/');
     if (!file)
-        return false;
+        return 1;
     if (is_script(path, file))
-        is_whole = script_read(path, file, text) == 0;
+        *is_whole &= script_read(path, file, text) == 0;
     else
         text_add(text, file, strlen(file), (struct place){path, 1, 1});
     text_add_own(text, "\n");
     list_add(&request->flags, memory_format("-I%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : "."));
-    return is_whole;
+    return 0;
 }
 
 /* A library's debug information. */
@@ -117,26 +116,29 @@ static size_t check_with_libraries(const struct sources *s, const struct model *
     return mistakes;
 }
 
-/* Files are one program: what one declares those behind it may use. Returns whether all that they declare could be read. */
-static bool read_files(const struct list *files, struct request *request, struct model *written) {
+/* Files are one program: what one declares those behind it may use. *is_whole says whether all that they declare could be
+ * read; returns 1 if there is one that could not at all. */
+static int read_files(const struct list *files, struct request *request, struct model *written, bool *is_whole) {
     struct text text = {.bytes = NULL};
-    bool is_whole = true;
     for (size_t i = 0; i < files->count; i++) {
-        is_whole &= read_text(files->items[i], &text, request);
+        if (read_text(files->items[i], &text, request, is_whole))
+            return 1;
         list_add(&request->from, pattern_of(files->items[i]));
     }
     request->text = &text;
-    is_whole &= model_read(request, written) == 0;
+    *is_whole &= model_read(request, written) == 0;
     request->text = NULL;
     model_choose(written, request);
-    return is_whole;
+    return 0;
 }
 
 static int check_files(const struct sources *s, const struct request *of, const struct list *files) {
     struct request request = {.match = of->match, .exclude = of->exclude};
     struct model written = {.count = 0};
-    bool is_whole = read_files(files, &request, &written);
+    bool is_whole = true;
     size_t found = 0, mistakes = 0;
+    if (read_files(files, &request, &written, &is_whole))
+        return 1;
     if (is_whole && model_check_exclusions(s->headers, &written, of))
         return 1;
     for (size_t i = 0; i < files->count; i++) {

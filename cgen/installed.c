@@ -42,7 +42,7 @@ int installed_package(const char *name, struct request *request) {
     if (is_known)
         list_add(&request->packages, name);
     else
-        fprintf(stderr, "cgen: pkg-config does not know %s\n", name);
+        fprintf(stderr, "cgen: pkg-config does not know '%s'\n", name);
     return !is_known;
 }
 
@@ -88,7 +88,7 @@ int installed_libraries(const struct request *request, struct list *paths) {
         folders = memory_format("%s -B%s", folders, shell_word(request->folders.items[i]));
     bool may_be = strchr(request->library, '/') || installed_may_be(request->library);
     if (!may_be || !(path = find_library(request->library, folders))) {
-        fprintf(stderr, "cgen: no library is found that is called %s\n", request->library);
+        fprintf(stderr, "cgen: no library is found that is called '%s'\n", request->library);
         return 1;
     }
     list_add(paths, path);

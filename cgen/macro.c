@@ -113,11 +113,14 @@ static void choose_arguments(const struct trying *t, struct candidate *c) {
 
 /* An error of the config's, which ends the program, is a reason that the caller shows. */
 static void take_config(const struct trying *t, struct candidate *c) {
-    const struct type *type = t->attempts[c->attempt].type;
+    const struct attempt *attempt = &t->attempts[c->attempt];
+    const struct type *type = attempt->type;
     bool is_function = type && type->kind == TYPE_FUNCTION && !type->is_variadic && !type->is_unprototyped;
     if (!is_function || type->parameter_count != c->type->parameter_count) {
-        c->macro->reason = memory_format("its type is not that of a function with %zu parameters: '%s'",
-                                         c->type->parameter_count, c->config->type.text);
+        c->macro->reason = attempt->is_accepted
+                               ? memory_format("its type is not that of a function with %zu parameters: '%s'",
+                                               c->type->parameter_count, c->config->type.text)
+                               : memory_format("its type does not compile: '%s'", c->config->type.text);
         return;
     }
     c->type->target = type->target;

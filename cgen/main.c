@@ -57,8 +57,15 @@ struct options {
     struct list files;
 };
 
+static int complain(const char *what, const char *which) {
+    fprintf(stderr, which ? "cgen: %s'%s'\n" : "cgen: %s\n", what, which);
+    return 1;
+}
+
+/* which may be NULL. */
 static _Noreturn void stop_wrongly_called(const char *what, const char *which) {
-    fprintf(stderr, "cgen: %s%s\ntry: cgen --help\n", what, which);
+    complain(what, which);
+    fputs("try: cgen --help\n", stderr);
     exit(2);
 }
 
@@ -81,6 +88,8 @@ static void choose_form(struct options *options, const char *name) {
 
 static void choose_forms(struct options *options, const char *names) {
     char *copy = memory_copy(names);
+    if (!names[strspn(names, ",")])
+        choose_form(options, names);
     for (char *name = strtok(copy, ","); name; name = strtok(NULL, ","))
         choose_form(options, name);
 }
@@ -88,9 +97,9 @@ static void choose_forms(struct options *options, const char *names) {
 /* All that a folder needs to build itself. */
 static void choose_all(struct options *options) {
     if (!options->output)
-        stop_wrongly_called("wrap needs a folder, -o FOLDER/", "");
+        stop_wrongly_called("wrap needs a folder, -o FOLDER/", NULL);
     if (options->form_count)
-        stop_wrongly_called("wrap writes all forms: there is no --emit", "");
+        stop_wrongly_called("wrap writes all forms: there is no --emit", NULL);
     choose_forms(options, "cdef,json,c,lua,smoke,ninja");
     if (config_next(&options->request, SECTION_EXPORT, NULL))
         choose_form(options, "exports");
@@ -182,6 +191,8 @@ static _Noreturn void print_version(void) {
 static void read_other_option(struct options *options, int option, char *const *argv) {
     switch (option) {
     case 'o':
+        if (!*optarg)
+            stop_wrongly_called("-o is a file or a folder, not ", optarg);
         options->output = optarg;
         break;
     case 'I':
@@ -288,15 +299,15 @@ static void read_options(int argc, char **argv, struct options *options) {
     if (options->files.count)
         options->request.from = (struct list){NULL, 0}; /* what is declared by hand is looked up everywhere */
     if (options->checks && !has_other)
-        stop_wrongly_called("no file was given to check, nor a --library", "");
+        stop_wrongly_called("no file was given to check, nor a --library", NULL);
     if (options->wraps)
         choose_all(options);
     if (options->request.headers.count == 0)
-        stop_wrongly_called("no --header was given", "");
+        stop_wrongly_called("no --header was given", NULL);
     if (options->form_count == 0)
         choose_form(options, "signatures");
     if (options->form_count > 1 && !options->output)
-        stop_wrongly_called("several forms need a folder, -o FOLDER/", "");
+        stop_wrongly_called("several forms need a folder, -o FOLDER/", NULL);
     if (!options->request.name)
         options->request.name = name_of(options->request.headers.items[0]);
 }
@@ -310,11 +321,6 @@ static const char *join_arguments(int argc, char **argv) {
         text = memory_format("%s %s", text, shell_word(argv[i]));
     }
     return text;
-}
-
-static int complain(const char *what, const char *which) {
-    fprintf(stderr, "cgen: %s'%s'\n", what, which);
-    return 1;
 }
 
 static bool is_matched(const struct model *model, const char *pattern) {
@@ -374,8 +380,7 @@ static int write_forms(const struct model *model, const struct options *options)
     struct output outputs[FORMS];
     struct stat is;
     bool is_folder =
-        path && *path &&
-        (path[strlen(path) - 1] == '/' || options->form_count > 1 || (!stat(path, &is) && S_ISDIR(is.st_mode)));
+        path && (path[strlen(path) - 1] == '/' || options->form_count > 1 || (!stat(path, &is) && S_ISDIR(is.st_mode)));
     if (is_folder && mkdir(path, 0777) && errno != EEXIST) {
         fprintf(stderr, "cgen: %s: %s\n", path, strerror(errno));
         return 1;

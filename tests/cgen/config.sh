@@ -80,6 +80,7 @@ is_wrong '[function first]\nrename = x\n[function second]\nrename = x\n' 4:10 "a
 is_wrong '[macro FIRST]\ntype = int (int)\n' 1:8 'no header has a macro with arguments called'
 is_wrong '[macro LIMIT]\ntype = int (int)\n' 1:8 'no header has a macro with arguments called'
 is_wrong '[macro MAKE]\n' 1:8 "the macro 'MAKE' has no type"
+is_wrong '[macro MAKE]\ntype = int (unknown, int)\n' 2:8 "MAKE: its type does not compile: 'int (unknown, int)'"
 is_wrong '[macro MAKE]\ntype = int (int)\n' 2:8 "MAKE: its type is not that of a function with 2 parameters: 'int (int)'"
 is_wrong '[macro MAKE]\ntype = int (int, int, ...)\n' 2:8 'not that of a function with 2 parameters'
 is_wrong '[macro MAKE]\ntype = int (char *, int)\n' 2:8 "MAKE: it does not compile as 'int (char \*, int)'"

@@ -170,7 +170,7 @@ fact
     { cat "$work/err"; fail "Callgate's own library"; }
 grep -q '^callgate.h: [1-9][0-9][0-9]* declarations found in .*, 0 mistakes$' "$work/out" || { cat "$work/out"; fail "Callgate's own debug information"; }
 fact
-refuses 1 'no library is found that is called nowhere' check --header zlib.h --library nowhere
+refuses 1 "no library is found that is called 'nowhere'" check --header zlib.h --library nowhere
 refuses 1 "$work/out: .*ELF" check --header zlib.h --library "$work/out"
 
 # A newcomer who copies the README's samples sees what they say, but for where the headers have it, and can use its config.
@@ -601,13 +601,17 @@ refuses 1 'bad.h:1:7: error: ' --header "$work/bad.h"
 refuses 1 'bad.h:1:7: error: ' --header "$work/bad.h" --emit c,cdef,json,lua -o "$work/nothing/"
 [ ! -e "$work/nothing" ] || fail 'a header that does not compile leaves files'
 refuses 2 'no --header was given' --match x
-refuses 2 'not understood: --nonsense' --nonsense
-refuses 2 'a value is missing behind --header' --header
-refuses 2 'no form of output is called xml' --header zlib.h --emit xml
+refuses 2 "not understood: '--nonsense'" --nonsense
+refuses 2 "a value is missing behind '--header'" --header
+refuses 2 "no form of output is called 'xml'" --header zlib.h --emit xml
+refuses 2 "no form of output is called ''" --header zlib.h --emit ''
+refuses 2 "no form of output is called ','" --header zlib.h --emit ,
+refuses 2 "-o is a file or a folder, not ''" --header zlib.h -o ''
 refuses 2 'no file was given to check, nor a --library' check --header zlib.h
+refuses 1 'nowhere.lua: No such file or directory' check --header zlib.h nowhere.lua
 refuses 2 'several forms need a folder' --header zlib.h --emit cdef,json
-refuses 1 'pkg-config does not know no-such-package' --header zlib.h --pkg no-such-package
-refuses 2 'no package is called' --header zlib.h --pkg '; echo'
+refuses 1 "pkg-config does not know 'no-such-package'" --header zlib.h --pkg no-such-package
+refuses 2 "no package is called '; echo'" --header zlib.h --pkg '; echo'
 
 # Control characters are kept.
 printf '%s\n' '#define ESCAPE "a\r\n\x1b[0m\0011"' >"$work/escape.h"

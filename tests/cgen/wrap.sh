@@ -114,10 +114,10 @@ builds "$work/package" "1 $functions"
 
 refuses 2 'wrap needs a folder' wrap --header zlib.h
 refuses 2 'there is no --emit' wrap --header zlib.h --emit json -o "$work/x/"
-refuses 2 '--name is a name in C, not a b' wrap --header zlib.h --name 'a b' -o "$work/x/"
+refuses 2 "--name is a name in C, not 'a b'" wrap --header zlib.h --name 'a b' -o "$work/x/"
 refuses 2 'a line ends within' wrap --header zlib.h -D 'A=
 B' -o "$work/x/"
-refuses 2 'no package is called --version' wrap --header zlib.h --pkg --version -o "$work/x/"
+refuses 2 "no package is called '--version'" wrap --header zlib.h --pkg --version -o "$work/x/"
 [ ! -e "$work/x" ] || fail 'a folder is made though nothing is written'
 
 echo "$passed passed, 0 failed"
