@@ -16,7 +16,6 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <limits.h>
 
 #include "examples/lua/task/task.h"
 
@@ -264,7 +263,7 @@ static int channel_tostring(lua_State *L) {
 /* task.channel([capacity]) */
 static int module_channel(lua_State *L) {
     lua_Integer capacity = luaL_optinteger(L, 1, 0);
-    luaL_argcheck(L, capacity >= 0 && capacity < INT_MAX / 2, 1, "a capacity of no less than 0 expected");
+    luaL_argcheck(L, capacity >= 0 && capacity <= 1000000000, 1, "a capacity from 0 to 1000000000 expected");
     host_check(L);
     struct channel *channel = lua_newuserdatauv(L, sizeof *channel, 1);
     *channel = (struct channel){.capacity = (int)capacity};
@@ -380,6 +379,8 @@ static int module_select(lua_State *L) {
     lua_getfield(L, CASES, "default");
     bool waits = !lua_toboolean(L, -1);
     lua_getfield(L, CASES, "timeout");
+    task_check_option(L, "timeout", lua_tonumber(L, -1) >= 0 && lua_isnumber(L, -1),
+                      "a time of no less than 0 seconds");
     uint64_t then = task_deadline(L, -1);
     lua_settop(L, SELF);
     int count = (int)lua_rawlen(L, CASES);

@@ -20,6 +20,8 @@
 /* How many instructions of Lua's lie between two yield points: some 10 us. */
 enum { INSTRUCTIONS = 1000 };
 
+static const char default_name[] = "task";
+
 static const double longest = 9e9; /* seconds, which still fit into nanoseconds */
 
 /* How many tasks are ending, in all states: a hook looks for that at one place. */
@@ -329,7 +331,6 @@ static lua_State *make_coroutine(lua_State *L, struct task *task, int count) {
     return coroutine;
 }
 
-/* Starts the task on top of the stack. */
 /* One that is forked counts its own: those that were made before are not in it. */
 static void note_made(struct host *host) {
     if (host->process != getpid())
@@ -339,6 +340,7 @@ static void note_made(struct host *host) {
     host->others++;
 }
 
+/* Starts the task on top of the stack. */
 static void spawn(lua_State *L, struct task *task, size_t stack_size) {
     struct gate_task_config config = {.main = run, .argument = task, .name = task->name, .stack_size = stack_size};
     host_guard(L, task->host);
@@ -348,7 +350,8 @@ static void spawn(lua_State *L, struct task *task, size_t stack_size) {
     if (error) {
         lua_pushnil(L);
         keep(L, KEPT_TASKS, task);
-        luaL_error(L, error == -EINVAL ? "the stack is too small" : "no memory for a task's stack");
+        luaL_error(L,
+                   error == -EINVAL ? "the stack is too small: 16 KiB is the least" : "no memory for a task's stack");
     }
     task->number = gate_task_number(task->handle);
     note_made(task->host);
@@ -363,22 +366,42 @@ static bool is_callable(lua_State *L, int index) {
     return true;
 }
 
+void task_check_option(lua_State *L, const char *name, bool is_right, const char *wanted) {
+    if (!is_right && !lua_isnil(L, -1))
+        luaL_error(L, "the option '%s' is %s, not '%s'", name, wanted, luaL_tolstring(L, -1, NULL));
+}
+
+/* Of the options at index 1: the bytes of its stack, 0 if nobody says. */
+static size_t stack_option(lua_State *L) {
+    int is_integer;
+    lua_getfield(L, 1, "stack");
+    lua_Integer bytes = lua_tointegerx(L, -1, &is_integer);
+    task_check_option(L, "stack", is_integer && bytes >= 0, "a number of bytes");
+    lua_pop(L, 1);
+    return (size_t)bytes;
+}
+
+/* And its name, which takes the options' place while it is used. */
+static const char *name_option(lua_State *L) {
+    lua_getfield(L, 1, "name");
+    task_check_option(L, "name", lua_isstring(L, -1), "a string");
+    const char *name = luaL_optstring(L, -1, default_name);
+    lua_replace(L, 1);
+    return name;
+}
+
 /* task.go([{name = "...", stack = bytes},] function, ...) */
 static int task_go(lua_State *L) {
     struct host *host = host_check(L);
-    const char *name = "task";
+    const char *name = default_name;
     size_t stack_size = 0;
     if (host->closing)
         return luaL_error(L, "no new tasks: the Lua state closes");
     luaL_checkany(L, 1);
     bool has_options = lua_istable(L, 1) && !is_callable(L, 1);
     if (has_options) {
-        lua_getfield(L, 1, "stack");
-        stack_size = (size_t)luaL_optinteger(L, -1, 0);
-        lua_pop(L, 1);
-        lua_getfield(L, 1, "name");
-        name = luaL_optstring(L, -1, name);
-        lua_replace(L, 1); /* the name stays on the stack while it is used */
+        stack_size = stack_option(L);
+        name = name_option(L);
     }
     int function = has_options ? 2 : 1, count = lua_gettop(L) - function + 1;
     if (!is_callable(L, function))

@@ -99,6 +99,8 @@ static inline void task_set_stuck(struct task *task, bool is_stuck) {
     task->host->stuck += is_stuck - task->is_stuck;
     task->is_stuck = is_stuck;
 }
+/* Refuses the value on top of an option, unless it is right or nil. */
+void task_check_option(lua_State *L, const char *name, bool is_right, const char *wanted);
 /* The time that is so many seconds away, as the argument at index says; NEVER if it is nil or none. */
 uint64_t task_deadline(lua_State *L, int index);
 /* The collector may take self if nobody else has it; it may not any more. The second pops self. Neither takes memory. */
