@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,8 +46,11 @@ static void *counter(void *longest_pause) {
 static gate_task *spawn(const char *name, gate_task_main body, void *argument) {
     gate_task *task;
     struct gate_task_config config = {.main = body, .argument = argument, .name = name};
-    if (gate_task_spawn(NULL, &config, &task))
-        abort();
+    int error = gate_task_spawn(NULL, &config, &task);
+    if (error) {
+        fprintf(stderr, "%s: %s\n", name, strerror(-error));
+        exit(1);
+    }
     return task;
 }
 

@@ -28,11 +28,9 @@ void gate_layer_fault(struct gate_mem_hooks *table) {
     while (at && *at) {
         size_t length = strcspn(at, "=");
         uint64_t *value = field(&fault, &error, at, length);
-        if (!value || at[length] != '=')
-            setting_refused("GATE_FAULT", text, expected);
         char *end;
-        *value = setting_number("GATE_FAULT", at + length + 1, &end, expected);
-        if (*end && *end != ',')
+        bool is_set = value && at[length] == '=' && setting_number(at + length + 1, value, &end);
+        if (!is_set || (*end && *end != ','))
             setting_refused("GATE_FAULT", text, expected);
         at = end + (*end == ',');
     }

@@ -8,12 +8,9 @@
 
 void gate_layer_limit(struct gate_mem_hooks *table) {
     const char *text = getenv("GATE_LIMIT");
-    size_t bytes = SIZE_MAX;
-    if (text) {
-        char *end;
-        bytes = setting_number("GATE_LIMIT", text, &end, "a number of bytes");
-        if (*end)
-            setting_refused("GATE_LIMIT", text, "a number of bytes");
-    }
+    uint64_t bytes = SIZE_MAX;
+    char *end;
+    if (text && (!setting_number(text, &bytes, &end) || *end))
+        setting_refused("GATE_LIMIT", text, "a number of bytes");
     gate_hooks_limit(table, bytes);
 }

@@ -5,6 +5,8 @@
 #define CALLGATE_RUNTIME_HOOKS_LINK_SETTING_H
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,13 +15,11 @@ static inline _Noreturn void setting_refused(const char *variable, const char *t
     _Exit(2); /* at once: what is to be done at an exit may want to map memory */
 }
 
-/* A number, with what follows it in *end; ends the program if there is none. */
-static inline uint64_t setting_number(const char *variable, const char *text, char **end, const char *expected) {
+/* Whether a number begins at text; what follows it is in *end. */
+static inline bool setting_number(const char *text, uint64_t *number, char **end) {
     errno = 0;
-    uint64_t number = strtoull(text, end, 0);
-    if (*end == text || errno || *text == '-')
-        setting_refused(variable, text, expected);
-    return number;
+    *number = strtoull(text, end, 0);
+    return *end != text && !errno && *text != '-';
 }
 
 #endif

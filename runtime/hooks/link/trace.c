@@ -10,11 +10,8 @@
 void gate_layer_trace(struct gate_mem_hooks *table) {
     const char *text = getenv("GATE_TRACE");
     uint64_t fd = 2;
-    if (text) {
-        char *end;
-        fd = setting_number("GATE_TRACE", text, &end, "a file descriptor");
-        if (*end || fd > INT_MAX)
-            setting_refused("GATE_TRACE", text, "a file descriptor");
-    }
+    char *end;
+    if (text && (!setting_number(text, &fd, &end) || *end || fd > INT_MAX))
+        setting_refused("GATE_TRACE", text, "a file descriptor");
     gate_hooks_trace(table, (int)fd);
 }
