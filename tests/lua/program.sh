@@ -85,8 +85,12 @@ fact 'so is a script that is not there' 1 'callgate-lua: cannot open nowhere.lua
     "$program" nowhere.lua
 fact_line 'and a module' 1 "callgate-lua: module 'nowhere' not found:" "$program" -l nowhere
 fact 'after an error nothing is run' 1 '' "$program" -e 'os.exit(1)' -e 'print "on"'
-fact_line 'unknown options are explained' 1 'usage: callgate-lua [options] [script [arguments]]' "$program" -x
-fact_line 'and those without their argument' 1 'usage: callgate-lua [options] [script [arguments]]' "$program" -e
+usage='usage: callgate-lua [options] [script [arguments]]'
+fact_line 'the options are explained' 0 "$usage" "$program" --help
+fact_line 'also behind others, and then nothing is run' 0 "$usage" "$program" -e 'os.exit(3)' --help
+fact_line 'where one is unknown' 1 "$usage" "$program" -x
+fact_line 'which is named' 1 "callgate-lua: not understood: '-x'" "$program" -e 'print(1)' -x
+fact_line 'as is one without its argument' 1 "callgate-lua: an argument is missing behind '-l'" "$program" -e 'print(1)' -l
 
 fact_line 'an interrupt is an error' 1 'callgate-lua: interrupted!' \
     timeout --foreground --preserve-status -s INT 1 "$program" -e 'while true do end'

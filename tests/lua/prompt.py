@@ -44,9 +44,9 @@ class Session:
         self.wait("\r\n" + answer + "\r\n")
         self.wait("> ")
 
-    # Ends the input, and waits for the program's end.
-    def leave(self):
-        self.type("\x04")
+    # Ends the input, or types what ends the program, and waits for its end.
+    def leave(self, text="\x04"):
+        self.type(text)
         end = time.monotonic() + PATIENCE
         pid = 0
         while pid == 0:
@@ -74,6 +74,16 @@ def check_lines(program):
     session.leave()
     session = Session(program)
     session.enter("\x1b[A\x1b[A\x1b[A\x1b[A", "ä2")  # four lines back, in the session before
+    session.leave()
+
+
+def check_history(program):
+    session = Session(program)
+    session.leave("do local kept = true os.exit(0) end\r")
+    session = Session(program)
+    session.type("\x1b[A")  # the line before is there, however that session ended
+    session.wait("kept")
+    session.type("\x15")
     session.leave()
 
 
@@ -108,7 +118,7 @@ def check_tasks(program):
 
 
 def main():
-    facts = [check_lines, check_completion, check_tasks]
+    facts = [check_lines, check_history, check_completion, check_tasks]
     for fact in facts:
         fact(sys.argv[1])
     print(f"{len(facts)} passed, 0 failed")

@@ -27,12 +27,15 @@ static const char usage[] = "usage: " PROGRAM " [options] [script [arguments]]\n
                             "  -E        heed no variables of the environment\n"
                             "  -W        turn warnings on\n"
                             "  -j, -O    what tells LuaJIT's compiler something, is taken and forgotten\n"
+                            "  --help    print this\n"
                             "  --        the options end\n"
                             "  -         the script is standard input\n";
 
 struct options {
-    int script; /* where it stands in argv; argc if there is none */
-    bool bad, version, interactive, ignores_environment, warns, runs_text;
+    int script;          /* where it stands in argv; argc if there is none */
+    const char *bad;     /* one that is none, or lacks its argument; else NULL */
+    const char *problem; /* which of these */
+    bool help, version, interactive, ignores_environment, warns, runs_text;
 };
 
 static const char loader_key; /* its address is the registry's key */
@@ -138,6 +141,8 @@ static bool read_option(struct options *options, const char *text) {
     static const char alone[] = "ivEW";
     if (text[1] == 'j' || text[1] == 'O')
         return true;
+    if (strcmp(text, "--help") == 0)
+        return options->help = true;
     options->runs_text |= text[1] == 'e';
     options->version |= text[1] == 'v' || text[1] == 'i';
     options->interactive |= text[1] == 'i';
@@ -154,9 +159,11 @@ static struct options read_options(int argc, char **argv) {
             i++;
             break;
         }
-        options.bad = !read_option(&options, argv[i]);
-        if (takes_argument(argv[i][1]) && argv[i][2] == '\0')
-            options.bad |= ++i >= argc;
+        const char *option = argv[i];
+        bool is_known = read_option(&options, option);
+        bool lacks_argument = takes_argument(option[1]) && option[2] == '\0' && ++i >= argc;
+        options.bad = is_known && !lacks_argument ? NULL : option;
+        options.problem = is_known ? "an argument is missing behind" : "not understood:";
     }
     options.script = i < argc ? i : argc;
     if (options.script == argc && !options.runs_text && !options.version && isatty(STDIN_FILENO))
@@ -262,8 +269,12 @@ static int run_protected(lua_State *L) {
     char **argv = lua_touserdata(L, 2);
     struct options options = read_options(argc, argv);
     if (options.bad) {
-        fputs(usage, stderr);
+        fprintf(stderr, PROGRAM ": %s '%s'\n%s", options.problem, options.bad, usage);
         return 0;
+    }
+    if (options.help) {
+        lua_pushboolean(L, fputs(usage, stdout) >= 0);
+        return 1;
     }
     if (options.version)
         puts(VERSION);

@@ -147,10 +147,6 @@ static bool open_prompt(struct prompt *prompt) {
 }
 
 static void close_prompt(struct prompt *prompt) {
-    char path[PATH];
-    HistEvent event;
-    if (prompt->history && history_path(path))
-        history(prompt->history, &event, H_SAVE, path);
     if (prompt->editor)
         el_end(prompt->editor);
     if (prompt->history)
@@ -175,6 +171,15 @@ static const char *read_line(struct prompt *prompt, const char *sign, int *lengt
     return got < 0 ? NULL : prompt->line;
 }
 
+/* A session may end anywhere, by os.exit, an interrupt or a crash: the file has each line at once. */
+static void keep_line(const struct prompt *prompt, const char *line) {
+    char path[PATH];
+    HistEvent event;
+    history(prompt->history, &event, H_ENTER, line);
+    if (history_path(path))
+        history(prompt->history, &event, H_SAVE, path);
+}
+
 /* read(sign): the next line, which is kept; nil at the end */
 static int next_line(lua_State *L) {
     struct prompt *prompt = lua_touserdata(L, lua_upvalueindex(1));
@@ -185,9 +190,8 @@ static int next_line(lua_State *L) {
     while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r'))
         length--;
     lua_pushlstring(L, line, (size_t)length);
-    HistEvent event;
     if (prompt->history && length > 0)
-        history(prompt->history, &event, H_ENTER, lua_tostring(L, -1));
+        keep_line(prompt, lua_tostring(L, -1));
     return 1;
 }
 
