@@ -8,6 +8,11 @@ prefix=${prefix:-/usr/local}
 to=${DESTDIR:-}$prefix
 built=build/release
 
+case $prefix in
+    /*) ;;
+    *) echo "install: prefix is where it will be found from anywhere, not '$prefix'" >&2; exit 2 ;;
+esac
+
 # install_files MODE FOLDER FILE...
 install_files() {
     mode=$1 folder=$to/$2
@@ -32,7 +37,7 @@ install -d "$to/lib/pkgconfig"
 sed "s|@prefix@|$prefix|" callgate.pc.in >"$to/lib/pkgconfig/callgate.pc"
 
 install_files 755 bin $built/cgen $built/callgate-lua
-install_files 644 share/man/man1 cgen/cgen.1
+install_files 644 share/man/man1 cgen/cgen.1 examples/lua/callgate-lua/callgate-lua.1
 install_files 755 lib/lua/5.4 $built/lua/callgate.so
 for version in 5.3 5.2 5.1; do
     install_files 755 lib/lua/$version $built/lua$version/callgate.so

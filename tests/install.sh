@@ -44,6 +44,16 @@ done
 "$work/here/bin/cgen" --help >"$work/out" || fail cgen
 fact
 
+# Each option that a program explains is in its manual.
+for program in cgen callgate-lua; do
+    "$work/here/bin/$program" --help | sed -n 's/^  \(-[^ ,]*\).*/\1/p' >"$work/options"
+    [ -s "$work/options" ] || fail "$program explains no option"
+    while read -r option; do
+        sed 's/\\-/-/g' "$work/here/share/man/man1/$program.1" | grep -qE -- "^\.BI?R? $option\b|^\.BI?R? $option\$" || fail "$program.1 lacks $option"
+    done <"$work/options"
+    fact
+done
+
 # With DESTDIR the files are below it, speak of the place where they will be, and are none of this system's.
 rm -f "$work/cache"
 prefix=/opt/callgate DESTDIR=$work/package sh install.sh
@@ -52,6 +62,12 @@ grep -qx 'prefix=/opt/callgate' "$work/package/opt/callgate/lib/pkgconfig/callga
 (cd "$work/here" && find . | sort) >"$work/here.list"
 (cd "$work/package/opt/callgate" && find . | sort) >"$work/package.list"
 diff -u "$work/here.list" "$work/package.list" || fail 'a package has other files'
+fact
+
+# One that depends on where somebody is would be found from there alone.
+! prefix=here DESTDIR=$work/package sh install.sh 2>"$work/err" || fail 'a relative prefix is one'
+grep -q "^install: prefix is .*, not 'here'" "$work/err" || { cat "$work/err"; fail 'nobody says what is wrong with a prefix'; }
+[ ! -e "$work/packagehere" ] || fail 'files go to a prefix that is none'
 fact
 
 echo "$passed passed, 0 failed"
