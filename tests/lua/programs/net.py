@@ -139,6 +139,8 @@ def test_clients():
     equal("both in one process", run("echo.lua", "both", "40", "25"), (0, "40 clients, 1000 lines came back\n", ""))
     equal("a word that it doesn't know", run("echo.lua", "sing")[2].splitlines()[0],
           "usage: echo.lua serve PORT [SECONDS]")
+    equal("nor is a server left behind where a number is none", run("echo.lua", "both", "3", "x"),
+          (1, "", run("echo.lua", "sing")[2]))
 
 
 test_lookup()

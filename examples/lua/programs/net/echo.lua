@@ -106,10 +106,11 @@ function commands.talk(port, clients, lines)
 end
 
 function commands.both(clients, lines)
+    clients, lines = number(clients, 10), number(lines, 100)
     local listener = socket.listen("localhost", 0)
     local _, port = listener:name()
     local server = task.go({name = "server"}, serve, listener, 60)
-    talk_all(port, number(clients, 10), number(lines, 100))
+    talk_all(port, clients, lines)
     listener:shutdown()
     server:join()
 end
