@@ -24,12 +24,20 @@ static const char *spell_setter(const struct section *export, bool is_direct) {
                          is_direct ? "direct_" : "", export->name.text, handler);
 }
 
+static const char rules[] =
+    "\n"
+    "/* A handler is set as by gate_callback_make, from a scope that has read %s.cdef; for a type that has no names,\n"
+    " * NULL does. What sets it returns 0, or what that or gate_decls_signature does, and changes nothing then. A\n"
+    " * function that C calls before it has a handler ends the program. */\n";
+
 void emit_export_h(const struct model *model, const struct request *request, FILE *out) {
     (void)model;
     fprintf(out, "// made by: %s\n#ifndef GATE_EXPORTS_%s\n#define GATE_EXPORTS_%s\n\n", request->command,
             request->name, request->name);
     write_headers(request, out);
     fputs("#include <callgate.h>\n", out);
+    if (config_next(request, SECTION_EXPORT, NULL))
+        fprintf(out, rules, request->name);
     for (const struct section *export = NULL; (export = config_next(request, SECTION_EXPORT, export)) != NULL;) {
         const char *name = export->name.text;
         write_if(export->item, out);

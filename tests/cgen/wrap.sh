@@ -93,6 +93,7 @@ fact
 for name in gate_export_on_count gate_export_direct_on_count; do
     [ "$(grep -c "$name\\b" "$odd/to here/odd_exports.h")" -eq 2 ] || fail "nobody says what $name is for"
 done
+grep -q 'a scope that has read odd.cdef' "$odd/to here/odd_exports.h" || fail 'nobody says which scope an export needs'
 fact
 [ -z "$compilers" ] || nm "$odd/to here/odd_smoke" | grep -q 'T on_count$' || fail 'exports are not linked'
 fact
