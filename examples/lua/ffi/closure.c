@@ -183,7 +183,8 @@ int closure_new(lua_State *L) {
     struct ffi *ffi = ffi_of(L);
     struct ctype *pointer = text_check_type(L, ffi, 1), *function = pointer->target;
     bool is_one = pointer->form == FORM_POINTER && function->form == FORM_FUNCTION;
-    luaL_argcheck(L, is_one && !gate_signature_variadic(function->type->function), 1, "no type of a callback");
+    luaL_argcheck(L, is_one && !gate_signature_variadic(function->type->function), 1,
+                  "a function pointer's type expected, without ...");
     luaL_checktype(L, 2, LUA_TFUNCTION);
     lua_settop(L, 3);
     struct ctype *result = ctype_of(L, ffi, gate_signature_result(binding_signature(L, function)));

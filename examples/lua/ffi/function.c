@@ -89,14 +89,14 @@ struct cdata *function_cdata(lua_State *L, const struct ffi *ffi, int index) {
 }
 
 struct ctype *function_check(lua_State *L, struct ffi *ffi, gate_function *function) {
-    const struct cdata *cd = cdata_check(L, ffi, 1);
-    struct ctype *type = cd->type;
-    if (type->form == FORM_FUNCTION) {
+    const struct cdata *cd = cdata_test(L, ffi, 1);
+    struct ctype *type = cd ? cd->type : NULL;
+    if (type && type->form == FORM_FUNCTION) {
         *function = ((const struct bound *)cd->address)->function;
         return type;
     }
-    if (type->form != FORM_POINTER || type->target->form != FORM_FUNCTION)
-        luaL_argerror(L, 1, "a function expected");
+    if (!type || type->form != FORM_POINTER || type->target->form != FORM_FUNCTION)
+        luaL_typeerror(L, 1, "C function");
     *function = (gate_function){.address = *(void (**)(void))cd->address, .name = "a function pointer"};
     if (!function->address)
         luaL_argerror(L, 1, "a NULL pointer");
