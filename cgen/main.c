@@ -300,6 +300,8 @@ static void read_options(int argc, char **argv, struct options *options) {
         options->request.from = (struct list){NULL, 0}; /* what is declared by hand is looked up everywhere */
     if (options->checks && !has_other)
         stop_wrongly_called("no file was given to check, nor a --library", NULL);
+    if (options->checks && (options->form_count || options->output))
+        stop_wrongly_called("check writes nothing: there is neither --emit nor -o", NULL);
     if (options->wraps)
         choose_all(options);
     if (options->request.headers.count == 0)

@@ -19,21 +19,22 @@ static int fail(const char *path, const char *what) {
     return 1;
 }
 
-/* Whether path may be written: it does not exist, or one of its first lines says that cgen made it. What is no file may have
- * nothing to read for a long time. */
-static bool is_ours(const char *path) {
+/* Why path may not be written; NULL if it does not exist, or one of its first lines says that cgen made it. What is no file may
+ * have nothing to read for a long time. */
+static const char *problem_of(const char *path) {
+    static const char is_not_ours[] = "exists, and was not made by cgen";
     char line[128] = "";
     bool found = false;
     struct stat is;
     if (stat(path, &is) == 0 && !S_ISREG(is.st_mode))
-        return false;
+        return is_not_ours;
     FILE *file = fopen(path, "r");
     if (!file)
-        return errno == ENOENT;
+        return errno == ENOENT ? NULL : strerror(errno);
     for (int i = 0; i < 3 && !found && fgets(line, sizeof line, file); i++)
         found = strstr(line, "made by: cgen") || strstr(line, "\"made by\": \"cgen");
     fclose(file);
-    return found;
+    return found ? NULL : is_not_ours;
 }
 
 /* Where links lead; NULL if that is nowhere. */
@@ -49,9 +50,8 @@ int output_find(struct output *output, const char *path) {
     *output = (struct output){.path = path, .place = path ? follow(path) : NULL};
     if (path && !output->place)
         return fail(path, "is a link to what does not exist");
-    if (path && !is_ours(output->place))
-        return fail(path, "exists, and was not made by cgen");
-    return 0;
+    const char *problem = path ? problem_of(output->place) : NULL;
+    return problem ? fail(path, problem) : 0;
 }
 
 FILE *output_open(struct output *output) {

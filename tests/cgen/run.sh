@@ -610,6 +610,9 @@ refuses 2 "-o is a file or a folder, not ''" --header zlib.h -o ''
 refuses 2 'no file was given to check, nor a --library' check --header zlib.h
 refuses 1 'nowhere.lua: No such file or directory' check --header zlib.h nowhere.lua
 refuses 2 'several forms need a folder' --header zlib.h --emit cdef,json
+refuses 1 "$work/bad.h/.*: Not a directory" --header zlib.h --emit cdef,json -o "$work/bad.h"
+refuses 2 'check writes nothing' check --header zlib.h --emit cdef "$work/bad.h"
+refuses 2 'check writes nothing' check --header zlib.h -o "$work/nothing" "$work/bad.h"
 refuses 1 "pkg-config does not know 'no-such-package'" --header zlib.h --pkg no-such-package
 refuses 2 "no package is called '; echo'" --header zlib.h --pkg '; echo'
 
