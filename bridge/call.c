@@ -6,9 +6,10 @@
  *   gate_call, on the task's stack, with a slot, goes to where the function's signature says. That has a plan
  *   (bridge/plan.c: what goes into which register, as bridge/arch/<name>/abi.c has it from the ABI), unless
  *   MemorySanitizer is there. For two words and doubles, or fewer, there is a routine for each type
- *   (bridge/arch/<name>/by_value.S), which does all of the call. It lists it in the task, so that a callback can find it. It
- *   marks the thread as IN_CALL, by two stores (runtime/foreign.c says why that is enough: from here on the slot may be
- *   taken away, but nobody does so unless the call lasts). It keeps the task's stack pointer in the task and goes on
+ *   (bridge/arch/<name>/by_value.S), which does all of the call. It makes a record of it, and stores where that is in the
+ *   thread's M: this lists the call, so that a callback can find it, and marks the thread as in one (runtime/foreign.c says
+ *   why a store is enough: from here on the slot may be taken away, but nobody does so unless the call lasts). It keeps the
+ *   task's stack pointer in the task and goes on
  *   where the thread's system stack was left: below the scheduler's frames, or, in a call that a callback makes, below
  *   those of the C code that called back. There it clears errno, fills the registers, and calls the function. It
  *   reads errno there too: on the way back the task may change threads.
@@ -60,7 +61,7 @@
  *   gate__switch_call_back and gate__arch_cross_back go to the task's stack, below gate_call's frames.
  *   The host's handler runs there, with a slot, as interpreter code. It may make calls, which start
  *   below C's frames, and these may call back: the two stacks wind and unwind in lock step.
- *   Then cross_back returns to the system stack, the thread is IN_CALL again, and C goes on.
+ *   Then cross_back returns to the system stack, the thread is in the call again, and C goes on.
  *
  * Most callbacks of a call need nothing but that, and take it in one routine of their own, with neither of these C
  * functions: gate__arch_arrive_pair_word4 or one of its kin, while task->short_way is open for them (bridge/callback.c).
@@ -229,10 +230,6 @@ static int call_frame_in_place(gate_frame *frame) {
     return 0;
 }
 
-static inline void list_call(gate_task *task, struct gate__call *call) {
-    atomic_store_explicit(&task->call, call, memory_order_relaxed);
-}
-
 /* A root task's call is told by its name, if it has one. It lies on the thread's own stack, and who looks when the thread has
  * ended inside the call finds other things there. */
 static inline void name_call(gate_task *task, const char *name) {
@@ -240,10 +237,36 @@ static inline void name_call(gate_task *task, const char *name) {
         atomic_store_explicit(&task->where, name, memory_order_relaxed);
 }
 
-/* A leaf's thread is RUNNING all the while: the task itself has to say that it is in a call. */
-static inline void note_leaf(gate_task *task, const gate_function *function, bool begins) {
-    if (function->call_class == GATE_CALL_LEAF)
-        atomic_store_explicit(&task->in_leaf, begins, memory_order_relaxed);
+/* Calls in progress are listed, for callbacks to find them and for others to see. One that begins in interpreter code is
+ * told by the M's word, from enter to leave. C may call, too: below such a call it is told by the same word. But a leaf's thread
+ * is RUNNING all the while, and the word of one that is outside has to say that: the task itself tells of these. */
+
+static void *list(gate_m *m, struct gate__call *call) {
+    void *word = atomic_load_explicit(&m->call, memory_order_relaxed);
+    void *listed = atomic_load_explicit(&m->task->call, memory_order_relaxed);
+    bool is_told = gate__m_says_which(word), is_leaf = call->function->call_class == GATE_CALL_LEAF;
+    if (is_told)
+        atomic_store_explicit(&m->call, call, memory_order_relaxed);
+    else if (is_leaf || word != GATE__M_RUNNING)
+        atomic_store_explicit(&m->task->call, call, memory_order_relaxed);
+    if (listed || word == GATE__M_UNTOLD) /* a handler would have to put it back: gate__callback_arrive does */
+        atomic_store_explicit(&m->task->short_way, 0, memory_order_relaxed);
+    return is_told ? word : listed;
+}
+
+static void unlist(gate_m *m, struct gate__call *call) {
+    if (atomic_load_explicit(&m->call, memory_order_relaxed) == call)
+        atomic_store_explicit(&m->call, call->outer, memory_order_relaxed);
+    else if (atomic_load_explicit(&m->task->call, memory_order_relaxed) == call)
+        atomic_store_explicit(&m->task->call, call->outer, memory_order_relaxed);
+}
+
+/* It is the innermost one again: C has gone that was in others. */
+static void list_again(gate_m *m, struct gate__call *call) {
+    if (gate__m_says_which(atomic_load_explicit(&m->call, memory_order_relaxed)))
+        atomic_store_explicit(&m->call, call, memory_order_relaxed);
+    else
+        atomic_store_explicit(&m->task->call, call, memory_order_relaxed);
 }
 
 /* A call of class guarded, with the function that is to run it there. */
@@ -259,26 +282,26 @@ static void run_guarded(void *data) {
         return;
     g->call->error_number = EFAULT;
     g->call->status = -EFAULT;
-    atomic_store_explicit(&gate__m()->task->in_leaf, false, memory_order_relaxed); /* C may have been in one */
+    list_again(gate__m(), g->call);
 }
 
 /* Has fn make the call on the system stack; its class says what becomes of the slot meanwhile. */
-static void cross_by_class(gate_m *m, void (*fn)(void *), void *data, const struct gate__call *call) {
+static void cross_by_class(gate_m *m, void (*fn)(void *), void *data, struct gate__call *call) {
     switch (call->function->call_class) {
     case GATE_CALL_LEAF:
         gate__switch_call(m, fn, data);
         break;
     case GATE_CALL_BLOCKING:
-        gate__foreign_call_blocking(m, fn, data);
+        gate__foreign_call_blocking(m, fn, data, call);
         break;
     default:
-        gate__foreign_call_from(m, fn, data);
+        gate__foreign_call_from(m, fn, data, call);
         break;
     }
 }
 
 /* The same, watched if it is to be. */
-static void cross_traced(gate_m *m, void (*fn)(void *), void *data, const struct gate__call *call) {
+static void cross_traced(gate_m *m, void (*fn)(void *), void *data, struct gate__call *call) {
     struct gate__traced traced;
     if (!gate__trace_is_on()) {
         cross_by_class(m, fn, data, call);
@@ -297,25 +320,32 @@ static __attribute__((noinline)) int cross(gate_m *m, void (*fn)(void *), struct
     return call->error_number;
 }
 
+/* What the hand-off hears of it: of class leaf, nothing. */
+static inline void *told_by(struct gate__call *call) {
+    return call->function->call_class == GATE_CALL_LEAF ? NULL : call;
+}
+
 /* For a function that takes more than a pair. It has a frame of its own, as its cells need room. */
-static __attribute__((noinline)) int cross_with_cells(gate_m *m, const gate_function *function, void *result,
+static __attribute__((noinline)) int cross_with_cells(gate_m *m, struct gate__call *call, void *result,
                                                       void *const arguments[]) {
+    const gate_function *function = call->function;
     _Alignas(16) uint64_t cells[GATE__CELLS];
     struct gate__frame frame = gate__plan_fill(function, result, arguments, cells);
+    frame.call = told_by(call);
     struct gate__returned returned = gate__foreign_call_registers(m, &frame);
     gate__plan_store_any(function->signature->plan, returned.word, cells, result);
     return returned.error_number;
 }
 
 /* The call goes in registers, and all of it in one crossing. */
-static inline int cross_in_registers(gate_m *m, const gate_function *function, void *result, void *const arguments[]) {
+static inline int cross_in_registers(gate_m *m, struct gate__call *call, void *result, void *const arguments[]) {
+    const gate_function *function = call->function;
     const struct gate__plan *plan = function->signature->plan;
     uint64_t a = 0, b = 0;
     if (__builtin_expect(plan->shape != GATE__SHAPE_PAIR, 0))
-        return cross_with_cells(m, function, result, arguments);
+        return cross_with_cells(m, call, result, arguments);
     load_pair(plan, arguments, &a, &b);
-    struct gate__returned returned =
-        gate__foreign_call_pair(m, function->address, a, b, function->call_class == GATE_CALL_LEAF);
+    struct gate__returned returned = gate__foreign_call_pair(m, function->address, a, b, told_by(call));
     gate__plan_store(plan, returned.word, result);
     return returned.error_number;
 }
@@ -327,22 +357,21 @@ static inline bool is_special(const gate_function *function) {
            __builtin_expect(class_and_watches(function) > GATE_CALL_LEAF, 0);
 }
 
-/* The call is in progress from here to the next: it is listed, and callbacks find it. */
-static inline const char *begin(gate_task *task, struct gate__call *call, const gate_function *function) {
-    const char *outer_name = atomic_load_explicit(&task->where, memory_order_relaxed);
+/* The call is in progress from here to the next. */
+static inline const char *begin(gate_m *m, struct gate__call *call, const gate_function *function) {
+    const char *outer_name = atomic_load_explicit(&m->task->where, memory_order_relaxed);
     call->function = function;
-    call->outer = atomic_load_explicit(&task->call, memory_order_relaxed);
     call->status = 0;
-    list_call(task, call);
-    name_call(task, function->name);
-    note_leaf(task, function, true);
+    call->outer = list(m, call);
+    name_call(m->task, function->name);
     return outer_name;
 }
 
-static inline int end(gate_task *task, struct gate__call *call, const char *outer_name) {
-    note_leaf(task, call->function, false);
-    list_call(task, call->outer);
-    name_call(task, outer_name);
+/* On the M that has the task now. */
+static __attribute__((noinline)) int end(struct gate__call *call, const char *outer_name) {
+    gate_m *m = gate__m();
+    unlist(m, call);
+    name_call(m->task, outer_name);
     return call->status;
 }
 
@@ -365,7 +394,7 @@ int gate__call_values(const gate_function *function, void *result, void *const a
         return call_with_room(function, arguments);
     if (__builtin_expect(!task, 0))
         return call_in_place(function, result, arguments);
-    const char *outer_name = begin(task, &call.call, function);
+    const char *outer_name = begin(m, &call.call, function);
     if (is_special(function)) {
         call.call.error_number = 0; /* should it not come to the call */
         call.result = result;
@@ -373,10 +402,10 @@ int gate__call_values(const gate_function *function, void *result, void *const a
         call.call.status = gate__check_call(function, result, arguments);
         error_number = call.call.status ? 0 : cross(m, gate__call_run, &call.call);
     } else {
-        error_number = cross_in_registers(m, function, result, arguments);
+        error_number = cross_in_registers(m, &call.call, result, arguments);
     }
     task->call_errno = error_number;
-    return end(task, &call.call, outer_name);
+    return end(&call.call, outer_name);
 }
 
 /* By a frame of its own, which has ways of the same sort for more arguments. */
@@ -412,8 +441,8 @@ int gate__call_by_frame(const gate_function *function, void *result, void *const
 }
 
 /* A frame is as gate_frame_init left it, but for its values, between its calls. */
-static inline int end_frame(gate_task *task, struct gate__call *call, const char *outer_name) {
-    int status = end(task, call, outer_name);
+static inline int end_frame(struct gate__call *call, const char *outer_name) {
+    int status = end(call, outer_name);
     call->status = 0;
     call->outer = NULL;
     return status;
@@ -421,23 +450,26 @@ static inline int end_frame(gate_task *task, struct gate__call *call, const char
 
 int gate__call_frame(gate_frame *frame) {
     gate_m *m = gate__m();
-    gate_task *task = m ? m->task : NULL;
     struct gate__call *call = (struct gate__call *)frame;
     if (frame->function->signature->needs_room && !frame->result)
         return -EINVAL;
     int refused = gate__check_frame(frame);
     if (refused)
         return refused;
-    if (!task)
+    if (!m || !m->task)
         return call_frame_in_place(frame);
-    const char *outer_name = begin(task, call, frame->function);
+    const char *outer_name = begin(m, call, frame->function);
     cross(m, run_frame, call);
-    return end_frame(task, call, outer_name);
+    return end_frame(call, outer_name);
 }
 
+/* In C, it is the call that this was made by; in a handler, the one below which that runs. */
 void *gate_call_host(void) {
-    gate_task *task = gate_task_current();
-    const struct gate__call *call = task ? atomic_load_explicit(&task->call, memory_order_relaxed) : NULL;
+    const gate_m *m = gate__m();
+    const struct gate__arrival *arrival = m && m->task ? m->task->arrival : NULL;
+    const struct gate__call *call = m && m->task ? gate__m_call(m) : NULL;
+    if (!call && arrival)
+        call = gate__arrival_call(arrival);
     return call ? call->function->host : NULL;
 }
 

@@ -47,7 +47,8 @@ static void report_failure(gate_m *m, int status) {
 /* The call that C came from gets the status. [task, slot] */
 static void fail(int status) {
     gate_m *m = gate__m();
-    struct gate__call *call = m->task->call;
+    const struct gate__arrival *arrival = m->task->arrival;
+    struct gate__call *call = gate__arrival_call(arrival);
     atomic_store_explicit(&m->task->short_way, 0, memory_order_relaxed);
     if (call)
         call->status = status;
@@ -79,7 +80,7 @@ static void give_refusal(const struct handling *h) {
 static void handle(void *data) {
     struct handling *h = data;
     const struct gate_callback_config *config = &h->arrival->callback->config;
-    struct gate__call *call = gate__m()->task->call;
+    const struct gate__call *call = gate__arrival_call(h->arrival);
     if (call && call->status) {
         give_refusal(h);
         return;
@@ -103,13 +104,20 @@ void gate__callback_fail(int status) {
     fail(status);
 }
 
-/* The arrival is the task's innermost one between the two, and the task keeps its thread. [C's stack, or task, slot] */
-static void note(gate_task *task, struct gate__arrival *arrival) {
+/* The arrival is the task's innermost one between the two, and the task keeps its thread. What the task itself tells of the
+ * call that it is in, and returns, it tells no more for as long. [C's stack, or task, slot] */
+static void *note(const gate_m *m, struct gate__arrival *arrival) {
+    gate_task *task = m->task;
+    void *listed = atomic_load_explicit(&task->call, memory_order_relaxed);
+    arrival->call = gate__m_call(m);
     arrival->outer = atomic_load_explicit(&task->arrival, memory_order_relaxed);
     atomic_store_explicit(&task->arrival, arrival, memory_order_release);
+    atomic_store_explicit(&task->call, NULL, memory_order_relaxed);
+    return listed;
 }
 
-static void unnote(gate_task *task, const struct gate__arrival *arrival) {
+static void unnote(gate_task *task, const struct gate__arrival *arrival, void *listed) {
+    atomic_store_explicit(&task->call, listed, memory_order_relaxed);
     atomic_store_explicit(&task->arrival, arrival->outer, memory_order_release);
 }
 
@@ -130,9 +138,10 @@ static void handle_on_task(gate_m *m, struct handling *h) {
 
 /* The running task is in a call: it leaves it for the length of the handler. [system stack] */
 static void handle_below_call(gate_m *m, struct handling *h) {
+    void *call = atomic_load_explicit(&m->call, memory_order_relaxed);
     gate__foreign_leave(m);
     handle_on_task(m, h);
-    gate__foreign_enter(m);
+    gate__foreign_enter(m, call);
 }
 
 /* Gets a thread outside a slot: false if the callback is refused. */
@@ -170,10 +179,11 @@ static void handle_from_outside(gate_m *m, struct handling *h, bool lingers) {
  *
  *   - nobody wants to hear of switches or calls, and membarrier orders them (gate__foreign_is_plain);
  *   - the task is in no guarded call;
+ *   - it doesn't itself tell of the call that it is in (bridge/call.c);
  *   - no handler has failed below its call. */
-static void open_short_way(const gate_m *m, gate_task *task) {
-    const struct gate__call *call = task->call;
-    bool may = gate__foreign_is_plain() && !m->guard && !(call && call->status);
+static void open_short_way(const gate_m *m, gate_task *task, const struct gate__arrival *arrival) {
+    const struct gate__call *call = gate__arrival_call(arrival);
+    bool may = gate__foreign_is_plain() && !m->guard && !task->call && !(call && call->status);
     uintptr_t whose = may ? (uintptr_t)m->runtime + !task->stack.base : 0;
     atomic_store_explicit(&task->short_way, whose, memory_order_relaxed);
     gate__foreign_light_barrier();
@@ -188,15 +198,15 @@ static void handle_for_c(void *data) {
     struct gate__guard *guard = gate__guard_suspend(m);
     gate_task *task = m->task;
     bool is_outside = gate__m_is_outside(m), lingers = gate__foreign_lingers(m);
-    note(task, h->arrival);
-    open_short_way(m, task);
+    void *listed = note(m, h->arrival);
+    open_short_way(m, task, h->arrival);
     if (is_outside)
         handle_from_outside(m, h, lingers);
     else
         handle_below_call(m, h);
-    unnote(task, h->arrival);
+    unnote(task, h->arrival, listed);
     gate__guard_resume(m, guard);
-    open_short_way(m, task);
+    open_short_way(m, task, h->arrival);
     gate__m_go_back(outer);
 }
 
@@ -215,14 +225,14 @@ static void handle_for_task(gate_m *m, struct handling *h) {
     gate_task *task = m->task;
     refuse_leaf(m);
     if (m->runtime == callback->runtime) {
-        note(task, h->arrival);
+        void *listed = note(m, h->arrival);
         handle(h);
-        unnote(task, h->arrival);
+        unnote(task, h->arrival, listed);
         return;
     }
     const char *outer_name = atomic_load_explicit(&task->where, memory_order_relaxed);
     atomic_store_explicit(&task->where, "another runtime's callback", memory_order_relaxed);
-    gate__foreign_call_from(m, handle_for_c, h);
+    gate__foreign_call_from(m, handle_for_c, h, GATE__M_UNTOLD);
     atomic_store_explicit(&task->where, outer_name, memory_order_relaxed);
 }
 
@@ -239,7 +249,7 @@ static __attribute__((noinline)) void set_errno(int number) {
 static void arrive(struct handling *h) {
     gate_m *m = gate__m();
     h->arrival->error_number = (uint64_t)get_errno();
-    if (m && atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING)
+    if (m && atomic_load_explicit(&m->call, memory_order_relaxed) == GATE__M_RUNNING)
         handle_for_task(m, h);
     else
         handle_for_c(h);

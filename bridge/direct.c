@@ -15,10 +15,9 @@ _Static_assert(offsetof(gate_direct, address) == GATE__DIRECT_ADDRESS, "direct.h
 
 #ifdef GATE_INLINE_CALL
 _Static_assert(GATE__INLINE_M_SYSTEM_SP == GATE__M_SYSTEM_SP && GATE__INLINE_M_TASK == GATE__M_TASK, "inline.h");
-_Static_assert(GATE__INLINE_M_STATUS == GATE__M_STATUS && GATE__INLINE_M_CLAIM == GATE__M_CLAIM, "inline.h");
+_Static_assert(GATE__INLINE_M_CALL == GATE__M_CALL && GATE__INLINE_M_CLAIM == GATE__M_CLAIM, "inline.h");
 _Static_assert(GATE__INLINE_M_ASKED == GATE__M_ASKED && GATE__INLINE_TASK_SP == GATE__TASK_SP, "inline.h");
 _Static_assert(GATE__INLINE_TASK_FLOOR == GATE__TASK_FLOOR && GATE__INLINE_TASK_CALL == GATE__TASK_CALL, "inline.h");
-_Static_assert(GATE__INLINE_TASK_IN_LEAF == GATE__TASK_IN_LEAF, "inline.h");
 _Static_assert(offsetof(gate_direct, error_number) == GATE__INLINE_ERROR_NUMBER, "inline.h");
 _Static_assert(offsetof(gate_direct, enter) == GATE__INLINE_ENTER, "inline.h");
 _Static_assert(offsetof(gate_direct, address) == GATE__INLINE_ADDRESS, "inline.h");

@@ -676,11 +676,10 @@ void gate__direct_call(gate_direct *direct, gate_frame *frame);
 
 /* call.c */
 
-/* A call in progress; its task points to the innermost. A frame begins with the same. library.c has the system read the
- * first two. */
+/* A call in progress: gate__task_call. A frame begins with the same. library.c has the system read the first two. */
 struct gate__call {
     const gate_function *function;
-    void *outer;      /* the call below whose callback this one is made, or NULL */
+    void *outer;      /* the call that C was in when it made this one, or NULL */
     int error_number; /* what errno was on the return */
     int status;       /* of the first callback handler below this call that failed */
 };
@@ -847,11 +846,13 @@ static inline void gate__plan_load(const struct gate__step *step, const void *pa
 /* The crossing's frame of a call of function with cells. result is the room for one that C stores itself. [any] */
 static inline struct gate__frame gate__plan_frame(const gate_function *function, void *result, uint64_t *cells) {
     const struct gate__plan *plan = function->signature->plan;
-    bool keeps_slot = function->call_class == GATE_CALL_LEAF;
     if (__builtin_expect(plan->result.in == GATE__IN_MEMORY, 0))
         cells[0] = (uint64_t)(uintptr_t)result;
-    return (struct gate__frame){function->address,     cells,       plan->stack_count,
-                                plan->stack_alignment, plan->shape, keeps_slot};
+    return (struct gate__frame){.function = function->address,
+                                .cells = cells,
+                                .stack_count = plan->stack_count,
+                                .stack_alignment = plan->stack_alignment,
+                                .shape = plan->shape};
 }
 
 /* The same, and fills the cells. [any] */
@@ -940,10 +941,16 @@ struct gate__arrival {
     uint64_t error_number; /* what C is to find in errno */
     void *system_sp;       /* what that was before, if the code itself has changed it: callback.S */
     struct gate__arrival *outer;
+    void *call; /* what C is in that called it: as m->call, or what the task told of */
     gate_callback *callback;
 };
 
 _Static_assert(sizeof(struct gate__arrival) == GATE__INTAKE_NOTE, "thunk.h");
+
+/* The call below which its handler runs; NULL if there is none. [any] */
+static inline struct gate__call *gate__arrival_call(const struct gate__arrival *arrival) {
+    return gate__m_says_which(arrival->call) ? arrival->call : NULL;
+}
 
 /* Where the code of callbacks leads, with its frame. [C's stack, or task, slot] */
 enum gate__in gate__callback_arrive(gate_callback *callback, char *frame);

@@ -214,14 +214,28 @@ __attribute__((format(__printf__, 2, 3))) static void note(struct holders *holde
 
 enum { TRIES = 64 };
 
+/* And so for the calls that its handlers run below. */
+static bool find_outer_call(const gate_library *library, uintptr_t arrival, struct sight *sight) {
+    uintptr_t call, outer;
+    while (arrival && gate__os_read_word(arrival + offsetof(struct gate__arrival, call), &call) &&
+           gate__os_read_word(arrival + offsetof(struct gate__arrival, outer), &outer)) {
+        if (gate__m_says_which((void *)call) && find_call(library, call, sight))
+            return true;
+        arrival = outer;
+    }
+    return false;
+}
+
 /* What was read is of one moment if the task is in the same call after. */
 static void note_call(void *data, gate_task *task, const struct gate_task_info *info) {
     struct holders *holders = data;
     struct sight sight;
     for (int i = 0; i < TRIES; i++) {
-        void *innermost = atomic_load(&task->call);
-        bool found = find_call(holders->library, (uintptr_t)innermost, &sight);
-        if (atomic_load(&task->call) != innermost)
+        void *innermost = gate__task_call(task), *own = atomic_load(&task->call);
+        bool found = find_call(holders->library, (uintptr_t)innermost, &sight) ||
+                     find_call(holders->library, (uintptr_t)own, &sight) ||
+                     find_outer_call(holders->library, (uintptr_t)atomic_load(&task->arrival), &sight);
+        if (gate__task_call(task) != innermost)
             continue;
         if (found)
             note(holders, "'%.20s' by task '%s'", sight.name ? (const char *)sight.name : "a function", info->name);

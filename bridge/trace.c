@@ -235,7 +235,8 @@ static struct gate__traced *find_owner(const gate_m *m) {
     struct gate__traced *traced = innermost;
     if (!traced)
         return NULL;
-    const void *listed = (traced->m ? traced->m : m)->task->call;
+    bool is_aside = traced->m && traced->m != m; /* and in the call: else m has left it for a handler */
+    const void *listed = is_aside ? gate__m_call(traced->m) : gate__arrival_call(m->task->arrival);
     return listed == (traced->m ? traced->call : NULL) ? traced : NULL;
 }
 

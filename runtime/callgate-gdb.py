@@ -21,6 +21,9 @@ from gdb.unwinder import Unwinder, register_unwinder
 
 # The runtime's structures
 
+# What an M's word has in place of a call: runtime/layout.h.
+OUTSIDE, UNTOLD = 1, 2
+
 
 def constant(name):
     return int(gdb.parse_and_eval(name))
@@ -143,9 +146,15 @@ class Task:
     def has_ended(self):
         return self.state == constant("GATE__DONE")
 
+    def call(self):
+        """gate__task_call."""
+        on = self.value["on"]
+        word = int(on["call"]) if on else 0
+        return on["call"] if word > UNTOLD else self.value["call"]
+
     def where(self):
         """gate__task_look_where."""
-        where, call = self.value["where"], self.value["call"]
+        where, call = self.value["where"], self.call()
         if where or not call:
             return text_at(where)
         try:
@@ -164,10 +173,11 @@ class Task:
             return "ended, not joined"
         if not on:
             return "ready"
+        in_call = int(on["call"]) > OUTSIDE
         in_no_handler = on["adopted"] and not on["came_in"] and not self.value["arrival"]
-        if on["status"] == constant("GATE__M_OUTSIDE") or in_no_handler and on["status"] == constant("GATE__M_IN_CALL"):
+        if int(on["call"]) == OUTSIDE or in_no_handler and in_call:
             return "outside"
-        if on["status"] == constant("GATE__M_IN_CALL") or self.value["in_leaf"]:
+        if in_call or self.value["call"]:
             where = self.where()
             return "in a call of " + where if where else "in a call"
         return "running"

@@ -1,19 +1,19 @@
 /* The hand-off protocol: a call that lasts loses its slot, a call that doesn't pays nothing for it.
  *
  *   the M that calls                     the monitor, for an M that it saw in the same call twice
- *   enter:  status = IN_CALL             under the runtime's lock:
+ *   enter:  call = its record            under the runtime's lock:
  *           if asked: slow                 claim = ASKED
  *           ... the call ...               barrier on all threads (membarrier)
- *   leave:  status = RUNNING               if status is IN_CALL:  claim = TAKEN, the slot is its own
- *           (compiler barrier)             else:                  claim = NONE
+ *   leave:  call = RUNNING                 if call is a call:  claim = TAKEN, the slot is its own
+ *           (compiler barrier)             else:               claim = NONE
  *           if claim: slow
  *   slow:   under the runtime's lock:    RUNNING is stored and claim loaded in program order; the
  *           if claim is TAKEN:           monitor's barrier falls before, between or after the two. In
- *             claim = NONE, and          no case does the M find no claim and the monitor IN_CALL of
- *             get a slot                 the call that has just been left.
+ *             claim = NONE, and          no case does the M find no claim and the monitor the call
+ *             get a slot                 that has just been left.
  *
- * The three words live in the M and not in the slot: an M that leaves late would store RUNNING over
- * its successor's status. The M may be in its next call by the time the monitor looks: it loses the
+ * The three words (call, claim, asked) live in the M and not in the slot: an M that leaves late would store RUNNING over
+ * its successor's call. The M may be in its next call by the time the monitor looks: it loses the
  * slot there, and finds the claim when it leaves.
  *
  * Where the kernel has no membarrier, leave is an exchange, which orders its own store and load.
@@ -200,16 +200,16 @@ static void check_expectation(gate_m *m) {
     m->expected = NULL;
 }
 
-void gate__foreign_enter_blocking(gate_m *m) {
-    gate__foreign_enter(m);
+void gate__foreign_enter_blocking(gate_m *m, void *call) {
+    gate__foreign_enter(m, call);
     gate__foreign_give_up(m);
 }
 
-void gate__foreign_call_blocking(gate_m *m, void (*fn)(void *), void *arg) {
-    bool interpreter = m && atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING;
+void gate__foreign_call_blocking(gate_m *m, void (*fn)(void *), void *arg, void *call) {
+    bool interpreter = m && atomic_load_explicit(&m->call, memory_order_relaxed) == GATE__M_RUNNING;
     gate__lock_assert_none();
     if (interpreter)
-        gate__foreign_enter_blocking(m);
+        gate__foreign_enter_blocking(m, call);
     gate__switch_call(m, fn, arg);
     if (interpreter)
         gate__foreign_leave(m);
@@ -254,18 +254,17 @@ static void run_carried(void *data) {
 
 struct gate__returned gate__foreign_call_registers_slow(gate_m *m, const struct gate__frame *frame) {
     struct carried carried = {.frame = frame};
-    if (frame->keeps_slot)
+    if (!frame->call)
         gate__switch_call(m, run_carried, &carried);
     else
-        gate__foreign_call_from(m, run_carried, &carried);
+        gate__foreign_call_from(m, run_carried, &carried, frame->call);
     return carried.returned;
 }
 
 struct gate__returned gate__foreign_call_pair_slow(gate_m *m, void (*function)(void), uint64_t a, uint64_t b,
-                                                   bool keeps_slot) {
+                                                   void *call) {
     uint64_t cells[] = {a, b};
-    struct gate__frame frame = {
-        .function = function, .cells = cells, .shape = GATE__SHAPE_PAIR, .keeps_slot = keeps_slot};
+    struct gate__frame frame = {.function = function, .cells = cells, .shape = GATE__SHAPE_PAIR, .call = call};
     return gate__foreign_call_registers_slow(m, &frame);
 }
 
@@ -273,7 +272,7 @@ struct gate__slot *gate__foreign_claim(gate_m *m) {
     atomic_fetch_or(&m->claim, GATE__CLAIM_ASKED);
     if (!gate__foreign_exchange)
         gate__os_barrier();
-    if (atomic_load(&m->status) != GATE__M_IN_CALL) {
+    if (!gate__m_says_in_call(atomic_load(&m->call))) {
         atomic_fetch_and(&m->claim, ~(uint32_t)GATE__CLAIM_ASKED);
         return NULL;
     }
@@ -313,7 +312,7 @@ void gate__foreign_leave_slow(gate_m *m) {
 /* Threads outside */
 
 bool gate__foreign_lingers(const gate_m *m) {
-    return gate__m_is_outside(m) && atomic_load(&m->status) == GATE__M_IN_CALL;
+    return gate__m_is_outside(m) && gate__m_says_in_call(atomic_load(&m->call));
 }
 
 /* Its slot is wanted elsewhere. */
@@ -347,7 +346,7 @@ void gate__foreign_stop_lingering(gate_m *m) {
     gate__lock(&runtime->lock);
     struct gate__slot *slot = gate__sched_detach(m);
     end_claim(m);
-    atomic_store(&m->status, GATE__M_OUTSIDE);
+    atomic_store(&m->call, GATE__M_OUTSIDE);
     gate__unlock(&runtime->lock);
     if (slot)
         gate__sched_hand_on(slot);
@@ -362,7 +361,7 @@ static bool wait_outside(gate_m *m, uint64_t deadline) {
         came = gate__bound_wait_for_slot_until(m, deadline);
     if (!came) {
         atomic_store(&m->came_in, false);
-        atomic_store(&m->status, GATE__M_OUTSIDE);
+        atomic_store(&m->call, GATE__M_OUTSIDE);
     }
     return came;
 }
@@ -373,7 +372,7 @@ int gate__foreign_come_in(gate_m *m, uint64_t deadline) {
     bool stopped = atomic_load(&runtime->stopping);
     if (!stopped) {
         atomic_store(&m->came_in, true);
-        atomic_store(&m->status, GATE__M_RUNNING);
+        atomic_store(&m->call, GATE__M_RUNNING);
     }
     bool waits = !stopped && !gate__sched_take_idle(m);
     gate__unlock(&runtime->lock);
@@ -405,12 +404,12 @@ void gate__foreign_go_out(gate_m *m, bool may_linger) {
     if (may_linger && is_to_linger(m)) {
         atomic_store(&m->runtime->may_linger, true);
         atomic_store(&m->came_in, false);
-        gate__foreign_enter(m);
+        gate__foreign_enter(m, GATE__M_UNTOLD);
         return;
     }
     gate__sched_suspend(m);
     struct gate__slot *slot = gate__sched_let_go(m);
     atomic_store(&m->came_in, false);
-    atomic_store(&m->status, GATE__M_OUTSIDE);
+    atomic_store(&m->call, GATE__M_OUTSIDE);
     gate__sched_hand_on(slot);
 }

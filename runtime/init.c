@@ -420,7 +420,7 @@ int gate_runtime_stop(gate_runtime *runtime, gate_error *error) {
                           "a runtime is stopped by the thread that started it, in that thread's own task");
     if (m->pins || m->task->arrival)
         gate__fatal("gate_runtime_stop", "called from a callback, or with the M held");
-    if (atomic_load(&m->status) != GATE__M_RUNNING || atomic_load(&m->task->in_leaf))
+    if (atomic_load(&m->call) != GATE__M_RUNNING || atomic_load(&m->task->call))
         gate__fatal("gate_runtime_stop", "called from a foreign call, which has to return to the runtime");
     if (close_or_describe(runtime, error))
         return -EBUSY;

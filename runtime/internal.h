@@ -315,10 +315,10 @@ struct gate__mishaps {
 };
 
 struct gate_task {
-    void *sp;                    /* valid while its M is on the system stack, or the task is off its M */
-    _Atomic(void *) floor;       /* from above it, on its own stack, calls in registers may be made: foreign.c */
-    _Atomic(void *) call;        /* the bridge's: its innermost foreign call, a struct gate__listed */
-    _Atomic(const char *) where; /* what it is parked for; or what it calls, where call doesn't say that */
+    void *sp;              /* valid while its M is on the system stack, or the task is off its M */
+    _Atomic(void *) floor; /* from above it, on its own stack, calls in registers may be made: foreign.c */
+    _Atomic(void *) call; /* the bridge's: a call that its M doesn't tell of, a struct gate__listed: leaf, or outside */
+    _Atomic(const char *) where; /* what it is parked for; or what it calls, where no struct gate__listed says that */
     _Atomic uint32_t state;
     gate_m *bound;          /* the M that alone may run it, or NULL */
     _Atomic(gate_m *) home; /* the same, when it isn't pinned: it has asked for the main thread, or NULL */
@@ -329,7 +329,6 @@ struct gate_task {
     _Atomic(void *) arrival;       /* the bridge's: the callback whose handler runs, for which it keeps its M */
     _Atomic uintptr_t short_way;   /* the bridge's: callback.c */
     int call_errno;                /* the bridge's: errno of its last foreign call */
-    _Atomic bool in_leaf;          /* the bridge's: it is in a call that its M's status doesn't tell of */
     struct gate__mishaps *mishaps; /* task.c's; NULL until there is a use for it */
     _Atomic(void *) host;
     gate_task_main main; /* NULL for a root task */
@@ -354,7 +353,6 @@ _Static_assert(offsetof(gate_task, call) == GATE__TASK_CALL, "layout.h");
 _Static_assert(offsetof(gate_task, where) == GATE__TASK_WHERE, "layout.h");
 _Static_assert(offsetof(gate_task, arrival) == GATE__TASK_ARRIVAL, "layout.h");
 _Static_assert(offsetof(gate_task, call_errno) == GATE__TASK_CALL_ERRNO, "layout.h");
-_Static_assert(offsetof(gate_task, in_leaf) == GATE__TASK_IN_LEAF, "layout.h");
 _Static_assert(offsetof(gate_task, short_way) == GATE__TASK_SHORT_WAY, "layout.h");
 
 /* What the runtime knows of a call that the bridge lists: the function, and its name. */
@@ -404,6 +402,8 @@ void gate__task_visit(gate_runtime *runtime, gate__task_visitor *fn, void *argum
 bool gate__task_is_detached(gate_task *task);
 /* Whether a fork has left it behind: what is left of it then is zero. [any] */
 bool gate__task_is_gone(gate_task *task);
+/* The same of any task: gate__m_call. [any] */
+void *gate__task_call(gate_task *task);
 /* What task is parked for, or the function that it calls; NULL for none. [its M, signal] */
 const char *gate__task_where(gate_task *task);
 /* The same of a task that goes on meanwhile: its calls may end, and what they were listed by be gone. [any] */
@@ -536,12 +536,23 @@ static inline bool gate__queue_any_waits(gate_runtime *runtime) {
 
 /* m.c: threads */
 
-/* Where a thread's interpreter code stands, written by that thread alone. */
-enum gate__m_status {
-    GATE__M_RUNNING = GATE__STATUS_RUNNING, /* it runs interpreter code, or waits for a slot to do so */
-    GATE__M_IN_CALL = GATE__STATUS_IN_CALL, /* a foreign call that may lose the slot to the monitor; or it lingers */
-    GATE__M_OUTSIDE                         /* C that the runtime did not call: an adopted thread between callbacks */
-};
+/* Where a thread's interpreter code stands, written by that thread alone: the record of the foreign call that it is in, and
+ * may lose the slot in, or one of these.
+ *
+ *   RUNNING   it runs interpreter code, or waits for a slot to do so
+ *   OUTSIDE   C that the runtime did not call: an adopted thread between callbacks
+ *   UNTOLD    a call that has no record, one of the library's own; or it lingers */
+#define GATE__M_RUNNING ((void *)GATE__CALL_NONE)
+#define GATE__M_OUTSIDE ((void *)GATE__CALL_OUTSIDE)
+#define GATE__M_UNTOLD ((void *)GATE__CALL_UNTOLD)
+
+/* Whether that is a call, in which it may lose the slot; and whether it says which. */
+static inline bool gate__m_says_in_call(const void *call) {
+    return (uintptr_t)call > GATE__CALL_OUTSIDE;
+}
+static inline bool gate__m_says_which(const void *call) {
+    return (uintptr_t)call > GATE__CALL_UNTOLD;
+}
 
 /* What others did about a thread's call, written under the runtime's lock; not 0 when it is to see to that as it
  * leaves. */
@@ -578,18 +589,18 @@ struct gate__interrupt {
 
 /* One thread in one runtime. A thread has at most one M in each, and one of them is current. */
 struct gate_m {
-    void *system_sp;         /* where calls from a stackful task start; see switch.S */
-    gate_task *task;         /* the running one; NULL in the scheduler */
-    _Atomic uint32_t status; /* the hand-off protocol's three words: foreign.c */
+    void *system_sp;      /* where calls from a stackful task start; see switch.S */
+    gate_task *task;      /* the running one; NULL in the scheduler */
+    _Atomic(void *) call; /* the hand-off protocol's three words: foreign.c. A struct gate__listed, or none */
     _Atomic uint32_t claim;
     _Atomic uint32_t asked;  /* not 0 while its slot's poll word isn't, and perhaps later */
-    uint32_t pins;           /* acquires without their release, by its task */
     struct gate__slot *slot; /* m->slot == s  <=>  s->holder == m; changes under the runtime's lock */
     int *error_number;       /* its thread's errno */
     gate_runtime *runtime;
     gate_task *root; /* NULL for a worker, and once the runtime has stopped */
     gate_task *left; /* sched.c's: the task that has just left this M's processor, and why */
     enum gate__leave leave;
+    uint32_t pins;        /* acquires without their release, by its task */
     uint32_t awaits;      /* the wakes that it parks for */
     gate_task *given;     /* comes with a slot: the task to run */
     gate_task *waits_for; /* bound.c's, as the next two, under the runtime's lock: its task, which waits for a wake */
@@ -630,7 +641,7 @@ struct gate_m {
 
 _Static_assert(offsetof(gate_m, system_sp) == GATE__M_SYSTEM_SP, "layout.h");
 _Static_assert(offsetof(gate_m, task) == GATE__M_TASK, "layout.h");
-_Static_assert(offsetof(gate_m, status) == GATE__M_STATUS, "layout.h");
+_Static_assert(offsetof(gate_m, call) == GATE__M_CALL, "layout.h");
 _Static_assert(offsetof(gate_m, claim) == GATE__M_CLAIM, "layout.h");
 _Static_assert(offsetof(gate_m, asked) == GATE__M_ASKED, "layout.h");
 _Static_assert(offsetof(gate_m, slot) == GATE__M_SLOT, "layout.h");
@@ -646,9 +657,15 @@ _Static_assert(offsetof(struct gate__thread, or_other) == GATE__THREAD_M_OR_OTHE
 
 /* Whether the thread of m is in C that the runtime did not call, in no handler. [any] */
 static inline bool gate__m_is_outside(const gate_m *m) {
-    uint32_t status = atomic_load(&m->status);
-    bool lingers = status == GATE__M_IN_CALL && m->adopted && !atomic_load(&m->came_in);
-    return status == GATE__M_OUTSIDE || (lingers && !atomic_load(&m->task->arrival));
+    void *call = atomic_load(&m->call);
+    bool lingers = gate__m_says_in_call(call) && m->adopted && !atomic_load(&m->came_in);
+    return call == GATE__M_OUTSIDE || (lingers && !atomic_load(&m->task->arrival));
+}
+/* The record of the call that m's task is in, a struct gate__listed, and NULL in no call, or in one without. A handler is in
+ * none: what it runs below is in its note (bridge/internal.h). [its thread] */
+static inline void *gate__m_call(const gate_m *m) {
+    void *call = atomic_load_explicit(&m->call, memory_order_relaxed);
+    return gate__m_says_which(call) ? call : atomic_load_explicit(&m->task->call, memory_order_relaxed);
 }
 /* Where errno is on each thread: bytes from its thread pointer on, for calls in assembly. */
 extern _Atomic ptrdiff_t gate__m_errno_at;
@@ -826,7 +843,7 @@ struct gate__slot {
 /* The slot with which this thread runs interpreter code of runtime; NULL if it doesn't. [any] */
 static inline struct gate__slot *gate__sched_own_slot(const gate_runtime *runtime) {
     gate_m *m = gate__m();
-    bool runs = m && m->runtime == runtime && atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING;
+    bool runs = m && m->runtime == runtime && atomic_load_explicit(&m->call, memory_order_relaxed) == GATE__M_RUNNING;
     return runs ? m->slot : NULL;
 }
 /* Makes a slot's queue, which is empty; nobody looks at it yet. [any] */
@@ -956,19 +973,20 @@ void gate__foreign_leave_slow(gate_m *m);
  * [task, no slot] */
 void gate__foreign_enter_slow(gate_m *m, struct gate__slot *slot);
 
-/* Interpreter code of m goes into C: from here on the slot may be taken. [task, slot] */
-static inline void gate__foreign_enter(gate_m *m) {
+/* Interpreter code of m goes into C, by a call with that record, or GATE__M_UNTOLD: from here on the slot may be taken.
+ * [task, slot] */
+static inline void gate__foreign_enter(gate_m *m, void *call) {
     struct gate__slot *slot = m->slot;
-    gate__assert(slot && atomic_load(&m->status) == GATE__M_RUNNING);
+    gate__assert(slot && atomic_load(&m->call) == GATE__M_RUNNING && gate__m_says_in_call(call));
     gate__switch_release(m);
-    atomic_store_explicit(&m->status, GATE__M_IN_CALL, memory_order_release);
+    atomic_store_explicit(&m->call, call, memory_order_release);
     gate__foreign_light_barrier();
     if (__builtin_expect(atomic_load_explicit(&m->asked, memory_order_relaxed) != 0, 0))
         gate__foreign_enter_slow(m, slot);
 }
 
 /* The same for a call that is known to block: the slot is given up at once. */
-void gate__foreign_enter_blocking(gate_m *m);
+void gate__foreign_enter_blocking(gate_m *m, void *call);
 /* The M of a call lets go of its slot itself, unless it has been taken by now, or has stopped the world.
  * [task, no slot] */
 void gate__foreign_give_up(gate_m *m);
@@ -977,9 +995,9 @@ void gate__foreign_give_up(gate_m *m);
  * caller's m may be another one's by then. [task, no slot] */
 static inline void gate__foreign_leave(gate_m *m) {
     if (__builtin_expect(gate__foreign_exchange, 0)) {
-        atomic_exchange(&m->status, GATE__M_RUNNING);
+        atomic_exchange(&m->call, GATE__M_RUNNING);
     } else {
-        atomic_store_explicit(&m->status, GATE__M_RUNNING, memory_order_relaxed);
+        atomic_store_explicit(&m->call, GATE__M_RUNNING, memory_order_relaxed);
         atomic_signal_fence(memory_order_seq_cst);
     }
     if (__builtin_expect(atomic_load(&m->claim) != GATE__CLAIM_NONE, 0))
@@ -1012,22 +1030,22 @@ void gate__foreign_learn(gate_m *m, struct gate__slot *slot);
 /* Takes the slot of an M whose call lasts, for the caller to hand on; NULL when the call has ended.
  * The runtime's lock is held. [monitor] */
 struct gate__slot *gate__foreign_claim(gate_m *m);
-/* Calls fn(arg) as a foreign call from wherever this is, on the thread of m, or of no M. [any] */
-static inline void gate__foreign_call_from(gate_m *m, void (*fn)(void *), void *arg) {
-    bool interpreter = m && atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING;
+/* Calls fn(arg) as a foreign call from wherever this is, on the thread of m, or of no M; call is as in enter. [any] */
+static inline void gate__foreign_call_from(gate_m *m, void (*fn)(void *), void *arg, void *call) {
+    bool interpreter = m && atomic_load_explicit(&m->call, memory_order_relaxed) == GATE__M_RUNNING;
     gate__lock_assert_none();
     if (interpreter)
-        gate__foreign_enter(m);
+        gate__foreign_enter(m, call);
     gate__switch_call(m, fn, arg);
     if (interpreter)
         gate__foreign_leave(m);
 }
 
 static inline void gate__foreign_call(void (*fn)(void *), void *arg) {
-    gate__foreign_call_from(gate__m(), fn, arg);
+    gate__foreign_call_from(gate__m(), fn, arg, GATE__M_UNTOLD);
 }
 /* The same for a function that is known to block. [any] */
-void gate__foreign_call_blocking(gate_m *m, void (*fn)(void *), void *arg);
+void gate__foreign_call_blocking(gate_m *m, void (*fn)(void *), void *arg, void *call);
 
 /* Bytes: a stack's at each call, unless arguments ask for more. */
 enum { GATE__STACK_ALIGNMENT = 16 };
@@ -1039,7 +1057,7 @@ struct gate__frame {
     size_t stack_count;     /* of the cells, those for the stack */
     size_t stack_alignment; /* bytes, for gate__foreign_run_registers: the crossings have 16 */
     enum gate__shape shape;
-    bool keeps_slot;
+    void *call; /* as in enter; NULL for one that keeps its slot */
 };
 
 /* Whether calls and callbacks may take their ways in assembly, which order nothing but by membarrier, and tell nobody
@@ -1058,7 +1076,7 @@ struct gate__returned gate__foreign_run_registers(const struct gate__frame *fram
 /* What the two below do where the crossings can't be taken. [task] */
 struct gate__returned gate__foreign_call_registers_slow(gate_m *m, const struct gate__frame *frame);
 struct gate__returned gate__foreign_call_pair_slow(gate_m *m, void (*function)(void), uint64_t a, uint64_t b,
-                                                   bool keeps_slot);
+                                                   void *call);
 
 /* Whether the crossings for calls in registers can be taken from here: on its own stack, which rules root tasks out
  * and C that calls without leaving its call, and with nothing to be done that they don't do. [task] */
@@ -1066,7 +1084,7 @@ static inline bool gate__foreign_may_cross(const gate_m *m) {
     const char *here = __builtin_frame_address(0), *task = (const char *)m->task;
     const char *floor = atomic_load_explicit(&m->task->floor, memory_order_relaxed);
     bool may = __builtin_expect(here < task, 1) && __builtin_expect(here >= floor, 1);
-    gate__assert(!may || (m->slot && atomic_load(&m->status) == GATE__M_RUNNING));
+    gate__assert(!may || (m->slot && atomic_load(&m->call) == GATE__M_RUNNING));
     return may;
 }
 
@@ -1081,16 +1099,16 @@ static inline struct gate__returned gate__foreign_call_registers(gate_m *m, cons
     gate__lock_assert_none();
     if (__builtin_expect(!gate__foreign_may_cross(m), 0))
         return gate__foreign_call_registers_slow(m, frame);
-    return crossings[frame->keeps_slot][frame->shape](frame->cells, frame->stack_count, m, frame->function);
+    return crossings[!frame->call][frame->shape](frame->cells, frame->stack_count, m, frame->function, frame->call);
 }
 
 /* The same for a function that takes at most two words, which need no cells then. [task] */
 static inline struct gate__returned gate__foreign_call_pair(gate_m *m, void (*function)(void), uint64_t a, uint64_t b,
-                                                            bool keeps_slot) {
+                                                            void *call) {
     gate__lock_assert_none();
     if (__builtin_expect(!gate__foreign_may_cross(m), 0))
-        return gate__foreign_call_pair_slow(m, function, a, b, keeps_slot);
-    return (keeps_slot ? gate__arch_keep_pair : gate__arch_cross_pair)(a, b, m, function);
+        return gate__foreign_call_pair_slow(m, function, a, b, call);
+    return (call ? gate__arch_cross_pair : gate__arch_keep_pair)(a, b, m, function, call);
 }
 
 /* A thread outside, which does not linger, starts interpreter code. -ECANCELED when the runtime has stopped, -EBUSY

@@ -50,11 +50,11 @@ void gate__interrupt_begin_anew(void) {
 /* Whether task is in a foreign call on m, which then unlists itself as it leaves. As in gate__foreign_claim, an M that
  * is still in a call behind the barrier sees the claim when it leaves. */
 static bool finds_call(gate_m *m, gate_task *task) {
-    if (atomic_load(&m->status) != GATE__M_IN_CALL || gate__m_is_outside(m))
+    if (!gate__m_says_in_call(atomic_load(&m->call)) || gate__m_is_outside(m))
         return false;
     atomic_fetch_or(&m->claim, GATE__CLAIM_INTERRUPTED);
     gate__foreign_heavy_barrier();
-    bool calls = atomic_load(&m->status) == GATE__M_IN_CALL && atomic_load(&task->on) == m;
+    bool calls = gate__m_says_in_call(atomic_load(&m->call)) && atomic_load(&task->on) == m;
     if (!calls && !m->interrupt.active)
         atomic_fetch_and(&m->claim, ~(uint32_t)GATE__CLAIM_INTERRUPTED);
     return calls;
@@ -100,7 +100,7 @@ int gate_task_interrupt(gate_task *task) {
 /* Sends m's signal again if it is due; false when the call is over. */
 static bool goes_on(gate_m *m, uint64_t now) {
     struct gate__interrupt *interrupt = &m->interrupt;
-    if (atomic_load(&m->status) != GATE__M_IN_CALL)
+    if (!gate__m_says_in_call(atomic_load(&m->call)))
         return false;
     if (interrupt->due <= now) {
         send(m);

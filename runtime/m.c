@@ -67,16 +67,16 @@ gate_m *gate__m_of_thread(void) {
  * of the process would wait for them. The thread that started a runtime may leave it for ever, outside all calls; its
  * task ends there, and the others go on. */
 static void check_end(gate_m *m) {
-    uint32_t status = atomic_load(&m->status);
+    void *call = atomic_load(&m->call);
     gate_task *task = m->task;
-    bool may_leave = task && !m->adopted && task == m->root && status == GATE__M_RUNNING && !task->call;
+    bool may_leave = task && !m->adopted && task == m->root && call == GATE__M_RUNNING && !task->call;
     if (may_leave || (task && gate__m_is_outside(m)))
         return;
     if (!task)
         gate__throw("a thread of the runtime ended between tasks");
     const char *where = task == m->root ? atomic_load(&task->where) : gate__task_where(task); /* its call is gone */
     unsigned long long number = gate_task_number(task);
-    if (where || status == GATE__M_IN_CALL || atomic_load(&task->in_leaf))
+    if (where || gate__m_says_in_call(call) || atomic_load(&task->call))
         gate__fatal("gate_call", "the thread of task '%s' (#%llu) ended in a call of '%s'", gate_task_name(task),
                     number, where ? where : "a function");
     gate__fatal(task->main ? "gate_task_spawn" : "gate_callback",
@@ -247,7 +247,7 @@ int gate__m_make_root(gate_runtime *runtime, bool adopted, gate_m **result) {
         return failed;
     m->adopted = adopted;
     atomic_init(&m->lingers_at, GATE__VISITS_FEWEST);
-    atomic_init(&m->status, adopted ? GATE__M_OUTSIDE : GATE__M_RUNNING);
+    atomic_init(&m->call, adopted ? GATE__M_OUTSIDE : GATE__M_RUNNING);
     m->root = m->task = gate__task_make_root(m);
     if (!m->root) {
         gate__m_unmake(m);
@@ -321,7 +321,7 @@ static gate_m *find_or_make(gate_runtime *runtime) {
  * at once when it is current again. */
 
 static void set_aside(gate_m *m) {
-    if (atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_IN_CALL)
+    if (gate__m_says_in_call(atomic_load_explicit(&m->call, memory_order_relaxed)))
         gate__foreign_give_up(m);
 }
 

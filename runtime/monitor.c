@@ -50,7 +50,7 @@ static enum sight sight(struct gate__slot *slot, uint64_t now) {
     struct gate__sighting *seen = &slot->seen, before = *seen;
     gate_m *m = slot->holder;
     bool rang = atomic_load(&slot->calls.rang_at), began = has_begun_call(slot);
-    seen->in_call = m && atomic_load_explicit(&m->status, memory_order_acquire) == GATE__M_IN_CALL;
+    seen->in_call = m && gate__m_says_in_call(atomic_load_explicit(&m->call, memory_order_acquire));
     seen->picks = atomic_load_explicit(&slot->picks, memory_order_relaxed);
     if (!m || seen->picks != before.picks)
         seen->since = now;
@@ -129,7 +129,7 @@ static bool set_alarms(gate_runtime *runtime) {
     gate__lock(&runtime->lock);
     for (uint32_t i = 0; i < runtime->slot_count; i++) {
         gate_m *m = runtime->slots[i].holder;
-        calls |= m && atomic_load(&m->status) == GATE__M_IN_CALL;
+        calls |= m && gate__m_says_in_call(atomic_load(&m->call));
     }
     gate__unlock(&runtime->lock);
     return !calls;

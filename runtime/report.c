@@ -63,7 +63,7 @@ static bool has(const void *base, size_t size, uintptr_t address) {
 
 /* Whether C has been called: not by a callback's handler, which is below a call, too. */
 static bool is_in_call(const gate_m *m, gate_task *task) {
-    bool told = atomic_load(&m->status) != GATE__M_RUNNING || atomic_load(&task->in_leaf);
+    bool told = atomic_load(&m->call) != GATE__M_RUNNING || atomic_load(&task->call);
     return told && gate__task_where(task);
 }
 
@@ -93,7 +93,7 @@ static void say_stacks(const gate_m *m, const gate_task *task, uintptr_t sp) {
 /* Where a task that is in a call has its innermost frame. */
 static uintptr_t frame_of(gate_task *task) {
     uintptr_t sp = (uintptr_t)task->sp;
-    return (uintptr_t)atomic_load(&task->call) == sp ? sp + GATE__LISTED_TO_FRAME : sp;
+    return (uintptr_t)gate__task_call(task) == sp ? sp + GATE__LISTED_TO_FRAME : sp;
 }
 
 /* C's frames lead to the task's, unless C is where the unwinder doesn't find a way; then these are shown, too. */

@@ -670,7 +670,7 @@ void gate__sched_exit(gate_m *m) {
 }
 
 void gate__sched_wait_for_slot(gate_m *m) {
-    gate__assert(!m->slot && atomic_load(&m->status) == GATE__M_RUNNING);
+    gate__assert(!m->slot && atomic_load(&m->call) == GATE__M_RUNNING);
     if (gate__m_keeps_task(m))
         gate__bound_wait_for_slot(m);
     else

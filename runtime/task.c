@@ -272,9 +272,15 @@ static const char *name_of(const char *name) {
     return name ? name : "a function";
 }
 
+void *gate__task_call(gate_task *task) {
+    gate_m *m = atomic_load(&task->on);
+    void *call = m ? atomic_load(&m->call) : GATE__M_RUNNING;
+    return gate__m_says_which(call) ? call : atomic_load(&task->call);
+}
+
 const char *gate__task_where(gate_task *task) {
     const char *where = atomic_load_explicit(&task->where, memory_order_relaxed);
-    const struct gate__listed *call = atomic_load_explicit(&task->call, memory_order_relaxed);
+    const struct gate__listed *call = gate__task_call(task);
     return where || !call ? where : name_of(call->function->name);
 }
 
@@ -293,10 +299,10 @@ const char *gate__task_look_where(gate_task *task) {
     for (int i = 0; i < TRIES; i++) {
         uintptr_t name;
         const char *where = atomic_load(&task->where);
-        void *call = atomic_load(&task->call);
+        void *call = gate__task_call(task);
         if (where || !call)
             return where;
-        if (read_name((uintptr_t)call, &name) && atomic_load(&task->call) == call)
+        if (read_name((uintptr_t)call, &name) && gate__task_call(task) == call)
             return name_of((const char *)name);
     }
     return name_of(NULL);
@@ -304,9 +310,10 @@ const char *gate__task_look_where(gate_task *task) {
 
 /* What one look finds, in whole words, so that two looks can be compared. */
 struct look {
-    uint64_t state, in_leaf;
+    uint64_t state;
     gate_m *on;
-    uint64_t status, is_outside; /* of that M */
+    void *call;                      /* which that M doesn't tell of */
+    uint64_t is_in_call, is_outside; /* of that M */
     const char *where;
     void *host;
     uint64_t number, name[4];
@@ -314,9 +321,9 @@ struct look {
 
 static void look_at(gate_task *task, struct look *look) {
     look->state = atomic_load(&task->state) & GATE__STATES;
-    look->in_leaf = atomic_load(&task->in_leaf);
+    look->call = atomic_load(&task->call);
     look->on = atomic_load(&task->on);
-    look->status = look->on ? atomic_load(&look->on->status) : GATE__M_RUNNING;
+    look->is_in_call = look->on && gate__m_says_in_call(atomic_load(&look->on->call));
     look->is_outside = look->on && gate__m_is_outside(look->on);
     look->where = atomic_load(&task->where);
     look->host = atomic_load(&task->host);
@@ -344,7 +351,7 @@ static enum gate_task_state state_in(const struct look *look) {
         return GATE_TASK_READY;
     if (look->is_outside)
         return GATE_TASK_OUTSIDE;
-    return look->status == GATE__M_IN_CALL || look->in_leaf ? GATE_TASK_IN_CALL : GATE_TASK_RUNNING;
+    return look->is_in_call || look->call ? GATE_TASK_IN_CALL : GATE_TASK_RUNNING;
 }
 
 struct visit {
@@ -415,7 +422,7 @@ static _Noreturn GATE__COLD_CODE void refuse(const gate_m *m, const char *functi
 
 inline gate_m *gate__task_running(const char *function) {
     gate_m *m = gate__m();
-    bool runs = m && m->task && atomic_load_explicit(&m->status, memory_order_relaxed) == GATE__M_RUNNING;
+    bool runs = m && m->task && atomic_load_explicit(&m->call, memory_order_relaxed) == GATE__M_RUNNING;
     if (__builtin_expect(!runs || gate__trap_on_signal_stack(m), 0))
         refuse(m, function);
     return m;
@@ -502,7 +509,7 @@ void gate_task_leave_main(void) {
 
 int gate_task_should_yield(void) {
     gate_m *m = gate__m();
-    if (!m || atomic_load_explicit(&m->status, memory_order_relaxed) != GATE__M_RUNNING || !m->slot)
+    if (!m || atomic_load_explicit(&m->call, memory_order_relaxed) != GATE__M_RUNNING || !m->slot)
         return 0;
     uint32_t asked = atomic_load_explicit(&m->slot->poll, memory_order_relaxed);
     return (asked & (GATE__POLL_YIELD | GATE__POLL_STOP)) != 0;

@@ -55,7 +55,7 @@ static void take_from_call(gate_m *stopper, struct gate__slot *slot) {
     struct gate__slot *taken = NULL;
     gate__lock(&runtime->lock);
     gate_m *m = slot->holder;
-    if (m && m != stopper && atomic_load(&m->status) == GATE__M_IN_CALL)
+    if (m && m != stopper && gate__m_says_in_call(atomic_load(&m->call)))
         taken = gate__foreign_claim(m);
     gate__unlock(&runtime->lock);
     if (taken)

@@ -16,8 +16,8 @@
 
 /* A callback's frame, in bytes from its frame address: down to its note, the cells with C's registers, and room in which
  * arguments are put together; and up to C's stack arguments. */
-#define GATE__INTAKE_NOTE 32
-#define GATE__INTAKE_CELLS (GATE__INTAKE_NOTE + 176)
+#define GATE__INTAKE_NOTE 40
+#define GATE__INTAKE_CELLS (GATE__INTAKE_NOTE + 8 + 176)
 #define GATE__INTAKE_ROOM 224 /* bytes */
 #define GATE__INTAKE_SIZE (GATE__INTAKE_CELLS + GATE__INTAKE_ROOM)
 #define GATE__INTAKE_STACK 16

@@ -96,8 +96,10 @@ enum gate__shape {
     GATE__SHAPES_AND_WIDE
 };
 
-typedef struct gate__returned gate__crossing(uint64_t cells[], size_t stack_count, gate_m *m, void (*function)(void));
-typedef struct gate__returned gate__crossing_of_pair(uint64_t a, uint64_t b, gate_m *m, void (*function)(void));
+typedef struct gate__returned gate__crossing(uint64_t cells[], size_t stack_count, gate_m *m, void (*function)(void),
+                                             void *call);
+typedef struct gate__returned gate__crossing_of_pair(uint64_t a, uint64_t b, gate_m *m, void (*function)(void),
+                                                     void *call);
 gate__crossing_of_pair gate__arch_cross_pair, gate__arch_keep_pair;
 gate__crossing gate__arch_cross_words, gate__arch_cross_all, gate__arch_cross_vector, gate__arch_cross_registers,
     gate__arch_cross_x87, gate__arch_cross_x87_pair;

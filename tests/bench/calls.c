@@ -250,14 +250,14 @@ static double task_two_to_one(long count) {
  * of class leaf, which is the same without the hand-off's protocol. The M is asked for at each call, as whoever calls from
  * a task has to. */
 
-static inline __attribute__((always_inline)) double cross_pair(long count, bool keeps_slot) {
+static inline __attribute__((always_inline)) double cross_pair(long count, void *call) {
     double before = bench_now();
     for (long i = 0; i < count; i++)
-        keep_int((int)gate__foreign_call_pair(gate__m(), (void (*)(void))add_pointer, (uint64_t)i, 1, keeps_slot).word);
+        keep_int((int)gate__foreign_call_pair(gate__m(), (void (*)(void))add_pointer, (uint64_t)i, 1, call).word);
     return bench_now() - before;
 }
 
-static inline __attribute__((always_inline)) double cross_words(long count, bool keeps_slot) {
+static inline __attribute__((always_inline)) double cross_words(long count, void *call) {
     double before = bench_now();
     for (long i = 0; i < count; i++) {
         uint64_t cells[GATE__CELLS];
@@ -265,7 +265,7 @@ static inline __attribute__((always_inline)) double cross_words(long count, bool
                                     .cells = cells,
                                     .stack_alignment = GATE__STACK_ALIGNMENT,
                                     .shape = GATE__SHAPE_WORDS,
-                                    .keeps_slot = keeps_slot};
+                                    .call = call};
         cells[0] = (uint64_t)i;
         cells[1] = 1;
         keep_int((int)gate__foreign_call_registers(gate__m(), &frame).word);
@@ -274,19 +274,19 @@ static inline __attribute__((always_inline)) double cross_words(long count, bool
 }
 
 static double pair(long count) {
-    return cross_pair(count, false);
+    return cross_pair(count, GATE__M_UNTOLD);
 }
 
 static double pair_leaf(long count) {
-    return cross_pair(count, true);
+    return cross_pair(count, NULL);
 }
 
 static double words(long count) {
-    return cross_words(count, false);
+    return cross_words(count, GATE__M_UNTOLD);
 }
 
 static double words_leaf(long count) {
-    return cross_words(count, true);
+    return cross_words(count, NULL);
 }
 
 static double task_pair(long count) {

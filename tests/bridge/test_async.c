@@ -33,7 +33,7 @@ static int int_result(gate_future *future) {
 
 /* Waits until the others have run: the caller gives its slot up. */
 static void let_run(unsigned milliseconds) {
-    gate__foreign_call_blocking(gate__m(), sleep_ms, (void *)(uintptr_t)milliseconds);
+    gate__foreign_call_blocking(gate__m(), sleep_ms, (void *)(uintptr_t)milliseconds, GATE__M_UNTOLD);
 }
 
 /* C that waits for the test: each that has come in is counted, and goes on when the gate is open. */
@@ -188,7 +188,7 @@ static void *take_from_a_thread(void *given) {
 static void run_thread(void *(*body)(void *), void *argument) {
     pthread_t thread;
     pthread_create(&thread, NULL, body, argument);
-    gate__foreign_call_blocking(gate__m(), join_thread, &thread);
+    gate__foreign_call_blocking(gate__m(), join_thread, &thread, GATE__M_UNTOLD);
 }
 
 /* From a task and from the root task at once, and then from a thread that no runtime knows. */
@@ -241,7 +241,7 @@ Test(async, tasks_and_threads_wait_for_the_same_one) {
     atomic_store(&is_open, true);
     for (int i = 0; i < EACH; i++) {
         join(tasks[i]);
-        gate__foreign_call_blocking(gate__m(), join_thread, &threads[i]);
+        gate__foreign_call_blocking(gate__m(), join_thread, &threads[i], GATE__M_UNTOLD);
     }
     gate_future_free(future);
     stop(runtime);

@@ -173,7 +173,7 @@ Test(call, is_named_by_stop_while_it_lasts_and_is_ready_when_it_waits_for_a_slot
     gate_function function = make_function("int (void)", address_of(spin), "spin");
     atomic_store(&over, 0);
     gate_task *task = spawn("spinner", spin_in_a_call, &function);
-    wait_until((block_ms(1), atomic_load(&task->call) != NULL));
+    wait_until((block_ms(1), gate__task_call(task) != NULL));
     cr_assert_eq(gate_runtime_stop(runtime, &error), -EBUSY);
     cr_assert_str_eq(error.message, "1 task is left: 'spinner' (#2) in a call of spin");
     atomic_store(&over, 1);              /* it returns while this task has the slot, and waits */
@@ -452,7 +452,7 @@ static void *fault_in_an_inner_leaf(void *unused) {
     leaf.call_class = GATE_CALL_LEAF;
     outer.call_class = GATE_CALL_GUARDED;
     cr_assert_eq(gate_call(&outer, NULL, arguments), -EFAULT);
-    cr_assert_not(atomic_load(&gate_task_current()->in_leaf));
+    assert_in_no_call();
     free_function(leaf);
     free_function(outer);
     return unused;
@@ -460,6 +460,154 @@ static void *fault_in_an_inner_leaf(void *unused) {
 
 Test(call, of_class_guarded_that_ends_in_a_leaf_leaves_that_too) {
     run_task(fault_in_an_inner_leaf, NULL);
+}
+
+/* C in a call of any class makes another, and sees what is listed before it, in it and behind it. */
+
+static const void *listed[3];
+static const gate_function *listed_function;
+
+static int look(int fails) {
+    listed[1] = gate__m_call(gate__m());
+    return fails ? fault(fails) : 0;
+}
+
+static int call_further(const gate_function *inner, int fails) {
+    int result;
+    void *arguments[] = {&fails};
+    listed[0] = gate__m_call(gate__m());
+    listed_function = listed[0] ? ((const struct gate__call *)listed[0])->function : NULL;
+    int status = gate_call(inner, &result, arguments);
+    listed[2] = gate__m_call(gate__m());
+    return status;
+}
+
+static void check_list(const gate_function *outer, const gate_function *inner, int fails) {
+    int status = 1;
+    void *arguments[] = {&inner, &fails};
+    cr_assert_eq(gate_call(outer, &status, arguments), 0);
+    cr_assert_eq(status, fails ? -EFAULT : 0);
+    cr_assert_eq(listed_function, outer);
+    cr_assert(listed[1] && listed[1] != listed[0]);
+    cr_assert_eq(listed[2], listed[0], "class %d in class %d", (int)inner->call_class, (int)outer->call_class);
+    assert_in_no_call();
+}
+
+static gate_function innermost;
+
+/* One more call is between. */
+static int call_innermost(int fails) {
+    void *arguments[] = {&fails};
+    return gate_call(&innermost, NULL, arguments);
+}
+
+static void *call_below_each_class(void *unused) {
+    gate_function inner = make_function("int (int)", address_of(look), "look"), between = inner;
+    gate_function middle = make_function("int (void *, int)", address_of(call_further), "call_further");
+    gate_function outer = middle;
+    innermost = inner;
+    between.address = address_of(call_innermost);
+    between.call_class = GATE_CALL_GUARDED;
+    for (int class = GATE_CALL_DEFAULT; class <= GATE_CALL_GUARDED; class ++) {
+        outer.call_class = (enum gate_call_class) class;
+        for (int further = GATE_CALL_DEFAULT; further <= GATE_CALL_GUARDED; further++) {
+            inner.call_class = innermost.call_class = (enum gate_call_class)further;
+            check_list(&outer, &inner, 0);
+            check_list(&outer, &between, further != GATE_CALL_GUARDED);
+        }
+        check_list(&outer, &inner, 1);
+    }
+    free_function(inner);
+    free_function(middle);
+    return unused;
+}
+
+static void *call_below_each_class_outside(void *unused) {
+    gate_m_release(gate_m_acquire());
+    return call_below_each_class(unused);
+}
+
+Test(call, that_c_makes_is_listed_until_it_ends_and_then_the_one_is_that_c_is_in) {
+    gate_runtime *runtime = start(1);
+    pthread_t thread;
+    call_below_each_class(NULL);
+    join(spawn("calls", call_below_each_class, NULL));
+    cr_assert_eq(pthread_create(&thread, NULL, call_below_each_class_outside, NULL), 0);
+    pthread_join(thread, NULL);
+    stop(runtime);
+}
+
+/* C in a call that the task itself tells of makes one that calls back, and the handler calls a leaf. */
+
+static gate_function leaf_of_handler;
+
+static int call_leaf(void *host, void *result, void *const arguments[]) {
+    int one = 1;
+    void *own[] = {&one};
+    (void)host, (void)arguments;
+    cr_assert_null(gate__m_call(gate__m()), "a handler is in no call");
+    return gate_call(&leaf_of_handler, result, own);
+}
+
+static int call_through(const gate_function *through, int (*handler)(int)) {
+    void *arguments[] = {&handler};
+    const void *leaf = gate__m()->task->call;
+    int status = gate_call(through, NULL, arguments);
+    return status ? status : leaf && gate__m()->task->call == leaf;
+}
+
+static int repeat(int (*handler)(int)) {
+    const void *own = gate__m_call(gate__m());
+    int sum = 0;
+    for (int i = 1; i <= 3; i++) {
+        sum += handler(i);
+        cr_assert_eq(gate__m_call(gate__m()), own);
+    }
+    return sum;
+}
+
+struct through {
+    const gate_function *function;
+    void **arguments;
+};
+
+static void call_as_it_is(void *data) {
+    const struct through *through = data;
+    cr_assert_eq(gate_call(through->function, NULL, through->arguments), 0);
+}
+
+static void *call_back_below_a_leaf(void *unused) {
+    gate_function through = make_function("int (int (*)(int))", address_of(repeat), "repeat");
+    gate_function leaf = make_function("int (void *, void *)", address_of(call_through), "call_through");
+    leaf_of_handler = make_function("int (int)", address_of(abs), "abs");
+    leaf.call_class = leaf_of_handler.call_class = GATE_CALL_LEAF;
+    gate_callback *callback = make_callback(gate__m()->runtime, leaf_of_handler.signature, call_leaf, NULL);
+    const gate_function *address = &through;
+    void (*handler)(void) = gate_callback_address(callback);
+    void *own[] = {&handler}, *arguments[] = {&address, &handler};
+    struct through untold = {&through, own};
+    for (int i = 0; i < 2; i++) { /* the first opens the short way */
+        int kept = 0;
+        cr_assert_eq(gate_call(&through, NULL, own), 0);
+        cr_assert_eq(gate_call(&leaf, &kept, arguments), 0);
+        cr_assert_eq(kept, 1);
+        assert_in_no_call();
+        cr_assert_eq(gate_call(&through, NULL, own), 0);
+        gate__foreign_call(call_as_it_is, &untold); /* in a call that has no record */
+        assert_in_no_call();
+    }
+    cr_assert_eq(gate_callback_free(callback), 0);
+    free_function(leaf_of_handler);
+    free_function(leaf);
+    free_function(through);
+    return unused;
+}
+
+Test(call, that_the_task_tells_of_is_listed_behind_a_handler_that_called_a_leaf_below_it) {
+    gate_runtime *runtime = start(1);
+    call_back_below_a_leaf(NULL);
+    join(spawn("calls", call_back_below_a_leaf, NULL));
+    stop(runtime);
 }
 
 static void *call_long_double(void *unused) {

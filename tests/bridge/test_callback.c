@@ -1124,7 +1124,7 @@ static void *keep_other(void *data) {
     struct other *other = data;
     cr_assert_eq(gate_runtime_start(&other->config, &other->runtime, NULL), 0);
     atomic_store(&other->started, true);
-    gate__foreign_call_blocking(gate__m(), wait_for_end, other);
+    gate__foreign_call_blocking(gate__m(), wait_for_end, other, GATE__M_UNTOLD);
     stop(other->runtime);
     return NULL;
 }
@@ -1261,7 +1261,7 @@ Test(callback, of_two_runtimes_nest_on_a_thread_of_cs_own_and_both_drop_it_at_it
     pthread_t thread;
     set_up_two(1);
     pthread_create(&thread, NULL, nest_from_outside, NULL);
-    gate__foreign_call_blocking(gate__m(), join_thread, &thread);
+    gate__foreign_call_blocking(gate__m(), join_thread, &thread, GATE__M_UNTOLD);
     cr_assert_eq(second.heard.adopted, 1);
     cr_assert_eq(second.heard.dropped, 1);
     tear_down_two();
@@ -1529,7 +1529,7 @@ static void leave_a_runtime(void *unused) {
     (void)unused;
     set_up_with(&(struct gate_runtime_config){.hooks = {.thread_drop = note_drop_on_its_thread}});
     pthread_create(&thread, NULL, leave_own_runtime, make_callback(host, int_int, twice, &frame));
-    gate__foreign_call_blocking(gate__m(), join_thread, &thread);
+    gate__foreign_call_blocking(gate__m(), join_thread, &thread, GATE__M_UNTOLD);
 }
 
 Test(callback, a_thread_that_leaves_its_own_runtime_is_dropped_by_others) {
@@ -1582,7 +1582,7 @@ static void end_in_a_handler_on_a_thread_of_cs_own(void *handler) {
     set_up(1);
     gate_callback *callback = make_callback(host, int_int, *(gate_handler *)handler, &ends);
     pthread_create(&thread, NULL, call_once_from_outside_void, callback);
-    gate__foreign_call_blocking(gate__m(), join_thread, &thread);
+    gate__foreign_call_blocking(gate__m(), join_thread, &thread, GATE__M_UNTOLD);
 }
 
 static void *call_a_handler_of_second_that_exits(void *ends) {

@@ -267,7 +267,7 @@ static void *outer_of_inner;
 
 static double see_inner(double value) {
     see_where(inner_name);
-    outer_of_inner = ((struct gate__call *)gate_task_current()->call)->outer;
+    outer_of_inner = call_of_handler();
     return 2 * value;
 }
 
@@ -304,8 +304,7 @@ static void *call_below_another(void *class) {
         cr_assert_eq(GATE_CALL_DIRECT(&inner_direct, double (*)(double), 2), 4);
         cr_assert_str_eq(inner_name, "inner");
         cr_assert_null(outer_of_inner);
-        cr_assert_null(gate_task_current()->call);
-        cr_assert_not(atomic_load(&gate_task_current()->in_leaf));
+        assert_in_no_call();
     }
     cr_assert_eq(gate_callback_free(callback), 0);
     gate_signature_free(signature);

@@ -555,7 +555,7 @@ static void *outer_of_inner;
 
 static int see_inner(int unused) {
     see_where(inner_name);
-    outer_of_inner = ((struct gate__call *)gate_task_current()->call)->outer;
+    outer_of_inner = call_of_handler();
     return unused;
 }
 
@@ -588,7 +588,7 @@ static void *call_below_another(void *unused) {
         cr_assert_eq(gate_call_frame(inner_frame), 0);
         cr_assert_str_eq(inner_name, "a function");
         cr_assert_null(outer_of_inner);
-        cr_assert_null(gate_task_current()->call);
+        assert_in_no_call();
     }
     cr_assert_eq(gate_callback_free(callback), 0);
     free(frame);

@@ -426,6 +426,45 @@ Test(library, stays_open_while_a_call_of_it_waits_below_a_callback) {
     close_library(library);
 }
 
+/* C in a call of the library, of class leaf, makes a call by frame. */
+
+static gate_frame *closes;
+
+static int close_by_frame(int x) {
+    return gate_call_frame(closes) ? -1 : x;
+}
+
+static void *close_in_a_leaf(void *library) {
+    gate_function closing = make_function("int (void *)", address_of(close_quietly), "close_quietly");
+    gate_function calls = bind(library, "call_it", "int (int (*)(int), int)");
+    int (*address)(int) = close_by_frame;
+    int x = 4, result = 0, closed = 0;
+    void *arguments[] = {&address, &x};
+    calls.call_class = GATE_CALL_LEAF;
+    closes = aligned_alloc(16, (gate_frame_size(closing.signature) + 15) / 16 * 16);
+    cr_assert(closes && gate_frame_init(closes, &closing) == 0);
+    gate_frame_put(closing.signature, closes, 0, &library);
+    cr_assert_eq(gate_call(&calls, &result, arguments), 0);
+    gate_frame_get(closing.signature, closes, &closed);
+    cr_assert_eq(result, 5);
+    cr_assert_eq(closed, -EBUSY);
+    free(closes);
+    free_function(calls);
+    free_function(closing);
+    return NULL;
+}
+
+Test(library, stays_open_while_a_leaf_of_it_makes_a_call) {
+    gate_library *library = open_fixture();
+    gate_runtime *runtime = start(1);
+    if (has_frames()) {
+        close_in_a_leaf(library);
+        join(spawn("calls", close_in_a_leaf, library));
+    }
+    stop(runtime);
+    close_library(library);
+}
+
 /* Calls of other functions, as many as can be, while a library is opened and closed */
 
 static _Atomic bool over;

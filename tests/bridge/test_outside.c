@@ -236,7 +236,7 @@ Test(outside, the_world_stops_though_a_thread_lingers_and_that_waits_for_its_sta
     gate_world_stop();
     cr_assert_null(visitor.m->slot);
     atomic_store(&visitor.may_go_on, true);
-    wait_until(atomic_load(&visitor.m->status) == GATE__M_RUNNING); /* it waits for a slot */
+    wait_until(atomic_load(&visitor.m->call) == GATE__M_RUNNING); /* it waits for a slot */
     usleep(20 * 1000);
     cr_assert_null(visitor.m->slot);
     gate_world_start();

@@ -322,7 +322,7 @@ Test(plan, calls_nest_through_callbacks) {
 /* What is written to a call's record while it lasts is seen by whoever lists tasks, and gone behind it. */
 static int note_call(void) {
     gate_task *task = gate_task_current();
-    const struct gate__call *call = task->call;
+    const struct gate__call *call = gate__task_call(task);
     return call && !strcmp(call->function->name, "note_call") && !strcmp(gate__task_where(task), "note_call");
 }
 
@@ -331,7 +331,7 @@ static void *look_at_the_record(void *unused) {
     int listed = 0;
     cr_assert_eq(gate_call(&function, &listed, NULL), 0);
     cr_assert(listed);
-    cr_assert_null(gate_task_current()->call);
+    cr_assert_null(gate__task_call(gate_task_current()));
     cr_assert_null(gate__task_where(gate_task_current()));
     free_function(function);
     return unused;

@@ -77,7 +77,7 @@ static int look_around(void *unused, void *result, void *const arguments[]) {
     note_way(__builtin_return_address(0), i);
     cr_assert(arrival && arrival->callback == callback && !arrival->outer);
     cr_assert(gate__m_keeps_task(m) && m->pins == 0);
-    cr_assert_eq(atomic_load(&m->status), GATE__M_RUNNING);
+    cr_assert_eq(atomic_load(&m->call), GATE__M_RUNNING);
     cr_assert_not_null(m->slot);
     cr_assert_eq((uintptr_t)__builtin_frame_address(0) % 16, 0);
     cr_assert_eq(*(int *)result, 0);

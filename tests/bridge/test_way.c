@@ -230,7 +230,7 @@ static void *call_all(void *unused) {
 static void *call_leaves(void *unused) {
     for (int i = 0; i < ROWS; i++) {
         call_row(&rows[i], GATE_CALL_LEAF);
-        cr_assert_not(gate_task_current() && atomic_load(&gate_task_current()->in_leaf));
+        cr_assert_not(gate_task_current() && atomic_load(&gate_task_current()->call));
     }
     return unused;
 }

@@ -37,7 +37,8 @@
  *   COMPILER_BARRIER    leave's order: it loads claim and then stores RUNNING
  *   SETTLING            leave_slow's look under the lock: it goes by the claim that leave saw
  *   WITHDRAWAL          the end of a claim that came too late
- *   OWN_STATUS          an M's own status: it is the slot's, and a late leave hits the next holder's
+ *   OWN_STATUS          an M's own status, which is what m->call says: it is the slot's, and a late leave hits the next
+ *                       holder's
  *   SECOND_LOOK         retire's look at the queue
  *
  * SPDX-License-Identifier: MIT */

@@ -299,7 +299,7 @@ static void wait_for_guest(void *runtime) {
 Test(bound, a_call_that_lost_its_slot_goes_on_behind_the_guest_that_waits_though_slots_are_idle) {
     gate_runtime *runtime = start(3);
     gate_task *guest = spawn_guest();
-    gate__foreign_call_blocking(gate__m(), wait_for_guest, runtime);
+    gate__foreign_call_blocking(gate__m(), wait_for_guest, runtime, GATE__M_UNTOLD);
     cr_assert(atomic_load(&came));
     join(guest);
     stop(runtime);
@@ -322,7 +322,7 @@ static void *run_there_until_asked(void *unused) {
 Test(bound, a_guest_is_asked_to_yield_for_a_call_that_came_back_and_nobody_while_the_thread_is_in_c) {
     gate_runtime *runtime = start(3);
     gate_task *guest = spawn("guest", run_there_until_asked, NULL);
-    gate__foreign_call_blocking(gate__m(), wait_until_the_monitor_parks, runtime);
+    gate__foreign_call_blocking(gate__m(), wait_until_the_monitor_parks, runtime, GATE__M_UNTOLD);
     join(guest);
     stop(runtime);
 }
@@ -455,7 +455,7 @@ static void wait_until_main_goes_on(void *unused) {
 
 static void *call_until_main_goes_on(void *main) {
     gate_task_ready(main);
-    gate__foreign_call_blocking(gate__m(), wait_until_main_goes_on, NULL);
+    gate__foreign_call_blocking(gate__m(), wait_until_main_goes_on, NULL, GATE__M_UNTOLD);
     cr_assert(atomic_load(&went_on), "the main thread's own task waited for 5 s beside an idle slot");
     return NULL;
 }
@@ -473,7 +473,7 @@ static void be_woken(gate_task *call, _Atomic bool *ran) {
 }
 
 static void yield_beside(gate_task *call, _Atomic bool *ran) {
-    gate__foreign_call_blocking(gate__m(), wait_until_in_the_call, NULL);
+    gate__foreign_call_blocking(gate__m(), wait_until_in_the_call, NULL, GATE__M_UNTOLD);
     be_woken(call, ran);
     gate_task_yield();
 }

@@ -155,7 +155,7 @@ static uint64_t add(uint64_t a, uint64_t b) {
 
 static void *call_often_in_registers(void *over) {
     for (uint64_t i = 0; !atomic_load((_Atomic bool *)over); i++) {
-        struct gate__returned returned = gate__foreign_call_pair(gate__m(), address_of(add), i, 7, false);
+        struct gate__returned returned = gate__foreign_call_pair(gate__m(), address_of(add), i, 7, GATE__M_UNTOLD);
         cr_assert_eq(returned.word, i + 7);
         cr_assert_not_null(gate__m()->slot, "it goes on without a slot");
         if (i % 16 == 0)
@@ -236,12 +236,15 @@ static _Atomic unsigned moves; /* calls that ended on another thread than they b
 
 static void call_shape(enum gate__shape shape, uint64_t number) {
     _Alignas(16) uint64_t cells[GATE__CELLS] = {number, 5};
-    struct gate__frame frame = {
-        .function = functions[shape], .cells = cells, .stack_alignment = GATE__STACK_ALIGNMENT, .shape = shape};
+    struct gate__frame frame = {.call = GATE__M_UNTOLD,
+                                .function = functions[shape],
+                                .cells = cells,
+                                .stack_alignment = GATE__STACK_ALIGNMENT,
+                                .shape = shape};
     uint64_t thread = gate_m_number(gate__m());
     cells[GATE__WORDS] = bits_of(0.5);
     struct gate__returned returned = shape == GATE__SHAPE_PAIR
-                                         ? gate__foreign_call_pair(gate__m(), frame.function, number, 5, false)
+                                         ? gate__foreign_call_pair(gate__m(), frame.function, number, 5, GATE__M_UNTOLD)
                                          : gate__foreign_call_registers(gate__m(), &frame);
     check_result(shape, returned.word, cells, number + 5, (double)(number + 5) * 0.5);
     cr_assert_eq(returned.error_number, (int)number, "shape %d", (int)shape);
@@ -281,11 +284,14 @@ static uint64_t note_errno(uint64_t number, uint64_t unused) {
     return before;
 }
 
+/* A call that the hand-off hears of, and one that keeps its slot. */
+static void *const ways_to_tell[] = {GATE__M_UNTOLD, NULL};
+
 static void *call_for_errno(void *unused) {
-    for (int keeps_slot = 0; keeps_slot < 2; keeps_slot++) {
+    for (int i = 0; i < 2; i++) {
         errno = EBADF;
         struct gate__returned returned =
-            gate__foreign_call_pair(gate__m(), address_of(note_errno), EXDEV, 0, keeps_slot);
+            gate__foreign_call_pair(gate__m(), address_of(note_errno), EXDEV, 0, ways_to_tell[i]);
         cr_assert_eq(returned.word, 0, "a function starts with errno 0");
         cr_assert_eq(returned.error_number, EXDEV);
     }
@@ -306,19 +312,20 @@ static uint64_t note_slot(uint64_t a, uint64_t b) {
 static void *call_when_asked(void *unused) {
     for (int shape = GATE__SHAPE_PAIR; shape < GATE__SHAPE_VECTOR; shape++) {
         uint64_t cells[GATE__CELLS] = {4, 2};
-        struct gate__frame frame = {.function = address_of(note_slot),
+        struct gate__frame frame = {.call = GATE__M_UNTOLD,
+                                    .function = address_of(note_slot),
                                     .cells = cells,
                                     .stack_alignment = GATE__STACK_ALIGNMENT,
                                     .shape = (enum gate__shape)shape};
         gate__foreign_ask(gate__m()->slot, GATE__POLL_YIELD);
         struct gate__returned returned = shape == GATE__SHAPE_PAIR
-                                             ? gate__foreign_call_pair(gate__m(), frame.function, 4, 2, false)
+                                             ? gate__foreign_call_pair(gate__m(), frame.function, 4, 2, GATE__M_UNTOLD)
                                              : gate__foreign_call_registers(gate__m(), &frame);
         cr_assert_eq(returned.word, 42, "shape %d", shape);
         cr_assert(!had_slot, "shape %d has kept the slot", shape);
         cr_assert_not_null(gate__m()->slot);
         atomic_fetch_and(&gate__m()->slot->poll, ~(uint32_t)GATE__POLL_YIELD);
-        gate__foreign_call_pair(gate__m(), address_of(note_slot), 4, 2, true);
+        gate__foreign_call_pair(gate__m(), address_of(note_slot), 4, 2, NULL);
         cr_assert(had_slot, "a call that keeps its slot for sure has lost it");
     }
     return unused;
@@ -349,7 +356,8 @@ static void *call_while_another_waits(void *unused) {
             other = spawn("waits for the slot", do_nothing, NULL);
             gate__foreign_ask(gate__m()->slot, GATE__POLL_YIELD);
         }
-        cr_assert_eq(gate__foreign_call_pair(gate__m(), address_of(note_where_the_task_is_left), 4, 2, false).word, 6);
+        cr_assert_eq(
+            gate__foreign_call_pair(gate__m(), address_of(note_where_the_task_is_left), 4, 2, GATE__M_UNTOLD).word, 6);
     }
     cr_assert_eq(left_at, before);
     join(other);
@@ -366,13 +374,13 @@ static bool may_cross(void) {
 
 static uint64_t call_further(uint64_t a, uint64_t b) {
     cr_assert(!may_cross(), "from the system stack");
-    return gate__foreign_call_pair(gate__m(), address_of(add), a, b, false).word;
+    return gate__foreign_call_pair(gate__m(), address_of(add), a, b, GATE__M_UNTOLD).word;
 }
 
 static void *call_from_both_stacks(void *unused) {
     cr_assert_eq(may_cross(), !gate__foreign_exchange && !gate__switch_notices.anybody);
-    for (int keeps_slot = 0; keeps_slot < 2; keeps_slot++)
-        cr_assert_eq(gate__foreign_call_pair(gate__m(), address_of(call_further), 40, 2, keeps_slot).word, 42);
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(gate__foreign_call_pair(gate__m(), address_of(call_further), 40, 2, ways_to_tell[i]).word, 42);
     return unused;
 }
 
@@ -380,7 +388,7 @@ Test(foreign, calls_in_registers_cross_from_a_tasks_own_stack_only) {
     gate_runtime *runtime = start(1);
     cr_assert(!may_cross(), "a root task is on its system stack");
     cr_assert_geq((uintptr_t)gate_task_current()->floor, (uintptr_t)GATE__FLOOR_OF_ROOT, "wherever the two lie");
-    cr_assert_eq(gate__foreign_call_pair(gate__m(), address_of(call_further), 40, 2, false).word, 42);
+    cr_assert_eq(gate__foreign_call_pair(gate__m(), address_of(call_further), 40, 2, GATE__M_UNTOLD).word, 42);
     join(spawn("calling", call_from_both_stacks, NULL));
     stop(runtime);
 }
@@ -426,7 +434,7 @@ Test(foreign, crossings_nest_both_ways_and_keep_their_frames) {
 /* What the monitor asks of calls: the next one is to tell that it has begun, or to ring. */
 
 static void call_once(gate_m *m) {
-    gate__foreign_enter(m);
+    gate__foreign_enter(m, GATE__M_UNTOLD);
     gate__foreign_leave(m);
 }
 

@@ -99,7 +99,7 @@ static pid_t by_call(void) {
 
 static pid_t by_blocking_call(void) {
     pid_t child = -1;
-    gate__foreign_call_blocking(gate__m(), fork_in_call, &child);
+    gate__foreign_call_blocking(gate__m(), fork_in_call, &child, GATE__M_UNTOLD);
     return child;
 }
 

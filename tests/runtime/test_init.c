@@ -103,7 +103,7 @@ static void stop_in_a_call(void *unused) {
 static void stop_in_a_blocking_call(void *unused) {
     (void)unused;
     gate_runtime *runtime = start(1);
-    gate__foreign_call_blocking(gate__m(), stop_it, runtime);
+    gate__foreign_call_blocking(gate__m(), stop_it, runtime, GATE__M_UNTOLD);
 }
 
 static void stop_with_the_m_held(void *unused) {

@@ -10,7 +10,7 @@ Test(monitor, parks_in_an_idle_runtime) {
 Test(monitor, leaves_a_long_call_its_slot_while_no_task_waits) {
     gate_runtime *runtime = start(1);
     gate_m *m = gate__m();
-    gate__foreign_enter(m);
+    gate__foreign_enter(m, GATE__M_UNTOLD);
     usleep(50 * 1000);
     gate__lock(&runtime->lock);
     bool kept = m->slot != NULL;
@@ -31,7 +31,7 @@ Test(monitor, takes_it_as_soon_as_one_does_even_when_it_was_parked) {
     gate_runtime *runtime = start(1);
     gate_m *m = gate__m();
     wait_until(atomic_load(&runtime->monitor.state) == GATE__MONITOR_PARKED);
-    gate__foreign_enter(m);
+    gate__foreign_enter(m, GATE__M_UNTOLD);
     struct gate_task_config config = {.main = run};
     gate_task *task;
     cr_assert_eq(gate_task_spawn(runtime, &config, &task), 0);
@@ -139,7 +139,7 @@ static void wait_for_spawn(void *unused) {
 
 /* Holds the one worker that there may be in a call, takes the slot again, in whose queue a task has come to wait. */
 static void *call_and_run_until_asked(void *unused) {
-    gate__foreign_call_blocking(gate__m(), wait_for_spawn, NULL);
+    gate__foreign_call_blocking(gate__m(), wait_for_spawn, NULL, GATE__M_UNTOLD);
     uint64_t give_up = gate__os_now() + 5000ull * 1000 * 1000;
     while (!gate_task_should_yield() && gate__os_now() < give_up)
         ;
@@ -235,7 +235,7 @@ static void *compute_and_call(void *unused) {
     while (!rang && gate__os_now() < give_up) {
         while (!dozes(m) && gate__os_now() < give_up)
             ;
-        gate__foreign_enter(m);
+        gate__foreign_enter(m, GATE__M_UNTOLD);
         rang = atomic_load(&m->runtime->monitor.state) != GATE__MONITOR_DOZING;
         gate__foreign_leave(m);
         m = gate__m();

@@ -176,7 +176,7 @@ Test(sched, a_task_that_is_taken_with_another_runs_on_a_slot_that_became_idle_me
     tasks[0] = spawn("first", spawn_three, NULL);
     for (intptr_t i = 1; i < 3; i++)
         tasks[i] = spawn("other", run_until_it_may_end, (void *)i);
-    gate__foreign_enter_blocking(gate__m());
+    gate__foreign_enter_blocking(gate__m(), GATE__M_UNTOLD);
     pthread_join(thread, NULL);
     gate__foreign_leave(gate__m());
     for (int i = 0; i < 3; i++)
@@ -327,7 +327,7 @@ Test(sched, a_slot_that_becomes_idle_is_taken_back_for_a_task_that_came_behind_t
     pthread_create(&thread, NULL, queue_behind_the_look, runtime);
     while (!atomic_load(&caught) && gate__os_now() < give_up) {
         atomic_store(&may_catch, true);
-        gate__foreign_call_blocking(gate__m(), wait_for_last, (void *)5);
+        gate__foreign_call_blocking(gate__m(), wait_for_last, (void *)5, GATE__M_UNTOLD);
         atomic_store(&may_catch, false);
     }
     cr_assert(atomic_load(&caught) && atomic_load(&last_ran));
@@ -359,7 +359,7 @@ static void *yield_beside(void *unused) {
 }
 
 static void *call_and_yield(void *more) {
-    gate__foreign_call_blocking(gate__m(), wait_for_an_idle_slot_with_a_task, gate__m()->runtime);
+    gate__foreign_call_blocking(gate__m(), wait_for_an_idle_slot_with_a_task, gate__m()->runtime, GATE__M_UNTOLD);
     gate_task *other = more ? spawn("another", yield_beside, NULL) : NULL;
     yield_until_last_ran();
     if (other)
@@ -418,7 +418,7 @@ static void *leave_one_to_a_thread_on_its_way(void *unused) {
     atomic_store(&workers->awaited, 1);
     gate__unlock(&runtime->lock);
     gate_task *last = spawn("last", note_last, NULL);
-    gate__foreign_call_blocking(gate__m(), wait_for_yields_beside_a_task, runtime);
+    gate__foreign_call_blocking(gate__m(), wait_for_yields_beside_a_task, runtime, GATE__M_UNTOLD);
     gate__lock(&runtime->lock);
     workers->patience = GATE__LATE_THREAD;
     atomic_store(&workers->awaited, 0);
@@ -471,7 +471,7 @@ static void wait_for_all_to_come(void *unused) {
 }
 
 static void *keep_the_only_thread(void *unused) {
-    gate__foreign_call_blocking(gate__m(), wait_for_all_to_come, NULL);
+    gate__foreign_call_blocking(gate__m(), wait_for_all_to_come, NULL, GATE__M_UNTOLD);
     return unused;
 }
 
@@ -781,7 +781,7 @@ static void *compute_and_block(void *unused) {
         atomic_fetch_add(&long_runs, 1);
         while (gate__os_now() < end)
             ;
-        gate__foreign_call_blocking(gate__m(), sleep_ms, (void *)1);
+        gate__foreign_call_blocking(gate__m(), sleep_ms, (void *)1, GATE__M_UNTOLD);
     }
     return unused;
 }
@@ -857,7 +857,7 @@ static void *look_at_thread_local(void *unused) {
         else if (i % 4 == 2)
             gate_task_sleep(1000);
         else
-            gate__foreign_call_blocking(gate__m(), sleep_ms, NULL);
+            gate__foreign_call_blocking(gate__m(), sleep_ms, NULL, GATE__M_UNTOLD);
     }
     return unused;
 }
@@ -889,7 +889,7 @@ static void make_it_of(void *unused, gate_task *task) {
 
 static void *block_and_look(void *milliseconds) {
     for (int i = 0; i < 20; i++) {
-        gate__foreign_call_blocking(gate__m(), sleep_ms, milliseconds);
+        gate__foreign_call_blocking(gate__m(), sleep_ms, milliseconds, GATE__M_UNTOLD);
         cr_assert_eq(of_state, gate_task_current());
     }
     return NULL;

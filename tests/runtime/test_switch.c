@@ -198,7 +198,8 @@ static __attribute__((noinline)) void *trace_call_in_registers(void *frame) {
 static void trace_calls_in_registers(void (*take)(void *)) {
     struct trace trace = {.take = take};
     uint64_t cells[GATE__CELLS] = {(uint64_t)(uintptr_t)&trace};
-    struct gate__frame frame = {.function = (void (*)(void))take_trace_in_registers,
+    struct gate__frame frame = {.call = GATE__M_UNTOLD,
+                                .function = (void (*)(void))take_trace_in_registers,
                                 .cells = cells,
                                 .stack_count = 1,
                                 .stack_alignment = GATE__STACK_ALIGNMENT,
@@ -229,9 +230,10 @@ static void *keep_registers(void *unused) {
     static volatile uint64_t values[6] = {1, 2, 3, 4, 5, 6};
     uint64_t a = values[0], b = values[1], c = values[2], d = values[3], e = values[4], f = values[5];
     fesetround(FE_UPWARD);
-    for (int keeps_slot = 0; keeps_slot < 2; keeps_slot++) {
+    void *const calls[] = {GATE__M_UNTOLD, NULL};
+    for (int i = 0; i < 2; i++) {
         struct gate__returned returned =
-            gate__foreign_call_pair(gate__m(), (void (*)(void))use_registers, a, b, keeps_slot);
+            gate__foreign_call_pair(gate__m(), (void (*)(void))use_registers, a, b, calls[i]);
         cr_assert_eq(returned.word, (uint64_t)FE_UPWARD + 3, "C has another rounding mode than its caller");
         cr_assert_eq(fegetround(), FE_UPWARD);
         cr_assert(a == values[0] && b == values[1] && c == values[2] && d == values[3] && e == values[4] &&

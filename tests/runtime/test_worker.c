@@ -26,7 +26,7 @@ static void meet(void *unused) {
 }
 
 static void *meet_in_call(void *unused) {
-    gate__foreign_call_blocking(gate__m(), meet, NULL);
+    gate__foreign_call_blocking(gate__m(), meet, NULL, GATE__M_UNTOLD);
     return unused;
 }
 
@@ -48,7 +48,7 @@ static void sleep_a_little(void *unused) {
 }
 
 static void *block_once(void *unused) {
-    gate__foreign_call_blocking(gate__m(), sleep_a_little, NULL);
+    gate__foreign_call_blocking(gate__m(), sleep_a_little, NULL, GATE__M_UNTOLD);
     return unused;
 }
 
@@ -143,7 +143,7 @@ static void wait_until_asked(void *unused) {
 }
 
 static void *wait_in_a_call(void *unused) {
-    gate__foreign_call_blocking(gate__m(), wait_until_asked, NULL);
+    gate__foreign_call_blocking(gate__m(), wait_until_asked, NULL, GATE__M_UNTOLD);
     return unused;
 }
 
@@ -178,7 +178,7 @@ Test(worker, a_task_that_was_left_to_a_thread_which_could_not_be_created_runs_on
     wait_until(has_idle(runtime)); /* else the task below may have one more started */
     pthread_create(&thread, NULL, spawn_second_when_the_worker_is_idle, runtime);
     join(spawn("calls", wait_in_a_call, NULL));
-    gate__foreign_enter_blocking(gate__m());
+    gate__foreign_enter_blocking(gate__m(), GATE__M_UNTOLD);
     pthread_join(thread, NULL);
     gate__foreign_leave(gate__m());
     stop(runtime);

@@ -184,7 +184,7 @@ Test(world, its_stopper_keeps_its_slot_in_a_call_however_long) {
     gate_world_stop();
     atomic_store(&stopped, true);
     block_ms(50);
-    gate__foreign_call_blocking(gate__m(), sleep_ms, (void *)20);
+    gate__foreign_call_blocking(gate__m(), sleep_ms, (void *)20, GATE__M_UNTOLD);
     cr_assert_not_null(gate__m()->slot);
     atomic_store(&stopped, false);
     gate_world_start();

@@ -528,7 +528,7 @@ static void *keep_other(void *unused) {
     gate_runtime *started;
     require(gate_runtime_start(NULL, &started, NULL) == 0);
     atomic_store(&other, started);
-    gate__foreign_call_blocking(gate__m(), wait_for_the_end, unused);
+    gate__foreign_call_blocking(gate__m(), wait_for_the_end, unused, GATE__M_UNTOLD);
     require(gate_runtime_stop(started, NULL) == 0);
     return unused;
 }

@@ -92,13 +92,19 @@ static inline void see_where(char name[32]) {
 
 static inline void assert_in_leaf(void) {
     gate_m *m = gate__m();
-    cr_assert(atomic_load(&m->task->in_leaf));
-    cr_assert_eq(atomic_load(&m->status), (uint32_t)GATE__M_RUNNING, "the hand-off knows nothing of it");
+    cr_assert_not_null(atomic_load(&m->task->call));
+    cr_assert_eq(atomic_load(&m->call), GATE__M_RUNNING, "the hand-off knows nothing of it");
 }
 
 static inline void assert_in_no_call(void) {
-    cr_assert_not(atomic_load(&gate_task_current()->in_leaf));
+    cr_assert_null(gate__m_call(gate__m()));
     cr_assert_null(gate_task_current()->call);
+}
+
+/* Below which the innermost handler of the task runs; NULL if there is none. */
+static inline void *call_of_handler(void) {
+    const struct gate__arrival *arrival = gate_task_current()->arrival;
+    return arrival ? gate__arrival_call(arrival) : NULL;
 }
 
 /* A handler whose host is a status: C gets 41, unless that is a failure. */

@@ -130,7 +130,7 @@ static inline void claim_slots(gate_runtime *runtime, unsigned least) {
     for (uint32_t i = 0; claims < least && gate__os_now() < give_up; i = (i + 1) % runtime->slot_count) {
         struct gate__slot *slot = &runtime->slots[i], *claimed = NULL;
         gate__lock(&runtime->lock);
-        if (slot->holder && slot->holder != gate__m() && atomic_load(&slot->holder->status) == GATE__M_IN_CALL)
+        if (slot->holder && slot->holder != gate__m() && gate__m_says_in_call(slot->holder->call))
             claimed = gate__foreign_claim(slot->holder);
         gate__unlock(&runtime->lock);
         claims += claimed != NULL;

@@ -16,10 +16,8 @@
  *                                       | function's frames          |
  *                                       +----------------------------+
  *
- * What is needed behind the call is found anew: the M is the thread's, the task is the M's, and the frame is what the task
- * lists. Most find no call listed, and leave none; one below another's callback goes on in the routine of the same name with
- * _below behind, a root task's in one that has root_below before, which puts that back. Status and outer are 0 while no call
- * is in progress: one store of eight bytes, on the way back, writes the status and errno.
+ * What is needed behind the call is found anew: the M is the thread's, and the frame is what the M is in a call by. Status and
+ * outer are 0 while no call is in progress: one store of eight bytes, on the way back, writes the status and errno.
  *
  * Processors write one or two stores a cycle, and two only if they go to the same 64 bytes. There are many here: those that
  * do stand together.
@@ -145,12 +143,12 @@
     .endm
 
 /* The hand-off's protocol around the call, by the class. A leaf's M keeps its slot, and the task itself says that it is in a
- * call. In: rdx m, rcx task; behind the call rcx m, rsi task. Their slow halves are at 7 and 8. */
+ * call. In: rdi frame, rdx m, rcx task; behind the call rcx m, rsi the task of a leaf. Their slow halves are at 7 and 8. */
     .macro enter_as way
     .ifc \way, frame
-    enter_call %rdx, 7f
+    enter_call %rdx, %rdi, 7f
     .else
-    movb $1, GATE__TASK_IN_LEAF(%rcx)
+    movq %rdi, GATE__TASK_CALL(%rcx)
     .endif
     .endm
 
@@ -158,7 +156,17 @@
     .ifc \way, frame
     leave_call %rcx, 8f
     .else
-    movb $0, GATE__TASK_IN_LEAF(%rsi)
+    movq $0, GATE__TASK_CALL(%rsi)
+    .endif
+    .endm
+
+/* What is listed. In: rcx m. Out: rdi frame, and rsi the task of a leaf. */
+    .macro find_frame way
+    .ifc \way, frame
+    movq GATE__M_CALL(%rcx), %rdi
+    .else
+    movq GATE__M_TASK(%rcx), %rsi
+    movq GATE__TASK_CALL(%rsi), %rdi
     .endif
     .endm
 
@@ -200,20 +208,29 @@ GATE__END(gate__arch_alone_\arguments\()_\result)
     .endm
 
 /* From a root task, which has no stack to leave, and which keeps its thread: all else is as for others, below. What it
- * calls is told by its name, if it has one. The task's call lies on the thread's own stack, and who looks when the thread
+ * calls is told by its name, too, if it has one: its record lies on the thread's own stack, and who looks when the thread
  * has ended inside the call finds other things there. In: rdi frame, rdx m, rcx task or NULL. Out: eax.
  *
  *   | return address            |
  *   | caller's rbp              | <- rbp
  *   | m                         |
- *   | frame                     |    of below: what the task called before
+ *   | frame                     |
+ *   | the name above, and room  | below a call that has one, in whose callback this is
  *   | arguments on the stack    | 16-byte aligned
  *
- * Below another's callback, both classes go on in one routine, which puts that call back. */
+ * There, both classes go on in one routine, which puts that name back. */
 
 #define OWN_M -8(%rbp)
 #define OWN_FRAME -16(%rbp)
-#define OUTER_NAME -16(%rbp)
+#define OUTER_NAME -24(%rbp)
+
+    .macro begin_from_root /* in: rdi frame, rdx m. Out: rax function, r8 its name */
+    push_frame
+    movq GATE__CALL_FUNCTION(%rdi), %rax
+    pushq %rdx
+    pushq %rdi
+    movq GATE__FUNCTION_NAME(%rax), %r8
+    .endm
 
     .macro call_from_root arguments /* in: rdi frame, rdx m. Out: rdi frame, rcx m, rsi task, eax */
     movq gate__m_errno_at(%rip), %rcx
@@ -221,6 +238,7 @@ GATE__END(gate__arch_alone_\arguments\()_\result)
     movl %eax, %fs:(%rcx)
     call_\arguments
     movq OWN_M, %rcx
+    movq OWN_FRAME, %rdi
     movq GATE__M_TASK(%rcx), %rsi
     .endm
 
@@ -231,28 +249,25 @@ GATE__ROUTINE(gate__arch_root_\way\()_\arguments\()_\result)
     jz gate__arch_alone_\arguments\()_\result
     cmpq $GATE__FLOOR_OF_ROOT, GATE__TASK_FLOOR(%rcx)
     jne gate__call_frame
-    cmpl $GATE__STATUS_RUNNING, GATE__M_STATUS(%rdx)
+    cmpq $GATE__CALL_NONE, GATE__M_CALL(%rdx)
     jne gate__call_frame
     movq %rsp, %rax
     subq GATE__M_SIGNAL_STACK(%rdx), %rax
     cmpq GATE__M_SIGNAL_STACK + 8(%rdx), %rax
     jb gate__call_frame
+    .ifc \way, leaf
     cmpq $0, GATE__TASK_CALL(%rcx)
+    jne gate__call_frame
+    .endif
+    cmpq $0, GATE__TASK_WHERE(%rcx)
     jne gate__arch_root_below_\arguments\()_\result
-    push_frame
-    movq GATE__CALL_FUNCTION(%rdi), %rax
-    pushq %rdx
-    pushq %rdi
-    movq GATE__FUNCTION_NAME(%rax), %rax
-    movq %rdi, GATE__TASK_CALL(%rcx)
-    movq %rax, GATE__TASK_WHERE(%rcx)
+    begin_from_root
+    movq %r8, GATE__TASK_WHERE(%rcx)
     enter_as \way
 2:  call_from_root \arguments
-    movq OWN_FRAME, %rdi
     store_outcome \result
     leave_as \way
-3:  movq $0, GATE__TASK_CALL(%rsi)
-    movq $0, GATE__TASK_WHERE(%rsi)
+3:  movq $0, GATE__TASK_WHERE(%rsi)
     .cfi_remember_state
     pop_frame
     ret
@@ -268,50 +283,39 @@ GATE__END(gate__arch_root_\way\()_\arguments\()_\result)
 
     .macro from_root_below arguments, result
 GATE__ROUTINE(gate__arch_root_below_\arguments\()_\result)
-    push_frame
-    movq GATE__CALL_FUNCTION(%rdi), %rax
-    movq GATE__TASK_CALL(%rcx), %r9
-    movq GATE__FUNCTION_NAME(%rax), %r8
-    pushq %rdx
+    begin_from_root
     pushq GATE__TASK_WHERE(%rcx)
-    movq %r9, GATE__CALL_OUTER(%rdi)
-    movq %rdi, GATE__TASK_CALL(%rcx)
+    pushq $0
     movq %r8, GATE__TASK_WHERE(%rcx)
     cmpl $GATE__CLASS_LEAF, GATE__FUNCTION_CLASS(%rax)
     je 6f
-    enter_call %rdx, 7f
+    enter_call %rdx, %rdi, 7f
 2:  call_from_root \arguments
-    movq GATE__TASK_CALL(%rsi), %rdi
     store_outcome \result
     movq GATE__CALL_FUNCTION(%rdi), %r8
     cmpl $GATE__CLASS_LEAF, GATE__FUNCTION_CLASS(%r8)
     je 9f
     leave_call %rcx, 8f
-3:  movq GATE__CALL_OUTER(%rdi), %rdx
-    movq OUTER_NAME, %rcx
-    movq %rdx, GATE__TASK_CALL(%rsi)
+3:  movq OUTER_NAME, %rcx
     movq %rcx, GATE__TASK_WHERE(%rsi)
-    movq $0, GATE__CALL_OUTER(%rdi)
     .cfi_remember_state
     pop_frame
     ret
     .cfi_restore_state
-6:  movb $1, GATE__TASK_IN_LEAF(%rcx)
+6:  movq %rdi, GATE__TASK_CALL(%rcx)
     jmp 2b
 7:  enter_call_slow %rdx, %rdi, %rdx
     jmp 2b
-8:  leave_call_slow %rcx, %rax, %rdi, %rsi, %rsi
+8:  leave_call_slow %rcx, %rax, %rsi
     jmp 3b
-9:  movb $0, GATE__TASK_IN_LEAF(%rsi)
+9:  movq $0, GATE__TASK_CALL(%rsi)
     jmp 3b
 GATE__END(gate__arch_root_below_\arguments\()_\result)
     .endm
 
-/* The call itself. In: rdi frame, rdx m, rcx task. Out: eax. way is frame or leaf. outer is none, or below: another call is
- * listed, and put back. */
-    .macro make_call way, arguments, result, outer
+/* The call itself. In: rdi frame, rdx m, rcx task. Out: eax. way is frame or leaf. */
+    .macro make_call way, arguments, result
     push_frame
-    movq %rdi, GATE__TASK_CALL(%rcx) /* the call is listed */
     movq %rbp, GATE__TASK_SP(%rcx)
     enter_as \way
 2:  movq gate__m_errno_at(%rip), %rcx
@@ -320,18 +324,10 @@ GATE__END(gate__arch_root_below_\arguments\()_\result)
     movl %eax, %fs:(%rcx)
     call_\arguments
     current_m %rcx
-    movq GATE__M_TASK(%rcx), %rsi
-    movq GATE__TASK_CALL(%rsi), %rdi
+    find_frame \way
     store_outcome \result
     leave_as \way
-    .ifc \outer, none
-3:  movq $0, GATE__TASK_CALL(%rsi)
-    .else
-3:  movq GATE__CALL_OUTER(%rdi), %rdx
-    movq %rdx, GATE__TASK_CALL(%rsi)
-    movq $0, GATE__CALL_OUTER(%rdi)
-    .endif
-    .cfi_remember_state
+3:  .cfi_remember_state
     pop_frame
     ret
     .ifc \way, frame
@@ -340,8 +336,6 @@ GATE__END(gate__arch_root_below_\arguments\()_\result)
     jmp 2b
 8:  movq %rbp, %rsp
     leave_call_slow %rcx, %rdi, %rax
-    current_m %rcx
-    movq GATE__M_TASK(%rcx), %rsi
     jmp 3b
     .endif
     .endm
@@ -358,17 +352,8 @@ GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result)
     jae gate__arch_root_\way\()_\arguments\()_\result
     cmpq GATE__TASK_FLOOR(%rcx), %rsp
     jb gate__arch_root_\way\()_\arguments\()_\result
-    cmpq $0, GATE__TASK_CALL(%rcx)
-    jne gate__arch_\way\()_\arguments\()_\result\()_below
-    make_call \way, \arguments, \result, none
+    make_call \way, \arguments, \result
 GATE__END(gate__arch_\way\()_\arguments\()_\result)
-
-GATE__ROUTINE(gate__arch_\way\()_\arguments\()_\result\()_below)
-    .cfi_signal_frame
-    movq GATE__TASK_CALL(%rcx), %rax
-    movq %rax, GATE__CALL_OUTER(%rdi)
-    make_call \way, \arguments, \result, below
-GATE__END(gate__arch_\way\()_\arguments\()_\result\()_below)
     .endm
 
     .macro ways arguments, result, copies=0

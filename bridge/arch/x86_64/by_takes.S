@@ -15,8 +15,8 @@
  *   | return address     |              | scheduler's or C's frames  |
  *   | caller's rbp       | <- rbp       +----------------------------+ <- m->system_sp
  *   | result             |              | arguments on the stack     | <- rsp, while they are taken, and
- *   | the call's record  | <- task->sp, | function's frames          |    16-byte aligned at the call
- *   +--------------------+    task->call
+ *   | the call's record  | <- task->sp  | function's frames          |    16-byte aligned at the call
+ *   +--------------------+
  *
  * The stack is left before anything is taken, and the slot may be left when all is: so what goes on C's stack is pushed where it
  * belongs, and the host's memory is read with the slot held. On a thread without a task all of it is on one stack. How a call
@@ -258,9 +258,8 @@ GATE__END(gate__arch_give_\result)
     push_frame
     pushq %rsi
     pushq $\way /* and no status */
-    pushq GATE__TASK_CALL(%r8)
+    pushq $0
     pushq %rdi
-    movq %rsp, GATE__TASK_CALL(%r8) /* the call is listed */
     movq %rsp, GATE__TASK_SP(%r8)
     movq GATE__M_SYSTEM_SP(%r9), %rsp
     .endm
@@ -324,11 +323,12 @@ GATE__END(gate__arch_takes_alone)
     .endm
 
     .macro make_call way
+    leaq RECORD(%rbp), %rax
     .ifc \way, cross
-    enter_call %r10, 7f
+    enter_call %r10, %rax, 7f
     .else
-    movq GATE__M_TASK(%r10), %rax
-    movb $1, GATE__TASK_IN_LEAF(%rax)
+    movq GATE__M_TASK(%r10), %r11
+    movq %rax, GATE__TASK_CALL(%r11)
     .endif
 2:  movq gate__m_errno_at(%rip), %rax
     movl $0, %fs:(%rax)
@@ -339,11 +339,9 @@ GATE__END(gate__arch_takes_alone)
     .ifc \way, cross
     leave_call %rcx, 8f
     .else
-    movb $0, GATE__TASK_IN_LEAF(%r8)
+    movq $0, GATE__TASK_CALL(%r8)
     .endif
-3:  movq RECORD + GATE__CALL_OUTER(%rbp), %rsi
-    movq %rsi, GATE__TASK_CALL(%r8)
-    movl RECORD + GATE__CALL_STATUS(%rbp), %ecx
+3:  movl RECORD + GATE__CALL_STATUS(%rbp), %ecx
     give
     .endm
 
@@ -385,8 +383,6 @@ GATE__ROUTINE(gate__arch_take_no_more)
     movaps 16(%rsp), %xmm1
     movq 32(%rsp), %rax
     movq 40(%rsp), %rdx
-    current_m %rcx
-    movq GATE__M_TASK(%rcx), %r8
     jmp 3b
 5:  current_m %r10
     make_call keep

@@ -16,7 +16,7 @@
  *   | caller's rbp       | <- rbp       +----------------------------+ <- m->system_sp
  *   | result             |              | function's frames          |
  *   | the call's record  | <- rsp,      +----------------------------+
- *   +--------------------+    task->sp, task->call
+ *   +--------------------+    task->sp, m->call, or task->call of a leaf
  *
  * SPDX-License-Identifier: MIT */
 #include "bridge/arch/by_value.h"
@@ -102,14 +102,13 @@ GATE__ROUTINE(gate__arch_value_\way\()_\result)
     push_frame
     pushq %rsi
     pushq $0 /* errno and status */
-    pushq GATE__TASK_CALL(%r10)
+    pushq $0
     pushq %rdi
-    movq %rsp, GATE__TASK_CALL(%r10) /* the call is listed */
     movq %rsp, GATE__TASK_SP(%r10)
     .ifc \way, cross
-    enter_call %r9, 7f
+    enter_call %r9, %rsp, 7f
     .else
-    movb $1, GATE__TASK_IN_LEAF(%r10)
+    movq %rsp, GATE__TASK_CALL(%r10)
     .endif
 2:  movq gate__m_errno_at(%rip), %rax
     movq GATE__M_SYSTEM_SP(%r9), %rsp
@@ -124,11 +123,9 @@ GATE__ROUTINE(gate__arch_value_\way\()_\result)
     .ifc \way, cross
     leave_call %rcx, 8f
     .else
-    movb $0, GATE__TASK_IN_LEAF(%rdx)
+    movq $0, GATE__TASK_CALL(%rdx)
     .endif
-3:  movq RECORD + GATE__CALL_OUTER(%rbp), %rsi
-    movq %rsi, GATE__TASK_CALL(%rdx)
-    testq %rdi, %rdi
+3:  testq %rdi, %rdi
     jz 4f
     store_\result
 4:  movl RECORD + GATE__CALL_STATUS(%rbp), %eax
@@ -154,8 +151,6 @@ GATE__ROUTINE(gate__arch_value_\way\()_\result)
     movsd (%rsp), %xmm0
     movq 8(%rsp), %rax
     movq RESULT(%rbp), %rdi
-    current_m %rcx
-    movq GATE__M_TASK(%rcx), %rdx
     jmp 3b
     .endif
 GATE__END(gate__arch_value_\way\()_\result)

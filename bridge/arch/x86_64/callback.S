@@ -146,7 +146,7 @@ GATE__END(\name)
  *   | return address       |                           | the call's frame    |
  *   | C's rbp              | <- rbp                    +---------------------+ <- task->sp; and rsp, behind the
  *   | note                 | <- task->arrival          | the handler's frames|    handler, which finds it again
- *   | m, cells, result     |
+ *   | cells, result        |
  *   | pointers to arguments| <- rsp, m->system_sp
  *   +----------------------+
  *
@@ -160,8 +160,8 @@ GATE__END(\name)
     .macro require_call
     movq gate__m_current@gottpoff(%rip), %rax
     movq %fs:GATE__THREAD_M_OR_OTHER(%rax), %rax
-    cmpl $GATE__STATUS_IN_CALL, GATE__M_STATUS(%rax)
-    jne gate__arch_arrive
+    cmpq $GATE__CALL_OUTSIDE, GATE__M_CALL(%rax) /* or none */
+    jbe gate__arch_arrive
     movq GATE__M_TASK(%rax), %r11
     movq GATE__TASK_SHORT_WAY(%r11), %r11
     .endm
@@ -171,6 +171,7 @@ GATE__END(\name)
     push_frame
     movq GATE__M_TASK(%rax), %r11
     pushq %r10
+    pushq GATE__M_CALL(%rax)
     pushq GATE__TASK_ARRIVAL(%r11)
     .ifc \where, task
     pushq GATE__M_SYSTEM_SP(%rax)
@@ -179,27 +180,23 @@ GATE__END(\name)
     .endif
     .endm
 
-/* The arguments into cells, pointers to these at rsp, a zero for the result; m; and the note, with errno, is the task's. */
+/* The arguments into cells, pointers to these at rsp, a zero for the result; and the note, with errno, is the task's. */
 
-    .set m_of_pair, -GATE__INTAKE_NOTE - 8
-    .set result_of_pair, m_of_pair - 8
+    .set result_of_pair, -GATE__INTAKE_NOTE - 8
     .macro take_pair
     movq GATE__M_ERROR_NUMBER(%rax), %rcx
     movl (%rcx), %ecx
     pushq %rcx
     movq %rsp, GATE__TASK_ARRIVAL(%r11)
-    pushq %rax
     pushq $0
-    pushq %rsi
     pushq %rdi
-    movq %rsp, %rdi
-    leaq 8(%rsp), %rsi
     pushq %rsi
+    pushq %rsp /* where the second is */
+    leaq 16(%rsp), %rdi
     pushq %rdi
     .endm
 
-    .set m_of_any, -GATE__INTAKE_CELLS - 8
-    .set result_of_any, m_of_any - 8
+    .set result_of_any, -GATE__INTAKE_CELLS - 8
     .macro take_any
     subq $GATE__INTAKE_CELLS - GATE__INTAKE_NOTE + 8 + 16 + 8 * GATE__CALLBACK_MOST, %rsp
     store_words
@@ -209,7 +206,6 @@ GATE__END(\name)
     movq %rcx, NOTE
     leaq NOTE, %rcx
     movq %rcx, GATE__TASK_ARRIVAL(%r11)
-    movq %rax, m_of_any(%rbp)
     movq $0, result_of_any(%rbp)
     movq GATE__CALLBACK_INTAKE(%r10), %rsi
     movl GATE__INTAKE_COUNT(%rsi), %ecx
@@ -245,8 +241,8 @@ GATE__END(\name)
     .endif
     .endm
 
-/* And back, where the note ends. Leaves what C is to find in errno. */
-    .macro pop_note where, m, error_number
+/* And back into the call, behind the note; to slow if something is asked of the slot. Leaves what C is to find in errno. */
+    .macro pop_note where, m, error_number, slow
     movq GATE__M_TASK(\m), %r11
     .ifc \where, task
     movq %rsp, GATE__TASK_SP(%r11)
@@ -259,6 +255,9 @@ GATE__END(\name)
     addq $8, %rsp
     .endif
     popq GATE__TASK_ARRIVAL(%r11)
+    popq GATE__M_CALL(\m)
+    cmpl $0, GATE__M_ASKED(\m)
+    jne \slow
     .endm
 
 /* m is used up. */
@@ -284,9 +283,8 @@ GATE__END(\name)
     testl %eax, %eax
     jnz 7f
 2:  load_\result result_of_\arguments(%rbp)
-    movq m_of_\arguments(%rbp), %rdx
-    pop_note \where, %rdx, %rcx
-    enter_call %rdx, 8f
+    current_m %rdx
+    pop_note \where, %rdx, %rcx, 8f
 3:  return_to_c %rdx, %ecx
 7:  movl %eax, %edi /* the handler has failed */
     call gate__callback_fail
@@ -346,8 +344,8 @@ GATE__END(gate__arch_arrive_\arguments\()_\result\()_root)
  *   in: r10 the callback, and whatever C passes      out: what the handler returns      clobbers: what a call does
  *
  *   C's stack, below the return address and C's rbp, where rbp is
- *   | note           | <- task->arrival
- *   | m, and nothing | <- rsp, m->system_sp */
+ *   | note | <- task->arrival
+ *   | m    | <- rsp, m->system_sp */
 
 #define DIRECT_M (-GATE__INTAKE_NOTE - 8)(%rbp)
 
@@ -358,14 +356,12 @@ GATE__END(gate__arch_arrive_\arguments\()_\result\()_root)
     pushq %r10
     movq %rsp, GATE__TASK_ARRIVAL(%r11)
     pushq %rax
-    pushq $0
     leave_call %rax, 9f
 1:  movq -8(%rbp), %r10
     to_task_stack \where
     call *GATE__CALLBACK_DIRECT(%r10)
     movq DIRECT_M, %rcx
-    pop_note \where, %rcx, %rsi
-    enter_call %rcx, 8f
+    pop_note \where, %rcx, %rsi, 8f
 3:  return_to_c %rcx, %esi
 8:  subq $56, %rsp /* something is asked of the slot; one word lies above */
     movq %rax, (%rsp)
@@ -381,7 +377,7 @@ GATE__END(gate__arch_arrive_\arguments\()_\result\()_root)
     movq 48(%rsp), %rsi
     current_m %rcx
     jmp 3b
-9:  subq $GATE__INTAKE_CELLS - GATE__INTAKE_NOTE, %rsp /* the slot is claimed; m lies among the cells */
+9:  leaq -GATE__INTAKE_CELLS(%rbp), %rsp /* the slot is claimed */
     store_words
     store_vectors
     leave_call_slow %rax
@@ -390,7 +386,6 @@ GATE__END(gate__arch_arrive_\arguments\()_\result\()_root)
     current_m %rax
     leaq NOTE, %rsp
     pushq %rax
-    pushq $0
     movq GATE__M_TASK(%rax), %r11
     jmp 1b
     .endm

@@ -17,7 +17,7 @@
  *                                       +----------------------------+
  *
  * What is needed behind the call is found anew, as by_frame.S does and for its reasons; so it is with the stores that stand
- * together. A call below another's callback has a routine of the same name, with _below behind.
+ * together.
  *
  * SPDX-License-Identifier: MIT */
 #include "bridge/arch/by_frame.h"
@@ -74,15 +74,14 @@ GATE__ROUTINE(gate__arch_direct_alone)
     ret
 GATE__END(gate__arch_direct_alone)
 
-/* The call itself. In: r10 direct, rax m, r11 task. way and outer are as in by_frame.S. */
-    .macro make_call way, outer
+/* The call itself. In: r10 direct, rax m, r11 task. way is as in by_frame.S. */
+    .macro make_call way
     push_frame
-    movq %r10, GATE__TASK_CALL(%r11) /* the call is listed */
     movq %rbp, GATE__TASK_SP(%r11)
     .ifc \way, frame
-    enter_call %rax, 7f
+    enter_call %rax, %r10, 7f
     .else
-    movb $1, GATE__TASK_IN_LEAF(%r11)
+    movq %r10, GATE__TASK_CALL(%r11)
     .endif
 2:  movq gate__m_errno_at(%rip), %r11
     movq GATE__M_SYSTEM_SP(%rax), %rsp
@@ -91,23 +90,20 @@ GATE__END(gate__arch_direct_alone)
     call *%rax
     current_m %rcx
     movq gate__m_errno_at(%rip), %r8
+    .ifc \way, frame
+    movq GATE__M_CALL(%rcx), %rdi
+    .else
     movq GATE__M_TASK(%rcx), %rsi
-    movl %fs:(%r8), %r8d
     movq GATE__TASK_CALL(%rsi), %rdi
+    .endif
+    movl %fs:(%r8), %r8d
     movl %r8d, GATE__CALL_ERROR_NUMBER(%rdi)
     .ifc \way, frame
     leave_call %rcx, 8f
     .else
-    movb $0, GATE__TASK_IN_LEAF(%rsi)
+    movq $0, GATE__TASK_CALL(%rsi)
     .endif
-    .ifc \outer, none
-3:  movq $0, GATE__TASK_CALL(%rsi)
-    .else
-3:  movq GATE__CALL_OUTER(%rdi), %r8
-    movq %r8, GATE__TASK_CALL(%rsi)
-    movq $0, GATE__CALL_OUTER(%rdi)
-    .endif
-    .cfi_remember_state
+3:  .cfi_remember_state
     pop_frame
     ret
     .ifc \way, frame
@@ -133,11 +129,6 @@ GATE__END(gate__arch_direct_alone)
     movaps 16(%rsp), %xmm1
     movq 32(%rsp), %rax
     movq 40(%rsp), %rdx
-    current_m %rcx
-    movq GATE__M_TASK(%rcx), %rsi
-    .ifc \outer, below
-    movq GATE__TASK_CALL(%rsi), %rdi
-    .endif
     jmp 3b
     .endif
     .endm
@@ -154,18 +145,8 @@ GATE__ROUTINE(gate__arch_direct_\way)
     jae gate__arch_direct_alone
     cmpq GATE__TASK_FLOOR(%r11), %rsp
     jb gate__arch_direct_by_frame
-    cmpq $0, GATE__TASK_CALL(%r11)
-    jne gate__arch_direct_\way\()_below
-    make_call \way, none
+    make_call \way
 GATE__END(gate__arch_direct_\way)
-
-GATE__ROUTINE(gate__arch_direct_\way\()_below)
-    .cfi_signal_frame
-    movq GATE__TASK_CALL(%r11), %rax
-    movq %rax, GATE__CALL_OUTER(%r10)
-    current_m %rax
-    make_call \way, below
-GATE__END(gate__arch_direct_\way\()_below)
     .endm
 
     direct frame

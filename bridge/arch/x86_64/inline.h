@@ -25,17 +25,16 @@
 
 /* What a host has compiled in of the library's layout, proved by direct.c. Who changes one of these changes the way, so
  * that hosts which have been compiled go out of line; what leads there in a gate_direct (enter, m_at, inline_way) stays. */
-#define GATE__INLINE_DEFAULT 1 /* gate_direct: inline_way; a function of class default */
-#define GATE__INLINE_LEAF 2    /* or leaf */
+#define GATE__INLINE_DEFAULT 3 /* gate_direct: inline_way; a function of class default */
+#define GATE__INLINE_LEAF 4    /* or leaf */
 #define GATE__INLINE_M_SYSTEM_SP 0
 #define GATE__INLINE_M_TASK 8
-#define GATE__INLINE_M_STATUS 16
-#define GATE__INLINE_M_CLAIM 20
-#define GATE__INLINE_M_ASKED 24
+#define GATE__INLINE_M_CALL 16
+#define GATE__INLINE_M_CLAIM 24
+#define GATE__INLINE_M_ASKED 28
 #define GATE__INLINE_TASK_SP 0
 #define GATE__INLINE_TASK_FLOOR 8
 #define GATE__INLINE_TASK_CALL 16
-#define GATE__INLINE_TASK_IN_LEAF 124
 #define GATE__INLINE_ERROR_NUMBER 16 /* gate_direct, from here on */
 #define GATE__INLINE_ENTER 24
 #define GATE__INLINE_ADDRESS 32
@@ -65,20 +64,17 @@
     "cmpq %%r13, %%rsp\n\t"                                         \
     "jae 7f\n\t"                                                    \
     "cmpq " GATE__INLINE_TASK(FLOOR) ", %%rsp\n\t"                  \
-    "jb 7f\n\t"                                                     \
-    "cmpq $0, " GATE__INLINE_TASK(CALL) "\n\t"                      \
-    "jne 7f\n\t"
+    "jb 7f\n\t"
 
-/* The call is listed, and a record of a frame stands below whatever the function has of the stack. */
-#define GATE__INLINE_LIST                                               \
+/* A record of a frame stands below whatever the function has of the stack. */
+#define GATE__INLINE_LEAVE                                              \
     "movq %%rsp, %%rbx\n\t"                                             \
     "leaq -128(%%rsp), %%rsp\n\t"                                       \
     "leaq 6f(%%rip), %%r11\n\t"                                         \
     "andq $-16, %%rsp\n\t"                                              \
     "pushq %%r11\n\t"                                                   \
     "pushq %%rbp\n\t"                                                   \
-    "movq %%rsp, " GATE__INLINE_TASK(SP) "\n\t"                         \
-    "movq %[direct], " GATE__INLINE_TASK(CALL) "\n\t"
+    "movq %%rsp, " GATE__INLINE_TASK(SP) "\n\t"
 
 /* Between two values of errno, on the system stack. */
 #define GATE__INLINE_CROSS                                          \
@@ -92,8 +88,7 @@
     "movl %%ecx, " GATE__INLINE_DIRECT(ERROR_NUMBER) "\n\t"
 
 #define GATE__INLINE_END                                                \
-    "3: movq $0, " GATE__INLINE_TASK(CALL) "\n\t"                       \
-    "movq %%rbx, %%rsp\n\t"                                             \
+    "3: movq %%rbx, %%rsp\n\t"                                          \
     "jmp 1f\n"                                                          \
     "7: movq %%rsp, %%rbx\n\t" /* out of line */                        \
     "leaq -128(%%rsp), %%rsp\n\t"                                       \
@@ -104,21 +99,21 @@
 
 #define GATE__INLINE_CODE_LEAF                                          \
     GATE__INLINE_BEGIN(GATE__INLINE_LEAF)                               \
-    GATE__INLINE_LIST                                                   \
-    "movb $1, " GATE__INLINE_TASK(IN_LEAF) "\n"                         \
+    GATE__INLINE_LEAVE                                                  \
+    "movq %[direct], " GATE__INLINE_TASK(CALL) "\n"                     \
     GATE__INLINE_CROSS                                                  \
-    "movb $0, " GATE__INLINE_TASK(IN_LEAF) "\n"                         \
+    "movq $0, " GATE__INLINE_TASK(CALL) "\n"                            \
     GATE__INLINE_END                                                    \
     "1:"
 
 #define GATE__INLINE_CODE_DEFAULT                                       \
     GATE__INLINE_BEGIN(GATE__INLINE_DEFAULT)                            \
-    GATE__INLINE_LIST                                                   \
-    "movl $1, " GATE__INLINE_M(STATUS) "\n\t"                           \
+    GATE__INLINE_LEAVE                                                  \
+    "movq %[direct], " GATE__INLINE_M(CALL) "\n\t"                      \
     "cmpl $0, " GATE__INLINE_M(ASKED) "\n\t"                            \
     "jne 8f\n"                                                          \
     GATE__INLINE_CROSS                                                  \
-    "movl $0, " GATE__INLINE_M(STATUS) "\n\t"                           \
+    "movq $0, " GATE__INLINE_M(CALL) "\n\t"                             \
     "cmpl $0, " GATE__INLINE_M(CLAIM) "\n\t"                            \
     "jne 9f\n"                                                          \
     GATE__INLINE_END                                                    \

@@ -33,16 +33,16 @@
     movq %fs:(\register), \register
     .endm
 
-/* m's task goes into C; to slow if something is asked of its slot. */
-    .macro enter_call m, slow
-    movl $GATE__STATUS_IN_CALL, GATE__M_STATUS(\m)
+/* m's task goes into C by call, a register with its record; to slow if something is asked of its slot. */
+    .macro enter_call m, call, slow
+    movq \call, GATE__M_CALL(\m)
     cmpl $0, GATE__M_ASKED(\m)
     jne \slow
     .endm
 
 /* It comes back; to slow if the slot is claimed. */
     .macro leave_call m, slow
-    movl $GATE__STATUS_RUNNING, GATE__M_STATUS(\m)
+    movq $GATE__CALL_NONE, GATE__M_CALL(\m)
     cmpl $0, GATE__M_CLAIM(\m)
     jne \slow
     .endm

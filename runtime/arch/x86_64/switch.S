@@ -89,9 +89,10 @@ GATE__END(gate__arch_cross)
     fstpt VECTOR(1)
     .endm
 
-/* struct gate__returned gate__arch_cross_pair(uint64_t a, uint64_t b, gate_m *m, void (*function)(void)), keep_pair
+/* struct gate__returned gate__arch_cross_pair(uint64_t a, uint64_t b, gate_m *m, void (*function)(void), void *call),
+ *                                             and keep_pair;
  * struct gate__returned gate__arch_cross_words(uint64_t cells[], size_t stack_count, gate_m *m,
- *                                              void (*function)(void)), and keep_words;
+ *                                              void (*function)(void), void *call), and keep_words;
  * the same: cross_all, keep_all, and those of vector, registers, x87, x87_pair
  *
  * Make the whole of a foreign call from the stack of m's task: to the system stack; errno cleared; the arguments of the
@@ -99,7 +100,7 @@ GATE__END(gate__arch_cross)
  * gate__foreign_enter and gate__foreign_leave (internal.h) as they are with membarrier and without a sanitizer. Those that
  * keep are none: m keeps its slot.
  *
- *   in: rdi a or cells, rsi b or stack_count, rdx m, rcx function
+ *   in: rdi a or cells, rsi b or stack_count, rdx m, rcx function, r8 its record
  *   out: rax result, or, of vector, the lower half of xmm0; edx errno; of registers, what all four have is in the first
  *        two cells for words and for vectors; of x87, st0, and st1, in those for vectors
  *   clobbers: what a call does
@@ -124,10 +125,10 @@ GATE__ROUTINE(\name)
     .cfi_signal_frame
     endbr64
     push_frame
-    movq GATE__M_TASK(%rdx), %r8
-    movq %rbp, GATE__TASK_SP(%r8)
+    movq GATE__M_TASK(%rdx), %rax
+    movq %rbp, GATE__TASK_SP(%rax)
     .ifc \protocol, enter
-    enter_call %rdx, 8f
+    enter_call %rdx, %r8, 8f
     .endif
 1:  movq GATE__M_SYSTEM_SP(%rdx), %rsp
     movq GATE__M_ERROR_NUMBER(%rdx), %r8
