@@ -72,13 +72,13 @@ prints '4' <<'END'
 END
 prints '3' <<'END'
 "int usleep(unsigned);" c
-[ "int nowhere(void); int nor_here(void);" c ] go drop   20000 usleep drop   \ which is for who joins it
+[ "int nowhere(void); int nor_here(void);" c ] go drop   200000 usleep drop   \ which is for who joins it
 "int abs(int);" c   -3 abs .
 END
 
 prints '5' <<'END'
 "int usleep(unsigned);" c
-[ "double hypot(double, double);" c ] go drop   20000 usleep drop
+[ "double hypot(double, double);" c ] go drop   200000 usleep drop
 "libm.so.6" library   "double hypot(double, double);" c   \ which is where it is
 3 4 hypot .
 END
@@ -149,7 +149,7 @@ is_refused "line 1: symbol 'nowhere' is not in library 'the process'" <<'END'
 END
 is_refused "line 3: symbol 'nowhere' is not in library 'the process'" <<'END'
 "int usleep(unsigned);" c
-[ "int nowhere(void);" c ] go drop   20000 usleep drop   \ as was said to whoever declared it
+[ "int nowhere(void);" c ] go drop   200000 usleep drop   \ as was said to whoever declared it
 nowhere
 END
 is_refused 'line 1: div has a type that this language has not' <<'END'
