@@ -196,6 +196,13 @@ test("status and list say what each task does, and where", function()
     for _, info in ipairs(task.list()) do assert(info.name ~= "sleeper") end
 end)
 
+test("list has a task that has yet to begin", function()
+    local new, found = task.go({name = "new"}, function() end), nil
+    for _, info in ipairs(task.list()) do found = found or info.task == new and info.status end
+    equal(found, "ready")
+    new:join()
+end)
+
 test("self is the task that asks", function()
     local t = task.go(function() return task.self(), coroutine.wrap(function() return task.self() end)() end)
     local self, in_coroutine = t:join()

@@ -621,16 +621,24 @@ static int task_tostring(lua_State *L) {
     return 1;
 }
 
-/* Pushes a table of the tasks that are known, by number. */
-static void push_numbers(lua_State *L) {
-    lua_newtable(L);
-    host_push(L, KEPT_KNOWN);
+/* Adds the tasks in a table of the host's to the one on top, by number. */
+static void add_numbers(lua_State *L, enum kept kept) {
+    host_push(L, kept);
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
         struct task *task = lua_touserdata(L, -1);
+        if (!task)
+            continue; /* it is let go */
         lua_pushvalue(L, -1);
         lua_rawseti(L, -5, (lua_Integer)task->number);
     }
     lua_pop(L, 1);
+}
+
+/* Pushes a table of all tasks by number: of those that have begun, and of those that have not. */
+static void push_numbers(lua_State *L) {
+    lua_newtable(L);
+    add_numbers(L, KEPT_KNOWN);
+    add_numbers(L, KEPT_TASKS);
 }
 
 /* Pushes what task.list tells of one; the tasks by number are at index. */
