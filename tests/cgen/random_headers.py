@@ -196,8 +196,10 @@ def run(command, where):
 
 def try_header(cgen, library, root, where, draw):
     compiler = draw.choice(["gcc", "clang"])
-    # clang 14 has some of these half in a register and half on the stack, which nobody else has.
-    header = Header(draw, [of for of in SCALARS if of != "__int128" or compiler == "gcc"])
+    # clang 14 has some of the first half in a register and half on the stack, which nobody else has; and of a record in
+    # which the second is not aligned it passes a part in a register, and nothing of the rest.
+    odd = ("__int128", "loose") if compiler == "clang" else ()
+    header = Header(draw, [of for of in SCALARS if of not in odd])
 
     def write(name, text):
         with open(os.path.join(where, name), "w") as file:
