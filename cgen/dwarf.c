@@ -142,7 +142,7 @@ static bool is_va_list(const struct type *type) {
     return type->kind == TYPE_ITEM && strcmp(type->item->name, "__va_list_tag") == 0;
 }
 
-/* clang.c has a va_list by the same name. */
+/* clang/type.c has a va_list by the same name. */
 static void make_va_list(struct type *type) {
     type->kind = TYPE_BASIC;
     type->name = "__builtin_va_list";

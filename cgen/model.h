@@ -1,7 +1,7 @@
-/* What headers declare, in plain structures: clang.c fills them in, the emitters write them out, and neither knows the
+/* What headers declare, in plain structures: clang/ fills them in, the emitters write them out, and neither knows the
  * other.
  *
- *   headers --clang.c--> struct model --emit_*.c--> text
+ *   headers --clang/--> struct model --emit_*.c--> text
  *
  * All of it lies in memory that is given back at the end of the program (memory.c), so that anything may point to
  * anything.
@@ -250,7 +250,7 @@ bool set_add(struct table *set, const char *name);                  /* whether i
 bool set_has(const struct table *set, const char *name);
 void memory_free_all(void);
 
-/* clang.c: reads the headers, or the request's text; returns 0, or 1 when they do not compile, which is on standard error then:
+/* clang/unit.c: reads the headers, or the request's text; returns 0, or 1 when they do not compile, which is on standard error then:
  * of a text the model has what does. */
 int model_read(struct request *request, struct model *model);
 

@@ -12,10 +12,10 @@ cgen=$1 takes=$2/takes reads=$2/reads library=$PWD/$3 modules=$4
 # None where it is cgen itself that is looked at.
 compilers=${CGEN_COMPILERS-gcc clang}
 # For ninja: when one of these changes, or there is another, the test runs again.
-echo "$2/run.ok:" tests/cgen/* tests/cgen/*/* cgen/* callgate.pc.in >"$2/run.d"
+echo "$2/run.ok:" tests/cgen/* tests/cgen/*/* cgen/* cgen/*/* callgate.pc.in >"$2/run.d"
 
-# One file reads headers, and one debug information.
-[ "$(grep -l 'clang-c/' cgen/*)" = cgen/clang.c ] && [ "$(grep -l 'elfutils/' cgen/*)" = cgen/dwarf.c ] || fail 'others know libclang or libdw'
+# One room reads headers, and one file debug information.
+[ "$(grep -rl 'clang-c/' cgen)" = cgen/clang/reader.h ] && [ "$(grep -rl 'clang/reader.h"' cgen | grep -vc '^cgen/clang/')" = 0 ] && [ "$(grep -rl 'elfutils/' cgen)" = cgen/dwarf.c ] || fail 'others know libclang or libdw'
 fact
 
 # Each feature: as expected, read by the bridge, compiled by both compilers.
