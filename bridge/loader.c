@@ -9,9 +9,12 @@
 #include <link.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "bridge/internal.h"
 #include "runtime/internal.h"
+
+enum { SCRIPT_LINE = 512, SCRIPTS = 8 };
 
 static void note_failure(struct gate__words *words) {
     const char *text = dlerror();
@@ -57,31 +60,50 @@ static void *open_file(const char *name, struct gate__words *words) {
     return handle;
 }
 
-/* The first library in a line "GROUP ( /lib/libm.so.6 ... )", which is cut behind it; NULL for another line. */
-static const char *find_first(char *line) {
-    bool names = strncmp(line, "GROUP", 5) == 0 || strncmp(line, "INPUT", 5) == 0;
-    char *first = names ? strchr(line, '(') : NULL;
-    if (!first)
-        return NULL;
-    first += 1 + strspn(first + 1, " ");
-    first[strcspn(first, " )\n")] = '\0';
-    return first;
+/* Where a path ends that the loader's words begin with, if what it found there is no library, nor has to be; or NULL. */
+static const char *find_end_of_path(const char *words) {
+    const char *end = strstr(words, ": invalid ELF header");
+    return end ? end : strstr(words, ": file too short");
 }
 
-/* What has a library's name may be a script of the linker's, which names the library. The loader's words begin with the
- * file's path, and stay as they are for what is no script. */
-static void *open_by_script(struct gate__words *words) {
-    char line[512];
-    const char *named = NULL, *refused = strstr(words->text, ": invalid ELF header");
-    if (!refused)
-        return NULL;
-    snprintf(line, sizeof line, "%.*s", (int)(refused - words->text), words->text);
-    FILE *script = fopen(line, "r");
-    while (script && !named && fgets(line, sizeof line, script))
-        named = find_first(line);
+/* Finds the first library in a line "GROUP ( /lib/libm.so.6 ... )"; "-lm" is short for "libm.so". False for another line. */
+static bool find_first(const char *line, char name[SCRIPT_LINE]) {
+    bool names = strncmp(line, "GROUP", 5) == 0 || strncmp(line, "INPUT", 5) == 0;
+    const char *first = names ? strchr(line, '(') : NULL;
+    if (!first)
+        return false;
+    first += 1 + strspn(first + 1, " ");
+    bool is_short = strncmp(first, "-l", 2) == 0;
+    first += is_short ? 2 : 0;
+    snprintf(name, SCRIPT_LINE, is_short ? "lib%.*s.so" : "%.*s", (int)strcspn(first, " )\n"), first);
+    return true;
+}
+
+/* What has a library's name may be a script of the linker's, which names the library. Whether it is. A pipe is none: what
+ * was in that is gone. */
+static bool read_script(const struct gate__words *words, char name[SCRIPT_LINE]) {
+    char line[SCRIPT_LINE];
+    struct stat file;
+    const char *end = find_end_of_path(words->text);
+    if (!end)
+        return false;
+    snprintf(line, sizeof line, "%.*s", (int)(end - words->text), words->text);
+    FILE *script = stat(line, &file) == 0 && S_ISREG(file.st_mode) ? fopen(line, "r") : NULL;
+    bool found = false;
+    while (script && !found && fgets(line, sizeof line, script))
+        found = find_first(line, name);
     if (script)
         fclose(script);
-    return named ? open_file(named, words) : NULL;
+    return found;
+}
+
+/* Opens what the script names that the words tell of, which may be another script. They stay as they are without one. */
+static void *open_by_scripts(struct gate__words *words) {
+    char name[SCRIPT_LINE];
+    void *handle = NULL;
+    for (int i = 0; !handle && i < SCRIPTS && read_script(words, name); i++)
+        handle = open_file(name, words);
+    return handle;
 }
 
 /* The process itself is in no one place, and is never unloaded. */
@@ -90,7 +112,7 @@ static void open_library(void *data) {
     struct search search = {NULL, o->loaded};
     o->loaded->handle = open_file(o->name, o->words);
     if (!o->loaded->handle)
-        o->loaded->handle = open_by_script(o->words);
+        o->loaded->handle = open_by_scripts(o->words);
     if (o->loaded->handle && o->name && dlinfo(o->loaded->handle, RTLD_DI_LINKMAP, (void *)&search.map) == 0)
         dl_iterate_phdr(measure, &search);
 }

@@ -1,14 +1,18 @@
 /* Libraries: opened and searched, the errors that name what is missing, and what keeps one open. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include "tests/support/bridge.h"
+#include "tests/support/fork.h"
 #include "tests/support/refuse.h"
 
 static gate_library *open_library(const char *name) {
@@ -71,27 +75,80 @@ Test(library, a_script_of_the_linkers_stands_for_the_first_library_that_it_names
     cr_assert_eq(gate_library_close(by_script, NULL), 0);
 }
 
-/* Opens a file with this text, and some that makes it as long as a library's header. */
-static void open_text(const char *text, gate_error *error) {
+/* Opens a file with this text in two lines. A text of NULL names the file itself. */
+static int open_text(const char *before, const char *text, gate_library **library, gate_error *error) {
     char path[] = "/tmp/callgate-library-XXXXXX";
-    gate_library *library;
     FILE *file = fdopen(mkstemp(path), "w");
-    fprintf(file, "%64s\n%s\n", "", text);
+    fprintf(file, text ? "%s\n%s\n" : "%s\nINPUT(%s)\n", before, text ? text : path);
     fclose(file);
-    cr_assert_eq(gate_library_open(path, &library, error), -ENOENT);
+    int failed = gate_library_open(path, library, error);
     unlink(path);
+    return failed;
+}
+
+/* One that is as long as a library's header, and one that is not. */
+static void assert_no_library(const char *text, const char *why, const char *why_if_short) {
+    static const char of_64_bytes[] = "The loader says something else of what is as long as a header.";
+    gate_library *library;
+    gate_error error;
+    cr_assert_eq(open_text(of_64_bytes, text, &library, &error), -ENOENT);
+    cr_assert_not_null(strstr(error.message, why), "%s", error.message);
+    cr_assert_eq(open_text("", text, &library, &error), -ENOENT);
+    cr_assert_not_null(strstr(error.message, why_if_short), "%s", error.message);
+}
+
+static void assert_names(const char *text, const char *name) {
+    gate_library *by_script = NULL, *by_name = open_library(name);
+    gate_error error = {0, ""};
+    cr_assert_eq(open_text("", text, &by_script, &error), 0, "%s", error.message);
+    cr_assert_eq(by_script, by_name);
+    cr_assert_eq(gate_library_close(by_name, NULL), 0);
+    cr_assert_eq(gate_library_close(by_script, NULL), 0);
+}
+
+Test(library, a_script_may_be_short_and_name_a_library_as_the_linkers_options_do_or_another_script) {
+    assert_names("INPUT(libm.so.6 -lc)", "libm.so.6");
+    assert_names("INPUT(-lffi)", "libffi.so");
+    assert_names("GROUP (  -lm -lc )", "libm.so.6");
+    assert_names("INPUT(libm.so)", "libm.so.6");
 }
 
 Test(library, a_script_whose_library_is_missing_is_enoent_and_names_that_one) {
-    gate_error error;
-    open_text("INPUT(libnowhere.so.7 libm.so.6)", &error);
-    cr_assert_not_null(strstr(error.message, ": libnowhere.so.7: cannot open shared"), "%s", error.message);
+    const char why[] = ": libnowhere.so.7: cannot open shared";
+    assert_no_library("INPUT(libnowhere.so.7 libm.so.6)", why, why);
+}
+
+Test(library, a_script_that_names_itself_is_enoent) {
+    assert_no_library(NULL, ": invalid ELF header", ": file too short");
+}
+
+static void *write_nothing(void *path) {
+    close(open(path, O_WRONLY));
+    return NULL;
+}
+
+/* Whoever would read it once more waits for one who writes. */
+Test(library, a_pipe_is_read_once) {
+    char path[] = "/tmp/callgate-library-XXXXXX/pipe";
+    *strrchr(path, '/') = '\0';
+    cr_assert_not_null(mkdtemp(path));
+    path[strlen(path)] = '/';
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    pid_t child = fork_guarded();
+    if (child == 0) {
+        pthread_t thread;
+        gate_library *library;
+        pthread_create(&thread, NULL, write_nothing, path);
+        _exit(gate_library_open(path, &library, NULL) == -ENOENT ? WELL : 1);
+    }
+    assert_well(child);
+    unlink(path);
+    *strrchr(path, '/') = '\0';
+    rmdir(path);
 }
 
 Test(library, a_file_that_is_neither_library_nor_script_is_enoent_as_the_loader_says) {
-    gate_error error;
-    open_text("GROUP", &error);
-    cr_assert_not_null(strstr(error.message, ": invalid ELF header"), "%s", error.message);
+    assert_no_library("GROUP", ": invalid ELF header", ": file too short");
 }
 
 Test(library, a_symbol_that_is_missing_is_enoent_and_names_both) {
