@@ -158,7 +158,8 @@ struct description {
     struct gate__object *object;
 };
 
-/* What has an address outside all that is loaded is a thread-local of the calling thread's. */
+/* What has an address outside all that is loaded is a thread-local of the calling thread's. What is loaded and not where a
+ * symbol says is a function that the loader has chosen, as it chooses among those of one name for a processor. */
 static void describe(void *data) {
     struct description *d = data;
     Dl_info info = {.dli_saddr = NULL};
@@ -167,10 +168,9 @@ static void describe(void *data) {
     if (!dladdr1(d->address, &info, (void **)&symbol, RTLD_DL_SYMENT))
         return;
     d->object->is_local = false;
-    if (!symbol || info.dli_saddr != d->address)
-        return;
-    d->object->size = symbol->st_size;
-    d->object->is_function = ELF64_ST_TYPE(symbol->st_info) == STT_FUNC;
+    bool is_chosen = !symbol || info.dli_saddr != d->address;
+    d->object->size = is_chosen ? 0 : symbol->st_size;
+    d->object->is_function = is_chosen || ELF64_ST_TYPE(symbol->st_info) == STT_FUNC;
 }
 
 struct gate__object gate__loader_describe(const void *address) {

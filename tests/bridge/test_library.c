@@ -247,6 +247,12 @@ Test(library, a_variable_is_found_and_its_size_checked) {
     close_library(library);
 }
 
+Test(library, a_function_that_the_loader_has_chosen_for_the_processor_is_no_variable) {
+    gate_library *c = open_library("libc.so.6");
+    cr_assert_eq(refuse_variable(c, "strlen", 0, "'strlen' of library 'libc.so.6' is a function"), -EINVAL);
+    close_library(c);
+}
+
 /* What keeps one open */
 
 static gate_library *open_noting(int *unloads) {
