@@ -155,6 +155,7 @@ static void *see_it_in_progress(void *unused) {
     cr_assert_eq(gate_future_result(future, &result, NULL), -EINPROGRESS);
     cr_assert_eq(result, 77);
     atomic_store(&is_open, true);
+    cr_assert_eq(gate_future_wait(future, GATE_FOREVER - 1), 0, "centuries");
     cr_assert_eq(int_result(future), 5);
     cr_assert_eq(gate_future_wait(future, 0), 0);
     gate_future_free(future);
@@ -167,6 +168,26 @@ Test(async, one_in_progress_has_no_result_and_waits_end_with_their_time) {
     see_it_in_progress(NULL);
     join(spawn("only", see_it_in_progress, NULL));
     stop(runtime);
+}
+
+static int has_slot(void) {
+    return gate__m()->slot != NULL;
+}
+
+static void *see_slots(void *unused) {
+    gate_function function = make_function("int (void)", address_of(has_slot), "has_slot");
+    for (int i = GATE_CALL_DEFAULT; i <= GATE_CALL_BLOCKING; i++) {
+        function.call_class = (enum gate_call_class)i;
+        gate_future *future = start_call(&function, NULL);
+        cr_assert_eq(int_result(future), 0, "class %d", i);
+        gate_future_free(future);
+    }
+    free_function(function);
+    return unused;
+}
+
+Test(async, it_gives_its_slot_up_whatever_the_class_of_its_function) {
+    run_task(see_slots, NULL);
 }
 
 /* Threads */
@@ -248,6 +269,41 @@ Test(async, tasks_and_threads_wait_for_the_same_one) {
     free_function(function);
 }
 
+/* C that waits: its task is in a call meanwhile, and the thread blocks. */
+
+static int wait_in_c(gate_future *future) {
+    return gate_future_wait(future, MS) == -ETIMEDOUT ? gate_future_wait(future, GATE_FOREVER) : -1;
+}
+
+static int let_pass_later(int microseconds) {
+    usleep((useconds_t)microseconds);
+    atomic_store(&is_open, true);
+    return 0;
+}
+
+static void *have_c_wait(void *unused) {
+    gate_function function = passing(), waits = make_function("int (void *)", address_of(wait_in_c), "wait_in_c");
+    gate_function opens = make_function("int (int)", address_of(let_pass_later), "let_pass_later");
+    gate_future *future = start_passing(&function, 3), *opening = start_passing(&opens, 20 * 1000);
+    void *arguments[] = {&future};
+    int result = -1;
+    cr_assert_eq(gate_call(&waits, &result, arguments), 0);
+    cr_assert_eq(result, 0);
+    cr_assert_eq(int_result(future), 3);
+    assert_ends(opening);
+    gate_future_free(future);
+    gate_future_free(opening);
+    free_function(function);
+    free_function(waits);
+    free_function(opens);
+    return unused;
+}
+
+Test(async, c_that_a_task_has_called_waits_as_a_thread) {
+    run_root(have_c_wait);
+    run_task(have_c_wait, NULL);
+}
+
 /* Times that pass just when the call ends: whichever comes first, the next wait is as it should be. */
 
 static int sleep_us(int microseconds) {
@@ -298,6 +354,33 @@ Test(async, one_waiter_may_be_woken_and_the_call_goes_on) {
     join(woken);
     join(waits);
     cr_assert_eq(gate_future_wake(future, NULL), -ESRCH);
+    gate_future_free(future);
+    stop(runtime);
+    free_function(function);
+}
+
+/* The only slot is the waker's until the time has passed and the task waits to go on. */
+static void *wait_past_its_time(void *future) {
+    int failed;
+    while ((failed = gate_future_wait(future, MS)) == -ETIMEDOUT)
+        continue;
+    cr_assert_eq(failed, -EINTR);
+    cr_assert_eq(gate_future_wait(future, MS), -ETIMEDOUT, "no wake is left");
+    atomic_store(&is_open, true);
+    cr_assert_eq(int_result(future), 6);
+    return NULL;
+}
+
+Test(async, a_waiter_whose_time_has_passed_may_still_be_woken_and_has_its_wake_then) {
+    gate_runtime *runtime = start(1);
+    gate_function function = passing();
+    gate_future *future = start_passing(&function, 6);
+    gate_task *task = spawn("is woken late", wait_past_its_time, future);
+    do {
+        let_run(1);
+        wait_until((atomic_load(&task->state) & GATE__STATES) == GATE__LIVE);
+    } while (gate_future_wake(future, task) == -ESRCH);
+    join(task);
     gate_future_free(future);
     stop(runtime);
     free_function(function);
@@ -649,6 +732,22 @@ Test(async, an_eventfd_of_the_hosts_counts_the_ends_of_many) {
     free_all(SOME);
     cr_assert_eq(read(options.event, &count, sizeof count), (ssize_t)sizeof count);
     cr_assert_eq(count, (uint64_t)SOME);
+    close(options.event);
+    stop(runtime);
+    free_function(function);
+}
+
+Test(async, an_eventfd_of_the_hosts_hears_nothing_of_what_was_freed_before_its_end) {
+    gate_runtime *runtime = start(1);
+    gate_function function = passing();
+    struct gate_async_options options = {.event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    prepare_calls(&function, 2);
+    start_all(2, &options);
+    wait_until_inside(2);
+    free_all(2);
+    atomic_store(&is_open, true);
+    wait_until((let_run(1), gate_runtime_list(runtime, NULL, 0) == 1));
+    cr_assert_not(is_readable(options.event));
     close(options.event);
     stop(runtime);
     free_function(function);
