@@ -86,6 +86,12 @@ static int map_code(char *to) {
     return failed;
 }
 
+/* A mapping that failed may have taken the page that was there for the code. */
+static void unmap_block(struct block *block) {
+    gate_munmap(block->code, sizeof block->code);
+    gate_munmap(block->entries, sizeof *block - sizeof block->code);
+}
+
 static int map_block(int (*bring_code)(char *to), struct block **block) {
     void *mapped;
     int failed = gate__mem_map(sizeof(struct block), tag, &mapped);
@@ -94,11 +100,11 @@ static int map_block(int (*bring_code)(char *to), struct block **block) {
     *block = mapped;
     failed = bring_code((*block)->code);
     if (failed)
-        gate_munmap(*block, sizeof **block);
+        unmap_block(*block);
     return failed;
 }
 
-/* A mapping that failed may have taken the pages that were there: a copy has a block of its own. */
+/* For the same reason a copy has a block of its own. */
 static int add_block(void) {
     struct block *block;
     int failed = map_block(map_code, &block);
@@ -115,11 +121,10 @@ static int add_block(void) {
     return 0;
 }
 
+/* Of more than REST: others are left. */
 static struct entry *take_rested(void) {
     struct entry *entry = freed.first;
     freed.first = entry->next;
-    if (!freed.first)
-        freed.end = &freed.first;
     freed.count--;
     return entry;
 }

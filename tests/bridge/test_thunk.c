@@ -1,4 +1,5 @@
 /* Thunks: many at once, used again, and a call of a freed one. */
+#include <fcntl.h>
 #include <pthread.h>
 
 #include "tests/support/bridge.h"
@@ -48,6 +49,45 @@ Test(thunk, a_freed_one_rests_until_a_thousand_others_were_freed_and_is_used_aga
     }
     cr_assert_eq(other, first, "used again");
     cr_assert_geq(others, 1024);
+}
+
+static bool is_among(void (*const thunks[])(void), int count, void (*thunk)(void)) {
+    while (count > 0 && thunks[count - 1] != thunk)
+        count--;
+    return count > 0;
+}
+
+Test(thunk, as_many_as_rest_stay_where_they_are_while_none_is_freed) {
+    enum { RESTING = 1024 };
+    struct record record = {hit_first};
+    static void (*freed[3 * RESTING])(void), (*made[2 * RESTING])(void);
+    for (int i = 0; i < 3 * RESTING; i++) {
+        gate__thunk_make(&record, NULL, &freed[i]);
+        gate__thunk_free(freed[i]);
+    }
+    for (int i = 0; i < 2 * RESTING; i++) {
+        cr_assert_eq(gate__thunk_make(&record, NULL, &made[i]), 0);
+        cr_assert_not(is_among(freed + 2 * RESTING, RESTING, made[i]), "%d", i);
+    }
+    for (int i = 0; i < 2 * RESTING; i++)
+        gate__thunk_free(made[i]);
+}
+
+static int next_file(void) {
+    int file = open("/dev/null", O_RDONLY);
+    close(file);
+    return file;
+}
+
+Test(thunk, no_file_stays_open_for_them) {
+    struct record record = {hit_first};
+    static void (*thunks[1000])(void);
+    int next = next_file();
+    for (int i = 0; i < 1000; i++)
+        cr_assert_eq(gate__thunk_make(&record, NULL, &thunks[i]), 0);
+    cr_assert_eq(next_file(), next);
+    for (int i = 0; i < 1000; i++)
+        gate__thunk_free(thunks[i]);
 }
 
 static void call_freed(void *unused) {
@@ -113,12 +153,15 @@ static uintptr_t lose_code(void *address, uintptr_t length, int32_t prot, int32_
     return at == MAP_FAILED ? (uintptr_t)errno : (uintptr_t)at;
 }
 
-static void unmap(void *address, uintptr_t length) {
+static uintptr_t given_back; /* bytes */
+
+static void give_back(void *address, uintptr_t length) {
+    given_back += length;
     munmap(address, length);
 }
 
-Test(thunk, one_is_made_where_a_mapping_that_failed_took_the_pages_that_were_there) {
-    struct gate_mem_hooks hooks = {.size = sizeof hooks, .mmap = lose_code, .munmap = unmap};
+Test(thunk, one_is_made_where_a_mapping_that_failed_took_the_pages_that_were_there_and_the_others_are_given_back) {
+    struct gate_mem_hooks hooks = {.size = sizeof hooks, .mmap = lose_code, .munmap = give_back};
     pid_t child = fork_guarded();
     if (child == 0) {
         struct record record = {hit_first};
@@ -129,7 +172,7 @@ Test(thunk, one_is_made_where_a_mapping_that_failed_took_the_pages_that_were_the
         if (gate__thunk_make(&record, NULL, &thunk))
             _exit(1);
         thunk();
-        _exit(WELL);
+        _exit(given_back ? WELL : 3);
     }
     assert_well(child);
 }
