@@ -359,33 +359,6 @@ Test(async, one_waiter_may_be_woken_and_the_call_goes_on) {
     free_function(function);
 }
 
-/* The only slot is the waker's until the time has passed and the task waits to go on. */
-static void *wait_past_its_time(void *future) {
-    int failed;
-    while ((failed = gate_future_wait(future, MS)) == -ETIMEDOUT)
-        continue;
-    cr_assert_eq(failed, -EINTR);
-    cr_assert_eq(gate_future_wait(future, MS), -ETIMEDOUT, "no wake is left");
-    atomic_store(&is_open, true);
-    cr_assert_eq(int_result(future), 6);
-    return NULL;
-}
-
-Test(async, a_waiter_whose_time_has_passed_may_still_be_woken_and_has_its_wake_then) {
-    gate_runtime *runtime = start(1);
-    gate_function function = passing();
-    gate_future *future = start_passing(&function, 6);
-    gate_task *task = spawn("is woken late", wait_past_its_time, future);
-    do {
-        let_run(1);
-        wait_until((atomic_load(&task->state) & GATE__STATES) == GATE__LIVE);
-    } while (gate_future_wake(future, task) == -ESRCH);
-    join(task);
-    gate_future_free(future);
-    stop(runtime);
-    free_function(function);
-}
-
 struct woken_often {
     gate_future *future;
     _Atomic bool has_ended;
@@ -416,6 +389,31 @@ Test(async, a_waiter_may_be_woken_just_when_the_call_ends) {
         join(task);
         gate_future_free(w.future);
     }
+    stop(runtime);
+    free_function(function);
+}
+
+static void *wait_for_moments(void *data) {
+    struct woken_often *w = data;
+    for (uint64_t i = 0; !atomic_load(&w->has_ended); i++) {
+        int failed = gate_future_wait(w->future, i % 64 * 1000);
+        cr_assert(failed == -EINTR || failed == -ETIMEDOUT, "%d", failed);
+    }
+    return NULL;
+}
+
+Test(async, a_waiter_may_be_woken_just_when_its_time_ends) {
+    gate_runtime *runtime = start(2);
+    gate_function function = passing();
+    struct woken_often w = {.future = start_passing(&function, 6)};
+    gate_task *task = spawn("waits for moments", wait_for_moments, &w);
+    for (int wakes = 0; wakes < 5000;)
+        wakes += gate_future_wake(w.future, task) == 0;
+    atomic_store(&w.has_ended, true);
+    join(task);
+    atomic_store(&is_open, true);
+    cr_assert_eq(int_result(w.future), 6);
+    gate_future_free(w.future);
     stop(runtime);
     free_function(function);
 }

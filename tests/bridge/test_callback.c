@@ -264,6 +264,41 @@ Test(callback, c_gets_what_the_host_has_said_when_a_handler_fails) {
     tear_down();
 }
 
+/* C that is to have a result in memory of its own, which comes first. */
+static int ask_for_large(void *(*function)(void *room), long room[5]) {
+    memset(room, 0x5a, 5 * sizeof *room);
+    return function(room) == room;
+}
+
+static int store_nothing(void *unused, void *result, void *const arguments[]) {
+    (void)unused, (void)result, (void)arguments;
+    return 0;
+}
+
+static void *get_nothing(void *unused) {
+    static const long zeroes[5];
+    gate_signature *large = parse("struct { long words[5]; } (void)");
+    gate_function asks = make_function("int (void *, long *)", address_of(ask_for_large), "ask_for_large");
+    gate_callback *callback = make_callback(host, large, store_nothing, NULL);
+    void (*address)(void) = gate_callback_address(callback);
+    long room[5], *at = room;
+    int is_there = 0;
+    cr_assert_eq(gate_call(&asks, &is_there, (void *[]){&address, &at}), 0);
+    cr_assert_eq(is_there, 1);
+    cr_assert_arr_eq(room, zeroes, sizeof room);
+    cr_assert_eq(gate_callback_free(callback), 0);
+    free_function(asks);
+    gate_signature_free(large);
+    return unused;
+}
+
+Test(callback, a_result_in_cs_memory_is_zero_until_it_is_stored) {
+    set_up(1);
+    get_nothing(NULL);
+    join(spawn("stores nothing", get_nothing, NULL));
+    tear_down();
+}
+
 static int fail_inside_and_recover(void *failing, void *result, void *const arguments[]) {
     int below = 0;
     (void)arguments;
@@ -778,6 +813,32 @@ Test(callback, free_while_a_handler_runs_elsewhere_or_waits_below_another_is_ebu
     free_what_runs(outer);
     gate__foreign_call(join_thread, &thread);
     cr_assert_eq(gate_callback_free(outer), 0);
+    cr_assert_eq(gate_callback_free(inner_callback), 0);
+    tear_down();
+}
+
+static int wait_for_guest(void *unused, void *result, void *const arguments[]) {
+    (void)unused, (void)result, (void)arguments;
+    while (!atomic_load(&handler_may_end))
+        gate_task_park("a guest");
+    return 0;
+}
+
+static void *free_as_guest(void *root) {
+    gate_task_enter_main();
+    cr_assert_eq(gate_callback_free(inner_callback), -EBUSY);
+    atomic_store(&handler_may_end, true);
+    cr_assert_eq(gate_task_ready(root), 0);
+    return NULL;
+}
+
+Test(callback, free_while_the_handler_of_a_threads_own_task_waits_for_a_guest_is_ebusy) {
+    set_up(1);
+    inner_callback = make_callback(host, int_int, wait_for_guest, NULL);
+    begin_waiting();
+    gate_task *guest = spawn("guest", free_as_guest, gate_task_current());
+    cr_assert_eq(through_c(inner_callback, 1, NULL), 0);
+    join(guest);
     cr_assert_eq(gate_callback_free(inner_callback), 0);
     tear_down();
 }

@@ -328,6 +328,34 @@ Test(check, survives_memory_that_is_not_there) {
     munmap(pages, 2 * page);
 }
 
+/* Its first half can be read, and its second half would be that of the pointer before. */
+Test(check, takes_half_a_pointer_for_none) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *object = pages + page - 12, *pointers[] = {heap + sizeof heap, heap};
+    memcpy(object, pointers, 12);
+    cr_assert_eq(mprotect(pages + page, page, PROT_NONE), 0);
+    gate_check *check = begin(GATE_CHECK_MEMORY);
+    passes_one("void (struct { char *first, *second; } *)", &object);
+    gate_check_end(check);
+    munmap(pages, 2 * page);
+}
+
+/* Memory is read by pieces, and a pointer may be in two. */
+Test(check, finds_pointers_wherever_they_lie) {
+    enum { MOST = 600 };
+    static char object[sizeof(char *) + MOST + sizeof(char *)];
+    char *at = object, *inside = heap, type[128];
+    gate_check *check = begin(GATE_CHECK_MEMORY);
+    for (size_t gap = 0; gap < MOST; gap++) {
+        memset(object, 0, sizeof object);
+        memcpy(object + sizeof(char *) + gap, &inside, sizeof inside);
+        snprintf(type, sizeof type, "void (struct { char *first, gap[%zu], *last; } __attribute__((packed)) *)", gap);
+        refuses_one(type, &at, ": ->last points");
+    }
+    gate_check_end(check);
+}
+
 enum { OBJECTS = 128, POINTERS = 4096 };
 
 Test(check, looks_into_the_nearest_objects_and_no_farther) {

@@ -172,10 +172,17 @@ Test(outside, a_thread_whose_slot_was_taken_waits_for_one) {
 }
 
 static gate_callback *impatient;
-static int refused_result;
+static _Atomic int refused_result;
+
+static void make_impatient(void) {
+    static const int refusal = -1;
+    struct gate_callback_config config = {
+        .signature = int_int, .handler = handle, .refusal = &refusal, .busy = GATE_BUSY_REFUSES};
+    cr_assert_eq(gate_callback_make(host, &config, &impatient, NULL), 0);
+}
 
 static void *call_refusing(void *callback) {
-    refused_result = ((int_to_int)gate_callback_address(callback))(41);
+    atomic_store(&refused_result, ((int_to_int)gate_callback_address(callback))(41));
     return NULL;
 }
 
@@ -200,17 +207,27 @@ static void both_refuse(void *visitor) {
 /* Neither the one that lingers nor another one is refused for the sake of a slot that nobody uses. */
 Test(outside, a_callback_that_may_not_wait_takes_the_slot_of_a_thread_that_lingers) {
     struct visitor visitor = {0};
-    const int refusal = -1;
     set_up(2);
-    struct gate_callback_config config = {
-        .signature = int_int, .handler = handle, .refusal = &refusal, .busy = GATE_BUSY_REFUSES};
-    cr_assert_eq(gate_callback_make(host, &config, &impatient, NULL), 0);
+    make_impatient();
     begin_visit(&visitor, call_refusing_again);
     cr_assert_not_null(visitor.m->slot);
     run_refusing(impatient);
-    cr_assert_eq(refused_result, 42, "the test has the other slot");
+    cr_assert_eq(atomic_load(&refused_result), 42, "the test has the other slot");
     gate__foreign_call(both_refuse, &visitor);
-    cr_assert_eq(refused_result, 42);
+    cr_assert_eq(atomic_load(&refused_result), 42);
+    cr_assert_eq(gate_callback_free(impatient), 0);
+    tear_down();
+}
+
+Test(outside, a_thread_whose_slot_was_taken_is_refused_by_a_callback_that_may_not_wait) {
+    struct visitor visitor = {0};
+    set_up(1);
+    make_impatient();
+    begin_visit(&visitor, call_refusing_again); /* the test has the slot when this returns */
+    atomic_store(&refused_result, 0);
+    atomic_store(&visitor.may_go_on, true);
+    wait_until(atomic_load(&refused_result) == -1);
+    end_visit(&visitor);
     cr_assert_eq(gate_callback_free(impatient), 0);
     tear_down();
 }

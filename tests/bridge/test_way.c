@@ -329,3 +329,43 @@ Test(way, by_a_list_takes_words_in_a_row) {
     call_rows_of_words(NULL);
     run_task(call_rows_of_words, NULL);
 }
+
+/* errno, by each way */
+
+struct odd {
+    char v[3];
+};
+
+static int fail_for_int(int number) {
+    return errno = number;
+}
+
+static int fail_for_odd(struct odd odd) {
+    return errno = odd.v[2];
+}
+
+static long double fail_for_x87(int number) {
+    return errno = number;
+}
+
+static void assert_tells_errno(const char *text, void (*address)(void), const void *value, int expected) {
+    gate_function function = {.signature = parse_with_structs(text), .address = address, .name = text};
+    long double room;
+    cr_assert_eq(gate_call(&function, &room, (void *[]){(void *)(uintptr_t)value}), 0);
+    cr_assert_eq(gate_errno(), expected, "%s", text);
+    free_function(function);
+}
+
+static void *tell_errno(void *unused) {
+    static const struct odd odd = {{1, 2, ENOTTY}};
+    static const int one = EDOM, other = ERANGE;
+    assert_tells_errno("int (int)", address_of(fail_for_int), &one, EDOM);
+    assert_tells_errno("int (struct odd)", address_of(fail_for_odd), &odd, ENOTTY);
+    assert_tells_errno("long double (int)", address_of(fail_for_x87), &other, ERANGE);
+    assert_tells_errno("int (int)", address_of(fail_for_int), &one, EDOM);
+    return unused;
+}
+
+Test(way, each_tells_errno) {
+    run_each_way(tell_errno);
+}

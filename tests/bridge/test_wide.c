@@ -376,6 +376,23 @@ Test(wide, callbacks_get_them_aligned_and_return_one_or_zeroes_if_they_fail) {
     for_both(in_tasks, call_back_with_ten);
 }
 
+static int store_nothing(void *unused, void *result, void *const arguments[]) {
+    (void)unused, (void)result, (void)arguments;
+    return 0;
+}
+
+static void *get_nothing(void *unused) {
+    _Alignas(64) long result[9] = {0};
+    call_back_by("of_ten", ends->call_of_ten, handle_ten, 0, result);
+    call_back_by("of_ten", ends->call_of_ten, store_nothing, 0, result);
+    check_vector(result, 0, 0);
+    return unused;
+}
+
+Test(wide, a_callbacks_result_is_zero_until_it_is_stored) {
+    for_both(in_tasks, get_nothing);
+}
+
 static void *call_back_to_direct_handler(void *unused) {
     gate_signature *signature = signature_of("of_ten");
     struct gate_callback_config config = {.signature = signature, .direct = ends->sum_of_ten};
