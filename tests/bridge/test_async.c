@@ -699,6 +699,8 @@ Test(async, its_descriptor_is_readable_from_its_end_on) {
     gate_runtime *runtime = start(1);
     gate_function function = passing();
     gate_future *early = start_passing(&function, 1), *late = start_passing(&function, 2);
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
     int fd = gate_future_fd(early);
     cr_assert_geq(fd, 0);
     cr_assert_eq(gate_future_fd(early), fd);
@@ -708,6 +710,9 @@ Test(async, its_descriptor_is_readable_from_its_end_on) {
     wait_until((let_run(1), is_readable(fd)));
     cr_assert_eq(int_result(early), 1);
     cr_assert_eq(int_result(late), 2);
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, limit.rlim_max});
+    cr_assert_eq(gate_future_fd(late), -EMFILE);
+    setrlimit(RLIMIT_NOFILE, &limit);
     cr_assert(is_readable(gate_future_fd(late)), "made after the end");
     gate_future_free(early);
     gate_future_free(late);

@@ -30,6 +30,7 @@ Test(tally, tells_times_of_any_magnitude_to_1_in_32_and_the_longest_exactly) {
             struct gate_trace_info info = counted("time");
             assert_near(info.p50, time);
             cr_assert_eq(info.most, longest);
+            cr_assert_eq(info.calls, 3u);
         }
     }
 }
@@ -41,6 +42,17 @@ Test(tally, tells_times_below_16_ns_exactly) {
         cr_assert_eq(counted("short").p50, time);
         cr_assert_eq(counted("short").nanoseconds, 3 * time + 1000);
     }
+}
+
+Test(tally, that_is_forgotten_has_nothing_of_what_was_counted_before) {
+    struct gate__tally *tally = gate__tally_of(GATE_TRACE_CALLS, &here, "forgotten");
+    gate__tally_add(tally, &(struct gate__span){.took = 900, .in_callbacks = 800, .handoffs = 7, .callbacks = 6});
+    gate__tally_forget();
+    cr_assert_eq(counted("forgotten").calls, 0u);
+    gate__tally_add(tally, &(struct gate__span){.took = 5, .in_callbacks = 4, .handoffs = 3, .callbacks = 2});
+    struct gate_trace_info info = counted("forgotten");
+    cr_assert(info.calls == 1 && info.nanoseconds == 5 && info.p50 == 5 && info.p99 == 5 && info.most == 5);
+    cr_assert(info.callback_nanoseconds == 4 && info.handoffs == 3 && info.callbacks == 2);
 }
 
 /* In whatever order they come: 1 us, 2 us, ... */
@@ -114,6 +126,24 @@ Test(tally, adds_up_what_threads_add_at_once) {
     cr_assert_eq(odd.handoffs, calls);
     cr_assert_eq(odd.callbacks, 2 * calls);
     cr_assert_eq(odd.callback_nanoseconds, calls);
+}
+
+/* Threads one after another, which write to different parts of a tally: the n-th of them took so long. */
+static void *add_rising_and_falling(void *number) {
+    uint64_t n = (uintptr_t)number;
+    add_times("rising", &n, 1);
+    add_times("falling", (uint64_t[]){THREADS - n}, 1);
+    return NULL;
+}
+
+Test(tally, tells_the_longest_of_all_threads) {
+    for (uintptr_t i = 0; i < THREADS; i++) {
+        pthread_t thread;
+        cr_assert_eq(pthread_create(&thread, NULL, add_rising_and_falling, (void *)i), 0);
+        pthread_join(thread, NULL);
+    }
+    cr_assert_eq(counted("rising").most, THREADS - 1u);
+    cr_assert_eq(counted("falling").most, (uint64_t)THREADS);
 }
 
 static void visit_again(void *visits, const struct gate_trace_info *info) {

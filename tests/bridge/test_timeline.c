@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "tests/support/fork.h"
 #include "tests/support/trace.h"
 
 static gate_callback *back;
@@ -84,7 +85,7 @@ Test(timeline, is_json_whatever_names_are_made_of) {
     add_call("a \"quoted\" \\name\\, a/slash");
     add_call("line\nfeed\ttab \x01\x1f\x7f");
     add_call("\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80");
-    add_call("\xff \xc3 \xc0\xaf \xe0\x80\x80 \xed\xa0\x80 \xf4\x90\x80\x80 \xf8 \xe2\x82");
+    add_call("\xff \xc3 \xc0\xaf \xe0\x80\x80 \xed\xa0\x80 \xf4\x90\x80\x80 \xf0\x8f\xbf\xbf \xf8 \xe2\x82");
     add_call("");
     add_call(NULL);
     gate_trace_stop();
@@ -92,10 +93,10 @@ Test(timeline, is_json_whatever_names_are_made_of) {
     cr_assert_not_null(strstr(trace, "\ncall a \"quoted\" \\name\\, a/slash handoffs=0"), "%s", trace);
     cr_assert_not_null(strstr(trace, "\ncall line\\nfeed\ttab \x01\x1f\x7f handoffs=0"), "%s", trace);
     cr_assert_not_null(strstr(trace, "\ncall \\xe4 \\u20ac \\U0001f600 handoffs=0"), "%s", trace);
-    cr_assert_not_null(strstr(trace,
-                              "\ncall \\ufffd \\ufffd \\ufffd\\ufffd \\ufffd\\ufffd\\ufffd \\ufffd\\ufffd\\ufffd "
-                              "\\ufffd\\ufffd\\ufffd\\ufffd \\ufffd \\ufffd\\ufffd handoffs=0"),
-                       "%s", trace);
+    cr_assert_not_null(
+        strstr(trace, "\ncall \\ufffd \\ufffd \\ufffd\\ufffd \\ufffd\\ufffd\\ufffd \\ufffd\\ufffd\\ufffd "
+                      "\\ufffd\\ufffd\\ufffd\\ufffd \\ufffd\\ufffd\\ufffd\\ufffd \\ufffd \\ufffd\\ufffd handoffs=0"),
+        "%s", trace);
     cr_assert_not_null(strstr(trace, "\ncall  handoffs=0"), "%s", trace);
     cr_assert_not_null(strstr(trace, "\ncall a function handoffs=0"), "%s", trace);
 }
@@ -158,6 +159,58 @@ Test(timeline, has_all_events_of_threads_and_runtimes_that_call_at_once_and_may_
     const char *trace = read_trace();
     cr_assert_eq(count(trace, "call one of many"), THREADS / 2u * 3 * CALLS);
     cr_assert_eq(count(trace, " without a name\n"), 0u);
+}
+
+/* The file itself, which is gone then. */
+static const char *write_trace(void) {
+    static char text[1 << 16];
+    cr_assert_eq(gate_trace_write(name_file(), NULL), 0);
+    FILE *file = fopen(file_name, "r");
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    unlink(file_name);
+    return text;
+}
+
+Test(timeline, has_times_to_the_nanosecond) {
+    static const struct gate__span spans[] = {{.began = 7000000001, .took = 1234567}, {.began = 7009999999, .took = 8}};
+    const struct gate__tally *tally = gate__tally_of(GATE_TRACE_CALLS, name_file, "timed");
+    start_trace();
+    for (int i = 0; i < 2; i++)
+        gate__timeline_add(gate__trace_hold_session(), tally, NULL, &spans[i]);
+    gate__trace_let_session_go();
+    gate__trace_let_session_go();
+    gate_trace_stop();
+    const char *trace = write_trace();
+    cr_assert_not_null(strstr(trace, "\"ts\":7000000.001,\"dur\":1234.567,"), "%s", trace);
+    cr_assert_not_null(strstr(trace, "\"ts\":7009999.999,\"dur\":0.008,"), "%s", trace);
+}
+
+/* Whether the trace has a call on that thread. */
+static bool has_thread(const char *trace, int number) {
+    char text[64];
+    snprintf(text, sizeof text, "{\"ph\":\"X\",\"pid\":%d,\"tid\":%d,", (int)getpid(), number);
+    return strstr(trace, text) != NULL;
+}
+
+static void fork_while_on(void) {
+    start_trace();
+    add_call("before");
+    pid_t child = fork_guarded();
+    if (child == 0) {
+        add_call("behind");
+        _exit(has_thread(write_trace(), (int)getpid()) ? WELL : 1);
+    }
+    assert_well(child);
+    gate_trace_stop();
+    cr_assert(has_thread(write_trace(), (int)getpid()));
+}
+
+Test(timeline, of_a_forks_child_is_of_its_own_thread) {
+    fork_while_on();
+    gate_runtime *runtime = start(1);
+    fork_while_on();
+    stop(runtime);
 }
 
 /* Files */

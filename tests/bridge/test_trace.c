@@ -597,6 +597,66 @@ Test(trace, counts_a_callback_for_a_call_on_a_thread_that_was_adopted_in_it) {
     run_with_callback(start_a_plain_caller, do_nothing);
 }
 
+/* The handler of the thread's own task waits while a guest of that thread has C call back, by no gate_call. */
+
+static void call_back_once(void *unused) {
+    (void)unused;
+    call_back(0);
+}
+
+static void *be_called_as_guest(void *root) {
+    gate_task_enter_main();
+    gate__foreign_call(call_back_once, NULL);
+    gate_task_leave_main();
+    gate_task_ready(root);
+    return NULL;
+}
+
+static int wait_for_guest(void *unused, void *result, void *const arguments[]) {
+    (void)unused, (void)result;
+    if (*(int *)arguments[0])
+        gate_task_park("a guest");
+    return 0;
+}
+
+Test(trace, counts_no_callback_of_a_guest_for_the_call_below_whose_handler_its_thread_waits) {
+    gate_signature *signature = parse("int (int)");
+    host = start(1);
+    back = make_callback(host, signature, wait_for_guest, NULL);
+    start_trace();
+    gate_task *guest = spawn("guest", be_called_as_guest, gate_task_current());
+    call("waits", address_of(call_back), GATE_CALL_DEFAULT, 1);
+    gate_trace_stop();
+    join(guest);
+    cr_assert_eq(counted_of(GATE_TRACE_CALLBACKS, "a callback").calls, 2u);
+    cr_assert_eq(counted("waits").callbacks, 1u);
+    cr_assert_eq(gate_callback_free(back), 0);
+    stop(host);
+    gate_signature_free(signature);
+}
+
+/* Its handler has C call back, too, by no gate_call. */
+static int call_back_again(void *unused, void *result, void *const arguments[]) {
+    (void)unused, (void)result;
+    if (*(int *)arguments[0])
+        gate__foreign_call(call_back_once, NULL);
+    return 0;
+}
+
+static void *lose_one_slot(void *unused) {
+    start_trace();
+    call("blocking", address_of(call_back), GATE_CALL_BLOCKING, 1);
+    gate_trace_stop();
+    cr_assert_eq(counted_of(GATE_TRACE_CALLBACKS, "the handler").calls, 2u);
+    cr_assert_eq(counted("blocking").callbacks, 1u);
+    cr_assert_eq(counted("blocking").handoffs, 1u);
+    return unused;
+}
+
+Test(trace, counts_for_a_call_what_it_lost_and_called_back_by_itself) {
+    run_with_callback(lose_one_slot, call_back_again);
+}
+
 /* Two runtimes on one thread: the call is of one, the callback of the other, whose handler calls C itself. */
 
 static int call_in_second(void *unused, void *result, void *const arguments[]) {
