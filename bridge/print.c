@@ -88,7 +88,8 @@ static void put_parameters(struct text *text, const gate_signature *signature) {
         put_declaration(text, signature->parameters[i], "");
     }
     const char *more = signature->count ? ", ...)" : "...)";
-    put(text, signature->variadic ? more : signature->count ? ")" : "void)");
+    bool has_none = !signature->count && !signature->unspecified;
+    put(text, signature->variadic ? more : has_none ? "void)" : ")");
 }
 
 /* Members */

@@ -62,7 +62,7 @@ Test(decls, a_text_with_an_error_leaves_the_scope_as_it_was) {
         cr_assert_null(gate_decls_find_tag(decls, "u"));
         cr_assert_eq(find(decls, "p")->type->target->alignment, 0, "it is incomplete again");
         cr_assert_eq(find(decls, "a")->type->count, GATE_COUNT_UNKNOWN);
-        cr_assert_str_eq(printed(find(decls, "f")->type), "int (void)");
+        cr_assert_str_eq(printed(find(decls, "f")->type), "int ()");
         cr_assert_null(gate_decls_next(decls, find(decls, "OLD")), "nothing was added");
     }
     snprintf(text, sizeof text, "struct s { long x, y; }; extern int a[9]; int f(int); typedef int t;");
@@ -197,6 +197,7 @@ Test(decls, what_declarations_tell_of_a_type_adds_up) {
         {"int x(int (*)(), int (*)[]); int x(int (*)(long), int (*)[4]);", "int (int (*)(long), int (*)[4])"},
         {"int (*x(char (*)[]))[]; int (*x(char (*)[2]))[3]; int (*x())[];", "int (*(char (*)[2]))[3]"},
         {"int (*x())[3]; int (*x(int))[];", "int (*(int))[3]"},
+        {"int (*x())[]; int (*x())[3];", "int (*())[3]"},
         {"void x(int n, int (*)[n], int (*)[]); void x(int, int (*)[3], int (*n)[*]);",
          "void (int, int (*)[3], int (*)[*])"},
         {"int x(enum e { A } *, const int); int x(unsigned *, int);", "int (enum e *, const int)"},

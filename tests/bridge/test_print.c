@@ -14,6 +14,7 @@ Test(print, what_has_a_name_is_written_by_it) {
     check("typedef struct { int x; } *pointer, point;", "pointer", "point *");
     check("typedef enum { A } color; typedef color other;", "other", "color");
     check("typedef union u { int x; } renamed;", "renamed", "union u");
+    check("typedef struct { int x; } wide __attribute__((aligned(16))), plain;", "plain *", "plain *");
 }
 
 Test(print, what_has_no_name_is_written_with_its_members) {
@@ -27,6 +28,14 @@ Test(print, what_has_no_name_is_written_with_its_members) {
           "struct { char c __attribute__((packed)); int i __attribute__((packed)); }");
     check("", "struct { char c; } __attribute__((aligned(8)))", "struct { char c; } __attribute__((aligned(8)))");
     check("", "struct { char c __attribute__((aligned(4))); }", "struct { char c __attribute__((aligned(4))); }");
+}
+
+Test(print, a_function_of_any_parameters_is_no_function_of_none) {
+    check("", "int ()", "int ()");
+    check("", "int (void)", "int (void)");
+    check("", "int (*(*)())(void)", "int (*(*)())(void)");
+    check("", "int (int (*)(), int (*)(void))", "int (int (*)(), int (*)(void))");
+    check("int f(a) int a; { return a; }", "__typeof__(f) *", "int (*)()");
 }
 
 Test(print, what_standard_c_has_no_words_for_is_written_in_gnus) {
