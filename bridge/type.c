@@ -291,11 +291,14 @@ const gate_type *gate__type_aligned(struct gate__reader *r, const gate_type *typ
     return make(r, other);
 }
 
+/* What less alignment was asked of an incomplete one is nothing to GCC; asked of the complete one, it is. */
 static void complete_variant(struct gate__reader *r, struct gate__variant *variant, const gate_type *definition) {
     gate_type *type = &variant->type;
-    if (!gate__scope_save(r, type, sizeof *type))
+    if (!gate__scope_save(r, variant, sizeof *variant))
         return;
-    size_t alignment = variant->asked > definition->alignment ? variant->asked : definition->alignment;
+    if (variant->asked < definition->alignment)
+        variant->asked = 0;
+    size_t alignment = variant->asked ? variant->asked : definition->alignment;
     type->size = definition->size;
     type->alignment = raised_alignment(type, alignment);
     type->target = definition->target;

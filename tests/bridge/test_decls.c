@@ -321,6 +321,17 @@ Test(decls, a_type_that_is_completed_later_is_complete_wherever_it_was_used) {
     gate_decls_free(decls);
 }
 
+Test(decls, less_alignment_counts_only_if_it_is_asked_of_what_is_complete) {
+    gate_decls *decls = read_text("typedef struct s before __attribute__((aligned(2))); struct s { double d; };"
+                                  "typedef struct s behind __attribute__((aligned(2))); typedef const before constant;"
+                                  "typedef const struct s also_behind __attribute__((aligned(2)));");
+    cr_assert_eq(find(decls, "before")->type->alignment, 8);
+    cr_assert_eq(find(decls, "constant")->type->alignment, 8);
+    cr_assert_eq(find(decls, "behind")->type->alignment, 2);
+    cr_assert_eq(find(decls, "also_behind")->type->alignment, 2);
+    gate_decls_free(decls);
+}
+
 Test(decls, an_enum_is_an_unsigned_int_until_it_is_defined) {
     gate_decls *decls = read_text("enum e f(void); enum wide; enum wide *p;");
     cr_assert_eq(find(decls, "f")->type->function->result->size, 4);
