@@ -265,7 +265,8 @@ Test(decls, a_text_may_be_read_again) {
 Test(decls, contradictions_name_both_places) {
     gate_decls *decls =
         read_text("# 7 \"one.h\"\nint f(int), v; typedef int t; enum { A = 1 };\n"
-                  "struct s { int x; }; enum e { B }; static const int c = 3; extern int n(void) __asm__(\"m\");\n");
+                  "struct s { int x; }; enum e { B }; static const int c = 3; extern int n(void) __asm__(\"m\");"
+                  "struct b { int x : 3; };\n");
     static const struct {
         const char *text, *place, *words;
     } cases[] = {
@@ -279,6 +280,7 @@ Test(decls, contradictions_name_both_places) {
         {"struct s { char x; };", "two.h:1:8", "whose members are not those of its definition at one.h:8:8"},
         {"struct s { int y; };", "two.h:1:8", "whose members are not those"},
         {"struct s { int x; } __attribute__((aligned(8)));", "two.h:1:8", "whose members are not those"},
+        {"struct b { int x : 4; };", "two.h:1:8", "whose members are not those of its definition at one.h:8:99"},
         {"enum e { B, C };", "two.h:1:6", "whose members are not those of its definition at one.h:8:27"},
         {"static const int c = 4;", "two.h:1:18", "whose value is not that of its declaration at one.h:8:53"},
         {"extern int n(void) __asm__(\"k\");", "two.h:1:12",
@@ -455,6 +457,16 @@ Test(decls, a_declared_function_is_called) {
     cr_assert_eq(gate_call(&function, &length, arguments), 0);
     cr_assert_eq(length, 12);
     gate_signature_free(signature);
+    gate_decls_free(decls);
+}
+
+Test(decls, a_declared_function_is_asked_for_by_its_name_and_nothing_else) {
+    gate_decls *decls = read_text("int f(int);");
+    gate_signature *signature = NULL;
+    gate_error error = {0, ""};
+    cr_assert_eq(gate_decls_signature(decls, "f f", &signature, &error), -EINVAL);
+    cr_assert_not_null(strstr(error.message, "column 3: found 'f', expected the end"), "%s", error.message);
+    cr_assert_null(signature);
     gate_decls_free(decls);
 }
 

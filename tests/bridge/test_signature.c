@@ -228,6 +228,22 @@ Test(signature, that_a_type_points_to_is_extended) {
     gate_signature_free(signature);
 }
 
+Test(signature, has_127_parameters_at_most_however_it_is_made) {
+    enum { MOST = 127 };
+    const gate_type *types[MOST + 1];
+    gate_signature *variadic = parse("void (int, int, int, ...)"), *extended = NULL;
+    gate_error error = {0, ""};
+    for (size_t i = 0; i <= MOST; i++)
+        types[i] = gate_type_basic(GATE_INT);
+    cr_assert_eq(gate_signature_extend(variadic, types, MOST - 3, &extended, NULL), 0);
+    cr_assert_eq(gate_signature_count(extended), (size_t)MOST);
+    gate_signature_free(extended);
+    cr_assert_eq(gate_signature_extend(variadic, types, MOST - 2, &extended, &error), -EINVAL);
+    cr_assert_str_eq(error.message, "3 arguments and 125 more, of which 127 are the most");
+    cr_assert_eq(gate_signature_extend(variadic, types, SIZE_MAX, &extended, NULL), -EINVAL);
+    gate_signature_free(variadic);
+}
+
 static const gate_signature *bare;
 
 static void call_by_it(void *unused) {

@@ -2,7 +2,8 @@
 #include <complex.h>
 #include <string.h>
 
-#include "tests/support/bridge.h"
+#include "tests/support/compiler.h"
+#include "tests/support/decls.h"
 
 /* Prints parameter 0 of a function that takes what is declared. */
 static const char *print_parameter(const char *declared) {
@@ -77,6 +78,95 @@ Test(type, sizes_and_alignments_are_the_compilers) {
     CHECK_LAYOUT("void *", void *);
     CHECK_LAYOUT("int (*)(void)", int (*)(void));
     CHECK_LAYOUT("enum any", unsigned);
+}
+
+/* Which types are compatible: each of these with each. An enum and its integer are to declarations, and not to the
+ * compilers' builtin, so there is none of them. */
+
+#define DECLARED                                                                             \
+    "struct s { int x; }; struct t { int x; }; union u { int x; }; typedef struct s record;" \
+    "typedef const int three[3]; typedef int vector __attribute__((vector_size(16)));"
+
+static const char *const types[] = {
+    "int",
+    "unsigned",
+    "long",
+    "long long",
+    "char",
+    "signed char",
+    "_Bool",
+    "float",
+    "double",
+    "const int",
+    "volatile int",
+    "_Atomic int",
+    "int *",
+    "int *const",
+    "int *restrict",
+    "const int *",
+    "void *",
+    "int[3]",
+    "int[4]",
+    "int[]",
+    "const int[3]",
+    "three",
+    "int (*)[3]",
+    "int (*)[]",
+    "struct s",
+    "record",
+    "struct t",
+    "struct s *",
+    "struct unknown *",
+    "union u",
+    "vector",
+    "float __attribute__((vector_size(16)))",
+    "int (void)",
+    "int ()",
+    "int (int)",
+    "int (const int)",
+    "int (int, ...)",
+    "int (int, int)",
+    "int (char)",
+    "int (float)",
+    "long (int)",
+    "int (int *)",
+    "int (int[3])",
+    "int (int (int))",
+    "int (int (*)(int))",
+    "int (int (*)())",
+    "int (*(int))[3]",
+    "int (*())[]",
+};
+enum { TYPES = sizeof types / sizeof *types };
+
+static bool may_be_declared_as_both(const char *a, const char *b) {
+    char text[512];
+    gate_decls *decls = read_text(DECLARED);
+    snprintf(text, sizeof text, "extern __typeof__(%s) *x; extern __typeof__(%s) *x;", a, b);
+    int failed = gate_decls_read(decls, text, NULL);
+    gate_decls_free(decls);
+    cr_assert(failed == 0 || failed == -EINVAL);
+    return !failed;
+}
+
+Test(type, what_is_compatible_is_the_compilers_word) {
+    struct writing ours = {0}, program = {0};
+    write_text(&program, "int printf(const char *, ...); struct unknown; " DECLARED "int main(void) {\n");
+    for (int i = 0; i < TYPES * TYPES; i++) {
+        const char *a = types[i / TYPES], *b = types[i % TYPES];
+        write_text(&ours, "'%s' and '%s': %d\n", a, b, may_be_declared_as_both(a, b));
+        write_text(&program, "printf(\"'%s' and '%s': %%d\\n\", ", a, b);
+        write_text(&program, "__builtin_types_compatible_p(__typeof__(%s) *, __typeof__(%s) *));\n", a, b);
+    }
+    write_text(&program, "}\n");
+    for (int i = 0; i < 2; i++) {
+        const char *compiler = i ? "clang" : "gcc";
+        char *theirs = run_program(compiler, program.text);
+        compare_lines(ours.text, theirs, compiler);
+        free(theirs);
+    }
+    free(ours.text);
+    free(program.text);
 }
 
 Test(type, a_parameter_beyond_the_last_is_null) {
