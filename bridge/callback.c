@@ -332,10 +332,12 @@ static bool is_in_pair(const gate_callback *callback, unsigned i) {
     return at == (int32_t)(8 * i) && (size_t)at + callback->config.signature->parameters[i]->size <= 16;
 }
 
-/* Of a direct handler, registers stay as they are: so there is one code for all whose arguments and results are there. */
+/* Of a direct handler, registers stay as they are, but for the one that tells of vectors: so there is one code for all whose
+ * arguments and results are there. */
 static void (*direct_entry_of(const gate_callback *callback))(void) {
-    const struct gate__plan *plan = callback->config.signature->plan;
-    return plan && gate__plan_is_in_registers(plan) ? gate__arch_arrive_direct : gate__arch_arrive;
+    const gate_signature *signature = callback->config.signature;
+    bool is_in_registers = signature->plan && gate__plan_is_in_registers(signature->plan);
+    return is_in_registers && !gate__signature_tells_vectors(signature) ? gate__arch_arrive_direct : gate__arch_arrive;
 }
 
 /* Of another, by what its arguments and its result are in. */

@@ -31,7 +31,7 @@ _Static_assert(offsetof(gate_direct, inline_way) == GATE__INLINE_WAY, "inline.h"
 /* Whether registers have all of it, whatever is passed: what is on the caller's stack is out of reach behind a switch. */
 static bool goes_in_registers(const gate_signature *signature) {
     const struct gate__plan *plan = signature->plan;
-    return plan && gate__plan_is_in_registers(plan) && !signature->variadic && !signature->unspecified;
+    return plan && gate__plan_is_in_registers(plan) && !gate__signature_tells_vectors(signature);
 }
 
 int gate_direct_init(gate_direct *direct, const gate_function *function) {

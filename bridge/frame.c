@@ -48,14 +48,14 @@ static void use(struct used *used, unsigned cell, size_t size) {
 
 static enum arguments arguments_of(const gate_signature *signature, const struct gate__plan *plan) {
     struct used used = {plan->result.in == GATE__IN_MEMORY, 0, false};
-    bool needs_count = signature->variadic || signature->unspecified; /* of the vectors in use */
+    bool needs_count = gate__signature_tells_vectors(signature);
     for (uint32_t i = 0; i < plan->count; i++)
         use(&used, plan->steps[i].cell, plan->steps[i].size);
     if (used.is_whole)
         return WHOLE;
     if (plan->stack_count)
-        return used.vectors == 0 && plan->stack_count <= FEW_ON_STACK ? STACK : ALL;
-    if (used.vectors == 0)
+        return used.vectors == 0 && !needs_count && plan->stack_count <= FEW_ON_STACK ? STACK : ALL;
+    if (used.vectors == 0 && !needs_count)
         return used.words > FEW_WORDS ? WORDS : PAIR;
     if (used.words > FEW_WORDS || used.vectors > FEW_VECTORS)
         return ALL;

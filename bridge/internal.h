@@ -596,6 +596,10 @@ void gate__signature_require(const gate_signature *signature, const char *functi
 static inline bool gate__signature_is_unnamed(const gate_signature *signature, size_t i) {
     return signature->variadic && i >= signature->fixed;
 }
+/* Whether its calls tell the function how many vector registers may be in use. [any] */
+static inline bool gate__signature_tells_vectors(const gate_signature *signature) {
+    return signature->variadic || signature->unspecified;
+}
 
 /* ffi.c */
 

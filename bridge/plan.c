@@ -74,7 +74,8 @@ static enum gate__shape wide_shape_of(const struct gate__plan *plan, size_t most
     return shapes[most > 32][is_in_x87 ? plan->result.in : GATE__IN_REGISTERS];
 }
 
-static enum gate__shape shape_of(const struct gate__abi *abi, const struct gate__plan *plan) {
+static enum gate__shape shape_of(const gate_signature *signature, const struct gate__abi *abi,
+                                 const struct gate__plan *plan) {
     const struct gate__result *result = &plan->result;
     size_t most = vector_most(plan);
     bool is_one = result->count <= 1 && result->parts[0].size <= 8 && !result->parts[0].offset;
@@ -86,7 +87,7 @@ static enum gate__shape shape_of(const struct gate__abi *abi, const struct gate_
         return GATE__SHAPE_REGISTERS;
     if (result->count && result->parts[0].cell >= GATE__WORDS)
         return GATE__SHAPE_VECTOR;
-    if (abi->vectors || abi->stack)
+    if (abi->vectors || abi->stack || gate__signature_tells_vectors(signature))
         return GATE__SHAPE_ALL;
     return abi->words > 2 || !is_plain(plan) ? GATE__SHAPE_WORDS : GATE__SHAPE_PAIR;
 }
@@ -132,7 +133,7 @@ int gate__plan_make(gate_signature *signature, gate_error *error) {
                           GATE__ARGUMENTS_MOST / 1024);
     if (__msan_unpoison)
         return 0;
-    plan->shape = shape_of(&abi, plan);
+    plan->shape = shape_of(signature, &abi, plan);
     plan->stack_count = abi.stack;
     plan->stack_alignment = GATE__STACK_ALIGNMENT;
     if (abi.alignment > GATE__STACK_ALIGNMENT) {

@@ -49,7 +49,7 @@ static bool takes_two_at_most(const gate_signature *signature) {
     bool all = plan->count <= 2 && plan->count == signature->count && !plan->stack_count;
     for (uint32_t i = 0; all && i < plan->count; i++)
         all = plan->steps[i].argument == i && plan->steps[i].offset == 0;
-    return all && !signature->variadic && !signature->unspecified;
+    return all && !gate__signature_tells_vectors(signature);
 }
 
 static gate__by_value *way_by_type(const gate_signature *signature) {

@@ -420,3 +420,33 @@ static void *look_at_ways(void *unused) {
 Test(direct_handler, all_but_the_first_go_the_short_way) {
     run_everywhere(look_at_ways);
 }
+
+static int call_with_two_doubles(long (*function)(int, ...)) {
+    int well = 0;
+    for (int i = 0; i < TIMES; i++) {
+        long told = function(2, 1.5, 2.5);
+        well += told >= 2 && told <= 8;
+    }
+    return well;
+}
+
+static void *call_one_of_any_arguments(void *unused) {
+    gate_signature *any = parse("long (int, ...)"), *extended = NULL;
+    const gate_type *types_behind[] = {gate_type_basic(GATE_DOUBLE), gate_type_basic(GATE_DOUBLE)};
+    cr_assert_eq(gate_signature_extend(any, types_behind, 2, &extended, NULL), 0);
+    gate_callback *callback = make_direct(extended, address_of(tell_vectors), NULL);
+    gate_function function = make_function("int (void *)", address_of(call_with_two_doubles), "calls with two");
+    void (*address)(void) = gate_callback_address(callback);
+    int well = 0;
+    cr_assert_eq(gate_call(&function, &well, (void *[]){&address}), 0);
+    cr_assert_eq(well, TIMES);
+    free_direct(callback);
+    free_function(function);
+    gate_signature_free(extended);
+    gate_signature_free(any);
+    return unused;
+}
+
+Test(direct_handler, of_any_arguments_is_told_of_their_vectors) {
+    run_everywhere(call_one_of_any_arguments);
+}

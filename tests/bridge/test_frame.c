@@ -690,6 +690,62 @@ static void *end_by_frame(void *function) {
     return NULL;
 }
 
+/* Functions of any arguments */
+
+static void assert_told(const gate_function *function, void *const arguments[], size_t doubles) {
+    const gate_signature *signature = function->signature;
+    long least = doubles < 8 ? (long)doubles : 8, told = -1;
+    cr_assert_eq(gate_call(function, &told, arguments), 0);
+    cr_assert(told >= least && told <= 8, "%s, %zu doubles: %ld", function->name, doubles, told);
+    gate_frame *frame = make_frame(function);
+    for (size_t i = 0; i < gate_signature_count(signature); i++)
+        gate_frame_put(signature, frame, i, arguments[i]);
+    frame->error_number = 200;
+    cr_assert_eq(gate_call_frame(frame), 0);
+    gate_frame_get(signature, frame, &told);
+    cr_assert(told >= least && told <= 8, "%s, %zu doubles, by frame: %ld", function->name, doubles, told);
+    free(frame);
+}
+
+/* The function is declared so, and called with so many words and then doubles. */
+static void call_with_any(const char *text, size_t words, size_t doubles) {
+    static double value = 1.5;
+    static long word = -1;
+    const gate_type *types[20];
+    void *arguments[20];
+    gate_signature *any = parse(text), *extended = NULL;
+    size_t fixed = gate_signature_count(any), count = words + doubles;
+    for (size_t i = 0; i < count; i++) {
+        types[i] = gate_type_basic(i < words ? GATE_LONG : GATE_DOUBLE);
+        arguments[i] = i < words ? (void *)&word : &value;
+    }
+    cr_assert_eq(gate_signature_extend(any, types + fixed, count - fixed, &extended, NULL), 0);
+    gate_function function = {.signature = extended, .address = address_of(tell_vectors), .name = text};
+    for (int i = GATE_CALL_DEFAULT; i <= GATE_CALL_BLOCKING; i++) {
+        function.call_class = (enum gate_call_class)i;
+        assert_told(&function, arguments, doubles);
+    }
+    gate_signature_free(extended);
+    gate_signature_free(any);
+}
+
+static void *call_with_all(void *unused) {
+    for (size_t doubles = 0; doubles < 10; doubles++) {
+        for (size_t words = 0; words < 10; words++) {
+            call_with_any("long ()", words, doubles);
+            if (words)
+                call_with_any("long (long, ...)", words, doubles);
+        }
+        if (doubles)
+            call_with_any("long (double, ...)", 0, doubles);
+    }
+    return unused;
+}
+
+Test(frame, functions_of_any_arguments_are_told_of_their_vectors) {
+    each_way(call_with_all);
+}
+
 struct ending {
     const char *name;
     enum gate_call_class call_class;
