@@ -21,8 +21,7 @@
 
 struct gate_library {
     struct gate__loaded loaded;
-    unsigned opens; /* closes to come */
-    size_t use_count;
+    unsigned opens;                     /* closes to come */
     gate_library_use *uses, **last_use; /* the first first */
     gate_library *next;
     char name[]; /* for messages: as it was first opened */
@@ -129,7 +128,6 @@ static void append_use(gate_library *library, const char *what, gate_library_use
     *use = (gate_library_use){what, library, NULL, library->last_use};
     *library->last_use = use;
     library->last_use = &use->next;
-    library->use_count++;
 }
 
 void gate_library_hold(gate_library *library, const char *what, gate_library_use *use) {
@@ -163,7 +161,6 @@ void gate_library_release(gate_library_use *use) {
         use->next->link = use->link;
     else
         library->last_use = use->link;
-    library->use_count--;
     use->library = NULL;
     gate__unlock(&libraries_lock);
 }

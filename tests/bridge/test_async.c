@@ -1025,6 +1025,45 @@ Test(async, in_the_child_of_a_fork_calls_of_other_threads_are_lost) {
     free_function(function);
 }
 
+/* A call that has returned, whose task is kept from leaving. */
+
+static atomic_bool has_returned, is_leaving, may_leave;
+
+static int return_eight(int unused) {
+    (void)unused;
+    atomic_store(&has_returned, true);
+    return 8;
+}
+
+static void keep_from_leaving(void *unused, gate_task *task) {
+    (void)unused;
+    if (!atomic_load(&has_returned) || strcmp(gate_task_name(task), "return_eight") != 0)
+        return;
+    atomic_store(&is_leaving, true);
+    while (!atomic_load(&may_leave))
+        usleep(200);
+}
+
+Test(async, in_the_child_of_a_fork_a_call_that_had_returned_has_its_result) {
+    struct gate_runtime_hooks hooks = {.task_suspend = keep_from_leaving};
+    gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 2, .hooks = hooks});
+    gate_function function = make_function("int (int)", address_of(return_eight), "return_eight");
+    gate_future *future = start_passing(&function, 0);
+    wait_until(atomic_load(&is_leaving));
+    cr_assert_eq(gate_future_wait(future, 0), -ETIMEDOUT);
+    pid_t child = fork_guarded();
+    if (child == 0) {
+        int result = -1;
+        _exit(gate_future_result(future, &result, NULL) == 0 && result == 8 ? WELL : 1);
+    }
+    assert_well(child);
+    atomic_store(&may_leave, true);
+    cr_assert_eq(int_result(future), 8);
+    gate_future_free(future);
+    stop(runtime);
+    free_function(function);
+}
+
 Test(async, in_the_child_of_a_fork_one_that_was_freed_before_its_end_holds_no_library) {
     gate_runtime *runtime = start(1);
     gate_library *library;
@@ -1048,16 +1087,16 @@ Test(async, in_the_child_of_a_fork_one_that_was_freed_before_its_end_holds_no_li
 }
 
 static int fork_in_handler(void *data, void *result, void *const arguments[]) {
+    const struct called_back *c = data;
     pid_t child = fork_guarded();
-    (void)data;
     *(int *)result = *(int *)arguments[0];
     if (child == 0)
-        _exit(WELL);
+        _exit(gate_future_result(c->future, NULL, NULL) == -EINPROGRESS ? WELL : 1);
     assert_well(child);
     return 0;
 }
 
-Test(async, a_call_that_forks_in_a_handler_goes_on) {
+Test(async, a_call_that_forks_in_a_handler_goes_on_in_both_processes) {
     struct called_back c;
     host = start(1);
     start_calling_back(&c, fork_in_handler, NULL);

@@ -285,7 +285,7 @@ static void *get_nothing(void *unused) {
     int is_there = 0;
     cr_assert_eq(gate_call(&asks, &is_there, (void *[]){&address, &at}), 0);
     cr_assert_eq(is_there, 1);
-    cr_assert_arr_eq(room, zeroes, sizeof room);
+    cr_assert_eq(memcmp(room, zeroes, sizeof room), 0);
     cr_assert_eq(gate_callback_free(callback), 0);
     free_function(asks);
     gate_signature_free(large);
@@ -1460,8 +1460,13 @@ static int note_place_and_wait(void *frame, void *result, void *const arguments[
     return 0;
 }
 
+static void note_where(void *where) {
+    see_where(where);
+}
+
 static void *call_thunk(void *unused) {
     const char *frame = NULL;
+    char where[32];
     gate_task *self = gate_task_current();
     gate_callback *callback = make_callback(second.runtime, int_int, note_place_and_wait, &frame);
     cr_assert_eq(((int_to_int)gate_callback_address(callback))(1), 11);
@@ -1469,6 +1474,8 @@ static void *call_thunk(void *unused) {
     cr_assert_not_null(frame);
     cr_assert(frame < self->stack.base || frame >= self->stack.base + self->stack.size);
     gate_callback_free(callback);
+    gate__foreign_call(note_where, where);
+    cr_assert_str_eq(where, "nothing", "it is not in that any more");
     return unused;
 }
 

@@ -126,7 +126,9 @@ Test(check, is_over_at_level_0_and_when_it_has_ended) {
     passes_one("void (char *)", &inside);
     gate_check *check = begin(GATE_CHECK_ARGUMENTS);
     refuses_one("void (char *)", &inside, "is not pinned");
+    cr_assert(gate__check_is_on());
     gate_check_end(check);
+    cr_assert_not(gate__check_is_on(), "calls take no longer for it");
     passes_one("void (char *)", &inside);
     gate_check_end(off);
     gate_check_end(NULL);

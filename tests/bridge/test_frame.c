@@ -690,6 +690,29 @@ static void *end_by_frame(void *function) {
     return NULL;
 }
 
+static int called;
+
+static int count_call(void) {
+    return ++called;
+}
+
+Test(frame, a_guarded_call_on_a_thread_that_no_runtime_knows_is_enotsup_and_is_not_made) {
+    if (!has_frames())
+        return;
+    gate_function function = make_function("int (void)", address_of(count_call), "count_call");
+    function.call_class = GATE_CALL_GUARDED;
+    gate_frame *frame = make_frame(&function);
+    cr_assert_eq(gate_call_frame(frame), -ENOTSUP);
+    cr_assert_eq(gate_call(&function, NULL, NULL), -ENOTSUP);
+    cr_assert_eq(called, 0);
+    gate_runtime *runtime = start(1);
+    cr_assert_eq(gate_call_frame(frame), 0);
+    cr_assert_eq(called, 1);
+    stop(runtime);
+    free(frame);
+    free_function(function);
+}
+
 /* Functions of any arguments */
 
 static void assert_told(const gate_function *function, void *const arguments[], size_t doubles) {

@@ -139,7 +139,9 @@ Test(library, a_pipe_is_read_once) {
         pthread_t thread;
         gate_library *library;
         pthread_create(&thread, NULL, write_nothing, path);
-        _exit(gate_library_open(path, &library, NULL) == -ENOENT ? WELL : 1);
+        int opened = gate_library_open(path, &library, NULL);
+        pthread_join(thread, NULL);
+        _exit(opened == -ENOENT ? WELL : 1);
     }
     assert_well(child);
     unlink(path);

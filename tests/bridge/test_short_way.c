@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/support/bridge.h"
 
@@ -394,4 +395,41 @@ Test(short_way, leads_to_handlers_of_the_calls_own_runtime_alone) {
     run_everywhere(call_both);
     atomic_store(&over, true);
     pthread_join(thread, NULL);
+}
+
+/* C that takes what is narrow for an int, as some code does that compilers make. */
+
+static int find_minus(void *unused, void *result, void *const arguments[]) {
+    (void)unused, (void)arguments;
+    memset(result, 0xfb, sizeof(signed char));
+    return 0;
+}
+
+static int find_minus_short(void *unused, void *result, void *const arguments[]) {
+    find_minus(unused, result, arguments);
+    memset(result, 0xfb, sizeof(short));
+    return 0;
+}
+
+static void get_narrow(const char *text, gate_handler handler, int expected) {
+    gate_signature *wide = int_int;
+    int result;
+    int_int = parse(text);
+    run(handler, 0, &result);
+    for (int i = 0; i < TIMES; i++)
+        cr_assert_eq(seen_by_c[i], expected, "%s: %d", text, seen_by_c[i]);
+    gate_signature_free(int_int);
+    int_int = wide;
+}
+
+static void *get_all_narrow(void *unused) {
+    get_narrow("signed char (int)", find_minus, (signed char)0xfb);
+    get_narrow("unsigned char (int)", find_minus, 0xfb);
+    get_narrow("short (int)", find_minus_short, (short)0xfbfb);
+    get_narrow("unsigned short (int)", find_minus_short, 0xfbfb);
+    return unused;
+}
+
+Test(short_way, extends_a_narrow_result_by_its_sign_as_the_long_one_does) {
+    run_everywhere(get_all_narrow);
 }

@@ -228,6 +228,38 @@ Test(signature, that_a_type_points_to_is_extended) {
     gate_signature_free(signature);
 }
 
+Test(signature, arguments_behind_the_dots_have_the_types_that_c_promotes_them_to) {
+    static const char *const types[][2] = {
+        {"_Bool", "int"},
+        {"char", "int"},
+        {"const signed char", "int"},
+        {"unsigned char", "int"},
+        {"short", "int"},
+        {"volatile unsigned short", "int"},
+        {"enum { A } __attribute__((packed))", "int"},
+        {"float", "double"},
+        {"_Atomic float", "double"},
+        {"int", "int"},
+        {"unsigned", "unsigned int"},
+        {"enum e", "enum e"},
+        {"long double", "long double"},
+        {"float _Complex", "float _Complex"},
+        {"struct s", "struct s"},
+    };
+    gate_decls *decls = read_text("struct s { float x; }; enum e { B };");
+    gate_signature *variadic = NULL, *extended;
+    cr_assert_eq(gate_decls_signature(decls, "void (float, ...)", &variadic, NULL), 0);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        const gate_type *type = type_of(decls, types[i][0]);
+        cr_assert_eq(gate_signature_extend(variadic, &type, 1, &extended, NULL), 0);
+        cr_assert_str_eq(printed(gate_signature_parameter(extended, 0)), "float");
+        cr_assert_str_eq(printed(gate_signature_parameter(extended, 1)), types[i][1], "%s", types[i][0]);
+        gate_signature_free(extended);
+    }
+    gate_signature_free(variadic);
+    gate_decls_free(decls);
+}
+
 Test(signature, has_127_parameters_at_most_however_it_is_made) {
     enum { MOST = 127 };
     const gate_type *types[MOST + 1];
