@@ -152,6 +152,18 @@ Test(signature, what_is_empty_is_passed_nowhere) {
     cr_assert_eq(first_step("void (struct { union { long : 0; } none; struct {} a[3]; }, int)").cell, 0);
 }
 
+/* As GCC has it: what only pads has a register while there is one, and nothing on the stack. */
+Test(signature, what_only_pads_is_not_on_the_stack) {
+    if (!has_plans())
+        return;
+    cr_assert_eq(first_step("void (struct { int : 5; }, int)").argument, 0);
+    gate_signature *signature = parse("void (long, long, long, long, long, long, struct { int : 5; }, long)");
+    cr_assert_eq(signature->plan->count, 7u);
+    cr_assert_eq(signature->plan->steps[6].argument, 7);
+    cr_assert_eq(signature->plan->steps[6].cell, (uint32_t)GATE__STACK);
+    gate_signature_free(signature);
+}
+
 /* The signatures of types */
 
 static int apply(int (*function)(int), int value) {
