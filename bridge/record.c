@@ -65,6 +65,12 @@ static bool is_without_count(const gate_type *type) {
     return type->kind == GATE_ARRAY && (type->count == GATE_COUNT_UNKNOWN || type->count == GATE_COUNT_LATER);
 }
 
+static bool has_variable_size(const gate_type *type) {
+    while (type->kind == GATE_ARRAY && type->count != GATE_COUNT_VARIABLE)
+        type = type->target;
+    return type->kind == GATE_ARRAY;
+}
+
 static void check_member(struct gate__reader *r, const struct body *body, const struct member *member) {
     const gate_type *type = member->field.type;
     bool is_flexible = is_without_count(type);
@@ -74,7 +80,7 @@ static void check_member(struct gate__reader *r, const struct body *body, const 
         gate__lex_fail(r, &member->token, -EINVAL, "but an array without a count can't be a union's member");
     else if (!is_flexible && !gate__type_is_complete(type))
         gate__lex_fail(r, &member->token, -EINVAL, "but a member's type can't be incomplete");
-    else if (type->kind == GATE_ARRAY && type->count == GATE_COUNT_VARIABLE)
+    else if (has_variable_size(type))
         gate__lex_fail(r, &member->token, -EINVAL, "but a member's size can't be variable");
 }
 

@@ -31,6 +31,9 @@ Test(record, members_that_c_does_not_have_are_refused_at_their_place) {
     refuse_text("struct s { int x[]; int y; };", -EINVAL,
                 "column 16: found 'x', but an array without a count can only be the last");
     refuse_text("union s { int x[]; };", -EINVAL, "can't be a union's member");
+    refuse_text("void f(int n, struct { int x[n]; } *);", -EINVAL, "found 'x', but a member's size can't be variable");
+    refuse_text("void f(int n, union { int x[n][2]; } *);", -EINVAL, "size can't be variable");
+    refuse_text("void f(int n, struct { int x[2][n], y; } *);", -EINVAL, "size can't be variable");
     refuse_text("struct s { int x : 33; };", -EINVAL, "column 20: found '33', which is no width");
     refuse_text("struct s { _Bool x : 2; };", -EINVAL, "no width");
     refuse_text("struct s { int x : -1; };", -EINVAL, "no width");
