@@ -142,6 +142,7 @@ Test(constant, alignments_are_of_the_object_where_it_has_its_own) {
     gate_decls *decls = read_text(
         "int x __attribute__((aligned(16))), y __attribute__((aligned(2))), arr[2] __attribute__((aligned(32)));"
         "extern int again; extern int again __attribute__((aligned(64)));"
+        "extern int again __attribute__((aligned(8))); extern int again;"
         "struct s { char c; int m __attribute__((aligned(32))), p __attribute__((packed)), a[2]; } s, *ps;\n"
         "#pragma pack(2)\nstruct t { char c; int m; } t;\n"
         "enum { A = __alignof__(x), B = __alignof__(y), C = __alignof__(arr), D = __alignof__(arr[0]),"
