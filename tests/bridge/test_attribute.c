@@ -32,8 +32,12 @@ Test(attribute, alignment_is_of_types_and_members) {
         "struct s { char c; a1 x; a16 y; char z __attribute__((aligned)); };\n"
         "struct t { char c; _Alignas(long) char d; _Alignas(4) _Alignas(0) char e; };\n"
         "struct __attribute__((aligned(32))) u { char c; }; typedef struct u *up __attribute__((aligned(64)));\n"
-        "struct u *__attribute__((aligned(16))) p;");
+        "struct u *__attribute__((aligned(16))) p;"
+        "typedef int before, __attribute__((aligned(16))) alone, behind;");
     gate_field field;
+    cr_assert_eq(type_of(decls, "before")->alignment, 4);
+    cr_assert_eq(type_of(decls, "alone")->alignment, 16);
+    cr_assert_eq(type_of(decls, "behind")->alignment, 4);
     cr_assert_eq(type_of(decls, "a16")->alignment, 16);
     cr_assert_eq(type_of(decls, "a16")->size, 4);
     gate_type_field(type_of(decls, "struct s"), "x", &field);

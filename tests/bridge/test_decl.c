@@ -544,6 +544,8 @@ Test(decl, what_is_no_declaration_is_refused_at_its_place) {
     refuse_text("int x[-1];", -EINVAL, "column 7: found '-', but an array has no fewer than 0 elements");
     refuse_text("int x[n];", -EINVAL, "no constant or variable of that name");
     refuse_text("extern int n; int x[n];", -EINVAL, "expected a count: a constant integer");
+    refuse_text("int f(int n), x[n];", -EINVAL, "column 17: found 'n', expected an expression");
+    refuse_text("extern int n; int f(int), x[n];", -EINVAL, "expected a count: a constant integer");
     refuse_text("int x[1.0];", -EINVAL, "expected a count");
     refuse_text("int x[*];", -EINVAL, "expected an expression");
     refuse_text("_Static_assert(sizeof(int) == 5, \"wide\");", -EINVAL,

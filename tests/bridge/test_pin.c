@@ -40,6 +40,19 @@ Test(pin, counts) {
     cr_assert_not(gate_pin_is_pinned(heap + 50));
 }
 
+Test(pin, those_that_end_leave_others_of_their_size) {
+    for (size_t size = 1; size < 300; size += 7) {
+        char *first = heap + 1000, *second = heap + 2000;
+        cr_assert_eq(gate_pin(first, size), 0);
+        cr_assert_eq(gate_pin(second, size), 0);
+        gate_unpin(first, size);
+        cr_assert_not(gate_pin_is_pinned(first));
+        cr_assert(gate_pin_is_pinned(second), "%zu bytes", size);
+        gate_unpin(second, size);
+        cr_assert_not(gate_pin_is_pinned(second));
+    }
+}
+
 Test(pin, ranges_that_overlap_count_for_themselves) {
     char *middle = heap + 5000;
     cr_assert_eq(gate_pin(heap, 10000), 0);
