@@ -17,7 +17,7 @@ extern "C" {
 #pragma GCC visibility push(default)
 
 /* Every type of C. _Float32 is read as float, _Float32x and _Float64 as double, _Float64x as long double: they are
- * represented and passed alike. */
+ * represented and passed alike, but behind "...", where C makes a double of a float, and of no _Float32. */
 enum gate_kind {
     GATE_VOID,
     GATE_BOOL,

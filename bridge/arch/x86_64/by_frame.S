@@ -34,7 +34,8 @@
 
     .text
 
-/* Loads the arguments from the frame in rdi, and calls the function. */
+/* Loads the arguments from the frame in rdi, and calls the function. Variadic ones, which look into eax, have few, all or
+ * whole. */
 
     .macro call_pair
     movq GATE__FRAME_ADDRESS(%rdi), %rax
@@ -43,7 +44,7 @@
     call *%rax
     .endm
 
-    .macro call_doubles /* not for variadic functions, which look into eax */
+    .macro call_doubles
     movq VECTOR(0), %xmm0
     movq GATE__FRAME_ADDRESS(%rdi), %rax
     movq VECTOR(1), %xmm1
