@@ -205,6 +205,10 @@ static inline struct recent *ctype_recent(struct ctype *type, const void *key) {
 unsigned ctype_bit_width(const gate_field *field);
 /* A constant of an enum by its name. */
 bool ctype_constant(const struct ctype *type, const char *name, uint64_t *value);
+/* Whether it is an array that does not say how long it is. */
+static inline bool ctype_is_open(const struct ctype *type) {
+    return type->form == FORM_ARRAY && !type->is_complete;
+}
 static inline bool ctype_is_vector(const struct ctype *type) {
     return type->form == FORM_OPAQUE && type->target;
 }
@@ -293,8 +297,10 @@ bool memory_convert(struct ctype *to_type, void *to, struct ctype *from_type, co
 
 /* Initialises size bytes at to, zeroed, by the values from index first to the top. */
 const char *init_value(lua_State *L, struct ffi *ffi, struct ctype *type, size_t size, void *to, int first);
-/* An aggregate by a table, a string or a cdata. */
+/* An aggregate by a table, a string or a cdata. An array that does not say how long it is takes what is given, as in C. */
 const char *init_array(lua_State *L, struct ffi *ffi, int index, struct ctype *type, void *to);
+/* The same for one of those that has room bytes. What is behind what is given stays as it is. */
+const char *init_open_array(lua_State *L, struct ffi *ffi, int index, struct ctype *type, void *to, size_t room);
 const char *init_vector(lua_State *L, struct ffi *ffi, int index, struct ctype *type, void *to);
 const char *init_record(lua_State *L, struct ffi *ffi, int index, struct ctype *type, void *to);
 

@@ -221,6 +221,14 @@ int index_get(lua_State *L) {
     return 1;
 }
 
+/* Stores the value at index 3 to a member. An array that does not say how long it is ends with the record, if that is cd's own. */
+static const char *store(lua_State *L, const struct cdata *cd, const struct field *field, char *record) {
+    struct ffi *ffi = cd->type->ffi;
+    if (!ctype_is_open(field->type) || cd->type->form != FORM_RECORD || cd->size == REFERENCE)
+        return convert_set_field(L, ffi, 3, field, record);
+    return init_open_array(L, ffi, 3, field->type, record + field->offset, cd->size - field->offset);
+}
+
 static __attribute__((noinline)) int set(lua_State *L, const struct cdata *cd) {
     struct ffi *ffi = cd->type->ffi;
     struct place place;
@@ -228,7 +236,7 @@ static __attribute__((noinline)) int set(lua_State *L, const struct cdata *cd) {
         return set_by_meta(L, ffi, cd);
     if (place.is_const || ctype_is_fixed(place.field->type))
         return luaL_error(L, "attempt to write to constant location");
-    const char *why = convert_set_field(L, ffi, 3, place.field, place.record);
+    const char *why = store(L, cd, place.field, place.record);
     return why ? luaL_error(L, "%s", why) : 0;
 }
 
@@ -242,7 +250,7 @@ static __attribute__((noinline)) int set_other(lua_State *L, const struct cdata 
     } else if (field && !ctype_is_const(type->form == FORM_POINTER ? type->target : type) &&
                !ctype_is_fixed(field->type)) {
         remember(type, field);
-        why = convert_set_field(L, type->ffi, 3, field, record_of(cd));
+        why = store(L, cd, field, record_of(cd));
     } else {
         return set(L, cd);
     }

@@ -35,23 +35,31 @@ static bool next_element(lua_State *L, int table, lua_Integer *i) {
     return false;
 }
 
-static const char *from_table(lua_State *L, struct ffi *ffi, int index, struct ctype *type, char *to, size_t size) {
+/* Adds the size of each to *done. */
+static const char *put_elements(lua_State *L, struct ffi *ffi, int index, struct ctype *type, char *to, size_t size,
+                                size_t *done) {
     struct ctype *element = type->target;
     lua_Integer i = 0;
-    size_t done = 0;
     const char *why = NULL;
     index = lua_absindex(L, index);
     luaL_checkstack(L, LUA_MINSTACK, "initialisers that are nested deeply");
     while (next_element(L, index, &i)) {
-        why = done + element->size > size || !element->size ? too_many(L, ffi, type)
-                                                            : element->to_c(L, ffi, -1, element, to + done);
+        why = size - *done < element->size || !element->size ? too_many(L, ffi, type)
+                                                             : element->to_c(L, ffi, -1, element, to + *done);
         if (why)
             return why;
         lua_pop(L, 1);
-        done += element->size;
+        *done += element->size;
     }
-    fill_rest(to, done, element->size, size);
     return NULL;
+}
+
+static const char *from_table(lua_State *L, struct ffi *ffi, int index, struct ctype *type, char *to, size_t size) {
+    size_t done = 0;
+    const char *why = put_elements(L, ffi, index, type, to, size, &done);
+    if (!why)
+        fill_rest(to, done, type->target->size, size);
+    return why;
 }
 
 static const char *from_string(lua_State *L, struct ffi *ffi, int index, struct ctype *type, char *to, size_t size) {
@@ -76,8 +84,15 @@ static const char *array_of_size(lua_State *L, struct ffi *ffi, int index, struc
     }
 }
 
+const char *init_open_array(lua_State *L, struct ffi *ffi, int index, struct ctype *type, void *to, size_t room) {
+    size_t done = 0;
+    return lua_type(L, index) == LUA_TTABLE ? put_elements(L, ffi, index, type, to, room, &done)
+                                            : array_of_size(L, ffi, index, type, to, room);
+}
+
 const char *init_array(lua_State *L, struct ffi *ffi, int index, struct ctype *type, void *to) {
-    return array_of_size(L, ffi, index, type, to, type->size);
+    return ctype_is_open(type) ? init_open_array(L, ffi, index, type, to, SIZE_MAX)
+                               : array_of_size(L, ffi, index, type, to, type->size);
 }
 
 static const char *array_of_list(lua_State *L, struct ffi *ffi, struct ctype *type, size_t size, char *to, int first) {
@@ -150,9 +165,8 @@ static const char *init_member(lua_State *L, struct ffi *ffi, const gate_field *
     field.bit_width = ctype_bit_width(member);
     field.type = ctype_of(L, ffi, member->type);
     char *at = to + field.offset;
-    const char *why = field.type->is_variable && field.type->form == FORM_ARRAY
-                          ? array_of_size(L, ffi, -1, field.type, at, (size_t)(end - at))
-                          : convert_set_field(L, ffi, -1, &field, to);
+    const char *why = ctype_is_open(field.type) ? array_of_size(L, ffi, -1, field.type, at, (size_t)(end - at))
+                                                : convert_set_field(L, ffi, -1, &field, to);
     if (!why)
         lua_pop(L, 1);
     return why;
@@ -162,8 +176,11 @@ static const char *walk_members(lua_State *L, struct ffi *ffi, const gate_type *
     const char *why = NULL;
     for (size_t i = 0; !why && i < type->count; i++) {
         const gate_field *member = &type->fields[i];
-        if (!member->name && !member->is_bit_field)
+        bool is_anonymous = !member->name && !member->is_bit_field;
+        if (is_anonymous)
             why = walk_members(L, ffi, member->type, to + member->offset, walk);
+        if (is_anonymous && type->kind == GATE_UNION && !walk->table)
+            break; /* that was its first; a table may name what is in another */
         if (!member->name)
             continue;
         enum found found = find_initialiser(L, walk, member->name);

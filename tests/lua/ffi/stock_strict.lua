@@ -45,6 +45,21 @@ test("an array of bytes ends, though it has no zero", function()
     equal(ffi.string(ffi.new("char[4]", "abcd")), "abcd")
 end)
 
+test("an array of a length that was given takes no more than it has", function()
+    local open = ffi.new("struct { int n; int list[?]; }", 3)
+    for _ = 1, 3 do
+        raises("too many initializers for 'int [?]'", function() open.list = {1, 2, 3, 4} end)
+        open.list = {1, 2, 3}
+        equal(open.list[2], 3)
+    end
+    local bytes = ffi.new("struct { char text[?]; }", 3)
+    bytes.text = "abcdef"
+    equal(ffi.string(bytes.text, 3), "abc")
+    local none = ffi.new "struct { int n; int list[]; }"
+    raises("too many initializers for 'int []'", function() none.list = {1} end)
+    raises("too many initializers for 'int []'", ffi.new, ffi.typeof(none), {1, {2}})
+end)
+
 test("a negative length is none", function()
     raises("a size expected", ffi.string, "abc", -1)
     raises("a size expected", ffi.copy, ffi.new "char[4]", "abc", -1)

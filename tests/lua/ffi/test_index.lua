@@ -252,6 +252,24 @@ test("the members of nameless structs and unions are the container's", function(
     equal(s.b, 0x3f800200)
 end)
 
+test("an array without a length takes what is given, and keeps the rest", function()
+    local open = ffi.typeof "struct { int n; char text[?]; }"
+    local own, memory = ffi.new(open, 8), ffi.new "char[16]"
+    for _, text in ipairs {"some", "text", "abc"} do
+        for _, record in ipairs {own, ffi.cast(ffi.typeof("$ *", open), memory)} do
+            record.text = text
+            equal(ffi.string(record.text), text)
+            record.text = {65, 66}
+            equal(ffi.string(record.text), "AB" .. text:sub(3))
+            raises("cannot convert 'number' to 'char [?]'", function() record.text = 5 end)
+        end
+    end
+    local numbers = ffi.cast("struct { int n; int list[]; } *", memory)
+    numbers.list = {1, 2, 3}
+    equal(numbers.list[0] + numbers.list[2], 4)
+    raises("cannot convert 'number' to 'int []'", function() numbers.list = 5 end)
+end)
+
 test("a union's members share their bytes", function()
     local u = ffi.new "union { uint32_t word; uint8_t bytes[4]; }"
     u.word = 0x01020304

@@ -167,6 +167,18 @@ test("a union takes one value, for its first member or by name", function()
     raises("too many initializers for 'union ", ffi.new, "union { int a; double d; }", 1, 2)
 end)
 
+test("a union's nameless struct is its first member to a list, and all that it takes", function()
+    local mixed = ffi.typeof "struct { union { struct { short low, high; }; int word; }; int behind; }"
+    local value = mixed(1, 2, 3)
+    equal(value.low, 1)
+    equal(value.high, 2)
+    equal(value.behind, 3)
+    equal(mixed {word = 0x20001}.high, 2)
+    local vector = ffi.typeof "union { struct { float x, y, z; }; float list[3]; }"
+    equal(vector(1, 2, 3).list[2], 3)
+    raises("too many initializers for 'union ", vector, 1, 2, 3, 4)
+end)
+
 test("a struct takes a struct of its own type", function()
     local pair = ffi.typeof "struct { int a, b; }"
     local copy = pair(pair(1, 2))
