@@ -171,10 +171,9 @@ static struct ctype *of_enum(lua_State *L, struct ffi *ffi, const gate_type *typ
     struct ctype key = {.form = FORM_ENUM, .qualifiers = qualifiers, .identity = type->record, .type = type};
     key.size = type->size;
     key.alignment = type->alignment;
-    key.is_complete = true;
+    key.is_unsigned = is_unsigned_kind(type->target->kind);
     struct ctype *made = intern(L, ffi, &key);
-    made->size = type->size; /* it may have been defined since */
-    made->is_unsigned = is_unsigned_kind(type->target->kind);
+    ctype_complete(made);
     return made;
 }
 
@@ -248,11 +247,16 @@ static bool has_const(const gate_type *record) {
 }
 
 bool ctype_complete(struct ctype *type) {
-    if (!type->is_complete && type->form == FORM_RECORD && type->type->alignment) {
-        type->size = type->type->size;
-        type->alignment = type->type->alignment;
-        type->is_variable = ends_variable(type->type);
-        type->has_const = has_const(type->type);
+    const gate_type *found = type->type;
+    if (!type->is_complete && type->form == FORM_RECORD && found->alignment) {
+        type->size = found->size;
+        type->alignment = found->alignment;
+        type->is_variable = ends_variable(found);
+        type->has_const = has_const(found);
+        type->is_complete = true;
+    }
+    if (!type->is_complete && type->form == FORM_ENUM && gate_type_constant(found, 0)) {
+        type->is_unsigned = is_unsigned_kind(found->target->kind);
         type->is_complete = true;
     }
     return type->is_complete;

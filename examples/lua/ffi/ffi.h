@@ -172,7 +172,7 @@ struct ctype *ctype_pointer(lua_State *L, struct ffi *ffi, struct ctype *target)
 struct ctype *ctype_reference(lua_State *L, struct ffi *ffi, struct ctype *target);
 /* The type for the bridge. One that no text has named is made. */
 const gate_type *ctype_gate_type(lua_State *L, struct ffi *ffi, struct ctype *type);
-/* Looks again whether a record has been defined. */
+/* Looks again whether a record or an enum has been defined: an enum has its size before, but not its sign. */
 bool ctype_complete(struct ctype *type);
 /* Whether an array or a record has a const element or member, at any depth. */
 bool ctype_has_const(struct ctype *type);

@@ -122,4 +122,22 @@ test("an enum's constants are what an array's length and other constants are mad
     equal(ffi.sizeof "struct enum_array", 7)
 end)
 
+test("an enum may be defined behind its first use, and has no elements before", function()
+    ffi.cdef "enum enum_later; enum enum_sooner; struct enum_uses { enum enum_later *later; enum enum_sooner *sooner; };"
+    local numbers, used = ffi.new("int[2]", 1, -1), ffi.new "struct enum_uses"
+    used.later, used.sooner = ffi.cast("enum enum_later *", numbers), ffi.cast("enum enum_sooner *", numbers)
+    local words = "attempt to perform arithmetic on 'enum enum_later *' and 'number'"
+    raises(words, function() return used.later + 1 end)
+    raises("size of C type is unknown or too large", function() return used.later[1] end)
+    equal(ffi.sizeof "enum enum_later", nil)
+    ffi.cdef "enum enum_later { ENUM_LATER = -1, ENUM_LATEST }; enum enum_sooner { ENUM_SOONER };"
+    for _ = 1, 2 do
+        equal(number(used.later[1]), -1)
+        equal(eq(used.later[1], "ENUM_LATER"), true)
+        equal(number(used.sooner[1]), 2 ^ 32 - 1)
+    end
+    equal(used.later + 2 - used.later, 2)
+    equal(ffi.sizeof "enum enum_later", 4)
+end)
+
 check.finish()
