@@ -8,11 +8,13 @@ local ffi = require "callgate.ffi"
 local task = require "callgate.task"
 local test, equal, raises = check.test, check.equal, check.raises
 local C, number = ffi.C, ffi.tonumber
+local unpack = table.unpack or unpack
 
 ffi.cdef [[
     typedef struct { int quot, rem; } div_t;
     typedef int compare(const int *, const int *);
     int abs(int);
+    long labs(long);
     div_t div(int, int);
     size_t strlen(const char *);
     long strtol(const char *, char **, int);
@@ -165,6 +167,16 @@ test("the same function may be called below its own callback", function()
     equal(inner, "7 8 9")
 end)
 
+test("a bool is a whole word to C, whatever was in its place before", function()
+    local word = ffi.cast("int64_t (*)(int64_t)", C.labs)
+    local bool = ffi.cast("int64_t (*)(bool)", C.labs)
+    for _ = 1, 3 do
+        equal(number(word(-0x123456789abc)), 0x123456789abc)
+        equal(number(bool(true)), 1)
+        equal(number(bool(false)), 0)
+    end
+end)
+
 test("an argument that is refused leaves the function as it was", function()
     for _ = 1, 3 do
         raises("bad argument #1 to 'abs' (cannot convert 'string' to 'int')", C.abs, "1")
@@ -199,6 +211,15 @@ test("a member's name may be longer than Lua keeps one of", function()
     equal(s[name], 5)
     s[name] = 6
     equal(s[("long"):rep(20)], 6)
+    local function grown(times)
+        for _ = 1, times do s[("long"):rep(20)] = s[("long"):rep(20)] end
+        collectgarbage()
+        collectgarbage()
+        return collectgarbage "count"
+    end
+    local before = grown(10)
+    local after = grown(5000)
+    assert(after < before + 16, ("%.0f kB before, %.0f after"):format(before, after))
 end)
 
 test("numbers of 64 bits are Lua's integers, where it has some", function()
@@ -220,25 +241,42 @@ test("errno is what the last call left, and the next one finds it", function()
     equal(ffi.errno(0), 2)
     C.strtol("5", nil, 10)
     equal(ffi.errno(), 0)
+    equal(ffi.async(C.chdir, "/nowhere/at/all"):wait(), -1)
+    equal(ffi.errno(), 2)
 end)
 
-test("errno is as it was when others run while a library is opened", function()
-    ffi.cdef "int mkfifo(const char *, unsigned);"
+test("errno is as it was when others run while a library is opened, and a function looked up meanwhile", function()
+    ffi.cdef "int mkfifo(const char *, unsigned); int looked_up(int) asm(\"toascii\");"
     local path = os.tmpname()
     os.remove(path)
     equal(C.mkfifo(path, 384), 0)
+    local threads = {} -- enough of them: glibc makes none while it opens a library
+    for i = 1, 3 do threads[i] = task.go(C.usleep, 20000) end
+    for i = 1, 3 do threads[i]:join() end
     local loading = task.go(function()
         ffi.errno(7)
         local ok = pcall(ffi.load, path) -- waits for somebody who writes
         return ok, ffi.errno()
     end)
     while loading:status() ~= "in call" do task.yield() end
+    local looking = task.go(function()
+        ffi.errno(8)
+        local f = C.looked_up -- waits for the loader
+        return f(65), ffi.errno()
+    end)
+    repeat
+        task.yield()
+        local status = looking:status()
+    until status == "in call" or status == "ended" -- if it was before the other
     C.chdir "/nowhere/at/all"
     io.open(path, "w"):close()
     local ok, errno = loading:join()
     os.remove(path)
     equal(ok, false)
     equal(errno, 7)
+    ok, errno = looking:join()
+    equal(ok, 65)
+    equal(errno, 8)
 end)
 
 test("a finalizer that calls C leaves errno as it was", function()
@@ -407,6 +445,79 @@ test("callbacks that are made and freed leak nothing", function()
     local before = make(1000)
     local after = make(5000)
     assert(after < before + 16, ("%.0f kB before, %.0f after"):format(before, after))
+end)
+
+test("a struct that a callback is given is its own, to change and to keep", function()
+    ffi.cdef "typedef struct { long a[4]; int b; } large_t;"
+    local kept = {}
+    local small = ffi.cast("int (*)(div_t)", function(given)
+        kept[#kept + 1] = given
+        given.rem = given.rem + 1
+        return given.quot
+    end)
+    local large = ffi.cast("int (*)(large_t)", function(given)
+        kept[#kept + 1] = given
+        given.b = given.b + 1
+        return given.b
+    end)
+    local value = ffi.new("large_t", {{1, 2, 3, 4}, 5})
+    equal(small(C.div(17, 5)), 3)
+    equal(large(value), 6)
+    equal(value.b, 5)
+    for i = 1, 3 do equal(small(C.div(1, 1)) + large(ffi.new("large_t", {{i}, i})), i + 2) end
+    equal(kept[1].quot * 10 + kept[1].rem, 33)
+    equal(number(kept[2].a[3]) * 10 + kept[2].b, 46)
+    small:free()
+    large:free()
+end)
+
+test("callbacks run on the coroutine that made the call, also when others have called the function meanwhile", function()
+    ffi.cdef [[
+        struct cookie { void *read; long (*write)(void *, const char *, size_t); void *seek, *close; };
+        void *fopencookie(void *, const char *, struct cookie);
+        void *fopen(const char *, const char *);
+        int setvbuf(void *, char *, int, size_t);
+        int fclose(void *);
+        int puts(const char *);
+        extern void *stdout;
+    ]]
+    local out, null, caller, stream, seen = C.stdout, C.fopen("/dev/null", "w"), nil, nil, {}
+    local function put_elsewhere()
+        C.stdout = null
+        C.puts "by another"
+        C.stdout = stream
+    end
+    local write = ffi.cast("long (*)(void *, const char *, size_t)", function(_, _, size)
+        seen[#seen + 1] = coroutine.running()
+        coroutine.wrap(put_elsewhere)()
+        return size
+    end)
+    stream = C.fopencookie(nil, "w", {write = write})
+    C.setvbuf(stream, nil, 2, 0)
+    put_elsewhere()
+    coroutine.wrap(function()
+        caller = coroutine.running()
+        C.puts "the text, and the line's end"
+    end)()
+    C.stdout = out
+    C.fclose(stream)
+    C.fclose(null)
+    write:free()
+    equal(#seen, 2)
+    for i = 1, 2 do equal(seen[i], caller) end
+end)
+
+test("a callback may have more arguments than its coroutine has room for", function()
+    local types, values = {}, {}
+    for i = 1, 120 do types[i], values[i] = "int", i end
+    local sum = ffi.cast("int (*)(" .. table.concat(types, ", ") .. ")", function(...)
+        local sum = 0
+        for i = 1, select("#", ...) do sum = sum + (select(i, ...)) end
+        return sum
+    end)
+    equal(sum(unpack(values)), 7260)
+    equal(ffi.async(sum, unpack(values)):wait(), 7260) -- on a coroutine that has room for few
+    sum:free()
 end)
 
 test("the collector may run in a callback", function()
@@ -656,7 +767,8 @@ test("cancel ends a task's wait for a future, whose call goes on", function()
     raises("no less than 0", future.wait, future, -1)
 end)
 
-test("a future that nobody asks is freed with what it has once it has ended, by later calls", function()
+-- Starts calls that nobody asks for, and then others until what the first were given is freed.
+local function forget_calls()
     local weak = setmetatable({}, {__mode = "k"})
     for _ = 1, 10 do
         local text = ffi.new("char[4]", "abc")
@@ -669,6 +781,19 @@ test("a future that nobody asks is freed with what it has once it has ended, by 
         if not next(weak) then return end
     end
     error "it is still there"
+end
+
+test("a future that nobody asks is freed with what it has once it has ended, by later calls", forget_calls)
+
+test("and so it is behind calls that last", function()
+    local lasting = {}
+    for i = 1, 3 do lasting[i] = ffi.async(C.usleep, 100000000) end
+    forget_calls()
+    for i = 1, 3 do
+        equal(lasting[i]:done(), false)
+        equal(lasting[i]:cancel(), true)
+        equal(lasting[i]:wait(), -1)
+    end
 end)
 
 test("an error in an asynchronous call's callback is raised by whoever waits", function()
