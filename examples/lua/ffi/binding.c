@@ -53,15 +53,18 @@ static void fill_binding(lua_State *L, struct ffi *ffi, struct binding *binding)
     binding->is_variadic = gate_signature_variadic(signature);
 }
 
-static struct binding *keep_binding(lua_State *L, struct ffi *ffi, gate_signature *signature) {
-    size_t count = gate_signature_count(signature);
-    struct binding *binding = ffi_keep(L, ffi, sizeof *binding + count * sizeof *binding->steps);
-    binding->signature = signature;
+/* One that has yet to get its signature. */
+static struct binding *new_binding(lua_State *L, size_t count) {
+    struct binding *binding = ffi_keep(L, sizeof *binding + count * sizeof *binding->steps);
+    binding->count = (int)count;
+    return binding;
+}
+
+/* It has its signature, which is freed when the state has closed. */
+static void complete(lua_State *L, struct ffi *ffi, struct binding *binding) {
     binding->next = ffi->bindings;
     ffi->bindings = binding;
-    binding->count = (int)count;
     fill_binding(L, ffi, binding);
-    return binding;
 }
 
 void binding_stop(struct ffi *ffi) {
@@ -71,10 +74,16 @@ void binding_stop(struct ffi *ffi) {
 }
 
 static struct binding *make(lua_State *L, struct ctype *function, gate_error *error) {
-    gate_signature *signature;
-    if (!function->binding && gate_signature_of(function->type, &signature, error) == 0)
-        function->binding = keep_binding(L, function->ffi, signature);
-    return function->binding;
+    struct ffi *ffi = function->ffi;
+    if (function->binding)
+        return function->binding;
+    struct binding *made = new_binding(L, gate_signature_count(function->type->function));
+    if (gate_signature_of(function->type, &made->signature, error)) {
+        ffi_forget(L, made);
+        return NULL;
+    }
+    complete(L, ffi, made);
+    return function->binding = made;
 }
 
 struct binding *binding_make(lua_State *L, struct ctype *function) {
@@ -135,13 +144,15 @@ static bool serves(const struct binding *binding, struct ctype *const types[], i
 static struct binding *extend(lua_State *L, struct ffi *ffi, struct binding *variadic, struct ctype *types[],
                               int count) {
     gate_error error;
-    gate_signature *signature;
     const gate_type *extra[ARGUMENTS_MAX];
     for (int i = 0; i < count; i++)
         extra[i] = plain_gate_type(L, ffi, types[i]);
-    if (gate_signature_extend(variadic->signature, extra, (size_t)count, &signature, &error))
+    struct binding *made = new_binding(L, (size_t)variadic->count + (size_t)count);
+    if (gate_signature_extend(variadic->signature, extra, (size_t)count, &made->signature, &error)) {
+        ffi_forget(L, made);
         luaL_error(L, "%s", error.message);
-    struct binding *made = keep_binding(L, ffi, signature);
+    }
+    complete(L, ffi, made);
     for (int i = 0; i < count; i++) /* a pointer's own type */
         made->steps[variadic->count + i].type = types[i];
     made->is_variadic = false;

@@ -230,7 +230,7 @@ static void prepare(lua_State *L, struct bound *bound) {
     if (binding->is_variadic || !binding->frame_size)
         return;
     bound->result_at = binding->result.at;
-    bound->frame = aligned_frame(ffi_keep(L, bound->ffi, binding->frame_size + ALIGNED));
+    bound->frame = aligned_frame(ffi_keep(L, binding->frame_size + ALIGNED));
     gate_frame_init(bound->frame, &bound->function);
 }
 

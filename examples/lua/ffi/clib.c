@@ -128,7 +128,7 @@ static void push_namespace(lua_State *L, struct ffi *ffi, gate_library *library)
 
 /* It stays open until the state has closed. NULL if it can't be opened. */
 static gate_library *open_library(lua_State *L, struct ffi *ffi, const char *name, bool is_global, gate_error *error) {
-    struct library *library = ffi_keep(L, ffi, sizeof *library);
+    struct library *library = ffi_keep(L, sizeof *library);
     host_check(L);
     int error_number = ffi->error_number, status = gate_library_open(name, &library->library, error);
     ffi->error_number = error_number; /* others may have run */

@@ -100,8 +100,7 @@ void closure_stop(struct ffi *ffi) {
 
 static struct closure *new_closure(lua_State *L, struct ffi *ffi, struct ctype *type, const gate_signature *signature) {
     size_t count = gate_signature_count(signature);
-    struct closure *closure = lua_newuserdatauv(L, sizeof *closure + count * sizeof(struct ctype *), 0);
-    memset(closure, 0, sizeof *closure);
+    struct closure *closure = ffi_keep(L, sizeof *closure + count * sizeof(struct ctype *));
     closure->ffi = ffi;
     closure->type = type;
     closure->count = count;
@@ -110,18 +109,6 @@ static struct closure *new_closure(lua_State *L, struct ffi *ffi, struct ctype *
     for (size_t i = 0; i < count; i++)
         closure->parameters[i] = ctype_of(L, ffi, gate_signature_parameter(signature, i));
     return closure;
-}
-
-/* The script finds it by its address; under its own, the userdata on top is kept. */
-static void register_closure(lua_State *L, struct ffi *ffi, struct closure *closure) {
-    closure->next = ffi->all_closures;
-    ffi->all_closures = closure;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->closures);
-    lua_insert(L, -2);
-    lua_rawsetp(L, -2, closure);
-    lua_pushlightuserdata(L, closure);
-    lua_rawsetp(L, -2, address_of(closure));
-    lua_pop(L, 1);
 }
 
 /* Makes one of the function at index. C gets refusal when that fails, or zeroes if it is NULL. */
@@ -137,10 +124,16 @@ static struct closure *make(lua_State *L, struct ffi *ffi, int index, struct cty
         .signature = signature, .handler = handle, .host = closure, .refusal = refusal};
     if (gate_callback_make(runtime, &config, &closure->callback, &error)) {
         luaL_unref(L, LUA_REGISTRYINDEX, closure->function);
+        ffi_forget(L, closure);
         luaL_error(L, "%s", error.message);
     }
+    closure->next = ffi->all_closures;
+    ffi->all_closures = closure;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->closures);
+    lua_pushlightuserdata(L, closure);
+    lua_rawsetp(L, -2, address_of(closure));
     ffi->host->callbacks++;
-    register_closure(L, ffi, closure);
+    lua_pop(L, 1);
     return closure;
 }
 
@@ -236,7 +229,7 @@ static void forget_passed(lua_State *L, struct ffi *ffi, const struct closure *c
     lua_pop(L, 2);
 }
 
-/* The one that was freed longest ago goes for good, unless it runs. The table of closures is on top. */
+/* The one that was freed longest ago goes for good, unless it runs. */
 static void let_go(lua_State *L, struct ffi *ffi, struct closure *closure) {
     struct closure **link = &ffi->all_closures;
     if (gate_callback_free(closure->callback))
@@ -245,8 +238,7 @@ static void let_go(lua_State *L, struct ffi *ffi, struct closure *closure) {
         link = &(*link)->next;
     *link = closure->next;
     luaL_unref(L, LUA_REGISTRYINDEX, closure->refusal);
-    lua_pushnil(L);
-    lua_rawsetp(L, -2, closure);
+    ffi_forget(L, closure);
 }
 
 static void end(lua_State *L, struct ffi *ffi, struct closure *closure) {

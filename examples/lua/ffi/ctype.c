@@ -12,13 +12,24 @@
 
 enum { FIRST_BUCKETS = 256, FIRST_FIELDS = 8, INTERNED = 40 /* Lua's longest string of which there is but one */ };
 
-void *ffi_keep(lua_State *L, struct ffi *ffi, size_t size) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->kept);
+/* The registry's key of a table by the addresses of what is kept. Neither is a list: without memory for more, Lua 5.3 and its
+ * elders lose some of one. */
+static const char kept_key;
+
+void *ffi_keep(lua_State *L, size_t size) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &kept_key);
     void *kept = lua_newuserdatauv(L, size, 0);
     memset(kept, 0, size);
-    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    lua_rawsetp(L, -2, kept);
     lua_pop(L, 1);
     return kept;
+}
+
+void ffi_forget(lua_State *L, const void *kept) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &kept_key);
+    lua_pushnil(L);
+    lua_rawsetp(L, -2, kept);
+    lua_pop(L, 1);
 }
 
 /* Finding */
@@ -39,7 +50,7 @@ static bool is_same(const struct ctype *a, const struct ctype *b) {
 
 static void grow(lua_State *L, struct ffi *ffi) {
     size_t count = ffi->bucket_count ? 2 * ffi->bucket_count : FIRST_BUCKETS;
-    struct ctype **buckets = ffi_keep(L, ffi, count * sizeof(struct ctype *));
+    struct ctype **buckets = ffi_keep(L, count * sizeof(struct ctype *));
     for (size_t i = 0; i < ffi->bucket_count; i++) {
         for (struct ctype *type = ffi->buckets[i], *next; type; type = next) {
             struct ctype **bucket = &buckets[hash(type) & (count - 1)];
@@ -68,7 +79,7 @@ static struct ctype *intern(lua_State *L, struct ffi *ffi, const struct ctype *k
         type->type = key->type;
     if (type)
         return type;
-    type = ffi_keep(L, ffi, sizeof *type);
+    type = ffi_keep(L, sizeof *type);
     *type = *key;
     type->ffi = ffi;
     type->next = *bucket;
@@ -294,11 +305,11 @@ const gate_type *ctype_gate_type(lua_State *L, struct ffi *ffi, struct ctype *ty
 
 /* Members */
 
-static void add_field(lua_State *L, struct ffi *ffi, struct ctype *record, struct field *field) {
+static void add_field(lua_State *L, struct ctype *record, struct field *field) {
     size_t mask = record->field_count - 1;
     if (2 * record->field_used >= record->field_count) {
         size_t count = record->field_count ? 2 * record->field_count : FIRST_FIELDS;
-        struct field **fields = ffi_keep(L, ffi, count * sizeof *fields);
+        struct field **fields = ffi_keep(L, count * sizeof *fields);
         mask = count - 1;
         for (size_t i = 0; i < record->field_count; i++) {
             for (struct field *f = record->fields[i], *next; f; f = next) {
@@ -338,16 +349,16 @@ static bool find_field(lua_State *L, struct ffi *ffi, const struct ctype *record
 
 /* One that was found for the first time: its name and it are kept. */
 static const struct field *keep_field(lua_State *L, struct ctype *plain, int index, const struct field *field) {
-    struct ffi *ffi = plain->ffi;
     index = lua_absindex(L, index);
-    struct field *kept = ffi_keep(L, ffi, sizeof *kept);
+    struct field *kept = ffi_keep(L, sizeof *kept);
     *kept = *field;
     kept->key = ctype_key(L, index);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, ffi->kept);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &kept_key);
     lua_pushvalue(L, index);
-    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    lua_pushboolean(L, true);
+    lua_rawset(L, -3);
     lua_pop(L, 1);
-    add_field(L, ffi, plain, kept);
+    add_field(L, plain, kept);
     return kept;
 }
 
@@ -377,6 +388,8 @@ bool ctype_constant(const struct ctype *type, const char *name, uint64_t *value)
 
 void ctype_open(lua_State *L, struct ffi *ffi) {
     static const enum gate_kind first[] = {GATE_FLOAT, GATE_DOUBLE}; /* others consist of them */
+    lua_newtable(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &kept_key);
     for (size_t i = 0; i < sizeof first / sizeof *first; i++)
         ffi->basic[first[i]] = of_basic(L, ffi, gate_type_basic(first[i]), 0);
     for (int kind = 0; kind < GATE_POINTER; kind++)

@@ -308,21 +308,24 @@ static const luaL_Reg functions[] = {
 /* What LuaJIT's scripts know besides. */
 static const char known[] = "typedef _Complex complex; typedef __builtin_va_list va_list;";
 
+static struct ffi *find(lua_State *L) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
+    struct ffi *ffi = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return ffi;
+}
+
 /* The state has closed. Finalizers that run still, because their objects are older than this module, are refused. */
 static void stop(lua_State *L) {
-    struct ffi *ffi = ffi_get(L);
+    struct ffi *ffi = find(L);
+    if (!ffi)
+        return;
     closure_stop(ffi);
     clib_stop(ffi);
     function_stop(ffi);
     binding_stop(ffi);
     gate_decls_free(ffi->decls);
     ffi->decls = NULL;
-}
-
-static void make_scope(lua_State *L, struct ffi *ffi) {
-    host_at_stop(L, stop);
-    if (gate_decls_make(&ffi->decls) || gate_decls_read(ffi->decls, known, NULL))
-        luaL_error(L, "no memory for declarations");
 }
 
 enum { METAMETHODS = 32 }; /* no fewer than there are */
@@ -351,32 +354,43 @@ static int make_table(lua_State *L) {
     return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-/* Leaves it in the registry. */
-static struct ffi *make(lua_State *L) {
-    struct ffi *ffi = lua_newuserdatauv(L, sizeof *ffi, 0);
-    memset(ffi, 0, sizeof *ffi);
-    ffi->host = host_start(L);
-    ffi->host->error_number = &ffi->error_number;
+/* What may fail for want of memory. [protected, the ffi] */
+static int fill(lua_State *L) {
+    struct ffi *ffi = lua_touserdata(L, 1);
     if (getrandom(&ffi->secret, sizeof ffi->secret, GRND_NONBLOCK) < 0)
         ffi->secret = (uintptr_t)ffi * 0x9E3779B97F4A7C15u;
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
-    ffi->kept = make_table(L);
     ffi->texts = make_table(L);
     ffi->finalizers = make_table(L);
     ffi->functions = make_table(L);
     ffi->closures = make_table(L);
     ffi->passed = make_table(L);
-    make_scope(L, ffi);
+    if (gate_decls_make(&ffi->decls) || gate_decls_read(ffi->decls, known, NULL))
+        luaL_error(L, "no memory for declarations");
     ctype_open(L, ffi);
     make_metatables(L, ffi);
     async_open(L);
+    return 0;
+}
+
+/* Leaves it in the registry, once it is whole. */
+static struct ffi *make(lua_State *L) {
+    struct ffi *ffi = lua_newuserdatauv(L, sizeof *ffi, 0);
+    memset(ffi, 0, sizeof *ffi);
+    ffi->host = host_start(L);
+    host_at_stop(L, stop);
+    lua_pushboolean(L, false); /* then it takes no memory to put the ffi there */
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
+    if (compat_call(L, fill, ffi)) {
+        gate_decls_free(ffi->decls);
+        lua_error(L);
+    }
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
+    ffi->host->error_number = &ffi->error_number;
     return ffi;
 }
 
 struct ffi *ffi_get(lua_State *L) {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
-    struct ffi *ffi = lua_touserdata(L, -1);
-    lua_pop(L, 1);
+    struct ffi *ffi = find(L);
     return ffi ? ffi : make(L);
 }
 

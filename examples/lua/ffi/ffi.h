@@ -115,7 +115,6 @@ struct ffi {
     uintptr_t secret;
     gate_decls *decls;     /* NULL once the state has closed */
     int metatable_refs[2]; /* the registry's references: of cdata, and of those with a finalizer */
-    int kept;              /* the registry's reference to a table: what must live as long as the state */
     int texts;             /* to a table: ctypes by their text */
     int finalizers;        /* to a table: by the address of their cdata */
     int functions;         /* to a table: function.c's */
@@ -218,7 +217,9 @@ static inline bool ctype_is_fixed(struct ctype *type) {
            ((type->form == FORM_ARRAY || type->form == FORM_RECORD) && ctype_has_const(type));
 }
 /* Memory that lives as long as the state, zeroed. */
-void *ffi_keep(lua_State *L, struct ffi *ffi, size_t size);
+void *ffi_keep(lua_State *L, size_t size);
+/* Has the collector free some of it before that. */
+void ffi_forget(lua_State *L, const void *kept);
 static inline bool ctype_is_const(const struct ctype *type) {
     return type->qualifiers & GATE_CONST;
 }

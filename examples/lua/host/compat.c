@@ -1,7 +1,37 @@
-/* What 5.4 has and its elders have not. See compat.h.
+/* What 5.4 has and its elders have not, and what is done otherwise there. See compat.h.
  *
  * SPDX-License-Identifier: MIT */
 #include "examples/lua/host/compat.h"
+
+int compat_call(lua_State *L, lua_CFunction function, void *data) {
+#if LUA_VERSION_NUM == 501
+    return lua_cpcall(L, function, data);
+#else
+    if (!lua_checkstack(L, 3))
+        return LUA_ERRMEM;
+    lua_pushcfunction(L, function);
+    lua_pushlightuserdata(L, data);
+    return lua_pcall(L, 1, 0, 0);
+#endif
+}
+
+#if LUA_VERSION_NUM == 501
+static int reserve(lua_State *L) {
+    const int *count = lua_touserdata(L, 1);
+    luaL_checkstack(L, *count, "a coroutine");
+    return 0;
+}
+#endif
+
+int compat_reserve(lua_State *coroutine, int count) {
+#if LUA_VERSION_NUM == 501
+    int failed = lua_cpcall(coroutine, reserve, &count);
+    lua_settop(coroutine, 0);
+    return !failed;
+#else
+    return lua_checkstack(coroutine, count);
+#endif
+}
 
 #if LUA_VERSION_NUM < 504
 
@@ -60,6 +90,4 @@ int compat_typeerror(lua_State *L, int argument, const char *type) {
     return luaL_argerror(L, argument, lua_pushfstring(L, "%s expected, got %s", type, given));
 }
 
-#else
-typedef int compat_has_nothing_to_do;
 #endif

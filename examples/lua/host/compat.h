@@ -16,6 +16,12 @@
 #include <compat-5.3.h>
 #endif
 
+/* Calls function protected, with data as a light userdata. What takes memory before that is protected, too; in 5.1, a function
+ * that is pushed does. Returns Lua's status; an error is on top. */
+int compat_call(lua_State *L, lua_CFunction function, void *data);
+/* lua_checkstack of a coroutine that doesn't run, where nothing would catch 5.1's error. Returns 0 if there is no room. */
+int compat_reserve(lua_State *coroutine, int count);
+
 #if LUA_VERSION_NUM < 504
 /* User values by number: they are in a table, which is the one value that these versions have. It is made when the first
  * of them is set. */

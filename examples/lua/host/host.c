@@ -67,11 +67,7 @@ int host_call_back(lua_CFunction function, void *data) {
     lua_State *L = gate_call_host();
     if (!L)
         L = gate_task_host(gate_task_current());
-    if (!L || !lua_checkstack(L, 3))
-        return LUA_ERRMEM;
-    lua_pushcfunction(L, function);
-    lua_pushlightuserdata(L, data);
-    return lua_pcall(L, 1, 0, 0);
+    return L ? compat_call(L, function, data) : LUA_ERRMEM;
 }
 
 void host_open_metatable(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods) {
@@ -102,10 +98,9 @@ static int drop(lua_State *L) {
  * its callbacks fail. */
 static void serve(struct host *host, lua_CFunction function, gate_task *root) {
     lua_State *L = host->service;
-    lua_pushcfunction(L, function);
-    lua_pushlightuserdata(L, root);
-    if (lua_pcall(L, 1, 0, 0))
-        lua_pop(L, 1);
+    int top = lua_gettop(L);
+    compat_call(L, function, root);
+    lua_settop(L, top);
 }
 
 static void thread_adopt(void *host, gate_task *root) {
@@ -210,6 +205,7 @@ static int host_collect(lua_State *L) {
     gate_error error;
     const char *why = host->runtime ? stop_patiently(L, host, &error) : "it never started";
     host->runtime = NULL;
+    host->has_closed = true;
     host_here = NULL;
     for (int i = HOST_STOP_FUNCTIONS - 1; i >= 0 && !why; i--) {
         if (host->at_stop[i])
@@ -230,7 +226,7 @@ static void make_known(lua_State *L) {
 }
 
 /* Pushes a host that has not started. */
-static struct host *make_host(lua_State *L) {
+static void make_host(lua_State *L) {
     struct host *host = lua_newuserdatauv(L, sizeof *host, KEPT_LAST);
     *host = (struct host){.random = 1, .error_number = &host->no_error_number};
     host->service = lua_newthread(L);
@@ -242,33 +238,38 @@ static struct host *make_host(lua_State *L) {
     lua_pushcfunction(L, host_collect);
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
+}
+
+/* The host in the registry: the first of this module's values to be made, it is the last to be collected. */
+static struct host *find_or_make(lua_State *L) {
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key) == LUA_TNIL) {
+        lua_pop(L, 1);
+        make_host(L);
+        lua_pushvalue(L, -1);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);
+    }
+    struct host *host = lua_touserdata(L, -1);
+    lua_pop(L, 1);
     return host;
 }
 
-/* Leaves the host in the registry: the first of this module's values to be made, it is the last to be
- * collected. */
+/* It has started when it has a main task. What an error has cut short is done by the next module that is loaded. */
 struct host *host_start(lua_State *L) {
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key) != LUA_TNIL) {
-        lua_pop(L, 1);
-        return host_check(L);
-    }
+    struct host *host = find_or_make(L);
     struct gate_runtime_config config = {
         .slots = 1,
         .task_stack_size = TASK_STACK,
         .hooks = {.thread_adopt = thread_adopt, .thread_drop = thread_drop, .callback_failed = callback_failed},
+        .host = host,
     };
     gate_error error;
-    struct host *host = config.host = make_host(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);
-    lua_pop(L, 1);
-    if (gate_runtime_start(&config, &host->runtime, &error)) {
-        lua_pushnil(L);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);
+    if (host->main || host->has_closed)
+        return host_check(L);
+    if (!host->runtime && gate_runtime_start(&config, &host->runtime, &error))
         luaL_error(L, "callgate can't start: %s", error.message);
-    }
     task_open(L);
+    task_adopt_main(L, gate_task_current());
     host->process = getpid();
     host->main = gate_task_current();
-    task_adopt_main(L, host->main);
     return host;
 }

@@ -276,8 +276,10 @@ static void leave(lua_State *L, struct task *self) {
     lua_pushnil(L);
     lua_rawsetp(L, 1, self);
     host_push(L, KEPT_KNOWN);
-    lua_pushnil(L);
-    lua_rawsetp(L, 3, self->handle);
+    if (lua_rawgetp(L, 3, self->handle) != LUA_TNIL) { /* a key that is not there would take memory */
+        lua_pushnil(L);
+        lua_rawsetp(L, 3, self->handle);
+    }
     lua_settop(L, 0);
 }
 
@@ -321,9 +323,10 @@ static lua_State *make_coroutine(lua_State *L, struct task *task, int count) {
     luaL_checkstack(L, 2, "a task");
     lua_State *coroutine = lua_newthread(L);
     lua_insert(L, -1 - count);
-    if (!lua_checkstack(coroutine, count + LUA_MINSTACK))
+    if (!compat_reserve(coroutine, count + LUA_MINSTACK))
         luaL_error(L, "too many arguments for a task");
-    lua_pushcfunction(coroutine, body);
+    lua_pushcfunction(L, body); /* not there, where nothing would catch an error */
+    lua_xmove(L, coroutine, 1);
     lua_pushlightuserdata(coroutine, task);
     lua_xmove(L, coroutine, count);
     set_hook(coroutine);
