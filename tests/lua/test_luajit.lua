@@ -26,6 +26,7 @@ end)
 test("numerals are doubles where Lua has integers, and keys stay as they are", function()
     equal(translated "x = 42 + 0x10", "x = 42.0 + 0x10p0")
     equal(translated "t[1] = {[2] = 3}", "t[1] = {[2] = 3.0}")
+    equal(run "local t = {} t[9007199254740993] = 1 return t[9007199254740992]", 1)
     equal(translated("x = 42 + 0x10", 502), "x = 42 + 0x10")
     equal(translated("x = 0b101, 0x.8p1", 501), "x = 5, 1")
     equal(run "return 2^53 == 2^53 + 1, 9223372036854775807 + 1 > 0, 1 % 0 ~= 1 % 0", true)
@@ -37,6 +38,12 @@ test("a numeral with a suffix is looked up, and made once", function()
     equal(tostring(run "return 0xffffffffffffffffULL"), "18446744073709551615ULL")
     equal(tostring(run "return 0x10i"), "0+16i")
     equal(tostring(run "return -5ll"), "-5LL")
+end)
+
+test("a mark of UTF-8 and a first line with # are no source", function()
+    equal(run "\239\187\191return 5", 5)
+    equal(run "\239\187\191#!/usr/bin/luajit\nreturn 6", 6)
+    equal(run "#\nreturn 7", 7)
 end)
 
 test("what follows a numeral still begins a statement", function()
@@ -63,6 +70,7 @@ test("== is a call where an operand may be a cdata, and only there", function()
     equal(run "local function none() end return none() == nil and 1 ~= 2 and not ('a' ~= 'a')", true)
     equal(run "return 1 == 1 == true and 1 ~= 1 == false", true)
     equal(run "return 0 / 0 == 0 / 0", false)
+    equal(run "local a, b, c = 1, 1, true return a == b == c and (a ~= b ~= c) and not (a == (b == c))", true)
 end)
 
 test("words stay apart where there was no blank", function()
@@ -113,6 +121,7 @@ test("what can't be read is an error at its place", function()
         ["x = 0x1p4LL"] = "malformed number", ["x = 18446744073709551616ULL"] = "malformed number",
         ["x = = 1"] = "chunk:1: unexpected symbol", ["x = 'a"] = "chunk:1: unfinished string",
         ["\n\nfor"] = "chunk:3:", ["x = [[a"] = "chunk:1: unfinished long string", ["x = 1LL 'a'"] = "chunk:1:",
+        ["x = 1 +"] = "chunk:1: unexpected symbol near '<eof>'", ["if x then\n"] = "near '<eof>'",
         ["x = a .. 5 'b'"] = "chunk:1:", ["x = a == 5 {}"] = "chunk:1:", ["return ("] = "chunk:1:", ["x = $"] = "chunk:1:",
     } do
         local f, problem = luajit.load(source, "=chunk")
@@ -133,6 +142,8 @@ test("Lua's functions take numbers that aren't whole", function()
     equal(run "return (('ab'):gsub('%a', {a = 4 / 2}))", "2b")
     equal(run "return select(2.5, 'a', 'b')", "b")
     equal(run "return (string.gsub(1234.5, '^(%d)', '%1,'))", "1,234.5")
+    equal(run "return ('abc'):sub(-math.huge, math.huge)", math.type and "abc" or ("abc"):sub(-math.huge, math.huge))
+    if math.type then raises("invalid value", run, "return table.concat({1, 2, 2.5}, ' ', 1, math.huge)") end
 end)
 
 test("their errors name them, and the place of the call", function()

@@ -148,7 +148,7 @@ local function load_text(text, name, mode, environment)
     if f and not problem then return f end
     -- Lua doesn't know what a numeral is here; and it may take what LuaJIT doesn't.
     if f or problem == "malformed number" then refusal = ("%s:%d: %s near '%s'"):format(shown(name), line, problem, near) end
-    return nil, refusal
+    return nil, (refusal:gsub("near <eof>$", "near '<eof>'")) -- by which prompts know that there is more to come
 end
 
 local function read_pieces(next_piece)

@@ -5,13 +5,19 @@
  * SPDX-License-Identifier: MIT */
 #include "examples/lua/luajit/core.h"
 
+/* Pushes the element, and returns whether there is one: what comes behind a nil is no matter, since Lua's own refuses that. */
+static bool push_element(lua_State *L, lua_Integer i, lua_Integer last) {
+    return i <= last && lua_rawgeti(L, 1, i) != LUA_TNIL;
+}
+
 static bool has_different(lua_State *L, lua_Integer first, lua_Integer last) {
+    int top = lua_gettop(L);
     bool found = false;
-    for (lua_Integer i = first; i <= last && !found; i++) {
-        lua_rawgeti(L, 1, i);
+    for (lua_Integer i = first; !found && push_element(L, i, last); i++) {
         found = luajit_differs(L, -1);
         lua_pop(L, 1);
     }
+    lua_settop(L, top);
     return found;
 }
 
@@ -23,11 +29,11 @@ int luajit_concat(lua_State *L) {
     lua_Integer first = luaL_optinteger(L, 3, 1), last = luaL_optinteger(L, 4, (lua_Integer)lua_rawlen(L, 1));
     if (has_different(L, first, last)) {
         lua_createtable(L, (int)lua_rawlen(L, 1), 0);
-        for (lua_Integer i = first; i <= last; i++) {
-            lua_rawgeti(L, 1, i);
+        for (lua_Integer i = first; push_element(L, i, last); i++) {
             luajit_to_text(L, -1);
-            lua_rawseti(L, -2, i);
+            lua_rawseti(L, 5, i);
         }
+        lua_settop(L, 5);
         lua_replace(L, 1);
     }
     return luajit_call_own(L);
@@ -54,12 +60,12 @@ int luajit_insert(lua_State *L) {
 int luajit_remove(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     luajit_change(L, "-i");
-    if (lua_gettop(L) > 1) {
-        lua_Integer at = luaL_checkinteger(L, 2);
-        if (at < 1 || at > (lua_Integer)luaL_len(L, 1))
-            return 0;
-    }
-    return luajit_call_own(L);
+    lua_Integer count = (lua_Integer)luaL_len(L, 1), at = count;
+    if (lua_isnoneornil(L, 2))
+        lua_settop(L, 1);
+    else
+        at = luaL_checkinteger(L, 2);
+    return at < 1 || at > count ? 0 : luajit_call_own(L);
 }
 
 static int to_size(lua_State *L, int index) {

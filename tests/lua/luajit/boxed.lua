@@ -76,3 +76,7 @@ for _ = 1, 3 do
     state = bxor(state, lshift(state, 17))
     print(state)
 end
+
+-- What is large is written as other numbers are, whatever the Lua below has it as.
+print(tonumber(9007199254740993LL), tonumber(100000000000001LL), tonumber(99999999999999LL), -tonumber(2LL ^ 62))
+print(("%s"):format(tonumber(9007199254740993LL)), tonumber(9007199254740993LL) .. "")

@@ -44,6 +44,7 @@ for k, v in pairs {[3] = 4 / 2} do io.write(k .. "=" .. v, "\n") end
 io.stdout:write(1, " ", 2 / 1, " ", 1e15, "\n")
 table.insert(t, 3 / 1, "three")
 print(table.remove(t, 1.5), t[1], table.remove(t, 10), table.getn(t))
+print(select("#", table.remove(t, 10)), select("#", table.remove {}), table.remove({1, 2}, nil), table.remove({}, nil))
 table.foreach({a = 1}, print)
 table.foreachi({5, 6}, print)
 print(0xff, 0XFF, 0x7fffffff, 0xffffffff, 1e3, .5, 5., 3e-2, 0x1p-2, 1E+2)
