@@ -79,6 +79,7 @@ function()
     for _, name in ipairs {"caller", "sleeper", "receiver", "computer"} do
         assert(output:find(name .. "\tfalse\t.-the task is ended"), output)
     end
+    assert(not output:find "nobody joined", output)
     assert(not output:find "what can't be ended", output)
 end)
 
@@ -88,6 +89,19 @@ test("a state that closes ends calls that nobody waits for, and waits for them",
         ffi.cdef "int usleep(unsigned);"
         local future = ffi.async(ffi.C.usleep, 100000000)
         local waiting = task.go(function() print("waiting", pcall(future.wait, future)) end)
+        repeat task.sleep(0.02) until waiting:status() == "parked"
+    ]])
+    assert(output:find "waiting\tfalse\t", output)
+    assert(not output:find "what can't be ended", output)
+    output = says("2 tasks are left", [[
+        local ffi, task = require "callgate.ffi", require "callgate.task"
+        ffi.cdef "int usleep(unsigned);"
+        local future
+        local waiting = task.go(function()
+            while not future do task.yield() end
+            print("waiting", pcall(future.wait, future))
+        end)
+        future = ffi.async(ffi.C.usleep, 100000000) -- and so it is finalized before the task has ended
         repeat task.sleep(0.02) until waiting:status() == "parked"
     ]])
     assert(output:find "waiting\tfalse\t", output)
@@ -112,6 +126,16 @@ test("a task that is ended makes no new ones", function()
         end)
         task.yield()
     ]])
+end)
+
+test("a task that could not be made is none of those that are left", function()
+    local output = says("1 task is left", [[
+        local task = require "callgate.task"
+        print(pcall(task.go, {stack = 100}, print))
+        task.go(task.sleep, 100)
+        task.yield()
+    ]])
+    assert(output:find "the stack is too small", output)
 end)
 
 test("what a task uses is finalized when the task has ended", function()
@@ -176,11 +200,14 @@ if version ~= "5.1" then -- where os.exit closes no state
         ]], "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0")
         assert(ok, output)
         assert(not output:find "what can't be ended", output)
-        says("the Lua state closes, but from inside a callback", [[
-            local ffi = require "callgate.ffi"
+        output = says("the Lua state closes, but from inside a callback", [[
+            local ffi, task = require "callgate.ffi", require "callgate.task"
             ffi.cdef "void *bsearch(const void *, const void *, size_t, size_t, int (*)(const void *, const void *));"
+            task.go(task.sleep, 100)
+            task.yield()
             ffi.C.bsearch("a", "a", 1, 1, function() os.exit(true, true) end)
         ]], "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0")
+        equal(output, "callgate: the Lua state closes, but from inside a callback\n")
     end)
 end
 
@@ -258,6 +285,49 @@ test("finalizers older than the host are refused the callbacks, which are gone",
         assert(output:find(name .. "\tfalse\t[^\n]*the Lua state closes"), output)
     end
 end)
+
+test("what a call that is left may use stays, as do the callbacks that come meanwhile", function()
+    local output = says("what can't be ended is left", finalize_last .. [[
+        finalize_last(function() os.execute "sleep 1" end) -- in which C calls back
+        local ffi, task = require "callgate.ffi", require "callgate.task"
+        ffi.cdef "struct event { void *value; int signal, notify; void (*function)(void *); void *attributes; char rest[32]; };"
+        ffi.cdef "struct setting { long period[2], first[2]; };"
+        ffi.cdef "int timer_create(int clock, struct event *, void **);"
+        ffi.cdef "int timer_settime(void *, int, const struct setting *, void *);"
+        ffi.cdef "int pthread_mutex_lock(void *);"
+        local lock, mutex = ffi.C.pthread_mutex_lock, ffi.new "long[8]"
+        lock(mutex)
+        local locker = task.go(lock, mutex)
+        repeat task.sleep(0.01) until locker:status() == "in call"
+        local callback = ffi.cast("void (*)(void *)", function() print "called" end)
+        local event, timer = ffi.new("struct event", {notify = 2, ["function"] = callback}), ffi.new "void *[1]"
+        ffi.C.timer_create(1, event, timer)
+        ffi.C.timer_settime(timer[0], 0, ffi.new("struct setting", {first = {1, 0}}), nil)
+    ]], "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0")
+    assert(not output:find "called", output)
+end)
+
+-- AddressSanitizer has more address space than can be taken away.
+if not os.getenv "ASAN_OPTIONS" then
+    test("a task or a call that finds no memory for its stack is an error, and later ones are not", function()
+        says("done", [[
+            local ffi, task = require "callgate.ffi", require "callgate.task"
+            ffi.cdef "struct limit { unsigned long now, most; }; int setrlimit(int, const struct limit *); int abs(int);"
+            local set, abs, most, file = ffi.C.setrlimit, ffi.C.abs, ffi.new("uint64_t", -1), io.open "/proc/self/statm"
+            local size = file:read "*n" * 4096
+            file:close()
+            set(9, ffi.new("struct limit", size + 1000000, most))
+            local called, no_call = pcall(ffi.async, abs, -1)
+            local made, no_task = pcall(task.go, print)
+            set(9, ffi.new("struct limit", most, most))
+            assert(not called and no_call:find "no memory for 1 asynchronous call", no_call)
+            assert(not made and no_task:find "no memory for a task's stack", no_task)
+            for i = 1, 10 do assert(ffi.async(abs, -i):wait() == i) end
+            assert(task.go(abs, -3):join() == 3)
+            print "done"
+        ]])
+    end)
+end
 
 test("a state that closes with none left says nothing", function()
     local output, ok = run [[
@@ -420,6 +490,55 @@ test("channels lead from threads of C's own to tasks and back", function()
     answering:join()
     body:free()
     equal(got, 21)
+end)
+
+test("a thread of C's own that waits for what may never come is kept, unlike a task, and may be cancelled", function()
+    local problem
+    local body = ffi.cast("void *(*)(void *)", function()
+        problem = select(2, pcall(function() task.channel():receive() end))
+    end)
+    local thread, waiting = start(body), nil
+    while not waiting do
+        task.yield()
+        for _, info in ipairs(task.list()) do
+            if info.where == "receive from a channel" then waiting = info.number end
+        end
+    end
+    for _ = 1, 3 do collectgarbage() end
+    for _, info in ipairs(task.list()) do
+        if info.number == waiting then info.task:cancel "enough" end
+    end
+    join(thread)
+    body:free()
+    equal(problem, "enough")
+end)
+
+test("what callbacks fail with on a thread of C's own is not kept there", function()
+    says("3 callbacks, kept 0", [[
+        local ffi = require "callgate.ffi"
+        ffi.cdef "typedef long write_t(void *, const char *, size_t);"
+        ffi.cdef "struct cookie { void *read; write_t *write; void *seek, *close; };"
+        ffi.cdef "void *fopencookie(void *, const char *, struct cookie); int fputs(const char *, void *);"
+        ffi.cdef "int fflush(void *); int pthread_join(unsigned long, void **);"
+        ffi.cdef "int pthread_create(unsigned long *, const void *, int (*)(void *), void *);"
+        local weak, calls, kept = setmetatable({}, {__mode = "k"}), 0, 0
+        local write = ffi.cast("write_t *", function(_, _, size)
+            calls = calls + 1
+            collectgarbage()
+            collectgarbage()
+            for _ in pairs(weak) do kept = kept + 1 end
+            local problem = {}
+            weak[problem] = true
+            error(problem)
+        end)
+        for _ = 1, 3 do ffi.C.fputs("text", ffi.C.fopencookie(nil, "w", {write = write})) end
+        local thread = ffi.new "unsigned long[1]"
+        ffi.C.pthread_create(thread, nil, ffi.C.fflush, nil)
+        ffi.C.pthread_join(thread[0], nil)
+        print(calls .. " callbacks, kept " .. kept)
+        io.stdout:flush()
+        os.exit(0)
+    ]])
 end)
 
 -- Hooks

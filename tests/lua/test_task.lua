@@ -508,6 +508,13 @@ test("a task finds its errno again, wherever it lets others run", function()
     task.sleep(0.001)
     over = true
     equal(computing:join(), 8)
+    local lasting, other = ffi.async(usleep, 10000000), task.go(function() ffi.errno(9) end)
+    ffi.errno(7)
+    equal(lasting:wait(0.001), nil)
+    equal(ffi.errno(), 7)
+    other:join()
+    lasting:cancel()
+    lasting:wait()
 end)
 
 test("callbacks may yield and block while other tasks run", function()

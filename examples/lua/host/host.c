@@ -205,7 +205,6 @@ static int host_collect(lua_State *L) {
     gate_error error;
     const char *why = host->runtime ? stop_patiently(L, host, &error) : "it never started";
     host->runtime = NULL;
-    host->has_closed = true;
     host_here = NULL;
     for (int i = HOST_STOP_FUNCTIONS - 1; i >= 0 && !why; i--) {
         if (host->at_stop[i])
@@ -263,7 +262,7 @@ struct host *host_start(lua_State *L) {
         .host = host,
     };
     gate_error error;
-    if (host->main || host->has_closed)
+    if (host->main)
         return host_check(L);
     if (!host->runtime && gate_runtime_start(&config, &host->runtime, &error))
         luaL_error(L, "callgate can't start: %s", error.message);

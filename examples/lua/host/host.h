@@ -46,7 +46,6 @@ struct host {
     struct guard *guard;   /* the newest: host_guard */
     bool closing;          /* tasks that are left are made to end */
     bool has_told;         /* which these were */
-    bool has_closed;       /* it starts no more */
     uint32_t random;       /* the state of a generator: which of several ready channels comes first */
     int *
         error_number; /* where a module keeps what errno is to Lua code: each task finds its own there when it goes on */
