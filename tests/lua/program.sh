@@ -83,6 +83,8 @@ fact 'or one that has words' 1 'callgate-lua: words' "$program" -e \
 fact 'what is no program is an error' 1 "callgate-lua: (command line):1: unexpected symbol near '='" "$program" -e 'x = = 1'
 fact 'so is a script that is not there' 1 'callgate-lua: cannot open nowhere.lua: No such file or directory' \
     "$program" nowhere.lua
+fact 'or a file of that name, behind the options' 1 'callgate-lua: cannot open -: No such file or directory' \
+    "$program" -- -
 fact_line 'and a module' 1 "callgate-lua: module 'nowhere' not found:" "$program" -l nowhere
 fact 'after an error nothing is run' 1 '' "$program" -e 'os.exit(1)' -e 'print "on"'
 usage='usage: callgate-lua [options] [script [arguments]]'

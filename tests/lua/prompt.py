@@ -117,8 +117,20 @@ def check_tasks(program):
     session.leave()
 
 
+def check_interrupts(program):
+    session = Session(program)
+    for _ in range(2):
+        session.type("print 'begun' while true do end\r")
+        session.wait("\r\nbegun\r\n")
+        session.type("\x03")
+        session.wait("interrupted!")
+        session.wait("> ")
+        session.enter("1 + 2", "3")
+    session.leave()
+
+
 def main():
-    facts = [check_lines, check_history, check_completion, check_tasks]
+    facts = [check_lines, check_history, check_completion, check_tasks, check_interrupts]
     for fact in facts:
         fact(sys.argv[1])
     print(f"{len(facts)} passed, 0 failed")
