@@ -55,6 +55,7 @@ struct gate_future {
     gate_future *next, **link; /* in the list of those that aren't DONE */
     gate_library_use use;      /* library NULL: of none */
     void *result, **arguments; /* behind it */
+    gate_trap *trap;           /* and room for a guarded call's fault; NULL for others */
 };
 
 static struct gate__lock futures_lock = GATE__LOCK_INITIAL(GATE__RANK_LEAF);
@@ -279,6 +280,8 @@ static void *make_call(void *data) {
     if (begin(future)) {
         future->status = gate_call(&future->function, future->result, future->arguments);
         future->error_number = gate_errno();
+        if (future->trap && future->status == -EFAULT)
+            *future->trap = *gate_trap_last();
         return_from(future);
     }
     if (future->use.library)
@@ -339,12 +342,16 @@ static gate_future *make(const struct gate_async_call *call, const struct gate_a
         draft.function.call_class = GATE_CALL_BLOCKING;
     size_t asked = gate_signature_result(call->function->signature)->alignment;
     size_t alignment = asked > ALIGNMENT ? asked : ALIGNMENT;
-    size_t header = round_up(sizeof draft, alignment), size = header + lay_out(&draft, NULL, NULL);
-    gate_future *future = aligned_alloc(alignment, round_up(size, alignment));
+    size_t header = round_up(sizeof draft, alignment);
+    size_t values = round_up(header + lay_out(&draft, NULL, NULL), _Alignof(gate_trap));
+    bool is_guarded = draft.function.call_class == GATE_CALL_GUARDED;
+    gate_future *future = aligned_alloc(alignment, round_up(values + is_guarded * sizeof(gate_trap), alignment));
     if (!future)
         return NULL;
     *future = draft;
     lay_out(future, (char *)future + header, call->arguments);
+    if (is_guarded)
+        future->trap = (gate_trap *)(void *)((char *)future + values);
     return future;
 }
 
@@ -457,6 +464,10 @@ int gate_future_result(gate_future *future, void *result, int *error_number) {
     if (error_number)
         *error_number = future->error_number;
     return future->status;
+}
+
+const gate_trap *gate_future_trap(gate_future *future) {
+    return gate_future_result(future, NULL, NULL) == -EFAULT ? future->trap : NULL;
 }
 
 int gate_future_fd(gate_future *future) {

@@ -81,6 +81,11 @@ int gate_future_wake(gate_future *future, gate_task *task);
  * when a fork has left it behind. The same each time. Never blocks. Any thread. */
 int gate_future_result(gate_future *future, void *result, int *error_number);
 
+/* The fault for which gate_future_result returns -EFAULT; NULL if it doesn't.
+ *
+ * Ownership: the future's. Never blocks. Any thread. */
+const gate_trap *gate_future_trap(gate_future *future);
+
 /* A file descriptor that polls as readable from the end of the call on, as long as nobody reads it: for an event loop.
  * It is made at the first request, or is options.event, if that was given.
  *

@@ -683,6 +683,18 @@ Test(async, a_fault_in_a_guarded_one_is_its_result) {
     assert_ends(future);
     cr_assert_eq(gate_future_result(future, NULL, &number), -EFAULT);
     cr_assert_eq(number, EFAULT);
+    const gate_trap *trap = gate_future_trap(future);
+    cr_assert_not_null(trap);
+    cr_assert_eq(trap->signal, SIGSEGV);
+    cr_assert_eq(trap->address, null);
+    cr_assert_str_eq(trap->function, "read_at");
+    cr_assert_gt(trap->depth, 0);
+    gate_future_free(future);
+    const int value = 5, *pointer = &value;
+    arguments[0] = &pointer;
+    future = start_call(&reads, arguments);
+    assert_ends(future);
+    cr_assert_null(gate_future_trap(future));
     gate_future_free(future);
     stop(runtime);
     free_function(reads);

@@ -702,6 +702,8 @@ test("a crash of a guarded function is an error, with C's backtrace", function()
     local strlen = ffi.guard(C.strlen)
     equal(number(strlen "abc"), 3)
     raises("'strlen' crashed: SIGSEGV at 0x10", strlen, ffi.cast("const char *", 16))
+    local future = ffi.async(strlen, ffi.cast("const char *", 16))
+    for _ = 1, 2 do raises("'strlen' crashed: SIGSEGV at 0x10", future.wait, future) end
     equal(number(strlen "abcd"), 4)
 end)
 

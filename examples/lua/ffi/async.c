@@ -4,8 +4,6 @@
  * in the registry, until the call has ended: C may be at it although the script has lost interest.
  *
  * SPDX-License-Identifier: MIT */
-#include <string.h>
-
 #include "examples/lua/ffi/ffi.h"
 #include "examples/lua/task/task.h"
 
@@ -134,9 +132,10 @@ static int push_result(lua_State *L, struct future *f) {
         lua_xmove(f->coroutine, L, 1);
         return lua_error(L);
     }
+    if (status > 0)
+        return luaL_error(L, "'%s' failed: its error was raised before", f->name);
     if (status)
-        return luaL_error(L, "'%s' failed: %s", f->name,
-                          status > 0 ? "its error was raised before" : strerror(-status));
+        return call_raise(L, f->name, status, gate_future_trap(f->future));
     if (type->form == FORM_VOID)
         return 0;
     if (type->form != FORM_RECORD)

@@ -132,19 +132,18 @@ static inline int enter(lua_State *L, struct ffi *ffi, gate_function *function, 
     return status;
 }
 
-/* Why a call of class guarded did not come back by itself. */
-static int raise_fault(lua_State *L, const gate_function *function, int status) {
+int call_raise(lua_State *L, const char *name, int status, const gate_trap *trap) {
     char words[2048];
-    const gate_trap *trap = status == -EFAULT ? gate_trap_last() : NULL;
     if (!trap)
-        return luaL_error(L, "'%s' failed: %s", function->name, strerror(-status));
+        return luaL_error(L, "'%s' failed: %s", name, strerror(-status));
     gate_trap_print(trap, words, sizeof words);
-    return luaL_error(L, "'%s' crashed: %s", function->name, words);
+    return luaL_error(L, "'%s' crashed: %s", name, words);
 }
 
 /* A positive status is a callback's, which has left the error on top. */
 static __attribute__((noinline)) int fail(lua_State *L, const gate_function *function, int status) {
-    return status > 0 ? lua_error(L) : raise_fault(L, function, status);
+    return status > 0 ? lua_error(L)
+                      : call_raise(L, function->name, status, status == -EFAULT ? gate_trap_last() : NULL);
 }
 
 /* A result that is made before the call, because C may write it, or is in several places. */

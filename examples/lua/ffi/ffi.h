@@ -367,6 +367,8 @@ call_function *call_way(lua_State *L, const struct bound *bound);
 int call_pointer(lua_State *L, const struct cdata *cd);
 /* ffi.errno */
 int call_errno(lua_State *L);
+/* Raises why a call of class guarded did not come back by itself: trap is the fault, NULL if it was none. */
+int call_raise(lua_State *L, const char *name, int status, const gate_trap *trap);
 
 /* For a call by values of the function at index 1: converts the arguments from index 2 to the top, pushes what they lie in, and
  * fills function in. */
