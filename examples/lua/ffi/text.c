@@ -33,6 +33,22 @@ static void check_tag(lua_State *L, struct ffi *ffi, const char *text) {
     lua_pop(L, 1);
 }
 
+/* What comes behind blanks and attributes, which may stand before a tag. */
+static const char *skip_attributes(const char *text) {
+    static const char blanks[] = " \t\n";
+    text += strspn(text, blanks);
+    while (is_word(text, word_length(text), "__attribute__") || is_word(text, word_length(text), "__attribute")) {
+        int depth = 0;
+        text += strcspn(text, "(");
+        do {
+            depth += (*text == '(') - (*text == ')');
+            text += *text != '\0';
+        } while (depth > 0 && *text);
+        text += strspn(text, blanks);
+    }
+    return text;
+}
+
 static void check_tags(lua_State *L, struct ffi *ffi, const char *text) {
     while (*text) {
         size_t length = word_length(text);
@@ -40,7 +56,7 @@ static void check_tags(lua_State *L, struct ffi *ffi, const char *text) {
             is_word(text, length, "struct") || is_word(text, length, "union") || is_word(text, length, "enum");
         text += length ? length : 1;
         if (is_tagged)
-            check_tag(L, ffi, text + strspn(text, " \t\n"));
+            check_tag(L, ffi, skip_attributes(text));
     }
 }
 

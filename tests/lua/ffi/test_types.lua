@@ -203,6 +203,9 @@ test("a struct, a union or an enum is defined once, and a constant", function()
     end
     raises("types_once", ffi.sizeof, "struct types_once { int a; }")
     raises("undeclared or implicit tag 'types_new'", ffi.typeof, "struct types_new { int a; }")
+    local packed = "struct __attribute__((packed)) __attribute__ ( (aligned(2)) ) "
+    equal(ffi.sizeof(packed .. "{ char a; double b; }"), 10)
+    raises("undeclared or implicit tag 'types_new'", ffi.typeof, packed .. "types_new *")
     ffi.cdef "struct types_once; extern struct types_once *types_pointer_to_it;"
     equal(ffi.sizeof "struct types_once", 4)
     equal(ffi.C.TYPES_ONCE, 1)

@@ -31,5 +31,5 @@ print(pcall(string.gsub, "a", "a*") == false, pcall(string.gsub, "a", "[a*", "x"
 -- A place beyond the end is that behind the last character.
 print(("abc"):find("", 10), ("abc"):find("%s*", 5), ("abc"):match("()", 10), ("abc"):find("c", 10), ("abc"):find("", 4.5))
 print(("abc"):find("b", -10), ("abc"):match(".", -1), ("").find("", "", 7), ("abc"):find(".", 7, true))
-print(("aab"):gsub("^a*", "-"), ("baa"):gsub("^a*", "-"), ("aab"):gsub("^", "-"), ("aab"):gsub("^a*", "-", 0))
+print(("**"):gsub("^*a*", "-"), ("aab"):gsub("^a*", "-"), ("baa"):gsub("^a*", "-"), ("aab"):gsub("^", "-"), ("aab"):gsub("^a*", "-", 0))
 print(("ab cd"):gsub("%f[%A]%A*", "-"), ("THE (quick) fox"):gsub("%f[%W]", "|"), ("ab"):gsub("%f[%a]%a-", "<%0>"))
