@@ -164,6 +164,16 @@ if prelude.integers then
         for i, value in ipairs {f(prelude.i64 "-7", prelude.i64 "2")} do equal(tostring(value), wanted[i]) end
         wanted = {"2ULL", "3ULL", "7ULL", "4ULL", "28ULL", "3ULL", "18446744073709551608ULL"}
         for i, value in ipairs {f(prelude.u64 "7", 3)} do equal(tostring(value), wanted[i]) end
+        local shift = prelude.load "local a, b = ... return a << b, a >> b"
+        local numbers = {1, -1, 2, -7, 63, 64, 65, -63, -64, -65, math.maxinteger, math.mininteger}
+        for _, x in ipairs(numbers) do
+            for _, y in ipairs(numbers) do
+                local own, boxed = {f(x, y)}, {f(ffi.new("int64_t", x), ffi.new("int64_t", y))}
+                for i = 1, #own do equal(prelude.number(boxed[i]), own[i]) end
+                own, boxed = {shift(x, y)}, {shift(ffi.new("int64_t", x), y)}
+                for i = 1, 2 do equal(prelude.number(boxed[i]), own[i]) end
+            end
+        end
     end)
 
     test("what is an int in C is an integer of Lua's, what is a double a float", function()
