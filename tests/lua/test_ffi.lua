@@ -222,6 +222,13 @@ test("a member's name may be longer than Lua keeps one of", function()
     assert(after < before + 16, ("%.0f kB before, %.0f after"):format(before, after))
 end)
 
+test("a type whose name is too long for words is said to be one", function()
+    local tag = ("long"):rep(70)
+    ffi.cdef("struct " .. tag .. " { int a; };")
+    equal(tostring(ffi.typeof("struct " .. tag .. " *")), "ctype<a type with a long name>")
+    raises("'a type with a long name' has no member named 'b'", function() return ffi.new("struct " .. tag).b end)
+end)
+
 test("numbers of 64 bits are Lua's integers, where it has some", function()
     local large = ffi.new("int64_t", 2 ^ 53)
     equal(number(large), 2 ^ 53)

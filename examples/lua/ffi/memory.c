@@ -276,6 +276,6 @@ bool memory_convert(struct ctype *to_type, void *to, struct ctype *from_type, co
     case FORM_FUNCTION:
         return false;
     default:
-        return !is_cast && to_same(to_type, to, from_type, from);
+        return to_same(to_type, to, from_type, from);
     }
 }

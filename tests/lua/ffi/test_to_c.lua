@@ -197,6 +197,18 @@ test("const is added and not taken away", function()
     raises("cannot convert 'const int [2]' to 'void *'", stored, "void *", constant)
 end)
 
+test("a pointer loses no qualifier, and may get one", function()
+    local array = ffi.new "int[1]"
+    for _, from in ipairs {"", "const", "volatile", "const volatile"} do
+        for _, to in ipairs {"", "const", "volatile", "const volatile"} do
+            local loses = false
+            for word in from:gmatch "%a+" do loses = loses or not to:find(word) end
+            local ok = pcall(ffi.new, to .. " int *", ffi.cast(from .. " int *", array))
+            if ok == loses then error(("from '%s' to '%s'"):format(from, to)) end
+        end
+    end
+end)
+
 test("a pointer to constant bytes takes a string, another pointer does not", function()
     local text = "some text"
     equal(ffi.string(stored("const char *", text)), text)
