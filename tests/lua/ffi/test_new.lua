@@ -125,6 +125,8 @@ test("a struct takes a list", function()
     equal(s.b, 2)
     equal(s.c, 0)
     equal(ffi.new("struct { int a, b; }", {[0] = 3, 4}).b, 4)
+    equal(ffi.new("struct { int a, b; }", {1, b = 5}).b, 0)
+    raises("too many initializers for 'struct ", ffi.new, "struct {}[3]", {{}})
 end)
 
 test("a struct takes a table by name, of which other names are left alone", function()
@@ -202,6 +204,15 @@ test("a struct of a length that is given takes the length first", function()
     s = ffi.new("struct { int n; char a[?]; }", 4, 1, "abc")
     equal(s.a[2], 99)
     raises("value expected", ffi.new, "struct { int n; int a[?]; }")
+    equal(ffi.sizeof(s), 8)
+    local referred = ffi.cast(ffi.typeof("$ *", s), s)[0]
+    raises("value expected", ffi.sizeof, referred)
+    equal(ffi.sizeof(referred, 5), 9)
+    ffi.cdef "struct new_open { int n; int a[?]; };"
+    local open = ffi.new("struct new_open", 2, 1, {2, 3})
+    local words = "cannot convert 'struct new_open' to 'struct new_open'" -- nobody knows how much that would be
+    raises(words, ffi.new, "struct new_open", 2, open)
+    raises(words, function() ffi.cast("struct new_open *", open)[0] = open end)
 end)
 
 test("a struct that ends with an array without a length has none of its elements", function()

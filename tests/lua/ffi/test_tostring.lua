@@ -65,6 +65,10 @@ test("enums are shown with their number", function()
 end)
 
 test("types are shown in C's order", function()
+    local nameless = ffi.typeof "struct { int a; }"
+    local name = tostring(nameless):match "struct %d+"
+    equal(tostring(ffi.typeof("const $", nameless)), "ctype<const " .. name .. ">")
+    equal(tostring(ffi.typeof("const $ *", nameless)), "ctype<const " .. name .. " *>")
     for text, shown in pairs {
         ["int (*(*)(int))[3]"] = "int (*(*)())[3]", ["int (*[3])(void)"] = "int (*[3])()",
         ["const int *const *volatile"] = "const int *const *volatile", ["int (**)(int)"] = "int (**)()",
