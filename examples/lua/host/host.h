@@ -8,6 +8,9 @@
  * So handlers run Lua protected, and leave the error object on top of the calling coroutine's stack,
  * where the call that led there finds it.
  *
+ * Whatever allocates in Lua may raise one, for want of memory. So what C lists has been kept before, a key whose value may not
+ * fail to be set is there already, and nothing is made on a coroutine that doesn't run, where nobody would catch it.
+ *
  * A call's function has that coroutine as its host: whoever calls C on behalf of Lua sets it, in a gate_function that
  * is that call's alone. gate_task_host is the coroutine that a thread of C's own was given, for what it calls by
  * itself.
