@@ -1,4 +1,4 @@
-/* The one header that tests include: Criterion, or plain.h where Criterion can't run, and death tests.
+/* The one header that tests include: Criterion, or plain.h where Criterion can't run, assertions, and death tests.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef CALLGATE_TESTS_TEST_H
@@ -8,8 +8,15 @@
 #include "tests/support/plain.h"
 #else
 #include <criterion/criterion.h>
+
+__attribute__((noreturn, unused)) static void end_test(const char *file, int line, const char *words) {
+    struct criterion_assert_stats failure = {.message = words, .file = file, .line = (unsigned)line};
+    criterion_send_assert(&failure);
+    criterion_abort_test();
+}
 #endif
 
+#include "tests/support/assert.h"
 #include "tests/support/death.h"
 
 #endif
