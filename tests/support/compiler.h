@@ -66,7 +66,8 @@ __attribute__((unused)) static char *run_command(const char *command, const char
 __attribute__((unused)) static char *run_program(const char *compiler, const char *text) {
     char command[256];
     snprintf(command, sizeof command,
-             "%s -w -std=gnu11 -x c - -o program 2>errors && ./program || { cat errors; exit 1; }", compiler);
+             "%s -w -std=gnu11 -fuse-ld=gold -x c - -o program 2>errors && ./program || { cat errors; exit 1; }",
+             compiler);
     return run_command(command, text, false);
 }
 
