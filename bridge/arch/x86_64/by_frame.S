@@ -161,16 +161,6 @@
     .endif
     .endm
 
-/* What is listed. In: rcx m. Out: rdi frame, and rsi the task of a leaf. */
-    .macro find_frame way
-    .ifc \way, frame
-    movq GATE__M_CALL(%rcx), %rdi
-    .else
-    movq GATE__M_TASK(%rcx), %rsi
-    movq GATE__TASK_CALL(%rsi), %rdi
-    .endif
-    .endm
-
 /* On a thread without a task, and without the one that says that calls are watched (runtime/m.c): nothing but errno. In: rdi
  * frame. Out: eax. Where a copy of arguments lies on the stack, rbp says where that began. */
 
@@ -325,7 +315,7 @@ GATE__END(gate__arch_root_below_\arguments\()_\result)
     movl %eax, %fs:(%rcx)
     call_\arguments
     current_m %rcx
-    find_frame \way
+    find_call \way
     store_outcome \result
     leave_as \way
 3:  .cfi_remember_state

@@ -90,12 +90,7 @@ GATE__END(gate__arch_direct_alone)
     call *%rax
     current_m %rcx
     movq gate__m_errno_at(%rip), %r8
-    .ifc \way, frame
-    movq GATE__M_CALL(%rcx), %rdi
-    .else
-    movq GATE__M_TASK(%rcx), %rsi
-    movq GATE__TASK_CALL(%rsi), %rdi
-    .endif
+    find_call \way
     movl %fs:(%r8), %r8d
     movl %r8d, GATE__CALL_ERROR_NUMBER(%rdi)
     .ifc \way, frame

@@ -47,6 +47,17 @@
     jne \slow
     .endm
 
+/* Behind a call, what it is told by: the M, or of class leaf, which the hand-off knows nothing of, the task. In: rcx m. Out: rdi
+ * its record, and rsi the task of a leaf. way is frame or leaf. */
+    .macro find_call way
+    .ifc \way, frame
+    movq GATE__M_CALL(%rcx), %rdi
+    .else
+    movq GATE__M_TASK(%rcx), %rsi
+    movq GATE__TASK_CALL(%rsi), %rdi
+    .endif
+    .endm
+
 /* The slow halves. The registers that are named are kept; with them on the stack, it is 16-byte aligned. */
     .macro enter_call_slow m, kept, others:vararg
     .ifb \kept
