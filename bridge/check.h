@@ -8,6 +8,8 @@
  *   gate_call_async                at once, and again when the call begins
  *   callbacks                      when a handler has returned 0: its result
  *
+ * Direct calls (direct.h) are not checked: their arguments are in registers before anybody could look.
+ *
  * What breaks the rule does not get to C: the call is not made, and returns -EPERM; C gets the callback's refusal, and
  * the call that led there returns -EPERM, as it would a handler's status. gate_check_last tells what it was.
  *

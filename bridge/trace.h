@@ -20,7 +20,7 @@
  *
  * A name is that of gate_function or gate_callback_config; in handoff NULL where C was not called by these. task is
  * gate_task_number, 0 on a thread that no runtime knows; thread is gate_m_number. Calls pass by the probes from
- * the moment on that a tracer is attached to one of the first three; but of tasks' calls by frame, and direct ones, only
+ * the moment on that a tracer is attached to one of the first three; but of calls by frame, and direct ones, only
  * those do, at first, that tasks make which have begun since, and all from the next gate_call on.
  *
  * A fork's child begins with nothing counted, and goes on counting if its parent does. All since 0.1.

@@ -1,4 +1,4 @@
-/* The last words of a process that dies of a fault: which task, in which call, and both stacks.
+/* What is said of a fault, the last words of a process that dies of it: which task, in which call, and both stacks.
  *
  * All of it runs in a signal handler, on an alternate stack, and allocates nothing.
  *

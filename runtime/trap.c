@@ -10,7 +10,8 @@
  *
  * A handler that was there before may mend a fault and return, as an interpreter's write barrier by mprotect does. The
  * report would read like a death, so a host whose handler does that says so at the start (older_handler_mends): it gets
- * all without a word then, but for overflows, which nobody mends. So it does, in any case, with a fault of its own.
+ * all without a word then, but for overflows, which nobody mends. So it does, in any case, with a fault of its own: with
+ * all of code on the stack that handlers have, since nothing else tells them.
  *
  * It may return although no host has said so. That is said, and the same fault is not reported again while it comes
  * again and again: mended or not, it is no news. An overflow is not passed on a second time, and kills. Nothing is held

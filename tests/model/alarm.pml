@@ -9,8 +9,8 @@
  *   asked                    the M's word of that name
  *   light, heavy             as in wake.pml
  *
- * An M's stores to its status go through a buffer, and are seen by others later, in order; its loads don't wait. All
- * else is changed by locked instructions, which empty the buffer.
+ * An M's stores to its status, which is what m->call says, go through a buffer, and are seen by others later, in order;
+ * its loads don't wait. All else is changed by locked instructions, which empty the buffer.
  *
  * Each M has a slot, and makes some calls; any of them may last for ever. A doze, which ends by itself after some
  * milliseconds, does not end so here: when all is still, nobody is in a call.
@@ -19,7 +19,7 @@
  * -DWITHOUT=x leaves something out, and then the model has to fail:
  *
  *   MEMBARRIER          heavy is a fence in its own thread, and light none
- *   COMPILER_BARRIER    enter's order: it looks at the alarm, and then stores IN_CALL
+ *   COMPILER_BARRIER    enter's order: it looks at the alarm, and then stores that it is in one
  *   LOOK                the monitor's, at calls that had begun before the alarm was set
  *   STATE               the order of DOZING and the alarms: who rings before DOZING wakes nobody
  *   SECOND_LOOK         end_asked's, at an alarm that was set meanwhile

@@ -12,7 +12,7 @@
  *   enter, give_up, leave         gate__foreign_enter, _give_up, _leave                  runtime/foreign.c
  *   claim_slot                    gate__foreign_claim
  *   asked                         GATE__POLL_STOP in a slot's poll word
- *   lock, fence, barrier          as in handoff.pml, and so are stores: an M's to its status go through a buffer
+ *   lock, fence, barrier          as in handoff.pml, and so are stores: an M's to its status (m->call) go through a buffer
  *
  * Simpler than the code: what handoff.pml leaves out is left out here, too, and the monitor, which does nothing while
  * the world stops. Slots are handed on by the calls that give theirs up. The stopper makes no calls; one that is
@@ -33,7 +33,7 @@
  * -DWITHOUT=x leaves out one thing, and then the model has to fail:
  *
  *   BARRIER             the stopper's, between asking and its look at calls
- *   COMPILER_BARRIER    enter's order: it looks whether it is asked, and then stores IN_CALL
+ *   COMPILER_BARRIER    enter's order: it looks whether it is asked, and then stores that it is in one
  *   LOOK_AT_CALLS       the stopper's
  *   CLAIM_BARRIER       the barrier of a claim
  *   PICK                hand_on's look whether the slot is asked for
