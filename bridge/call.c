@@ -9,10 +9,9 @@
  *   (bridge/arch/<name>/by_value.S), which does all of the call. It makes a record of it, and stores where that is in the
  *   thread's M: this lists the call, so that a callback can find it, and marks the thread as in one (runtime/foreign.c says
  *   why a store is enough: from here on the slot may be taken away, but nobody does so unless the call lasts). It keeps the
- *   task's stack pointer in the task and goes on
- *   where the thread's system stack was left: below the scheduler's frames, or, in a call that a callback makes, below
- *   those of the C code that called back. There it clears errno, fills the registers, and calls the function. It
- *   reads errno there too: on the way back the task may change threads.
+ *   task's stack pointer in the task and goes on where the thread's system stack was left: below the scheduler's frames, or,
+ *   in a call that a callback makes, below those of the C code that called back. There it clears errno, fills the
+ *   registers, and calls the function. It reads errno there too: on the way back the task may change threads.
  *
  * Back in the same routine: it stores RUNNING and looks whether the monitor (runtime/monitor.c)
  * has claimed the slot. If not, the call is over: no lock, no atomic read-modify-write. If so, the task waits
@@ -49,7 +48,7 @@
  *
  * Meanwhile the slot that was taken runs other tasks on other threads (runtime/sched.c). A function of class blocking
  * gives its slot up before the call, and takes the second way back; one of class leaf keeps it, and is no call to the
- * hand-off at all: for that, each routine has a sister without the two stores and the look. One of class guarded comes
+ * hand-off at all: for that, each routine has a sister that tells the task of the call, and not the M. One of class guarded comes
  * back from a fault, too: to gate__guard_call (runtime/guard.c), which stands between the crossing and gate__call_run. So
  * does gate__trace_run (bridge/trace.c) before both, while somebody watches calls; the short ways are closed then.
  *
@@ -90,7 +89,6 @@ _Static_assert(offsetof(gate_function, name) == GATE__FUNCTION_NAME, "by_value.h
 _Static_assert(offsetof(gate_function, call_class) == GATE__FUNCTION_CLASS, "by_value.h");
 _Static_assert(offsetof(gate_signature, call) == GATE__SIGNATURE_CALL, "by_value.h");
 _Static_assert(offsetof(struct gate__call, function) == GATE__CALL_FUNCTION, "by_value.h");
-_Static_assert(offsetof(struct gate__call, outer) == GATE__CALL_OUTER, "by_value.h");
 _Static_assert(offsetof(struct gate__call, error_number) == GATE__CALL_ERROR_NUMBER, "by_value.h");
 _Static_assert(offsetof(struct gate__call, status) == GATE__CALL_STATUS, "by_value.h");
 _Static_assert(sizeof(struct gate__call) == GATE__CALL_SIZE, "by_value.h");
@@ -239,19 +237,20 @@ static inline void name_call(gate_task *task, const char *name) {
 
 /* Calls in progress are listed, for callbacks to find them and for others to see. One that begins in interpreter code is
  * told by the M's word, from enter to leave. C may call, too: below such a call it is told by the same word. But a leaf's thread
- * is RUNNING all the while, and the word of one that is outside has to say that: the task itself tells of these. */
+ * is RUNNING all the while, and the word of one that is outside has to say that: the task itself tells of these. That is put
+ * aside for a handler, by the long way alone (note and open_short_way, in callback.c). */
 
-static void *list(gate_m *m, struct gate__call *call) {
+static void list(gate_m *m, struct gate__call *call) {
     void *word = atomic_load_explicit(&m->call, memory_order_relaxed);
     void *listed = atomic_load_explicit(&m->task->call, memory_order_relaxed);
     bool is_told = gate__m_says_which(word), is_leaf = call->function->call_class == GATE_CALL_LEAF;
+    call->outer = is_told ? word : listed;
     if (is_told)
-        atomic_store_explicit(&m->call, call, memory_order_relaxed);
+        atomic_store_explicit(&m->call, call, memory_order_release);
     else if (is_leaf || word != GATE__M_RUNNING)
-        atomic_store_explicit(&m->task->call, call, memory_order_relaxed);
-    if (listed || word == GATE__M_UNTOLD) /* a handler would have to put it back: gate__callback_arrive does */
+        atomic_store_explicit(&m->task->call, call, memory_order_release);
+    if (listed || word == GATE__M_UNTOLD)
         atomic_store_explicit(&m->task->short_way, 0, memory_order_relaxed);
-    return is_told ? word : listed;
 }
 
 static void unlist(gate_m *m, struct gate__call *call) {
@@ -362,7 +361,7 @@ static inline const char *begin(gate_m *m, struct gate__call *call, const gate_f
     const char *outer_name = atomic_load_explicit(&m->task->where, memory_order_relaxed);
     call->function = function;
     call->status = 0;
-    call->outer = list(m, call);
+    list(m, call);
     name_call(m->task, function->name);
     return outer_name;
 }
@@ -468,7 +467,7 @@ void *gate_call_host(void) {
     const gate_m *m = gate__m();
     const struct gate__arrival *arrival = m && m->task ? m->task->arrival : NULL;
     const struct gate__call *call = m && m->task ? gate__m_call(m) : NULL;
-    if (!call && arrival)
+    if (!call)
         call = gate__arrival_call(arrival);
     return call ? call->function->host : NULL;
 }

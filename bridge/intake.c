@@ -22,7 +22,7 @@
 _Static_assert((GATE__WORDS + GATE__VECTORS) * 16 <= GATE__INTAKE_ROOM, "thunk.h");
 _Static_assert(offsetof(struct gate__intake, count) == GATE__INTAKE_COUNT, "thunk.h");
 _Static_assert(offsetof(struct gate__intake, places) == GATE__INTAKE_PLACES, "thunk.h");
-_Static_assert(GATE__STACK * sizeof(uint64_t) == GATE__INTAKE_CELLS - GATE__INTAKE_NOTE - 8, "thunk.h");
+_Static_assert(GATE__STACK * sizeof(uint64_t) == GATE__INTAKE_CELLS - GATE__INTAKE_WORD, "thunk.h");
 
 _Static_assert(GATE__IN_X87 == GATE__RETURNS_X87 && GATE__IN_X87_PAIR == GATE__RETURNS_X87_PAIR, "thunk.h");
 _Static_assert((int)GATE__IN_WIDE == GATE__RETURNS_WIDE, "thunk.h");

@@ -944,16 +944,19 @@ enum gate__in gate__intake_give(const struct gate__intake *intake, char *frame, 
 struct gate__arrival {
     uint64_t error_number; /* what C is to find in errno */
     void *system_sp;       /* what that was before, if the code itself has changed it: callback.S */
+    void *call;            /* what C is in that called it: as m->call, or what the task told of */
     struct gate__arrival *outer;
-    void *call; /* what C is in that called it: as m->call, or what the task told of */
     gate_callback *callback;
 };
 
 _Static_assert(sizeof(struct gate__arrival) == GATE__INTAKE_NOTE, "thunk.h");
 
-/* The call below which its handler runs; NULL if there is none. [any] */
+/* The call below which its handler runs, perhaps that of another handler which called the thunk by itself; NULL if there is none.
+ * [the task] */
 static inline struct gate__call *gate__arrival_call(const struct gate__arrival *arrival) {
-    return gate__m_says_which(arrival->call) ? arrival->call : NULL;
+    while (arrival && !gate__m_says_which(arrival->call))
+        arrival = arrival->outer;
+    return arrival ? arrival->call : NULL;
 }
 
 /* Where the code of callbacks leads, with its frame. [C's stack, or task, slot] */

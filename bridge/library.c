@@ -4,7 +4,7 @@
  *
  *   uses     of functions and callbacks, which the host lists here while it has them, and of calls that have been asked
  *            for and not begun (async.c)
- *   calls    in progress. They are listed in their tasks anyway (call.c), and found there by the function's address: so
+ *   calls    in progress. They are told of anyway (gate__m_call, struct gate__arrival), and found by the function's address: so
  *            a call pays nothing for it. Tasks go on meanwhile: what is read of a call may be gone, so the system reads
  *            it, and what has changed after is read again.
  *
@@ -223,21 +223,37 @@ static bool find_outer_call(const gate_library *library, uintptr_t arrival, stru
     return false;
 }
 
-/* What was read is of one moment if the task is in the same call after. */
+/* Whether one of the calls that task is in is of library. Of the two that tell of a call, the task's note and its M, the latter
+ * is looked at last: a handler that ends tells its M first. */
+static bool look_for_call(const gate_library *library, gate_task *task, struct sight *sight) {
+    return find_outer_call(library, (uintptr_t)atomic_load(&task->arrival), sight) ||
+           find_call(library, (uintptr_t)gate__task_call(task), sight) ||
+           find_call(library, (uintptr_t)atomic_load(&task->call), sight);
+}
+
+/* Whether what was read is of one moment. A task on a thread goes from C to handlers and back meanwhile, and so may never be seen
+ * in a call that it is in all along; one that is held does so once at the most. */
+static bool look_at_calls(const gate_library *library, gate_task *task, bool held, struct sight *sight, bool *found) {
+    gate_m *m = atomic_load(&task->on);
+    if (held && m)
+        gate__foreign_hold(m);
+    void *arrival = atomic_load(&task->arrival), *innermost = gate__task_call(task);
+    *found = look_for_call(library, task, sight);
+    bool is_same = atomic_load(&task->arrival) == arrival && atomic_load(&task->on) == m;
+    bool has_ended = *found && gate__task_call(task) != innermost;
+    if (held && m)
+        gate__foreign_let(m);
+    return is_same && !has_ended;
+}
+
 static void note_call(void *data, gate_task *task, const struct gate_task_info *info) {
     struct holders *holders = data;
     struct sight sight;
-    for (int i = 0; i < TRIES; i++) {
-        void *innermost = gate__task_call(task), *own = atomic_load(&task->call);
-        bool found = find_call(holders->library, (uintptr_t)innermost, &sight) ||
-                     find_call(holders->library, (uintptr_t)own, &sight) ||
-                     find_outer_call(holders->library, (uintptr_t)atomic_load(&task->arrival), &sight);
-        if (gate__task_call(task) != innermost)
-            continue;
-        if (found)
-            note(holders, "'%.20s' by task '%s'", sight.name ? (const char *)sight.name : "a function", info->name);
-        return;
-    }
+    bool found, is_one = look_at_calls(holders->library, task, false, &sight, &found);
+    for (int i = 0; i < TRIES && !(is_one && (found || i > 0)); i++)
+        is_one = look_at_calls(holders->library, task, true, &sight, &found);
+    if (found)
+        note(holders, "'%.20s' by task '%s'", sight.name ? (const char *)sight.name : "a function", info->name);
 }
 
 /* Closing */

@@ -236,7 +236,9 @@ static struct gate__traced *find_owner(const gate_m *m) {
     if (!traced)
         return NULL;
     bool is_aside = traced->m && traced->m != m; /* and in the call: else m has left it for a handler */
-    const void *listed = is_aside ? gate__m_call(traced->m) : gate__arrival_call(m->task->arrival);
+    const struct gate__arrival *arrival = m->task->arrival;
+    const void *own = gate__m_says_which(arrival->call) ? arrival->call : NULL;
+    const void *listed = is_aside ? gate__m_call(traced->m) : own;
     return listed == (traced->m ? traced->call : NULL) ? traced : NULL;
 }
 

@@ -82,8 +82,8 @@ static void settle_ways(void *unused, gate_task *task, const struct gate_task_in
  * is seen to all that have begun. The barrier falls before or after a task's last look at the word: it sees the
  * change, or its floor is older than the one from here. */
 static void close_or_open(void) {
-    gate__m_settle_none();
     gate__foreign_heavy_barrier();
+    gate__m_settle_none();
     gate__init_visit_tasks(settle_ways, NULL);
 }
 
@@ -280,6 +280,15 @@ struct gate__slot *gate__foreign_claim(gate_m *m) {
     gate__switch_acquire(m);
     note_loss(m, gate__task_look_where(m->task)); /* one that lingers makes calls that don't wait for this */
     return gate__sched_detach(m);
+}
+
+void gate__foreign_hold(gate_m *m) {
+    atomic_fetch_or(&m->claim, GATE__CLAIM_ASKED);
+    gate__foreign_heavy_barrier();
+}
+
+void gate__foreign_let(gate_m *m) {
+    atomic_fetch_and(&m->claim, ~(uint32_t)GATE__CLAIM_ASKED);
 }
 
 /* m has left the call. Whether it has lost its slot there. The runtime's lock is held. */

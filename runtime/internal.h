@@ -1030,6 +1030,10 @@ void gate__foreign_learn(gate_m *m, struct gate__slot *slot);
 /* Takes the slot of an M whose call lasts, for the caller to hand on; NULL when the call has ended.
  * The runtime's lock is held. [monitor] */
 struct gate__slot *gate__foreign_claim(gate_m *m);
+/* Between the two, an M that is in a call does not leave it, nor one that comes to be in one: it waits for the runtime's lock,
+ * which is held. [any] */
+void gate__foreign_hold(gate_m *m);
+void gate__foreign_let(gate_m *m);
 /* Calls fn(arg) as a foreign call from wherever this is, on the thread of m, or of no M; call is as in enter. [any] */
 static inline void gate__foreign_call_from(gate_m *m, void (*fn)(void *), void *arg, void *call) {
     bool interpreter = m && atomic_load_explicit(&m->call, memory_order_relaxed) == GATE__M_RUNNING;
@@ -1210,7 +1214,7 @@ static inline bool gate__trap_on_signal_stack(const gate_m *m) {
     return here - (uintptr_t)m->signal_stack.base < m->signal_stack.size;
 }
 
-/* report.c: the last words */
+/* report.c: what is said of faults */
 
 /* m's thread dies of a fault, as far as we know. [signal] */
 void gate__report_fault(const gate_m *m, const struct gate__signal *signal);

@@ -12,7 +12,6 @@
 #define GATE__SIGNATURE_CALL 0
 
 #define GATE__CALL_FUNCTION 0 /* in a record of a call, */
-#define GATE__CALL_OUTER 8
 #define GATE__CALL_ERROR_NUMBER 16
 #define GATE__CALL_STATUS 20
 #define GATE__CALL_SIZE 24 /* and all of it */

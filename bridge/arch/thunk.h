@@ -14,10 +14,11 @@
 #define GATE__RELAY_TARGET 8
 #define GATE__RELAY_DATA 16
 
-/* A callback's frame, in bytes from its frame address: down to its note, the cells with C's registers, and room in which
- * arguments are put together; and up to C's stack arguments. */
+/* A callback's frame, in bytes from its frame address: down to its note, a word more, the cells with C's registers, 16-byte
+ * aligned, and room in which arguments are put together; and up to C's stack arguments. */
 #define GATE__INTAKE_NOTE 40
-#define GATE__INTAKE_CELLS (GATE__INTAKE_NOTE + 8 + 176)
+#define GATE__INTAKE_WORD (GATE__INTAKE_NOTE + 8)
+#define GATE__INTAKE_CELLS (GATE__INTAKE_WORD + 176)
 #define GATE__INTAKE_ROOM 224 /* bytes */
 #define GATE__INTAKE_SIZE (GATE__INTAKE_CELLS + GATE__INTAKE_ROOM)
 #define GATE__INTAKE_STACK 16

@@ -556,6 +556,16 @@ static int call_through(const gate_function *through, int (*handler)(int)) {
     return status ? status : leaf && gate__m()->task->call == leaf;
 }
 
+static int call_through_by_frame(const gate_function *through, int (*handler)(int)) {
+    const void *leaf = gate__m()->task->call;
+    gate_frame *frame = aligned_alloc(16, (gate_frame_size(through->signature) + 15) / 16 * 16);
+    int status = gate_frame_init(frame, through);
+    gate_frame_put(through->signature, frame, 0, &handler);
+    status = status ? status : gate_call_frame(frame);
+    free(frame);
+    return status ? status : leaf && gate__m()->task->call == leaf;
+}
+
 static int repeat(int (*handler)(int)) {
     const void *own = gate__m_call(gate__m());
     int sum = 0;
@@ -586,17 +596,26 @@ static void *call_back_below_a_leaf(void *unused) {
     void (*handler)(void) = gate_callback_address(callback);
     void *own[] = {&handler}, *arguments[] = {&address, &handler};
     struct through untold = {&through, own};
+    gate_function by_frame = make_function("int (void *, void *)", address_of(call_through_by_frame), "by_frame");
+    by_frame.call_class = GATE_CALL_LEAF;
     for (int i = 0; i < 2; i++) { /* the first opens the short way */
         int kept = 0;
         cr_assert_eq(gate_call(&through, NULL, own), 0);
         cr_assert_eq(gate_call(&leaf, &kept, arguments), 0);
         cr_assert_eq(kept, 1);
         assert_in_no_call();
+        if (has_frames()) {
+            cr_assert_eq(gate_call(&through, NULL, own), 0);
+            cr_assert_eq(gate_call(&by_frame, &kept, arguments), 0);
+            cr_assert_eq(kept, 1);
+            assert_in_no_call();
+        }
         cr_assert_eq(gate_call(&through, NULL, own), 0);
         gate__foreign_call(call_as_it_is, &untold); /* in a call that has no record */
         assert_in_no_call();
     }
     cr_assert_eq(gate_callback_free(callback), 0);
+    free_function(by_frame);
     free_function(leaf_of_handler);
     free_function(leaf);
     free_function(through);

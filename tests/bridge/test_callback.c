@@ -889,6 +889,39 @@ Test(callback, called_by_interpreter_code_itself_runs_in_place) {
     tear_down();
 }
 
+static int fail_and_see_host(void *unused, void *result, void *const arguments[]) {
+    (void)unused, (void)result, (void)arguments;
+    hosts[0] = gate_call_host();
+    return 9;
+}
+
+/* The handler below a call calls another's thunk by itself, which fails. */
+static int call_failing_in_place(void *failing, void *result, void *const arguments[]) {
+    *(int *)result = ((int_to_int)gate_callback_address(failing))(*(int *)arguments[0]);
+    return 0;
+}
+
+static void *fail_in_place(void *unused) {
+    gate_callback *failing = make_callback(host, int_int, fail_and_see_host, NULL);
+    gate_callback *outer = make_callback(host, int_int, call_failing_in_place, failing);
+    caller.host = &hosts[1];
+    for (int i = 0; i < 3; i++) { /* the first has another way */
+        hosts[0] = NULL;
+        cr_assert_eq(through_c(outer, 1, NULL), 9);
+        cr_assert_eq(hosts[0], (void *)&hosts[1]);
+    }
+    cr_assert_eq(gate_callback_free(outer), 0);
+    cr_assert_eq(gate_callback_free(failing), 0);
+    return unused;
+}
+
+Test(callback, called_by_a_handler_itself_is_below_the_call_that_led_to_that) {
+    set_up(1);
+    fail_in_place(NULL);
+    join(spawn("fails", fail_in_place, NULL));
+    tear_down();
+}
+
 static int fail_at_last(void *left, void *result, void *const arguments[]) {
     (void)result, (void)arguments;
     return --*(int *)left ? 0 : -7;

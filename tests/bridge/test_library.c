@@ -491,6 +491,59 @@ Test(library, stays_open_while_a_call_of_it_waits_below_a_callback) {
     close_library(library);
 }
 
+/* A task is in one call of the library all along, which calls back as often as it can, while others try to close that. */
+
+static atomic_bool has_begun, has_to_end;
+
+static int begin_and_go_on(void *unused, void *result, void *const arguments[]) {
+    (void)unused;
+    atomic_store(&has_begun, true);
+    *(int *)result = *(int *)arguments[0];
+    return 0;
+}
+
+static int call_all_along(int (*callback)(int), int x) {
+    while (!atomic_load(&has_to_end))
+        callback(x);
+    return x;
+}
+
+/* call_it calls what calls back: that is in no call of its own. */
+static int (*to_call_back)(int);
+static int call_all_along_below(int x) {
+    return call_all_along(to_call_back, x);
+}
+
+static void *call_back_all_along(void *library) {
+    gate_signature *int_int = parse("int (int)");
+    gate_function calls = bind(library, "call_it", "int (int (*)(int), int)");
+    gate_callback *callback = make_callback(gate__m()->runtime, int_int, begin_and_go_on, NULL);
+    int (*below)(int) = call_all_along_below;
+    int x = 4, result = 0;
+    void *arguments[] = {&below, &x};
+    to_call_back = (int (*)(int))gate_callback_address(callback);
+    cr_assert_eq(gate_call(&calls, &result, arguments), 0);
+    cr_assert_eq(result, 5);
+    gate_callback_free(callback);
+    gate_signature_free(int_int);
+    free_function(calls);
+    return NULL;
+}
+
+Test(library, stays_open_while_a_task_goes_from_a_call_of_it_to_handlers_and_back) {
+    enum { TIMES = 20000 };
+    gate_runtime *runtime = start(2);
+    gate_library *library = open_fixture();
+    gate_task *task = spawn("calls", call_back_all_along, library);
+    wait_until(atomic_load(&has_begun));
+    for (int i = 0; i < TIMES; i++)
+        cr_assert_eq(close_quietly(library), -EBUSY, "the %dth time", i);
+    atomic_store(&has_to_end, true);
+    join(task);
+    stop(runtime);
+    close_library(library);
+}
+
 /* C in a call of the library, of class leaf, makes a call by frame. */
 
 static gate_frame *closes;

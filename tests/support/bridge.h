@@ -108,8 +108,7 @@ static inline void assert_in_no_call(void) {
 
 /* Below which the innermost handler of the task runs; NULL if there is none. */
 static inline void *call_of_handler(void) {
-    const struct gate__arrival *arrival = gate_task_current()->arrival;
-    return arrival ? gate__arrival_call(arrival) : NULL;
+    return gate__arrival_call(gate_task_current()->arrival);
 }
 
 /* A handler whose host is a status: C gets 41, unless that is a failure. */

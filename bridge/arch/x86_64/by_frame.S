@@ -246,10 +246,8 @@ GATE__ROUTINE(gate__arch_root_\way\()_\arguments\()_\result)
     subq GATE__M_SIGNAL_STACK(%rdx), %rax
     cmpq GATE__M_SIGNAL_STACK + 8(%rdx), %rax
     jb gate__call_frame
-    .ifc \way, leaf
-    cmpq $0, GATE__TASK_CALL(%rcx)
+    cmpq $0, GATE__TASK_CALL(%rcx) /* C in a call that the task tells of */
     jne gate__call_frame
-    .endif
     cmpq $0, GATE__TASK_WHERE(%rcx)
     jne gate__arch_root_below_\arguments\()_\result
     begin_from_root

@@ -258,7 +258,7 @@ GATE__END(gate__arch_give_\result)
     push_frame
     pushq %rsi
     pushq $\way /* and no status */
-    pushq $0
+    pushq $0 /* no call outside of this one */
     pushq %rdi
     movq %rsp, GATE__TASK_SP(%r8)
     movq GATE__M_SYSTEM_SP(%r9), %rsp

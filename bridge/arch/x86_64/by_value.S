@@ -102,7 +102,7 @@ GATE__ROUTINE(gate__arch_value_\way\()_\result)
     push_frame
     pushq %rsi
     pushq $0 /* errno and status */
-    pushq $0
+    pushq $0 /* no call outside of this one: on the task's own stack nothing is in one */
     pushq %rdi
     movq %rsp, GATE__TASK_SP(%r10)
     .ifc \way, cross

@@ -171,8 +171,8 @@ GATE__END(\name)
     push_frame
     movq GATE__M_TASK(%rax), %r11
     pushq %r10
-    pushq GATE__M_CALL(%rax)
     pushq GATE__TASK_ARRIVAL(%r11)
+    pushq GATE__M_CALL(%rax)
     .ifc \where, task
     pushq GATE__M_SYSTEM_SP(%rax)
     .else
@@ -254,8 +254,8 @@ GATE__END(\name)
     popq \error_number
     addq $8, %rsp
     .endif
+    popq GATE__M_CALL(\m) /* before the note is the task's no more: one of the two tells of the call */
     popq GATE__TASK_ARRIVAL(%r11)
-    popq GATE__M_CALL(\m)
     cmpl $0, GATE__M_ASKED(\m)
     jne \slow
     .endm
@@ -347,7 +347,7 @@ GATE__END(gate__arch_arrive_\arguments\()_\result\()_root)
  *   | note | <- task->arrival
  *   | m    | <- rsp, m->system_sp */
 
-#define DIRECT_M (-GATE__INTAKE_NOTE - 8)(%rbp)
+#define DIRECT_M -GATE__INTAKE_WORD(%rbp)
 
     .macro arrival_direct where
     push_note \where
