@@ -231,28 +231,39 @@ static bool look_for_call(const gate_library *library, gate_task *task, struct s
            find_call(library, (uintptr_t)atomic_load(&task->call), sight);
 }
 
-/* Whether what was read is of one moment. A task on a thread goes from C to handlers and back meanwhile, and so may never be seen
- * in a call that it is in all along; one that is held does so once at the most. */
-static bool look_at_calls(const gate_library *library, gate_task *task, bool held, struct sight *sight, bool *found) {
-    gate_m *m = atomic_load(&task->on);
-    if (held && m)
+/* A task on a thread goes from C to handlers and back meanwhile, and so may be seen in neither. One that is held comes from a
+ * handler and goes to another at the most: of three looks, one sees it where it stays. */
+static bool look_while_held(const gate_library *library, gate_task *task, gate_m *m, struct sight *sight) {
+    enum { LOOKS = 3 };
+    bool found = false;
+    if (m)
         gate__foreign_hold(m);
-    void *arrival = atomic_load(&task->arrival), *innermost = gate__task_call(task);
-    *found = look_for_call(library, task, sight);
-    bool is_same = atomic_load(&task->arrival) == arrival && atomic_load(&task->on) == m;
-    bool has_ended = *found && gate__task_call(task) != innermost;
-    if (held && m)
+    for (int i = 0; i < LOOKS && !found; i++)
+        found = look_for_call(library, task, sight);
+    if (m)
         gate__foreign_let(m);
-    return is_same && !has_ended;
+    return found;
+}
+
+/* Whether task is in a call of library. One that ended while it was read of is none. */
+static bool is_in_call_of(const gate_library *library, gate_task *task, struct sight *sight) {
+    const void *innermost = gate__task_call(task);
+    bool found = look_for_call(library, task, sight);
+    if (found && gate__task_call(task) == innermost)
+        return true;
+    for (int i = 0; i < TRIES; i++) {
+        gate_m *m = atomic_load(&task->on);
+        found = look_while_held(library, task, m, sight);
+        if (found || atomic_load(&task->on) == m)
+            break;
+    }
+    return found;
 }
 
 static void note_call(void *data, gate_task *task, const struct gate_task_info *info) {
     struct holders *holders = data;
     struct sight sight;
-    bool found, is_one = look_at_calls(holders->library, task, false, &sight, &found);
-    for (int i = 0; i < TRIES && !(is_one && (found || i > 0)); i++)
-        is_one = look_at_calls(holders->library, task, true, &sight, &found);
-    if (found)
+    if (is_in_call_of(holders->library, task, &sight))
         note(holders, "'%.20s' by task '%s'", sight.name ? (const char *)sight.name : "a function", info->name);
 }
 
