@@ -457,6 +457,17 @@ Test(library, a_call_that_ends_while_a_close_looks_at_it_does_not_keep_it_open) 
 
 #endif
 
+/* Calls the library's function, which calls address. */
+static void call_through(gate_library *library, int (*address)(int), enum gate_call_class call_class) {
+    gate_function calls = bind(library, "call_it", "int (int (*)(int), int)");
+    int x = 4, result = 0;
+    void *arguments[] = {&address, &x};
+    calls.call_class = call_class;
+    cr_assert_eq(gate_call(&calls, &result, arguments), 0);
+    cr_assert_eq(result, 5);
+    free_function(calls);
+}
+
 /* A call of the library leads to a handler, which makes another call, of something else. */
 static int close_from_below(void *library, void *result, void *const arguments[]) {
     *(int *)result = *(int *)arguments[0];
@@ -472,16 +483,10 @@ static int close_from_below(void *library, void *result, void *const arguments[]
 
 static void *close_in_a_callback(void *library) {
     gate_signature *int_int = parse("int (int)");
-    gate_function calls = bind(library, "call_it", "int (int (*)(int), int)");
     gate_callback *callback = make_callback(gate_task_current()->runtime, int_int, close_from_below, library);
-    void (*address)(void) = gate_callback_address(callback);
-    int x = 4, result = 0;
-    void *arguments[] = {&address, &x};
-    cr_assert_eq(gate_call(&calls, &result, arguments), 0);
-    cr_assert_eq(result, 5);
+    call_through(library, (int (*)(int))gate_callback_address(callback), GATE_CALL_DEFAULT);
     gate_callback_free(callback);
     gate_signature_free(int_int);
-    free_function(calls);
     return NULL;
 }
 
@@ -502,31 +507,22 @@ static int begin_and_go_on(void *unused, void *result, void *const arguments[]) 
     return 0;
 }
 
-static int call_all_along(int (*callback)(int), int x) {
-    while (!atomic_load(&has_to_end))
-        callback(x);
-    return x;
-}
-
-/* call_it calls what calls back: that is in no call of its own. */
 static int (*to_call_back)(int);
-static int call_all_along_below(int x) {
-    return call_all_along(to_call_back, x);
+
+/* C that the library calls, and that is in no call of its own. */
+static int call_all_along(int x) {
+    while (!atomic_load(&has_to_end))
+        to_call_back(x);
+    return x;
 }
 
 static void *call_back_all_along(void *library) {
     gate_signature *int_int = parse("int (int)");
-    gate_function calls = bind(library, "call_it", "int (int (*)(int), int)");
     gate_callback *callback = make_callback(gate__m()->runtime, int_int, begin_and_go_on, NULL);
-    int (*below)(int) = call_all_along_below;
-    int x = 4, result = 0;
-    void *arguments[] = {&below, &x};
     to_call_back = (int (*)(int))gate_callback_address(callback);
-    cr_assert_eq(gate_call(&calls, &result, arguments), 0);
-    cr_assert_eq(result, 5);
+    call_through(library, call_all_along, GATE_CALL_DEFAULT);
     gate_callback_free(callback);
     gate_signature_free(int_int);
-    free_function(calls);
     return NULL;
 }
 
@@ -554,20 +550,14 @@ static int close_by_frame(int x) {
 
 static void *close_in_a_leaf(void *library) {
     gate_function closing = make_function("int (void *)", address_of(close_quietly), "close_quietly");
-    gate_function calls = bind(library, "call_it", "int (int (*)(int), int)");
-    int (*address)(int) = close_by_frame;
-    int x = 4, result = 0, closed = 0;
-    void *arguments[] = {&address, &x};
-    calls.call_class = GATE_CALL_LEAF;
+    int closed = 0;
     closes = aligned_alloc(16, (gate_frame_size(closing.signature) + 15) / 16 * 16);
     cr_assert(closes && gate_frame_init(closes, &closing) == 0);
     gate_frame_put(closing.signature, closes, 0, &library);
-    cr_assert_eq(gate_call(&calls, &result, arguments), 0);
+    call_through(library, close_by_frame, GATE_CALL_LEAF);
     gate_frame_get(closing.signature, closes, &closed);
-    cr_assert_eq(result, 5);
     cr_assert_eq(closed, -EBUSY);
     free(closes);
-    free_function(calls);
     free_function(closing);
     return NULL;
 }
