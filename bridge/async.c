@@ -135,7 +135,7 @@ static void wake_all(struct waiter *waiter) {
 /* Interpreter code waits as a task, all other code as a thread. */
 static void begin_wait(struct waiter *waiter) {
     gate_m *m = gate__m();
-    bool runs = m && m->task && atomic_load_explicit(&m->call, memory_order_relaxed) == GATE__M_RUNNING;
+    bool runs = gate__m_runs(m) && m->task;
     *waiter = (struct waiter){.task = runs ? gate__task_running("gate_future_wait")->task : NULL};
     if (!runs)
         gate__semaphore_init(&waiter->semaphore);

@@ -48,9 +48,10 @@
  *
  * Meanwhile the slot that was taken runs other tasks on other threads (runtime/sched.c). A function of class blocking
  * gives its slot up before the call, and takes the second way back; one of class leaf keeps it, and is no call to the
- * hand-off at all: for that, each routine has a sister that tells the task of the call, and not the M. One of class guarded comes
- * back from a fault, too: to gate__guard_call (runtime/guard.c), which stands between the crossing and gate__call_run. So
- * does gate__trace_run (bridge/trace.c) before both, while somebody watches calls; the short ways are closed then.
+ * hand-off at all: for that, each routine has a sister that tells the task of the call, and not the M. One of class guarded
+ * comes back from a fault, too: to gate__guard_call (runtime/guard.c), which stands between the crossing and
+ * gate__call_run. So does gate__trace_run (bridge/trace.c) before both, while somebody watches calls; the short ways are
+ * closed then.
  *
  * A callback walks this in reverse. C calls a thunk (bridge/thunk.c), which leads to
  *   gate__arch_arrive (bridge/arch/<name>/callback.S), on the system stack: stores what C has passed in registers. The
@@ -465,10 +466,11 @@ int gate__call_frame(gate_frame *frame) {
 /* In C, it is the call that this was made by; in a handler, the one below which that runs. */
 void *gate_call_host(void) {
     const gate_m *m = gate__m();
-    const struct gate__arrival *arrival = m && m->task ? m->task->arrival : NULL;
-    const struct gate__call *call = m && m->task ? gate__m_call(m) : NULL;
+    if (!m || !m->task)
+        return NULL;
+    const struct gate__call *call = gate__m_call(m);
     if (!call)
-        call = gate__arrival_call(arrival);
+        call = gate__arrival_call(m->task->arrival);
     return call ? call->function->host : NULL;
 }
 

@@ -47,8 +47,7 @@ static void report_failure(gate_m *m, int status) {
 /* The call that C came from gets the status. [task, slot] */
 static void fail(int status) {
     gate_m *m = gate__m();
-    const struct gate__arrival *arrival = m->task->arrival;
-    struct gate__call *call = gate__arrival_call(arrival);
+    struct gate__call *call = gate__arrival_call(m->task->arrival);
     atomic_store_explicit(&m->task->short_way, 0, memory_order_relaxed);
     if (call)
         call->status = status;
@@ -249,7 +248,7 @@ static __attribute__((noinline)) void set_errno(int number) {
 static void arrive(struct handling *h) {
     gate_m *m = gate__m();
     h->arrival->error_number = (uint64_t)get_errno();
-    if (m && atomic_load_explicit(&m->call, memory_order_relaxed) == GATE__M_RUNNING)
+    if (gate__m_runs(m))
         handle_for_task(m, h);
     else
         handle_for_c(h);

@@ -227,8 +227,7 @@ static bool find_outer_call(const gate_library *library, uintptr_t arrival, stru
  * is looked at last: a handler that ends tells its M first. */
 static bool look_for_call(const gate_library *library, gate_task *task, struct sight *sight) {
     return find_outer_call(library, (uintptr_t)atomic_load(&task->arrival), sight) ||
-           find_call(library, (uintptr_t)gate__task_call(task), sight) ||
-           find_call(library, (uintptr_t)atomic_load(&task->call), sight);
+           find_call(library, (uintptr_t)gate__task_call(task), sight);
 }
 
 /* A task on a thread goes from C to handlers and back meanwhile, and so may be seen in neither. One that is held comes from a

@@ -250,8 +250,8 @@ bool set_add(struct table *set, const char *name);                  /* whether i
 bool set_has(const struct table *set, const char *name);
 void memory_free_all(void);
 
-/* clang/unit.c: reads the headers, or the request's text; returns 0, or 1 when they do not compile, which is on standard error then:
- * of a text the model has what does. */
+/* clang/unit.c: reads the headers, or the request's text; returns 0, or 1 when they do not compile, which is on standard
+ * error then: of a text the model has what does. */
 int model_read(struct request *request, struct model *model);
 
 /* A line of C that may be compiled behind the headers, or not. */

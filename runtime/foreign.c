@@ -206,7 +206,7 @@ void gate__foreign_enter_blocking(gate_m *m, void *call) {
 }
 
 void gate__foreign_call_blocking(gate_m *m, void (*fn)(void *), void *arg, void *call) {
-    bool interpreter = m && atomic_load_explicit(&m->call, memory_order_relaxed) == GATE__M_RUNNING;
+    bool interpreter = gate__m_runs(m);
     gate__lock_assert_none();
     if (interpreter)
         gate__foreign_enter_blocking(m, call);
@@ -268,20 +268,6 @@ struct gate__returned gate__foreign_call_pair_slow(gate_m *m, void (*function)(v
     return gate__foreign_call_registers_slow(m, &frame);
 }
 
-struct gate__slot *gate__foreign_claim(gate_m *m) {
-    atomic_fetch_or(&m->claim, GATE__CLAIM_ASKED);
-    if (!gate__foreign_exchange)
-        gate__os_barrier();
-    if (!gate__m_says_in_call(atomic_load(&m->call))) {
-        atomic_fetch_and(&m->claim, ~(uint32_t)GATE__CLAIM_ASKED);
-        return NULL;
-    }
-    atomic_fetch_xor(&m->claim, GATE__CLAIM_ASKED | GATE__CLAIM_TAKEN);
-    gate__switch_acquire(m);
-    note_loss(m, gate__task_look_where(m->task)); /* one that lingers makes calls that don't wait for this */
-    return gate__sched_detach(m);
-}
-
 void gate__foreign_hold(gate_m *m) {
     atomic_fetch_or(&m->claim, GATE__CLAIM_ASKED);
     gate__foreign_heavy_barrier();
@@ -289,6 +275,18 @@ void gate__foreign_hold(gate_m *m) {
 
 void gate__foreign_let(gate_m *m) {
     atomic_fetch_and(&m->claim, ~(uint32_t)GATE__CLAIM_ASKED);
+}
+
+struct gate__slot *gate__foreign_claim(gate_m *m) {
+    gate__foreign_hold(m);
+    if (!gate__m_says_in_call(atomic_load(&m->call))) {
+        gate__foreign_let(m);
+        return NULL;
+    }
+    atomic_fetch_xor(&m->claim, GATE__CLAIM_ASKED | GATE__CLAIM_TAKEN);
+    gate__switch_acquire(m);
+    note_loss(m, gate__task_look_where(m->task)); /* one that lingers makes calls that don't wait for this */
+    return gate__sched_detach(m);
 }
 
 /* m has left the call. Whether it has lost its slot there. The runtime's lock is held. */

@@ -655,6 +655,10 @@ struct gate__thread {
 
 _Static_assert(offsetof(struct gate__thread, or_other) == GATE__THREAD_M_OR_OTHER, "layout.h");
 
+/* Whether m's thread runs interpreter code; not if it is NULL. [its thread] */
+static inline bool gate__m_runs(const gate_m *m) {
+    return m && atomic_load_explicit(&m->call, memory_order_relaxed) == GATE__M_RUNNING;
+}
 /* Whether the thread of m is in C that the runtime did not call, in no handler. [any] */
 static inline bool gate__m_is_outside(const gate_m *m) {
     void *call = atomic_load(&m->call);
@@ -843,8 +847,7 @@ struct gate__slot {
 /* The slot with which this thread runs interpreter code of runtime; NULL if it doesn't. [any] */
 static inline struct gate__slot *gate__sched_own_slot(const gate_runtime *runtime) {
     gate_m *m = gate__m();
-    bool runs = m && m->runtime == runtime && atomic_load_explicit(&m->call, memory_order_relaxed) == GATE__M_RUNNING;
-    return runs ? m->slot : NULL;
+    return gate__m_runs(m) && m->runtime == runtime ? m->slot : NULL;
 }
 /* Makes a slot's queue, which is empty; nobody looks at it yet. [any] */
 void gate__sched_prepare_queue(struct gate__slot *slot);
@@ -1036,7 +1039,7 @@ void gate__foreign_hold(gate_m *m);
 void gate__foreign_let(gate_m *m);
 /* Calls fn(arg) as a foreign call from wherever this is, on the thread of m, or of no M; call is as in enter. [any] */
 static inline void gate__foreign_call_from(gate_m *m, void (*fn)(void *), void *arg, void *call) {
-    bool interpreter = m && atomic_load_explicit(&m->call, memory_order_relaxed) == GATE__M_RUNNING;
+    bool interpreter = gate__m_runs(m);
     gate__lock_assert_none();
     if (interpreter)
         gate__foreign_enter(m, call);
@@ -1208,10 +1211,12 @@ void gate__trap_forget_thread(gate_m *m);
 /* Uses it on the calling thread, unless that has one of its own that is large enough; stops that. [system stack] */
 void gate__trap_enter_thread(gate_m *m);
 void gate__trap_leave_thread(gate_m *m);
-/* Whether the caller runs on the stack of m's signal handlers. [any, signal] */
+/* Whether sp, or the caller, is on the stack of m's signal handlers. [any, signal] */
+static inline bool gate__trap_is_on_signal_stack(const gate_m *m, uintptr_t sp) {
+    return sp - (uintptr_t)m->signal_stack.base < m->signal_stack.size;
+}
 static inline bool gate__trap_on_signal_stack(const gate_m *m) {
-    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    return here - (uintptr_t)m->signal_stack.base < m->signal_stack.size;
+    return gate__trap_is_on_signal_stack(m, (uintptr_t)__builtin_frame_address(0));
 }
 
 /* report.c: what is said of faults */

@@ -422,7 +422,7 @@ static _Noreturn GATE__COLD_CODE void refuse(const gate_m *m, const char *functi
 
 inline gate_m *gate__task_running(const char *function) {
     gate_m *m = gate__m();
-    bool runs = m && m->task && atomic_load_explicit(&m->call, memory_order_relaxed) == GATE__M_RUNNING;
+    bool runs = gate__m_runs(m) && m->task;
     if (__builtin_expect(!runs || gate__trap_on_signal_stack(m), 0))
         refuse(m, function);
     return m;
@@ -509,7 +509,7 @@ void gate_task_leave_main(void) {
 
 int gate_task_should_yield(void) {
     gate_m *m = gate__m();
-    if (!m || atomic_load_explicit(&m->call, memory_order_relaxed) != GATE__M_RUNNING || !m->slot)
+    if (!gate__m_runs(m) || !m->slot)
         return 0;
     uint32_t asked = atomic_load_explicit(&m->slot->poll, memory_order_relaxed);
     return (asked & (GATE__POLL_YIELD | GATE__POLL_STOP)) != 0;

@@ -150,14 +150,10 @@ static bool is_outside(const gate_m *m) {
     return m->task && gate__m_is_outside(m) && !gate__task_where(m->task);
 }
 
-static bool is_in_handler(const gate_m *m, const struct gate__fault *fault) {
-    return fault->sp - (uintptr_t)m->signal_stack.base < m->signal_stack.size;
-}
-
 /* Says what it is; false if there is nothing to say. If no handler was there before, nobody has a word after it. */
 static bool report(const gate_m *m, const struct gate__signal *signal, const struct gate__fault *fault) {
     bool overflow = is_overflow(m->task, fault), goes_on = has_handler(&installed[signal->number].previous);
-    bool silent = goes_on && (m->runtime->config.older_handler_mends || is_in_handler(m, fault));
+    bool silent = goes_on && (m->runtime->config.older_handler_mends || gate__trap_is_on_signal_stack(m, fault->sp));
     if (!overflow && (silent || is_outside(m)))
         return false;
     begin_report();

@@ -144,20 +144,12 @@
     .endm
 
 /* The hand-off's protocol around the call, by the class. A leaf's M keeps its slot, and the task itself says that it is in a
- * call. In: rdi frame, rdx m, rcx task; behind the call rcx m, rsi the task of a leaf. Their slow halves are at 7 and 8. */
+ * call. In: rdi frame, rdx m, rcx task; the slow half is at 7. leave_as (crossing.h) ends it. */
     .macro enter_as way
     .ifc \way, frame
     enter_call %rdx, %rdi, 7f
     .else
     movq %rdi, GATE__TASK_CALL(%rcx)
-    .endif
-    .endm
-
-    .macro leave_as way
-    .ifc \way, frame
-    leave_call %rcx, 8f
-    .else
-    movq $0, GATE__TASK_CALL(%rsi)
     .endif
     .endm
 

@@ -93,11 +93,7 @@ GATE__END(gate__arch_direct_alone)
     find_call \way
     movl %fs:(%r8), %r8d
     movl %r8d, GATE__CALL_ERROR_NUMBER(%rdi)
-    .ifc \way, frame
-    leave_call %rcx, 8f
-    .else
-    movq $0, GATE__TASK_CALL(%rsi)
-    .endif
+    leave_as \way
 3:  .cfi_remember_state
     pop_frame
     ret

@@ -58,6 +58,15 @@
     .endif
     .endm
 
+/* And out of the call, by the class. In: as find_call leaves it. The slow half is at 8. */
+    .macro leave_as way
+    .ifc \way, frame
+    leave_call %rcx, 8f
+    .else
+    movq $0, GATE__TASK_CALL(%rsi)
+    .endif
+    .endm
+
 /* The slow halves. The registers that are named are kept; with them on the stack, it is 16-byte aligned. */
     .macro enter_call_slow m, kept, others:vararg
     .ifb \kept
