@@ -216,9 +216,8 @@ GATE__END(gate__arch_alone_\arguments\()_\result)
     .endm
 
     .macro call_from_root arguments /* in: rdi frame, rdx m. Out: rdi frame, rcx m, rsi task, eax */
-    movq gate__m_errno_at(%rip), %rcx
     movl GATE__CALL_ERROR_NUMBER(%rdi), %eax
-    movl %eax, %fs:(%rcx)
+    set_errno %eax, %rcx
     call_\arguments
     movq OWN_M, %rcx
     movq OWN_FRAME, %rdi
@@ -299,10 +298,9 @@ GATE__END(gate__arch_root_below_\arguments\()_\result)
     push_frame
     movq %rbp, GATE__TASK_SP(%rcx)
     enter_as \way
-2:  movq gate__m_errno_at(%rip), %rcx
-    movl GATE__CALL_ERROR_NUMBER(%rdi), %eax
+2:  movl GATE__CALL_ERROR_NUMBER(%rdi), %eax
     movq GATE__M_SYSTEM_SP(%rdx), %rsp
-    movl %eax, %fs:(%rcx)
+    set_errno %eax, %rcx
     call_\arguments
     current_m %rcx
     find_call \way

@@ -33,6 +33,16 @@
     movq %fs:(\register), \register
     .endm
 
+/* errno becomes value, a register, which is what an earlier call has left in memory. Mostly it is that already; to store it
+ * again would have each call wait for the one before, by two words. Uses at up. */
+    .macro set_errno value, at
+    movq gate__m_errno_at(%rip), \at
+    cmpl \value, %fs:(\at)
+    je .Lset\@
+    movl \value, %fs:(\at)
+.Lset\@:
+    .endm
+
 /* m's task goes into C by call, a register with its record; to slow if something is asked of its slot. */
     .macro enter_call m, call, slow
     movq \call, GATE__M_CALL(\m)
