@@ -230,6 +230,8 @@ static const gate_type *make_array(struct gate__reader *r, const gate_type *elem
     const char *wrong = NULL;
     if (element->kind == GATE_VOID || element->kind == GATE_FUNCTION)
         wrong = "but there are no arrays of void or of functions";
+    else if (gate__type_is_told_later(element))
+        wrong = "but there are no arrays of what ends in [?]: size of C type is unknown or too large";
     else if (!gate__type_is_complete(element))
         wrong = "but there are no arrays of what is incomplete";
     else if (has_size && element->size && step->count > PTRDIFF_MAX / element->size)

@@ -57,7 +57,7 @@ enum gate_kind {
 enum gate_qualifier { GATE_CONST = 1, GATE_VOLATILE = 2, GATE_RESTRICT = 4, GATE_ATOMIC = 8 };
 
 /* Counts of arrays that have none: "[]"; "[*]" or "[n]" in a parameter; and "[?]", which is no C, but LuaJIT's: who makes one
- * says how many there are. It stands where "[]" may. */
+ * says how many there are. It stands where "[]" may; a struct that ends in one is no element of an array and no member. */
 #define GATE_COUNT_UNKNOWN SIZE_MAX
 #define GATE_COUNT_VARIABLE (SIZE_MAX - 1)
 #define GATE_COUNT_LATER (SIZE_MAX - 2)

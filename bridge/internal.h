@@ -369,6 +369,8 @@ void gate__type_complete(struct gate__reader *r, const gate_type *record, const 
 /* Gives a record without a tag the name of its typedef. [any] */
 void gate__type_name(struct gate__reader *r, const gate_type *type, const char *name);
 bool gate__type_is_complete(const gate_type *type);
+/* An array "[?]", or a struct that ends in one: who makes one tells its length. [any] */
+bool gate__type_is_told_later(const gate_type *type);
 bool gate__type_is_integer(const gate_type *type);
 /* A floating type, and no complex one; a complex one. [any] */
 bool gate__type_is_real(const gate_type *type);

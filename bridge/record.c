@@ -71,17 +71,19 @@ static bool has_variable_size(const gate_type *type) {
     return type->kind == GATE_ARRAY;
 }
 
-static void check_member(struct gate__reader *r, const struct body *body, const struct member *member) {
-    const gate_type *type = member->field.type;
+static void check_member(struct gate__reader *r, const struct body *body, const gate_type *type,
+                         const struct gate__token *token) {
     bool is_flexible = is_without_count(type);
     if (type->kind == GATE_FUNCTION)
-        gate__lex_fail(r, &member->token, -EINVAL, "but a member can't be a function");
+        gate__lex_fail(r, token, -EINVAL, "but a member can't be a function");
     else if (is_flexible && body->kind == GATE_UNION)
-        gate__lex_fail(r, &member->token, -EINVAL, "but an array without a count can't be a union's member");
+        gate__lex_fail(r, token, -EINVAL, "but an array without a count can't be a union's member");
+    else if (!is_flexible && gate__type_is_told_later(type))
+        gate__lex_fail(r, token, -EINVAL, "but no member ends in [?]: size of C type is unknown or too large");
     else if (!is_flexible && !gate__type_is_complete(type))
-        gate__lex_fail(r, &member->token, -EINVAL, "but a member's type can't be incomplete");
+        gate__lex_fail(r, token, -EINVAL, "but a member's type can't be incomplete");
     else if (has_variable_size(type))
-        gate__lex_fail(r, &member->token, -EINVAL, "but a member's size can't be variable");
+        gate__lex_fail(r, token, -EINVAL, "but a member's size can't be variable");
 }
 
 /* One declarator, or only a width. */
@@ -103,7 +105,7 @@ static void read_member(struct gate__reader *r, struct body *body, const struct 
         member->field.alignment = declared.attributes.largest;
         member->field.is_packed = declared.attributes.is_packed;
     } else if (!r->failed) {
-        check_member(r, body, member);
+        check_member(r, body, declared.type, &declared.name);
     }
 }
 
@@ -113,10 +115,12 @@ static void add_anonymous(struct gate__reader *r, struct body *body, const struc
     struct gate__declared declared = {.type = type, .attributes = specifiers->attributes};
     declared.name = r->lexer.token;
     declared.name.length = 0;
-    if (gate__type_is_record(type) && (specifiers->is_given || (!type->tag && specifiers->defines)))
+    if (gate__type_is_record(type) && (specifiers->is_given || (!type->tag && specifiers->defines))) {
+        check_member(r, body, type, &r->lexer.token);
         add_member(r, body, &declared);
-    else if (!type->tag && !specifiers->defines)
+    } else if (!type->tag && !specifiers->defines) {
         gate__lex_expected(r, "a member's name");
+    }
 }
 
 static const char *copied(struct gate__reader *r, const struct gate__token *token) {

@@ -115,6 +115,13 @@ bool gate__type_is_complete(const gate_type *type) {
     return type->kind != GATE_VOID && type->kind != GATE_FUNCTION;
 }
 
+/* No such struct is in another. */
+bool gate__type_is_told_later(const gate_type *type) {
+    if (type->kind == GATE_STRUCT && type->count)
+        type = type->fields[type->count - 1].type;
+    return type->kind == GATE_ARRAY && type->count == GATE_COUNT_LATER;
+}
+
 /* GCC makes what processors can exchange at once lie as they need it. */
 static size_t raised_alignment(const gate_type *type, size_t alignment) {
     bool exchanged = type->size && type->size <= 16 && !(type->size & (type->size - 1));

@@ -648,6 +648,24 @@ Test(decls, an_array_whose_count_is_told_later_stands_where_one_without_may) {
     gate_decls_free(decls);
 }
 
+Test(decls, what_ends_in_an_array_whose_count_is_told_later_is_no_element_and_no_member) {
+    gate_decls *decls = read_text("struct s { int n; short rest[?]; }; struct u;");
+    refuse_more(decls, "struct s x[2];", -EINVAL,
+                "line 1, column 12: found '2', but there are no arrays of what ends in [?]");
+    refuse_more(decls, "struct s x[?];", -EINVAL, "no arrays of what ends in [?]");
+    refuse_more(decls, "int x[2][?];", -EINVAL, "no arrays of what ends in [?]");
+    refuse_more(decls, "void f(struct s x[]);", -EINVAL, "no arrays of what ends in [?]");
+    refuse_more(decls, "struct t { int n; struct s s; };", -EINVAL, "found 's', but no member ends in [?]");
+    refuse_more(decls, "union t { struct s s; int n; };", -EINVAL, "found 's', but no member ends in [?]");
+    refuse_more(decls, "struct t { int n; struct { int rest[?]; }; };", -EINVAL,
+                "found ';', but no member ends in [?]");
+    struct gate_decls_value incomplete = {.type = gate_decls_find_tag(decls, "u")->type};
+    struct gate_decls_options options = {.values = &incomplete, .count = 1};
+    cr_assert_eq(gate_decls_read_with(decls, "struct t { int n; $; };", &options, NULL), -EINVAL);
+    cr_assert_eq(gate_decls_read(decls, "struct t { struct s *one; }; struct s f(struct s);", NULL), 0);
+    gate_decls_free(decls);
+}
+
 Test(decls, a_struct_may_have_constants_which_are_no_members) {
     gate_decls *decls = read_text("enum { N = 2 }; struct s { static const int A = N, B = -3; int x; };");
     const gate_type *s = gate_decls_find_tag(decls, "s")->type;

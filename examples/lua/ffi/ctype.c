@@ -239,9 +239,8 @@ struct ctype *ctype_of(lua_State *L, struct ffi *ffi, const gate_type *type) {
 }
 
 static bool ends_variable(const gate_type *type) {
-    while ((type->kind == GATE_STRUCT) && type->count)
-        type = type->fields[type->count - 1].type;
-    return type->kind == GATE_ARRAY && type->count == GATE_COUNT_LATER;
+    const gate_type *last = type->kind == GATE_STRUCT && type->count ? type->fields[type->count - 1].type : type;
+    return last->kind == GATE_ARRAY && last->count == GATE_COUNT_LATER;
 }
 
 /* Whether a member of it, or of one, is const. */
@@ -281,7 +280,7 @@ bool ctype_has_const(struct ctype *type) {
 
 bool ctype_variable_size(lua_State *L, struct ffi *ffi, struct ctype *type, lua_Integer count, size_t *size) {
     const gate_type *last = type->type;
-    while (last->kind == GATE_STRUCT)
+    if (last->kind == GATE_STRUCT)
         last = last->fields[last->count - 1].type;
     size_t element = ctype_of(L, ffi, last->target)->size, limit = INT32_MAX; /* as in LuaJIT */
     if (count < 0 || (element && (size_t)count > (limit - type->size) / element))

@@ -94,7 +94,7 @@ end
 local function any_type()
     return either {
         80, object_type,
-        10, function() return pick {"void", "int[]", "int (int)", "int[?]", "struct pair[?]", "const void"} end,
+        10, function() return pick {"void", "int[]", "int (int)", "int[?]", "struct pair[?]", "struct { int n; int a[?]; }[2]", "const void"} end,
         5, function() return scalar() .. " &" end,
         5, function() return pick {"struct nowhere", "nonsense", "union pair", "int int", "", "$"} end,
     }

@@ -215,6 +215,30 @@ test("a struct of a length that is given takes the length first", function()
     raises(words, function() ffi.cast("struct new_open *", open)[0] = open end)
 end)
 
+test("a struct of a length that is given is no element and no member, but pointers lead to it", function()
+    local words = "size of C type is unknown or too large"
+    ffi.cdef "struct new_later { int n; int a[?]; }; typedef struct new_later new_later; typedef int new_list[?];"
+    for _, type in ipairs {"struct new_later[2]", "new_later[2]", "const new_later[2]", "new_later[0]", "new_later[]",
+        "new_later[?]", "new_later (*)[2]", "void (*)(new_later[2])", "new_list[2]", "int[2][?]", "int[?][?]",
+        "struct { new_later s; }", "struct { int n; new_later s; }", "struct { new_later s; int n; }",
+        "struct { int n; union { int i; new_later s; }; }", "union { new_later s; int n; }",
+        "struct { int n; new_later s[2]; }", "struct { int n; struct { int m; char text[?]; } s; }"} do
+        raises(words, ffi.typeof, type)
+        raises(words, ffi.sizeof, type, 1)
+        raises(words, ffi.new, type, 1)
+    end
+    raises(words, ffi.typeof, "$[2]", ffi.typeof "new_later")
+    raises(words, ffi.cdef, "typedef struct new_later new_laters[2];")
+    raises(words, ffi.cdef, "extern new_later new_laters[2];")
+    raises(words, ffi.cdef, "void new_laters(new_later[2]);")
+    raises("", ffi.typeof, "struct { int n; struct { int m; char text[?]; }; }")
+    raises("", ffi.typeof, "struct { int n; $; }", ffi.typeof "new_later")
+    local later = ffi.new("new_later", 2, 1, {2, 3})
+    local s = ffi.new("struct { int n; new_later *to, *const all[2]; }", {to = later})
+    equal(s.to.a[1], 3)
+    ffi.cdef "new_later *new_to(new_later *); new_later new_of(new_later); extern new_later new_one;"
+end)
+
 test("a struct that ends with an array without a length has none of its elements", function()
     equal(ffi.new("struct { int n; int a[]; }").n, 0)
     equal(ffi.sizeof(ffi.new "struct { int n; int a[]; }"), 4)
