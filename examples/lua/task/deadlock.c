@@ -32,7 +32,25 @@ bool deadlock_find(const struct task *self) {
     return is_main && is_deadlock(host);
 }
 
-/* The oldest of the tasks that are younger than the one of that number, in the table at index; NULL if there is none. */
+/* Pushes a list of the tasks, without those that a fork has left behind; returns how many they are. */
+static unsigned push_present(lua_State *L) {
+    size_t count;
+    unsigned present = 0;
+    lua_newtable(L);
+    int list = lua_gettop(L);
+    task_push_numbers(L);
+    const struct gate_task_info *infos = task_push_infos(L, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (lua_rawgeti(L, list + 1, (lua_Integer)infos[i].number) == LUA_TNIL)
+            lua_pop(L, 1); /* a call that C makes by itself */
+        else
+            lua_rawseti(L, list, ++present);
+    }
+    lua_settop(L, list);
+    return present;
+}
+
+/* The oldest of the tasks that are younger than the one of that number, in the list at index; NULL if there is none. */
 static const struct task *next_task(lua_State *L, int index, uint64_t number) {
     const struct task *next = NULL;
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
@@ -53,15 +71,15 @@ static void add_task(lua_State *L, const struct task *task) {
 }
 
 void deadlock_raise(lua_State *L) {
-    unsigned count = host_check(L)->others + 1, listed = 0;
+    unsigned listed = 0;
     luaL_checkstack(L, LUA_MINSTACK, "a deadlock");
-    host_push(L, KEPT_KNOWN);
-    int known = lua_gettop(L);
+    unsigned count = push_present(L);
+    int present = lua_gettop(L);
     luaL_where(L, 1);
     lua_pushliteral(L, "deadlock: all tasks wait, and none can wake another");
     lua_concat(L, 2);
-    const struct task *task = next_task(L, known, 0);
-    for (; task && listed < LISTED; listed++, task = next_task(L, known, task->number))
+    const struct task *task = next_task(L, present, 0);
+    for (; task && listed < LISTED; listed++, task = next_task(L, present, task->number))
         add_task(L, task);
     if (task) {
         lua_pushfstring(L, "\n\tand %d more", (int)(count - listed));

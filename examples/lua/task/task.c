@@ -576,8 +576,7 @@ static const char *const states[] = {
     [GATE_TASK_PARKED] = "parked", [GATE_TASK_OUTSIDE] = "outside", [GATE_TASK_ENDED] = "ended",
 };
 
-/* Pushes a list of the runtime's tasks, as it was a moment ago. */
-static struct gate_task_info *push_infos(lua_State *L, size_t *count) {
+struct gate_task_info *task_push_infos(lua_State *L, size_t *count) {
     gate_runtime *runtime = host_check(L)->runtime;
     size_t room = gate_runtime_list(runtime, NULL, 0) + 8;
     struct gate_task_info *infos = lua_newuserdatauv(L, room * sizeof *infos, 0);
@@ -594,7 +593,7 @@ static int task_status(lua_State *L) {
         lua_pushstring(L, task->failed ? "failed" : "ended");
         return 1;
     }
-    const struct gate_task_info *infos = push_infos(L, &count);
+    const struct gate_task_info *infos = task_push_infos(L, &count);
     for (size_t i = 0; i < count; i++) {
         if (infos[i].number != task->number)
             continue;
@@ -637,8 +636,8 @@ static void add_numbers(lua_State *L, enum kept kept) {
     lua_pop(L, 1);
 }
 
-/* Pushes a table of all tasks by number: of those that have begun, and of those that have not. */
-static void push_numbers(lua_State *L) {
+/* Of those that have begun, and of those that have not. */
+void task_push_numbers(lua_State *L) {
     lua_newtable(L);
     add_numbers(L, KEPT_KNOWN);
     add_numbers(L, KEPT_TASKS);
@@ -663,8 +662,8 @@ static void push_info(lua_State *L, const struct gate_task_info *info, int index
 static int module_list(lua_State *L) {
     size_t count;
     lua_settop(L, 0);
-    push_numbers(L);
-    const struct gate_task_info *infos = push_infos(L, &count);
+    task_push_numbers(L);
+    const struct gate_task_info *infos = task_push_infos(L, &count);
     lua_createtable(L, (int)count, 0);
     for (size_t i = 0; i < count; i++) {
         push_info(L, &infos[i], 1);

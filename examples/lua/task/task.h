@@ -103,6 +103,10 @@ static inline void task_set_stuck(struct task *task, bool is_stuck) {
 void task_check_option(lua_State *L, const char *name, bool is_right, const char *wanted);
 /* The time that is so many seconds away, as the argument at index says; NEVER if it is nil or none. */
 uint64_t task_deadline(lua_State *L, int index);
+/* Pushes a list of the runtime's tasks that are in this process, as it was a moment ago. */
+struct gate_task_info *task_push_infos(lua_State *L, size_t *count);
+/* Pushes a table by number of all tasks, also of those that a fork has left behind. */
+void task_push_numbers(lua_State *L);
 /* The collector may take self if nobody else has it; it may not any more. The second pops self. Neither takes memory. */
 void task_let_go(lua_State *L, struct task *self);
 void task_anchor(lua_State *L, struct task *self);
