@@ -325,10 +325,10 @@ static gate_callback *copy(const struct gate_callback_config *config) {
     return callback;
 }
 
-/* Whether argument i is in the word of that number, and in none behind the second. */
+/* Whether argument i is in the word of that number alone: a pair's are not side by side in memory. */
 static bool is_in_pair(const gate_callback *callback, unsigned i) {
     int32_t at = callback->intake->places[i] + GATE__INTAKE_CELLS;
-    return at == (int32_t)(8 * i) && (size_t)at + callback->config.signature->parameters[i]->size <= 16;
+    return at == (int32_t)(8 * i) && callback->config.signature->parameters[i]->size <= 8;
 }
 
 /* Of a direct handler, registers stay as they are, but for the one that tells of vectors: so there is one code for all whose

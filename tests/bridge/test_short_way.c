@@ -109,7 +109,7 @@ Test(short_way, finds_and_leaves_all_as_the_long_one_does) {
     run_everywhere(find_all_in_order);
 }
 
-/* Of two arguments, one may be in two registers. */
+/* One argument may be in two registers, alone or behind another. */
 
 struct wide {
     long first, second;
@@ -129,17 +129,36 @@ static int add_up(void *unused, void *result, void *const arguments[]) {
     return 0;
 }
 
-static void *pass_wide(void *unused) {
+static int call_with_wide_alone(int (*function)(struct wide), int x) {
+    for (int i = 0; i < TIMES; i++)
+        seen_by_c[i] = function((struct wide){x + i, 100});
+    return 7;
+}
+
+static int add_up_alone(void *unused, void *result, void *const arguments[]) {
+    const struct wide *wide = arguments[0];
+    (void)unused;
+    note_way(__builtin_return_address(0), (int)wide->first);
+    *(int *)result = (int)(wide->first + wide->second);
+    return 0;
+}
+
+static void pass(const char *type, void (*caller)(void), gate_handler adder) {
     gate_signature *own = int_int;
     int result = 0;
-    int_int = parse("int (char, struct wide { long first, second; })");
-    repeating.address = address_of(call_with_wide);
-    run(add_up, 0, &result);
+    int_int = parse(type);
+    repeating.address = caller;
+    run(adder, 0, &result);
     check_ways();
     for (int i = 0; i < TIMES; i++)
-        cr_assert_eq(seen_by_c[i], i + 100);
+        cr_assert_eq(seen_by_c[i], i + 100, "%d of %s", seen_by_c[i], type);
     gate_signature_free(int_int);
     int_int = own;
+}
+
+static void *pass_wide(void *unused) {
+    pass("int (char, struct wide { long first, second; })", address_of(call_with_wide), add_up);
+    pass("int (struct wide { long first, second; })", address_of(call_with_wide_alone), add_up_alone);
     return unused;
 }
 

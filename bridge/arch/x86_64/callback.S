@@ -136,7 +136,7 @@ GATE__END(\name)
  *
  * void gate__arch_arrive_pair_word4(void), pair_word8, any_word4, any_word8, any_vector4, any_vector8
  *
- *   pair: the arguments are in the first words, one or two, or none. any: all have places.
+ *   pair: the arguments are in the first words, each in one: one or two, or none. any: all have places.
  *   word: the result is in rax; vector: in xmm0. 4, 8: its bytes, or no more than these.
  *
  *   in: r10 the callback, and whatever C passes      out: what C is returned      clobbers: what a call does
