@@ -23,6 +23,7 @@ struct trial {
     struct value values[ARGUMENTS_MOST + 1]; /* the last is the result's */
     void *arguments[ARGUMENTS_MOST];         /* where they are */
     bool only_gcc;                           /* clang passes it in another way */
+    bool gcc_errs;                           /* gcc's function looks for arguments where they are not */
 };
 
 struct batch {
@@ -34,7 +35,7 @@ struct batch {
     gate_runtime *runtime; /* callbacks need one */
 };
 
-static unsigned no_libffi, only_gcc, large, aligned, wide;
+static unsigned no_libffi, only_gcc, gcc_errs, large, aligned, wide;
 
 /* What the ends show, in the call that is under way. */
 
@@ -120,6 +121,7 @@ static void end(bool shows_result) {
  *   it; members that a typedef aligns are askew where that says so; bit-fields that only pad count for nothing, nor do
  *   arrays of none; bit-fields of unions are classified by their bits, and not as integers; what lies in a union beside a
  *   float and its padding in another member is lost;
+ * - what is empty, and larger than 16 bytes, has room in memory;
  * - a vector of one double is returned in a register;
  * - the register that says where a vector in memory is returned to is not counted, and so a struct that finds one less than it
  *   needs is half in a register and half on the stack;
@@ -174,7 +176,8 @@ static bool is_large_union(const gate_type *type) {
 
 static bool clang_differs(const gate_type *type) {
     bool is_by_members = type->size <= 16 || gate__abi_is_wide(type);
-    return has(type, is_half, NULL) || has(type, is_large_union, NULL) ||
+    bool has_room = gate__abi_is_empty(type) && type->size > 16;
+    return has_room || has(type, is_half, NULL) || has(type, is_large_union, NULL) ||
            (is_by_members && has(type, NULL, is_disputed));
 }
 
@@ -198,6 +201,29 @@ static bool is_only_gccs(const gate_signature *signature) {
     for (size_t i = 0; !is && i < gate_signature_count(signature); i++)
         is = clang_differs(gate_signature_parameter(signature, i)) || clang_differs_by_place(signature, i);
     return is;
+}
+
+/* What gcc 12's own functions get wrong, whoever calls them: one that is variadic takes a parameter that is empty, but has a
+ * size, for one that has room on the stack, if it is too large for registers, or none are left. No caller makes such room, and
+ * gcc finds the named ones where they are. But va_start leaves out the room, and so va_arg reads what lies behind the
+ * arguments on the stack. */
+
+static bool has_place(const gate_signature *signature, size_t index) {
+    bool has = false;
+    for (uint32_t i = 0; !has && i < signature->plan->count; i++)
+        has = signature->plan->steps[i].argument == index;
+    return has;
+}
+
+static bool is_gccs_error(const gate_signature *signature, size_t fixed) {
+    bool errs = false, reads_stack = false;
+    if (!signature->plan || !gate_signature_variadic(signature))
+        return false;
+    for (size_t i = 0; !errs && i < fixed; i++)
+        errs = gate_signature_parameter(signature, i)->size && !has_place(signature, i);
+    for (uint32_t i = 0; errs && !reads_stack && i < signature->plan->count; i++)
+        reads_stack = signature->plan->steps[i].argument >= fixed && signature->plan->steps[i].cell >= GATE__STACK;
+    return reads_stack;
 }
 
 /* Making a batch */
@@ -243,6 +269,7 @@ static void count_ways(const struct trial *trial) {
     cr_assert(__msan_unpoison || (signature->plan && gate_frame_size(signature)), "%s", trial->text.text);
     no_libffi += !signature || !prepare_for_ffi(signature);
     only_gcc += trial->only_gcc;
+    gcc_errs += trial->gcc_errs;
     large += signature && signature->plan && signature->plan->stack_count > GATE__CELLS - GATE__STACK;
     wide += signature && signature->plan && gate__plan_is_wide(signature->plan);
     aligned += signature && signature->plan && gate__plan_is_aligned(signature->plan);
@@ -253,6 +280,7 @@ static void make_trials(struct batch *batch) {
         struct trial *trial = &batch->trials[i];
         make_signature(batch, trial);
         trial->only_gcc = trial->signature && is_only_gccs(trial->signature);
+        trial->gcc_errs = trial->signature && is_gccs_error(trial->signature, trial->drawn.fixed);
         count_ways(trial);
     }
 }
@@ -491,14 +519,19 @@ static void check_compilers(const struct trial *trial, unsigned caller, unsigned
     end(true);
 }
 
-static void check_trial(const struct batch *batch, struct trial *trial, unsigned compiler) {
-    draw_values(trial);
+static void check_callee(const struct trial *trial, unsigned compiler) {
     check_compilers(trial, compiler, compiler);
     if (!trial->only_gcc)
-        check_compilers(trial, compiler, !compiler);
+        check_compilers(trial, !compiler, compiler);
     check_calls(trial, compiler);
     check_frame(trial, compiler);
     check_ffi(trial, compiler);
+}
+
+static void check_trial(const struct batch *batch, struct trial *trial, unsigned compiler) {
+    draw_values(trial);
+    if (compiler != GCC || !trial->gcc_errs)
+        check_callee(trial, compiler);
     check_ffi_callback(trial, compiler);
     if (batch->runtime)
         check_callback(batch, trial, compiler);
@@ -533,15 +566,16 @@ Test(abi, random_signatures_are_called_and_called_back_as_compilers_do) {
         check_everywhere(&batch);
         free_batch(&batch);
     }
-    fprintf(stderr,
-            "%u signatures: %u have more cells than a task's stack, %u have the stack aligned, %u have vectors of more "
-            "than 16 "
-            "bytes in registers, %u nothing of libffi's, and %u are not clang's\n",
-            count, large, aligned, wide, no_libffi, only_gcc);
+    fprintf(
+        stderr,
+        "%u signatures: %u have more cells than a task's stack, %u have the stack aligned, %u have vectors of more "
+        "than 16 bytes in registers, %u nothing of libffi's, %u are not clang's, and %u gcc's functions get wrong\n",
+        count, large, aligned, wide, no_libffi, only_gcc, gcc_errs);
     cr_assert_eq(mismatches, 0);
     cr_assert(__msan_unpoison || large > count / 40, "%u", large);
     cr_assert(__msan_unpoison || aligned > count / 40, "%u", aligned);
     cr_assert(__msan_unpoison || gate__abi_vector_most() == 16 || wide > count / 40, "%u", wide);
     cr_assert_lt(no_libffi, __msan_unpoison ? count : count / 2);
     cr_assert_lt(only_gcc, count / 2);
+    cr_assert_leq(gcc_errs, count / 100);
 }
