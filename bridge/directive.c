@@ -40,7 +40,7 @@ static void fail_in_line(struct gate__reader *r, const char *at, const char *wha
     struct gate__token token = {.kind = *at == '\n' || !*at ? GATE__END : GATE__PUNCTUATOR, .at = at, .length = 1};
     while (token.kind != GATE__END && gate__lex_is_name_part(at[0]) && gate__lex_is_name_part(at[token.length]))
         token.length++;
-    token.place = (struct gate__place){lexer->file, lexer->line, (unsigned)(at - lexer->line_start) + 1};
+    token.place = gate__lex_place(lexer, at);
     gate__lex_fail(r, &token, -EINVAL, what);
 }
 
@@ -69,6 +69,7 @@ static void read_marker(struct gate__reader *r, const char *at) {
             file = gate__scope_add(r, GATE__FILES, &name);
         r->lexer.file = file ? file->decl.name : NULL;
     }
+    gate__lex_place(&r->lexer, r->lexer.at); /* its own lines, if a backslash joins some, are counted before */
     r->lexer.line = line - 1;
 }
 

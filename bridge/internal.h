@@ -160,6 +160,7 @@ struct gate__lexer {
     size_t taken;                         /* values, for as many "$" */
     const char *at;                       /* behind it */
     const char *line_start;
+    const char *const *splices; /* where lines are joined, from here on, up to a NULL; or NULL for a text without */
     const char *file;
     unsigned line;
     unsigned pack;                  /* #pragma pack's bytes, or 0 */
@@ -215,6 +216,8 @@ static inline const char *gate__lex_end_of_line(const char *at) {
     return at + strcspn(at, "\n");
 }
 
+/* Where that is in the text: in the line that is read, and not before what was asked for last. [any] */
+struct gate__place gate__lex_place(struct gate__lexer *lexer, const char *at);
 /* Takes the first token. [any] */
 void gate__lex_begin(struct gate__reader *r, const char *text);
 void gate__lex_advance(struct gate__reader *r);

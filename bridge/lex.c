@@ -154,6 +154,55 @@ static int word_of(const struct gate__token *token) {
     return found ? (int)found->word : 0;
 }
 
+/* Lines that a backslash joins (C11 5.1.1.2): a text with such is read as a copy in which they are joined, so that nobody else
+ * meets one. Where they were is remembered, and counted when a token's place is asked for. */
+
+static size_t splice_length(const char *at) {
+    return at[1] == '\n' ? 2 : at[1] == '\r' && at[2] == '\n' ? 3 : 0;
+}
+
+static size_t count_splices(const char *text) {
+    size_t count = 0;
+    for (text = strchr(text, '\\'); text; text = strchr(text + 1, '\\'))
+        count += splice_length(text) > 0;
+    return count;
+}
+
+/* Has the lexer begin with a copy of the text, in which count splices are left out. */
+static void splice(struct gate__reader *r, const char *text, size_t count) {
+    char *to = gate__scope_scratch(r, strlen(text) + 1);
+    const char **splices = gate__scope_scratch(r, (count + 1) * sizeof *splices);
+    if (!to || !splices)
+        return;
+    r->lexer.at = r->lexer.line_start = to;
+    r->lexer.splices = splices;
+    for (const char *end = NULL; (end = strchr(text, '\\')) != NULL; text = end) {
+        size_t length = splice_length(end);
+        end += length ? 0 : 1;
+        memcpy(to, text, (size_t)(end - text));
+        to += end - text;
+        if (length)
+            *splices++ = to;
+        end += length;
+    }
+    memcpy(to, text, strlen(text));
+}
+
+/* Each begins a line, which may be in the midst of what is taken for one. */
+static __attribute__((noinline, cold)) void pass_splices(struct gate__lexer *lexer, const char *at) {
+    for (; *lexer->splices && *lexer->splices <= at; lexer->splices++) {
+        lexer->line++;
+        if (*lexer->splices > lexer->line_start)
+            lexer->line_start = *lexer->splices;
+    }
+}
+
+struct gate__place gate__lex_place(struct gate__lexer *lexer, const char *at) {
+    if (__builtin_expect(lexer->splices != NULL, 0))
+        pass_splices(lexer, at);
+    return (struct gate__place){lexer->file, lexer->line, (unsigned)(at - lexer->line_start) + 1};
+}
+
 /* Tokens */
 
 static void next_line(struct gate__lexer *lexer) {
@@ -172,7 +221,7 @@ static void skip_comment(struct gate__reader *r) {
     for (lexer->at += 2; strncmp(lexer->at, "*/", 2) != 0;) {
         if (!*lexer->at) {
             struct gate__token end = {.kind = GATE__END, .at = lexer->at};
-            end.place = (struct gate__place){lexer->file, lexer->line, (unsigned)(lexer->at - lexer->line_start) + 1};
+            end.place = gate__lex_place(lexer, lexer->at);
             gate__lex_fail(r, &end, -EINVAL, "expected '*/'");
             return;
         }
@@ -194,9 +243,6 @@ static void skip_space(struct gate__reader *r, bool fresh) {
             fresh = true;
         } else if (*at == ' ' || (*at >= '\t' && *at <= '\r')) {
             lexer->at++;
-        } else if (*at == '\\' && at[1] == '\n') {
-            lexer->at++;
-            next_line(lexer);
         } else if (*at == '/' && (at[1] == '*' || at[1] == '/')) {
             skip_comment(r);
         } else if (*at == '#' && fresh) {
@@ -400,7 +446,7 @@ static void advance(struct gate__reader *r, bool fresh) {
     struct gate__lexer *lexer = &r->lexer;
     skip_space(r, fresh);
     struct gate__token token = {.at = lexer->at};
-    token.place = (struct gate__place){lexer->file, lexer->line, (unsigned)(lexer->at - lexer->line_start) + 1};
+    token.place = gate__lex_place(lexer, lexer->at);
     lexer->given = NULL;
     const char *end = r->failed ? NULL : read_token(r, &token);
     if (r->failed)
@@ -417,7 +463,11 @@ void gate__lex_advance(struct gate__reader *r) {
 void gate__lex_begin(struct gate__reader *r, const char *text) {
     r->lexer = (struct gate__lexer){.at = text, .line_start = text, .line = 1};
     r->lexer.token.place = (struct gate__place){NULL, 1, 1};
-    advance(r, true);
+    size_t splices = count_splices(text);
+    if (splices)
+        splice(r, text, splices);
+    if (!r->failed)
+        advance(r, true);
 }
 
 bool gate__lex_accept(struct gate__reader *r, int word) {

@@ -32,6 +32,38 @@ Test(lex, space_is_whatever_c_takes_for_it) {
     gate_decls_free(decls);
 }
 
+Test(lex, a_backslash_at_the_end_of_a_line_joins_it_with_the_next_one_in_tokens_too) {
+    gate_decls *decls = read_text("in\\\nt fir\\\n\\\nst; enum { A = 1\\\n2, B = 0\\\r\nx1F, C = 1 <\\\n< 4, D = "
+                                  "sizeof \"a\\\nb\", E = '\\\\\nn' };"
+                                  "/\\\n* a comment *\\\n/ int second; /\\\n/ another \\\n int in_it;\n"
+                                  "#pra\\\ngma pack(\\\n1)\nstruct s { char c; int i; };\\\n");
+    static const unsigned values[] = {12, 31, 16, 3, '\n'};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        char name[2] = {(char)('A' + i), '\0'};
+        cr_assert_eq(find(decls, name)->value, values[i], "%s", name);
+    }
+    cr_assert_eq(find(decls, "first")->line, 2);
+    find(decls, "second");
+    cr_assert_null(gate_decls_find(decls, "in_it"));
+    cr_assert_eq(type_of(decls, "struct s")->size, 5);
+    gate_decls_free(decls);
+    refuse_text("int x \\ \n;", -EINVAL, "column 7: found '\\'");
+    refuse_text("int x;\\", -EINVAL, "column 7: found '\\'");
+    refuse_text("int x;\\\\\n\n;", -EINVAL, "column 7: found '\\'");
+}
+
+Test(lex, places_count_the_lines_that_a_backslash_joins) {
+    refuse_text("int\\\n 7;", -EINVAL, "line 2, column 2: found '7'");
+    refuse_text("in\\\nt 7;", -EINVAL, "line 2, column 3: found '7'");
+    refuse_text("int x\\\n\\\n\n\\\ny 7;", -EINVAL, "line 5, column 1: found 'y'");
+    refuse_text("\\\nint\n 7;", -EINVAL, "line 3, column 2: found '7'");
+    refuse_text("int fi\\\nrst\\\n_name second;", -EINVAL, "line 3, column 7: found 'second'");
+    refuse_text("int 12\\\n34;", -EINVAL, "line 1, column 5: found '1234'");
+    refuse_text("int x;\\\n/* no \\\nend", -EINVAL, "line 3, column 4: found the end");
+    refuse_text("int x;\\\n\n# 9 \\\n\"a\\\n.h\"\n\n 7;", -EINVAL, "a.h:10:2: found '7'");
+    refuse_text("#pragma pack(\\\n 3)", -EINVAL, "line 2, column 2: found '3'");
+}
+
 Test(lex, names_may_have_dollars_and_other_alphabets) {
     gate_decls *decls = read_text("int a$b, größe, _1;");
     find(decls, "a$b");
