@@ -116,8 +116,8 @@ int gate_library_variable(gate_library *library, const char *name, size_t size, 
         return gate__fail(error, -EINVAL, "'%.80s' of library '%.80s' is a function, not a variable", name,
                           library->name);
     if (object.size && object.size < size)
-        return gate__fail(error, -EINVAL, "variable '%.80s' of library '%.80s' has %zu bytes, not %zu", name,
-                          library->name, object.size, size);
+        return gate__fail(error, -EINVAL, "variable '%.80s' of library '%.80s' has %zu byte%s, not %zu", name,
+                          library->name, object.size, object.size == 1 ? "" : "s", size);
     *address = found;
     return 0;
 }

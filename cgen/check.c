@@ -102,7 +102,8 @@ static int read_libraries(const struct request *request, struct sources *s) {
 
 static size_t check(struct comparison *c, const struct model *written, const struct list *from, const char *of) {
     compare_items(c, written, from);
-    printf("%s: %zu declarations found in %s, %zu mistakes\n", of, c->found, c->where, c->mistakes);
+    printf("%s: %zu declaration%s found in %s, %zu mistake%s\n", of, c->found, string_plural(c->found), c->where,
+           c->mistakes, string_plural(c->mistakes));
     return c->mistakes;
 }
 

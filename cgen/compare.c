@@ -75,7 +75,7 @@ static const char *text_of(const struct type *type) {
     const struct item *record = item_of_record(type), *as_enum = item_of_enum(type);
     const struct item *item = as_enum && as_enum->size != sizeof(int) ? as_enum : record;
     if (item && item->is_complete) /* the other may have the same name */
-        return memory_format("%s of %lld bytes", named, item->size);
+        return memory_format("%s of %lld byte%s", named, item->size, string_plural((size_t)item->size));
     bool is_clear = type_plain(type) == type || type_plain(type)->kind == TYPE_ITEM;
     return is_clear ? named : memory_format("%s (aka '%s')", named, spell_short(type_plain(type)));
 }
@@ -253,7 +253,8 @@ static bool check_nameless(struct comparison *c, const struct subject *of, const
     if (!written || !real || (has_name(written) && has_name(real)) || written->kind != real->kind)
         return false;
     if (written->size != real->size)
-        complain(c, of, "'%s' is of %lld bytes, not %lld", name, real->size, written->size);
+        complain(c, of, "'%s' is of %lld byte%s, not %lld", name, real->size, string_plural((size_t)real->size),
+                 written->size);
     check_fields(c, &(struct within){*of, memory_format("%s.", name), real, 0, 0}, written);
     return true;
 }
@@ -303,7 +304,7 @@ static void check_record(struct comparison *c, const struct item *a, const struc
     if (!a->is_complete || !b->is_complete)
         return; /* to say less is no mistake */
     if (a->size != b->size)
-        complain(c, &both, "its size is %lld bytes, not %lld", b->size, a->size);
+        complain(c, &both, "its size is %lld byte%s, not %lld", b->size, string_plural((size_t)b->size), a->size);
     if (a->alignment != b->alignment && b->alignment) /* which debug information doesn't tell */
         complain(c, &both, "its alignment is %lld, not %lld", b->alignment, a->alignment);
     check_fields(c, &(struct within){both, "", b, 0, 0}, a);
@@ -320,7 +321,7 @@ static bool has_same_fields(const struct item *a, const struct item *b) {
 static void check_enum(struct comparison *c, const struct item *a, const struct item *b) {
     struct subject both = subject_of(a, b);
     if (a->is_complete && b->is_complete && a->size != b->size)
-        complain(c, &both, "its size is %lld bytes, not %lld", b->size, a->size);
+        complain(c, &both, "its size is %lld byte%s, not %lld", b->size, string_plural((size_t)b->size), a->size);
 }
 
 /* Functions, variables, typedefs */
@@ -330,7 +331,8 @@ static void check_function(struct comparison *c, const struct item *a, const str
     struct subject both = subject_of(a, b);
     bool is_unsaid = real->is_unprototyped || (written->is_unprototyped && !c->is_all); /* by hand, it takes nothing */
     if (!is_unsaid && written->parameter_count != real->parameter_count)
-        complain(c, &both, "it takes %zu parameters, not %zu", real->parameter_count, written->parameter_count);
+        complain(c, &both, "it takes %zu parameter%s, not %zu", real->parameter_count,
+                 string_plural(real->parameter_count), written->parameter_count);
     if (!is_unsaid && written->is_variadic != real->is_variadic)
         complain(c, &both, real->is_variadic ? "it is variadic" : "it is not variadic");
     if (!is_same(written->target, real->target, 0))

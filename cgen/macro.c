@@ -117,10 +117,11 @@ static void take_config(const struct trying *t, struct candidate *c) {
     const struct type *type = attempt->type;
     bool is_function = type && type->kind == TYPE_FUNCTION && !type->is_variadic && !type->is_unprototyped;
     if (!is_function || type->parameter_count != c->type->parameter_count) {
-        c->macro->reason = attempt->is_accepted
-                               ? memory_format("its type is not that of a function with %zu parameters: '%s'",
-                                               c->type->parameter_count, c->config->type.text)
-                               : memory_format("its type does not compile: '%s'", c->config->type.text);
+        c->macro->reason =
+            attempt->is_accepted
+                ? memory_format("its type is not that of a function with %zu parameter%s: '%s'",
+                                c->type->parameter_count, string_plural(c->type->parameter_count), c->config->type.text)
+                : memory_format("its type does not compile: '%s'", c->config->type.text);
         return;
     }
     c->type->target = type->target;

@@ -26,6 +26,7 @@ int answer_as_2(void) {
 }
 
 int number = 42;
+char letter = 'x';
 __asm__(".globl at_null\n.set at_null, 0");
 _Thread_local int local = 7;
 

@@ -242,6 +242,7 @@ Test(library, a_variable_is_found_and_its_size_checked) {
     cr_assert_eq(gate_library_variable(library, "number", 0, &address, NULL), 0);
     cr_assert_eq(refuse_variable(library, "number", 8, "variable 'number' of library '/"), -EINVAL);
     cr_assert_eq(refuse_variable(library, "number", 8, "has 4 bytes, not 8"), -EINVAL);
+    cr_assert_eq(refuse_variable(library, "letter", 4, "has 1 byte, not 4"), -EINVAL);
     cr_assert_eq(refuse_variable(library, "call_it", 4, "is a function"), -EINVAL);
     cr_assert_eq(refuse_variable(library, "local", 4, "is thread-local"), -ENOTSUP);
     cr_assert_eq(refuse_variable(library, "at_null", 4, "is NULL: there is no variable"), -ENOENT);

@@ -16,6 +16,7 @@ static inline int third(int a) { return a; }
 enum color { RED, GREEN };
 #define LIMIT 10
 #define MAKE(a, b) ((a) * 10 + (b))
+#define NEXT(a) ((a) + 1)
 #define LOOP(a) do { } while (a)
 #define EMPTY(a)
 END
@@ -82,6 +83,7 @@ is_wrong '[macro LIMIT]\ntype = int (int)\n' 1:8 'no header has a macro with arg
 is_wrong '[macro MAKE]\n' 1:8 "the macro 'MAKE' has no type"
 is_wrong '[macro MAKE]\ntype = int (unknown, int)\n' 2:8 "MAKE: its type does not compile: 'int (unknown, int)'"
 is_wrong '[macro MAKE]\ntype = int (int)\n' 2:8 "MAKE: its type is not that of a function with 2 parameters: 'int (int)'"
+is_wrong '[macro NEXT]\ntype = int (void)\n' 2:8 "NEXT: its type is not that of a function with 1 parameter: 'int (void)'"
 is_wrong '[macro MAKE]\ntype = int (int, int, ...)\n' 2:8 'not that of a function with 2 parameters'
 is_wrong '[macro MAKE]\ntype = int (char *, int)\n' 2:8 "MAKE: it does not compile as 'int (char \*, int)'"
 is_wrong '[macro LOOP]\ntype = void (int)\n' 2:8 'LOOP: it is no expression'

@@ -120,7 +120,7 @@ printf 'require "ffi".cdef "typedef unsigned long handle; typedef int mine"' >"$
 printf 'require "ffi".cdef "handle open_it(const char *path, mine mode)"' >"$work/functions.lua"
 "$cgen" check --header tests/cgen/check/right.h "$work/types.lua" "$work/functions.lua" >"$work/out" ||
     fail "another file's types are not known"
-grep -q 'functions.lua: 1 declarations found in the headers, 0 mistakes' "$work/out" || { cat "$work/out"; fail 'the second of two files'; }
+grep -q 'functions.lua: 1 declaration found in the headers, 0 mistakes' "$work/out" || { cat "$work/out"; fail 'the second of two files'; }
 fact
 
 # So is what the library was compiled with, where it says that, in itself or in a file of its own.

@@ -9,7 +9,8 @@
 cgen=$(realpath $1) library=$(realpath $2) modules=$(realpath $3)
 compilers=${CGEN_COMPILERS-gcc clang}
 export CALLGATE_CFLAGS="-I'$PWD'" CALLGATE_LIBS="'$library' -lffi -lm -pthread"
-functions="functions, 0 are not in the library, 0 can't be called"
+all="0 are not in the library, 0 can't be called"
+functions="functions, $all"
 
 wrap() {
     "$cgen" wrap "$@" 2>"$work/err" || { cat "$work/err"; fail "cgen wrap $*"; }
@@ -48,13 +49,16 @@ int take_list(va_list list);
 END
 wrap --header "$work/lacking.h" --from '*/lacking.h' -o "$work/l/"
 builds "$work/l" "4 functions, 2 are not in the library, 0 can.t be called"
+printf 'int abs(int);\nint no_such_function(int);\n' >"$work/one.h"
+wrap --header "$work/one.h" -o "$work/one/"
+builds "$work/one" "2 functions, 1 is not in the library, 0 can.t be called"
 echo '#define LIMIT 3' >"$work/values.h"
 wrap --header "$work/values.h" -o "$work/v/"
 builds "$work/v" "0 $functions"
 
 # What a compiler brings is not another's, and nobody asks for it who does not name it.
 wrap --header stddef.h -o "$work/own/"
-builds "$work/own" "1 $functions"
+builds "$work/own" "1 function, $all"
 printf '#include <immintrin.h>\n#include <pthread.h>\nint abs(int);\n' >"$work/vectors.h"
 wrap --header "$work/vectors.h" --match '_mm_*' --match abs --match '__*' -o "$work/vectors/"
 builds "$work/vectors" "[1-9][0-9]* $functions"
@@ -101,7 +105,7 @@ fact
 # By a path, and by a file's name.
 cp -r "$odd" "$work/a b"
 wrap --header "$work/a b/include/odd/two.h" --library "$work/a b/lib/libodd.so" -o "$work/path/"
-builds "$work/path" "1 $functions"
+builds "$work/path" "1 function, $all"
 wrap --header zlib.h --library libz.so.1 --match 'crc*' -o "$work/file/"
 builds "$work/file" "[1-9] $functions"
 
@@ -111,7 +115,7 @@ printf 'prefix=%s\nName: odd\nDescription: odd\nVersion: 1\nCflags: -I"${prefix}
     "$work/a b" >"$work/a b/pkgconfig/odd.pc"
 export PKG_CONFIG_PATH="$work/a b/pkgconfig"
 wrap --header odd/two.h --pkg odd -o "$work/package/"
-builds "$work/package" "1 $functions"
+builds "$work/package" "1 function, $all"
 
 refuses 2 'wrap needs a folder' wrap --header zlib.h
 refuses 2 'there is no --emit' wrap --header zlib.h --emit json -o "$work/x/"
