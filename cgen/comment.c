@@ -5,8 +5,25 @@
 
 #include "cgen/model.h"
 
+/* The bytes at that place that join two lines: a backslash, and the end of the first. */
+static size_t joint_length(const char *at) {
+    return strncmp(at, "\\\n", 2) == 0 ? 2 : strncmp(at, "\\\r\n", 3) == 0 ? 3 : 0;
+}
+
+static const char *without_joints(const char *raw) {
+    char *text = memory_take(strlen(raw) + 1), *to = text;
+    while (*raw) {
+        size_t length = joint_length(raw);
+        if (!length)
+            *to++ = *raw++;
+        raw += length;
+    }
+    return text;
+}
+
 const char *comment_words(const char *raw) {
     char *text = memory_take(strlen(raw) + 1), *end = text;
+    raw = without_joints(raw);
     while (*raw) {
         size_t length = strcspn(raw, "\r\n");
         const char *next = raw + length + (raw[length] == '\r');
@@ -84,10 +101,17 @@ static const char *words_above(const char *text, struct line line) {
     return begin ? words_between(begin, end) : NULL;
 }
 
+/* Behind the line, and those that are joined with it. */
+static const char *end_of_lines(const char *at) {
+    for (size_t length; (length = joint_length(at)) != 0 || !strchr("\r\n", *at);) /* the text's end is one, too */
+        at += length ? length : 1;
+    return at;
+}
+
 static const char *words_behind(const char *at) {
     const char *begin = at + strspn(at, " \t");
     const char *end = strncmp(begin, "/*", 2) == 0   ? strstr(begin, "*/")
-                      : strncmp(begin, "//", 2) == 0 ? begin + strcspn(begin, "\r\n")
+                      : strncmp(begin, "//", 2) == 0 ? end_of_lines(begin)
                                                      : NULL;
     return end ? words_between(begin, end) : NULL;
 }

@@ -271,6 +271,11 @@ printf '/* one\r two */\nint carriage(void);\n' >"$work/carriage.h"
 "$cgen" --header "$work/carriage.h" --emit lua >"$work/carriage.lua"
 LUA_PATH="$work/?.lua;;" LUA_CPATH="$modules/?.so" lua5.4 -e "require 'carriage'" || fail 'a line of a comment is one of Lua'
 fact
+# A backslash joins lines of comments, too.
+printf '#define ONE 1 /* two li\\\nnes */\n#define TWO 2 // that are \\\r\njoined\n/* as \\\n are these */\nint joined(void);\n' >"$work/joined.h"
+"$cgen" --header "$work/joined.h" --emit json 2>/dev/null | grep -o '"comment": "[^"]*"' >"$work/joined"
+printf '"comment": "%s"\n' 'two lines' 'that are joined' 'as  are these' | diff - "$work/joined" || fail 'a comment whose lines a backslash joins'
+fact
 printf '/* caf\351 \303\251 */\nint latin(void);\n' >"$work/latin.h"
 "$cgen" --header "$work/latin.h" --emit json -o "$work/latin.json"
 python3 -c 'import json, sys
