@@ -124,7 +124,7 @@ class Answering(threading.Thread):
 def test_clients():
     server = Answering(lambda data: data)
     equal("a client with a server of Python's", run("echo.lua", "talk", server.port, "1", "20"),
-          (0, "1 clients, 20 lines came back\n", ""))
+          (0, "1 client, 20 lines came back\n", ""))
     server.join()
     server = Answering(lambda data: data.replace(b"line 2", b"line 3"))
     equal("a line that comes back as another", run("echo.lua", "talk", server.port, "1", "20"),

@@ -23,6 +23,7 @@ bad() {
     refuses "$1" "bad.csv: $3" $load got.db words bad.csv
 }
 bad 'a record with a cell too few' 'a,b,c\n1,2,3\n4,5\n' 'line 3: 2 cells, 3 expected'
+bad 'a record with one of several' 'a,b,c\n1\n' 'line 2: 1 cell, 3 expected'
 bad 'a quote that nothing closes' 'a,b,c\n1,2,3\n"4,5,6\n7,8,9\n' 'line 3: a quote that nothing closes'
 bad 'text behind a quote' 'a,b,c\n1,"2"2,3\n' 'line 2: text behind a closing quote'
 bad 'a file without a line' '' 'the file is empty'

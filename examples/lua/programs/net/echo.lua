@@ -74,6 +74,10 @@ local function talk(port, client, lines)
     end
 end
 
+local function count(number, noun)
+    return ("%d %s%s"):format(number, noun, number == 1 and "" or "s")
+end
+
 local function talk_all(port, clients, lines)
     local tasks = {}
     for i = 1, clients do tasks[i] = task.go({name = "client " .. i}, pcall, talk, port, i, lines) end
@@ -83,7 +87,7 @@ local function talk_all(port, clients, lines)
         problem = problem or not ok and reason
     end
     if problem then error(problem, 0) end
-    print(("%d clients, %d lines came back"):format(clients, clients * lines))
+    print(("%s, %s came back"):format(count(clients, "client"), count(clients * lines, "line")))
 end
 
 -- What is asked for

@@ -148,7 +148,9 @@ local function insert_records(db, options, file, progress)
     for record, line in next_record do
         local ok, problem = pcall(function()
             local cells = split(record)
-            if #cells ~= #columns then error(("%d cells, %d expected"):format(#cells, #columns), 0) end
+            if #cells ~= #columns then
+                error(("%d cell%s, %d expected"):format(#cells, #cells == 1 and "" or "s", #columns), 0)
+            end
             insert:run(table.unpack(cells))
         end)
         if not ok then error(("line %d: %s"):format(line, problem), 0) end

@@ -195,7 +195,9 @@ end
 local function start(self, ...)
     local handle = self.handle or error("the statement is closed", 3)
     local wanted, given = C.sqlite3_bind_parameter_count(handle), select("#", ...)
-    if wanted ~= given then error(("the statement has %d parameters, got %d"):format(wanted, given), 3) end
+    if wanted ~= given then
+        error(("the statement has %d parameter%s, got %d"):format(wanted, wanted == 1 and "" or "s", given), 3)
+    end
     C.sqlite3_reset(handle) -- its status is that of the step before, which has been told
     for i = 1, given do
         if bind(handle, i, (select(i, ...))) ~= C.SQLITE_OK then self.db:fail() end

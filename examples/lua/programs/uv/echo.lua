@@ -82,10 +82,14 @@ local function input_lines()
     end)
 end
 
+local function count(number, noun)
+    return ("%d %s%s"):format(number, noun, number == 1 and "" or "s")
+end
+
 -- This is another task than the loop's, and so it does nothing itself.
 local function read_commands(server)
     local commands = {
-        clients = function() print(("%d clients, %d bytes"):format(server.clients, server.bytes)) end,
+        clients = function() print(count(server.clients, "client") .. ", " .. count(server.bytes, "byte")) end,
         quit = function() server.loop:finish() end,
     }
     for line in input_lines() do
