@@ -239,7 +239,7 @@ static const char added[] =
     "struct flexible { int count; struct { _Alignas(16) char c; nameless n; } elements[]; };\n"
     "int sized[] = { [2] = sizeof(struct s), (int)3 }, \\u00e9[] = { 1 }; union u { int *i; };\n"
     "typedef char lent[sizeof((char[]){ \"text\" \"more\" })]; struct { nameless n; } in[] = { (nameless){ 1 }, 2 };\n"
-    "typedef union u thin __attribute__((transparent_union)); int old(a) thin a; { } extern float *\n"
+    "typedef union u thin __attribute__((transpa\\\nrent_union)); int old(a) thin a; { } extern float *\n"
     "__attribute__((vector_size(16))) behind; static const int count = __builtin_nobody(1, 2);\n"
     "_Complex double z(long double, _Bool, int [static 3], nameless, union late { int i; } *);\n";
 
