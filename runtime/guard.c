@@ -144,7 +144,8 @@ struct printing {
     struct text text;
 };
 
-/* Asks the loader for names: it may wait for its lock, and so may whoever has that for a slot. [system stack] */
+/* May have to ask the loader for names: then it waits for its lock, and so may whoever has that for a slot.
+ * [system stack] */
 static void print(void *data) {
     struct printing *p = data;
     char line[512];

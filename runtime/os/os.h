@@ -98,7 +98,7 @@ size_t gate__os_backtrace(void *context, void **frames, size_t most);
 void gate__os_load_unwinder(void);
 /* The same, from a frame record on, which is a frame pointer and a return address: as far as records are linked. */
 size_t gate__os_follow_frames(uintptr_t record, void **frames, size_t most);
-/* Writes frames to standard error, one line each. */
+/* Writes frames to standard error, one line each. Waits for the loader's lock only where there is no other way. */
 void gate__os_print_frames(void *const *frames, size_t count);
 /* Reads memory that may not be there: returns how many of the size bytes were, from the first on. */
 size_t gate__os_read(uintptr_t address, void *to, size_t size);
@@ -122,9 +122,9 @@ void gate__os_close(int fd);
 /* A descriptor that becomes readable when it is signalled, and tells how often that was; or a negative errno. */
 int gate__os_event_make(void);
 void gate__os_event_signal(int event);
-/* Writes the stack of the caller to standard error. */
+/* Writes the stack of the caller to standard error; waits as they do. */
 void gate__os_print_backtrace(void);
-/* Writes where in the program an address of code is, and returns how long that is. Waits for the loader's lock. */
+/* Writes where in the program an address of code is, and returns how long that is; waits as they do. */
 size_t gate__os_describe_code(const void *code, char *buffer, size_t size);
 
 /* A moment for a thread that waits for another in a loop. */

@@ -11,6 +11,7 @@
 #include "runtime/arch/arch.h"
 #include "tests/support/bridge.h"
 #include "tests/support/faults.h"
+#include "tests/support/loaded.h"
 
 enum { FUNCTION_SIZE = 256 }; /* no more than a sanitizer makes of one here */
 
@@ -219,6 +220,15 @@ Test(guard, holds_where_the_stack_is_damaged) {
 
 Test(guard, tells_the_frames_from_the_fault_to_the_call) {
     run_task(look_at_frames, NULL);
+}
+
+Test(guard, waits_for_no_thread_that_opens_a_library) {
+    struct loading loading;
+    gate_runtime *runtime = start(1);
+    begin_loading(&loading, "loaded.so");
+    join(spawn("faulty", look_at_frames, NULL));
+    end_loading(&loading);
+    stop(runtime);
 }
 
 static void *jump_about(void *unused) {

@@ -6,6 +6,7 @@
 
 #include "tests/support/bridge.h"
 #include "tests/support/faults.h"
+#include "tests/support/loaded.h"
 
 /* Frames that the unwinder can't pass: there are no rules for this code, nor a frame pointer. */
 int without_rules(const int *address);
@@ -216,6 +217,27 @@ Test(report, of_a_fault_in_interpreter_code_says_so) {
     assert_says(output, "in interpreter code\n");
     output = last_words(die_in_root, interpret_callback, SIGSEGV);
     assert_says(output, "in interpreter code\n");
+}
+
+/* A start waits for the loader: it loads the unwinder. */
+static void die_while_another_loads(void *body) {
+    struct loading loading;
+    put_defaults();
+    start(1);
+    begin_loading(&loading, "loaded.so");
+    join(spawn("faulty", (gate_task_main)body, NULL));
+}
+
+static void *overflow(void *unused) {
+    use_up_stack();
+    return unused;
+}
+
+Test(report, waits_for_no_thread_that_opens_a_library) {
+    const char *output = last_words(die_while_another_loads, interpret_read, SIGSEGV);
+    assert_names_task_function_and_stacks(output);
+    output = last_words(die_while_another_loads, overflow, SIGSEGV);
+    assert_says(output, "callgate: fatal: task faulty (#2) overflowed its 256 KiB stack\n");
 }
 
 static void *fault_outside(void *unused) {

@@ -3,7 +3,6 @@
  * SPDX-License-Identifier: MIT */
 #include "runtime/os/os.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
@@ -13,7 +12,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/eventfd.h>
@@ -160,10 +158,18 @@ size_t gate__os_read(uintptr_t address, void *to, size_t size) {
     return got > 0 && (size_t)got <= size ? (size_t)got : 0;
 }
 
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+#define READS_UNSEEN __attribute__((no_sanitize("memory")))
+#endif
+#endif
+#ifndef READS_UNSEEN
+#define READS_UNSEEN __attribute__((no_sanitize("address", "thread", "undefined")))
+#endif
+
 /* A sandbox may refuse the system call that reads. One that sets a signal mask reads it before it finds that there is no
  * such way to set one: then the word was there a moment ago. */
-__attribute__((no_sanitize("address", "thread", "undefined"))) static bool probe_and_read(uintptr_t address,
-                                                                                          uintptr_t *word) {
+static READS_UNSEEN bool probe_and_read(uintptr_t address, uintptr_t *word) {
     enum { NO_WAY = 1000 };
     long probed = gate__syscall(SYS_rt_sigprocmask, NO_WAY, (long)address, 0, sizeof *word, 0, 0);
     if (probed == -EFAULT)
@@ -225,10 +231,6 @@ size_t gate__os_follow_frames(uintptr_t record, void **frames, size_t most) {
             break;
     }
     return count;
-}
-
-void gate__os_print_frames(void *const *frames, size_t count) {
-    backtrace_symbols_fd(frames, (int)count, STDERR_FILENO);
 }
 
 struct search {
@@ -301,20 +303,7 @@ void gate__os_event_signal(int event) {
 
 void gate__os_print_backtrace(void) {
     void *frames[32];
-    backtrace_symbols_fd(frames, backtrace(frames, 32), STDERR_FILENO);
-}
-
-size_t gate__os_describe_code(const void *code, char *buffer, size_t size) {
-    Dl_info info;
-    int length;
-    if (!code || !dladdr(code, &info) || !info.dli_fname)
-        length = snprintf(buffer, size, "%p", code);
-    else if (!info.dli_sname)
-        length = snprintf(buffer, size, "%s(+%#tx)", info.dli_fname, (const char *)code - (char *)info.dli_fbase);
-    else
-        length = snprintf(buffer, size, "%s(%s+%#tx)", info.dli_fname, info.dli_sname,
-                          (const char *)code - (char *)info.dli_saddr);
-    return (size_t)length < size ? (size_t)length : size - 1;
+    gate__os_print_frames(frames, (size_t)backtrace(frames, 32));
 }
 
 void gate__os_relax(void) {
