@@ -67,13 +67,17 @@ static bool is_in_call(const gate_m *m, gate_task *task) {
     return told && gate__task_where(task);
 }
 
+/* sp 0: nobody knows it. */
 static void say_stack(const char *what, const void *base, size_t size, uintptr_t sp) {
-    if (has(base, size, sp))
-        say("callgate:   %s stack: %p to %p (%zu KiB), at %p, %zu KiB used\n", what, base, (const char *)base + size,
-            size / 1024, (void *)sp, ((uintptr_t)base + size - sp) / 1024);
+    const char *end = (const char *)base + size;
+    if (!sp)
+        say("callgate:   %s stack: %p to %p (%zu KiB)\n", what, base, end, size / 1024);
+    else if (has(base, size, sp))
+        say("callgate:   %s stack: %p to %p (%zu KiB), at %p, %zu KiB used\n", what, base, end, size / 1024, (void *)sp,
+            ((uintptr_t)end - sp) / 1024);
     else
-        say("callgate:   %s stack: %p to %p (%zu KiB), at %p, which is not on it\n", what, base,
-            (const char *)base + size, size / 1024, (void *)sp);
+        say("callgate:   %s stack: %p to %p (%zu KiB), at %p, which is not on it\n", what, base, end, size / 1024,
+            (void *)sp);
 }
 
 /* Where the system stack is used up, it ends in a page without access. */
@@ -81,6 +85,14 @@ static bool is_overflow(const gate_m *m, const struct gate__signal *signal, uint
     uintptr_t page = gate__os_page_size(), address = (uintptr_t)signal->info->si_addr;
     return signal->number == SIGSEGV && sp - (uintptr_t)m->stack_bottom + page < 2 * page &&
            address - (uintptr_t)m->stack_bottom + 16 * page < 17 * page;
+}
+
+/* Of those that a handler has interrupted, it is not known how far they are used. */
+static void say_stacks_below_handler(const gate_m *m, const gate_task *task, uintptr_t sp) {
+    say_stack("the handlers'", m->signal_stack.base, m->signal_stack.size, sp);
+    say_stack("system", m->stack_bottom, m->stack_size, 0);
+    if (task && task->stack.base)
+        say_stack("the task's", task->stack.base, task->stack.size, 0);
 }
 
 static void say_stacks(const gate_m *m, const gate_task *task, uintptr_t sp) {
@@ -117,9 +129,9 @@ void gate__report_fault(const gate_m *m, const struct gate__signal *signal) {
     uintptr_t sp = gate__os_context_place(signal->context).sp;
     gate_trap trap = {.signal = signal->number, .code = signal->info->si_code, .address = signal->info->si_addr};
     char what[128];
-    bool in_call = task && is_in_call(m, task);
+    bool in_call = task && is_in_call(m, task), in_handler = gate__trap_is_on_signal_stack(m, sp);
     gate__report_describe(&trap, what, sizeof what);
-    say("callgate: fatal: %s in %s%s\n", what,
+    say("callgate: fatal: %s in %s%s%s\n", what, in_handler ? "a signal handler that interrupted " : "",
         in_call ? "a call of "
         : task  ? "interpreter code"
                 : "the scheduler",
@@ -131,7 +143,10 @@ void gate__report_fault(const gate_m *m, const struct gate__signal *signal) {
             (unsigned long long)m->number);
     else
         say("callgate:   no task on M %llu\n", (unsigned long long)m->number);
-    say_stacks(m, task, sp);
+    if (in_handler)
+        say_stacks_below_handler(m, task, sp);
+    else
+        say_stacks(m, task, sp);
     say_frames(task, signal, in_call);
 }
 

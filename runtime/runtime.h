@@ -92,8 +92,8 @@ struct gate_runtime_config {
  * SIGFPE and SIGILL. A fault of a task, in C or in interpreter code, is reported on standard error, unless
  * older_handler_mends says otherwise, and goes to the handler that was there before; if there was none, it kills as ever.
  * If that handler returns, the task goes on, and what faults there again and again is reported once; but a task that
- * has overflowed its stack does not go on. Signals that are sent, other threads' faults, and, where there was a handler
- * before, those of code on a signal handler's stack find what was there, without a word.
+ * has overflowed its stack does not go on. Signals that are sent, other threads' faults, and those of the handler that was
+ * there before find what was there, without a word.
  * Errors: -EALREADY when this thread belongs to a runtime; -EINVAL for a configuration out of range; -ENOMEM or -EAGAIN
  * when memory or a thread is not to be had. Threads: any that no runtime knows. */
 int gate_runtime_start(const struct gate_runtime_config *config, gate_runtime **runtime, gate_error *error);

@@ -10,8 +10,9 @@
  *
  * A handler that was there before may mend a fault and return, as an interpreter's write barrier by mprotect does. The
  * report would read like a death, so a host whose handler does that says so at the start (older_handler_mends): it gets
- * all without a word then, but for overflows, which nobody mends. So it does, in any case, with a fault of its own: with
- * all of code on the stack that handlers have, since nothing else tells them.
+ * all without a word then, but for overflows, which nobody mends. So it does, in any case, with a fault of its own: those
+ * below the frame that has called it, on the stack that handlers have. A fault of another signal's handler, there, is
+ * reported as any.
  *
  * It may return although no host has said so. That is said, and the same fault is not reported again while it comes
  * again and again: mended or not, it is no news. An overflow is not passed on a second time, and kills. Nothing is held
@@ -150,10 +151,15 @@ static bool is_outside(const gate_m *m) {
     return m->task && gate__m_is_outside(m) && !gate__task_where(m->task);
 }
 
+/* It runs, or has left by a jump: until a fault elsewhere tells that, deep frames of others' handlers are taken for its. */
+static bool is_of_older_handler(const gate_m *m, const struct gate__fault *fault) {
+    return gate__trap_is_on_signal_stack(m, fault->sp) && fault->sp < m->older_handler;
+}
+
 /* Says what it is; false if there is nothing to say. If no handler was there before, nobody has a word after it. */
 static bool report(const gate_m *m, const struct gate__signal *signal, const struct gate__fault *fault) {
     bool overflow = is_overflow(m->task, fault), goes_on = has_handler(&installed[signal->number].previous);
-    bool silent = goes_on && (m->runtime->config.older_handler_mends || gate__trap_is_on_signal_stack(m, fault->sp));
+    bool silent = goes_on && (m->runtime->config.older_handler_mends || is_of_older_handler(m, fault));
     if (!overflow && (silent || is_outside(m)))
         return false;
     begin_report();
@@ -175,11 +181,19 @@ static void note_return(gate_m *m, const struct gate__fault *fault) {
     end_report();
 }
 
+static bool pass_on(gate_m *m, const struct gate__signal *signal, const struct gate__fault *fault) {
+    uintptr_t outer = is_of_older_handler(m, fault) ? m->older_handler : 0;
+    m->older_handler = (uintptr_t)__builtin_frame_address(0);
+    bool passed_on = gate__trap_pass_on(signal);
+    m->older_handler = outer;
+    return passed_on;
+}
+
 /* Outside all guards, on m's thread. */
 static void hand_over(gate_m *m, const struct gate__signal *signal) {
     struct gate__fault fault = describe(m, signal);
     bool again = is_same(&fault, &m->returned_from), reported = !again && report(m, signal, &fault);
-    if ((again && is_overflow(m->task, &fault)) || !gate__trap_pass_on(signal))
+    if ((again && is_overflow(m->task, &fault)) || !pass_on(m, signal, &fault))
         take_default(signal, false);
     else if (reported)
         note_return(m, &fault);

@@ -466,6 +466,85 @@ Test(trap, a_fault_of_an_older_handler_is_none_of_the_task) {
     cr_assert_eq(count(words_before_older(fault_in_older, NULL), REPORT), 1);
 }
 
+/* A fault of the handler of another signal, on the handlers' stack. */
+
+static void block(int number, int how) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    pthread_sigmask(how, &set, NULL);
+}
+
+/* ThreadSanitizer blocks all signals in a handler. */
+static void fault_in_handler(int number) {
+    (void)number;
+    block(SIGSEGV, SIG_UNBLOCK);
+    fault(NULL);
+}
+
+static void touch_page_in_handler(int number) {
+    (void)number;
+    block(SIGSEGV, SIG_UNBLOCK);
+    touch_page();
+}
+
+static void *signal_itself(void *unused) {
+    raise(SIGUSR1);
+    return unused;
+}
+
+static int raise_usr1(void) {
+    return raise(SIGUSR1);
+}
+
+static void *signal_c(void *unused) {
+    gate_function function = make_function("int (void)", address_of(raise_usr1), "raise_usr1");
+    gate_call(&function, NULL, NULL);
+    free_function(function);
+    return unused;
+}
+
+static void handle_usr1(void (*handler)(int)) {
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK};
+    cr_assert_eq(sigaction(SIGUSR1, &action, NULL), 0);
+}
+
+static void be_interrupted_by_a_fault(void *body) {
+    install(older_handler, 0);
+    handle_usr1(fault_in_handler);
+    start(1);
+    join(spawn("interrupted", (gate_task_main)body, NULL));
+}
+
+static void require_report_of_handler(gate_task_main body, const char *interrupted) {
+    const char *output = words_before_older(be_interrupted_by_a_fault, (void *)body);
+    cr_assert_eq(count(output, REPORT), 1, "%s", output);
+    cr_assert_eq(count(output, " in a signal handler that interrupted "), 1, "%s", output);
+    cr_assert_eq(count(output, interrupted), 1, "%s", output);
+    cr_assert_eq(count(output, "callgate:   task 'interrupted' (#2) on M "), 1, "%s", output);
+    cr_assert_eq(count(output, "callgate:   the handlers' stack: 0x"), 1, "%s", output);
+    cr_assert_eq(count(output, "not on it"), 0, "%s", output);
+    cr_assert_str_eq(output + strlen(output) - strlen(GOES_ON), GOES_ON);
+}
+
+Test(trap, a_fault_of_another_signals_handler_is_reported_and_goes_to_the_older_one) {
+    require_report_of_handler(signal_itself, "interrupted interpreter code\n");
+    require_report_of_handler(signal_c, "interrupted a call of raise_usr1\n");
+}
+
+static void be_mended_in_handler(void *unused) {
+    install_mender(0);
+    handle_usr1(touch_page_in_handler);
+    gate_runtime *runtime = start_mended();
+    join(spawn("interrupted", signal_itself, unused));
+    cr_assert_eq(atomic_load(&mended), 1);
+    stop(runtime);
+}
+
+Test(trap, a_fault_of_another_signals_handler_is_mended_without_a_word_if_the_host_has_said_so) {
+    assert_silent(be_mended_in_handler, NULL);
+}
+
 /* Two runtimes, of which one host knows what the handler does. */
 
 static void *touch_in_another(void *unused) {
@@ -564,13 +643,6 @@ Test(trap, a_thread_keeps_a_signal_stack_of_its_own_if_that_is_large_enough) {
 
 /* Masks */
 
-static void block(int number, int how) {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, number);
-    pthread_sigmask(how, &set, NULL);
-}
-
 static void *look_at_worker_mask(void *unused) {
     sigset_t mask;
     pthread_sigmask(SIG_SETMASK, NULL, &mask);
@@ -615,21 +687,6 @@ static void call_something(int number) {
 static void yield(int number) {
     (void)number;
     gate_task_yield();
-}
-
-static void *signal_itself(void *unused) {
-    raise(SIGUSR1);
-    return unused;
-}
-
-static int raise_usr1(void) {
-    return raise(SIGUSR1);
-}
-
-static void *signal_c(void *unused) {
-    gate_function function = make_function("int (void)", address_of(raise_usr1), "raise_usr1");
-    gate_call(&function, NULL, NULL);
-    return unused;
 }
 
 static void handle_with(void (*handler)(int), int flags) {
