@@ -142,6 +142,8 @@ static void replace_it(void) {
 
 Test(handle, a_look_up_that_is_overtaken_anywhere_finds_the_value_or_estale) {
     unsigned found = 0, stale = 0;
+    if (!has_steps())
+        return;
     for (unsigned steps = 1;; steps++) {
         overtaken.handle = make(&overtaken.handle);
         overtaken.value = NULL;
