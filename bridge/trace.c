@@ -159,11 +159,19 @@ static void show(const struct gate__call *call, uint64_t elapsed) {
 
 /* Calls */
 
-/* Tracers come and go without a word: the ways that don't look are closed and opened here. */
+static bool has_tracers(void) {
+    return atomic_load_explicit(&gate__os_watch.by.tracers, memory_order_relaxed) != 0;
+}
+
+static bool has_told_of_tracers(void) {
+    return (atomic_load_explicit(&gate__os_watch.by.reasons, memory_order_relaxed) & GATE__WATCH_TRACERS) != 0;
+}
+
+/* Tracers come and go without a word: the ways that don't look are closed and opened here, until what was told last, perhaps
+ * by another thread, is so. */
 static void notice_tracers(void) {
-    bool are_there = atomic_load_explicit(&gate__os_watch.by.tracers, memory_order_relaxed) != 0;
-    uint32_t reasons = atomic_load_explicit(&gate__os_watch.by.reasons, memory_order_relaxed);
-    if (are_there != ((reasons & GATE__WATCH_TRACERS) != 0))
+    bool are_there;
+    while ((are_there = has_tracers()) != has_told_of_tracers())
         gate__foreign_watch(GATE__WATCH_TRACERS, are_there);
 }
 

@@ -47,7 +47,7 @@ void gate__lock_let_go(struct gate__lock *lock) {
         gate__throw("pthread_mutex_unlock");
 }
 
-/* Of other rooms, whose tables the child keeps. */
+/* Of what is the process's, other rooms' tables above all: the child keeps that. */
 static struct gate__lock *kept;
 
 static void hold_kept(void) {

@@ -35,16 +35,20 @@ static __attribute__((noinline)) void set_current(gate_m *m) {
     gate__m_current = (struct gate__thread){m, m ? m : &none};
 }
 
-/* Where calls are watched, a thread without a task has one by which the short ways are closed. Of two that settle that, the
- * later one sees what the earlier has done. */
+static struct gate__lock none_lock = GATE__LOCK_INITIAL(GATE__RANK_LEAF);
+
+__attribute__((constructor)) static void attend_forks(void) {
+    gate__lock_keep(&none_lock);
+}
+
+/* Where calls are watched, a thread without a task has one by which the short ways are closed. Without the lock, the end of a
+ * watch could open them for a moment when another has begun and its beginner relies on them. */
 void gate__m_settle_none(void) {
     static gate_task watched = {.floor = (void *)UINTPTR_MAX};
-    gate_task *task;
-    do {
-        task = gate__foreign_is_watched() ? &watched : NULL;
-        __atomic_store_n(&none.task, task, __ATOMIC_RELAXED); /* assembly reads it */
-        gate__foreign_light_barrier();
-    } while ((task != NULL) != gate__foreign_is_watched());
+    gate__lock(&none_lock);
+    gate_task *task = gate__foreign_is_watched() ? &watched : NULL;
+    __atomic_store_n(&none.task, task, __ATOMIC_RELAXED); /* assembly reads it */
+    gate__unlock(&none_lock);
 }
 
 _Atomic ptrdiff_t gate__m_errno_at;

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/arch/arch.h"
 #include "tests/support/fork.h"
+#include "tests/support/step.h"
 #include "tests/support/trace.h"
 
 /* Where nothing is. */
@@ -791,6 +793,119 @@ Test(trace, that_two_threads_start_and_stop_at_once_is_off_then) {
         cr_assert(!gate__foreign_is_watched());
     }
     pthread_join(thread, NULL);
+}
+
+/* Tracers of the system's */
+
+/* Whether calls by frame of threads that no runtime knows go the way on which they are watched. */
+static bool is_closed(void) {
+    const struct gate__thread *thread = (void *)(gate__arch_thread_pointer() + gate__m_at() - GATE__THREAD_M_OR_OTHER);
+    return __atomic_load_n(&thread->or_other->task, __ATOMIC_RELAXED) != NULL;
+}
+
+static gate_function seeing;
+
+/* Such a call sees what a tracer has done. */
+static void see(void) {
+    int x = 1;
+    cr_assert_eq(gate_call(&seeing, NULL, (void *[]){&x}), 0);
+}
+
+static bool comes_late; /* the call has told already that there is no tracer any more */
+
+/* A tracer comes, and another call sees no change. */
+static void come_and_see(void) {
+    atomic_store(&gate__os_watch.by.tracers, 1);
+    comes_late = !(atomic_load(&gate__os_watch.by.reasons) & GATE__WATCH_TRACERS);
+    if (!comes_late)
+        see();
+}
+
+static void let_tracers(unsigned count) {
+    atomic_store(&gate__os_watch.by.tracers, (uint16_t)count);
+    see();
+}
+
+Test(trace, sees_a_tracer_go_that_came_when_another_ones_end_was_about_to_be_told) {
+    if (!has_steps_for_locks())
+        return;
+    seeing = make_function("int (int)", address_of(add_one), "sees");
+    comes_late = false;
+    for (unsigned steps = 1; !comes_late; steps++) {
+        let_tracers(1);
+        atomic_store(&gate__os_watch.by.tracers, 0);
+        cr_assert(comes_behind(steps, come_and_see, see));
+        cr_assert(is_closed(), "behind step %u", steps);
+        let_tracers(0);
+        cr_assert(!is_closed(), "behind step %u", steps);
+    }
+    free_function(seeing);
+}
+
+/* Two watches, the host's and that of a tracer of the system's: at each turn both begin or end, at the same time, but for
+ * each fifth, at which the tracer stays as it is. A thread that no runtime knows calls by frame all the time. */
+enum { TURNS = 500 };
+static _Atomic unsigned turn, tracers_turn;
+static atomic_bool ends;
+
+static bool has_tracer(unsigned at) {
+    return (at + at / 5) % 2;
+}
+
+static void *trace_in_turns(void *unused) {
+    for (unsigned i = 1; i <= TURNS; i++) {
+        while (atomic_load(&turn) < i)
+            gate__os_relax();
+        let_tracers(has_tracer(i));
+        atomic_store(&tracers_turn, i);
+    }
+    return unused;
+}
+
+static void *call_by_frame_until_the_end(void *unused) {
+    gate_function function = make_function("int (int)", address_of(add_one), "meanwhile");
+    gate_frame *frame = make_frame(&function);
+    while (!atomic_load(&ends))
+        gate_call_frame(frame);
+    free(frame);
+    free_function(function);
+    return unused;
+}
+
+static void take_turn(unsigned i, gate_frame *frame) {
+    bool starts = i % 2;
+    atomic_store(&turn, i);
+    if (starts)
+        start_trace();
+    else
+        gate_trace_stop();
+    gate_call_frame(frame);
+    cr_assert_eq(counted("checked").calls, 1u, "turn %u", i);
+    while (atomic_load(&tracers_turn) < i)
+        gate__os_relax();
+    cr_assert(!starts || is_closed(), "turn %u", i);
+    cr_assert(!has_tracer(i) || is_closed(), "turn %u", i);
+    wait_until(is_closed() == (starts || has_tracer(i)));
+}
+
+Test(trace, and_a_tracer_may_begin_and_end_at_once_while_a_thread_that_no_runtime_knows_calls_by_frame) {
+    pthread_t tracer, caller;
+    if (!has_frames())
+        return;
+    gate_function function = make_function("int (int)", address_of(add_one), "checked");
+    gate_frame *frame = make_frame(&function);
+    seeing = make_function("int (int)", address_of(add_one), "sees");
+    cr_assert_eq(pthread_create(&tracer, NULL, trace_in_turns, NULL), 0);
+    cr_assert_eq(pthread_create(&caller, NULL, call_by_frame_until_the_end, NULL), 0);
+    for (unsigned i = 1; i <= TURNS; i++)
+        take_turn(i, frame);
+    atomic_store(&ends, true);
+    pthread_join(caller, NULL);
+    pthread_join(tracer, NULL);
+    cr_assert(!gate__foreign_is_watched());
+    free(frame);
+    free_function(function);
+    free_function(seeing);
 }
 
 /* Forks */

@@ -3,7 +3,9 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "runtime/arch/arch.h"
 #include "tests/support/runtime.h"
+#include "tests/support/step.h"
 
 Test(m, acquire_without_a_runtime_is_null) {
     cr_assert_null(gate_m_acquire());
@@ -544,4 +546,60 @@ Test(m, a_task_that_is_to_run_on_a_main_thread_that_has_ended_is_fatal) {
     cr_assert_dies_with(leave_for_ever, &late, "gate_task_enter_main: the thread that started the runtime has ended");
     cr_assert_dies_with(leave_for_ever, &there,
                         "gate_task_enter_main: the thread that started the runtime ended, and task 'left' (#2) is to");
+}
+
+/* Two watches of calls, of which one ends as the other begins, at each place of the way. */
+
+static struct {
+    unsigned step, begins_at; /* of the end, the other begins behind that step */
+    atomic_bool may_begin, has_begun;
+    bool was_open; /* at some time since */
+} other_watch;
+
+static void *begin_other_watch(void *unused) {
+    while (!atomic_load(&other_watch.may_begin))
+        gate__os_relax();
+    gate__foreign_watch(GATE__WATCH_HOST, true);
+    atomic_store(&other_watch.has_begun, true);
+    return unused;
+}
+
+/* Whether calls of threads without an M go the way on which they are watched. */
+static bool none_is_watched(void) {
+    const struct gate__thread *thread = (void *)(gate__arch_thread_pointer() + gate__m_at() - GATE__THREAD_M_OR_OTHER);
+    return __atomic_load_n(&thread->or_other->task, __ATOMIC_RELAXED) != NULL;
+}
+
+/* It begins, unless it has to wait for the end. */
+static void begin_other_in_between(void) {
+    if (++other_watch.step == other_watch.begins_at) {
+        atomic_store(&other_watch.may_begin, true);
+        for (int i = 0; i < 5 && !atomic_load(&other_watch.has_begun); i++)
+            usleep(50);
+    }
+    other_watch.was_open |= atomic_load(&other_watch.has_begun) && !none_is_watched();
+}
+
+static void end_one_watch(unsigned begins_at) {
+    pthread_t thread;
+    memset(&other_watch, 0, sizeof other_watch);
+    other_watch.begins_at = begins_at;
+    gate__foreign_watch(GATE__WATCH_TRACERS, true);
+    cr_assert_eq(pthread_create(&thread, NULL, begin_other_watch, NULL), 0);
+    atomic_fetch_and(&gate__os_watch.by.reasons, (uint16_t)~GATE__WATCH_TRACERS);
+    comes_behind_each(begin_other_in_between, gate__m_settle_none);
+    atomic_store(&other_watch.may_begin, true);
+    pthread_join(thread, NULL);
+}
+
+Test(m, threads_without_one_are_watched_once_a_watch_has_begun_wherever_anothers_end_is) {
+    if (!has_steps_for_locks())
+        return;
+    for (unsigned begins_at = 1; begins_at == 1 || other_watch.step >= other_watch.begins_at; begins_at++) {
+        end_one_watch(begins_at);
+        cr_assert(none_is_watched(), "behind step %u", begins_at);
+        cr_assert(!other_watch.was_open, "for a moment, behind step %u", begins_at);
+        gate__foreign_watch(GATE__WATCH_HOST, false);
+        cr_assert(!none_is_watched());
+    }
 }
