@@ -189,20 +189,33 @@ int gate_signature_extend(const gate_signature *variadic, const gate_type *const
     return finish(signature, result, error);
 }
 
-/* The type of the function that the text names, and nothing else; NULL if it does not. */
-static const gate_type *declared(const struct gate__reader *r) {
+static bool is_alone(const struct gate__reader *r) {
+    struct gate__reader ahead = *r;
+    ahead.error = NULL;
+    gate__lex_advance(&ahead);
+    gate__lex_accept(&ahead, ';');
+    return ahead.lexer.token.kind == GATE__END && !ahead.failed;
+}
+
+/* The type of the function that the text names, and nothing else; NULL if it does not. A name alone that is no type's is
+ * meant to be a function's, too. */
+static const gate_type *declared(struct gate__reader *r) {
     const struct gate__token *token = &r->lexer.token;
     if (!gate__lex_sees_name(r))
         return NULL;
     const struct gate__entry *entry = gate__scope_find(r->decls, GATE__ORDINARY, token->at, token->length);
-    return entry && entry->decl.kind == GATE_DECL_FUNCTION ? entry->decl.type : NULL;
+    if (entry && entry->decl.kind == GATE_DECL_FUNCTION)
+        return entry->decl.type;
+    if (!gate__specifier_begins(r) && is_alone(r))
+        gate__lex_fail(r, token, -EINVAL, entry ? "which is no function" : "no function of that name was declared");
+    return NULL;
 }
 
 static void read_function(struct gate__reader *r, void *data) {
     const gate_type **type = data, *made = declared(r);
     if (made)
         gate__lex_advance(r);
-    else
+    else if (!r->failed)
         made = gate__decl_function(r);
     if (r->lexer.token.kind != GATE__END)
         gate__lex_expected(r, "the end");

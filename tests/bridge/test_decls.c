@@ -470,6 +470,31 @@ Test(decls, a_declared_function_is_asked_for_by_its_name_and_nothing_else) {
     gate_decls_free(decls);
 }
 
+static void refuse_signature(gate_decls *decls, const char *text, const char *message) {
+    gate_signature *signature = NULL;
+    gate_error error = {0, ""};
+    cr_assert_eq(gate_decls_signature(decls, text, &signature, &error), -EINVAL, "%s", text);
+    cr_assert_not_null(strstr(error.message, message), "%s: %s", text, error.message);
+    cr_assert_null(signature);
+}
+
+Test(decls, a_name_alone_that_is_no_function_is_refused_as_what_it_is) {
+    gate_decls *decls = read_text("int v; enum { N = 3 }; typedef int number; typedef int unary(int);");
+    refuse_signature(decls, "nothing", "column 1: found 'nothing', no function of that name was declared");
+    refuse_signature(decls, " nothing ;", "column 2: found 'nothing', no function of that name was declared");
+    refuse_signature(decls, "nothing @", "found 'nothing', no type of that name is known");
+    refuse_signature(decls, "v", "found 'v', which is no function");
+    refuse_signature(decls, "N", "found 'N', which is no function");
+    refuse_signature(decls, "number", "found the end, expected '(' and parameters");
+    refuse_signature(decls, "size_t", "found the end, expected '(' and parameters");
+    refuse_signature(decls, "nothing (int)", "found 'nothing', no type of that name is known");
+    refuse_signature(decls, "v (int)", "found 'v', no type of that name is known");
+    gate_signature *signature = NULL;
+    cr_assert_eq(gate_decls_signature(decls, "unary", &signature, NULL), 0);
+    gate_signature_free(signature);
+    gate_decls_free(decls);
+}
+
 Test(decls, a_signature_seen_before_is_the_same_and_outlives_its_scope) {
     gate_decls *decls = NULL;
     gate_signature *first = NULL, *again = NULL, *other = NULL;
