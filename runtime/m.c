@@ -214,9 +214,8 @@ static void note_end(void) {
 
 void gate__m_enter_thread(gate_m *m) {
     gate_m **link = &of_thread;
-    int failed = m->own_stack ? 0 : gate__os_stack_bounds(&m->stack_bottom, &m->stack_size);
-    if (failed && failed != -ENOMEM) /* without memory to ask, reports tell less of it */
-        gate__throw("the thread's stack is not known");
+    if (!m->own_stack) /* without memory, files or /proc to ask, reports tell less of it */
+        gate__os_stack_bounds(&m->stack_bottom, &m->stack_size);
     m->thread_id = gate__os_thread_id();
     m->error_number = &errno; /* for as long as it is this thread's */
     gate__switch_enter_thread(m);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "runtime/arch/arch.h"
 #include "tests/support/runtime.h"
@@ -197,6 +198,26 @@ Test(m, acquire_adopts_an_unknown_thread_which_is_dropped_at_its_exit) {
         cr_assert_eq(count_roots(runtime), 1);
     }
     stop(runtime);
+}
+
+static void *give_back(void *argument) {
+    return argument;
+}
+
+/* So it is without /proc, too, where glibc reads what the stack of a process's first thread is. */
+Test(m, a_first_thread_whose_stack_nobody_tells_starts_a_runtime) {
+    struct rlimit limit, none;
+    void *bottom;
+    size_t size;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    none = limit;
+    none.rlim_cur = 0; /* no file is opened any more */
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    cr_assert_eq(gate__os_stack_bounds(&bottom, &size), -EMFILE);
+    gate_runtime *runtime = start(1);
+    cr_assert_eq(join(spawn("task", give_back, runtime)), runtime);
+    stop(runtime);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 static gate_task *_Atomic adopted, *_Atomic dropped;
