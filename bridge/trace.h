@@ -66,7 +66,7 @@ struct gate_trace_info {
     uint64_t p50, p99;             /* half of the calls, and 99 of 100, took at most that, to 1 in 32 */
     uint64_t most;                 /* exactly */
     uint64_t handoffs;             /* how often such a call lost its slot to another thread, or gave it up */
-    uint64_t callbacks;            /* that C made during these calls */
+    uint64_t callbacks;            /* that C made during these calls, on their threads */
 };
 
 /* Calls visitor for each function and callback that was counted, in no order; info and what it points to is there until it

@@ -6,6 +6,11 @@
  * thread holds a slot; a foreign call that lasts loses the slot to another thread, and waits for one
  * when it returns.
  *
+ * A task with a stack of its own may go on on another thread after it has yielded, waited or called C (bridge.h),
+ * unless gate_m_acquire pins it. So a host keeps over none of these the address of a thread-local, as compilers keep
+ * errno's, nor a lock that its thread has to give back, as a mutex. C that a task calls without gate_call, the C library
+ * too, runs on the task's small stack, and keeps the slot while it blocks.
+ *
  * A process may fork, anywhere. In the child only the task goes on that forked, in a runtime that works: it may spawn
  * tasks and call, and stop the runtime if its thread has started it. All other tasks are gone, and a handle of one is
  * that of a task that isn't there (-ESRCH); what they were doing is left as it was, and no host function hears of it.
@@ -53,7 +58,8 @@ struct gate_runtime_hooks {
     void (*callback_failed)(void *host, gate_task *root, int status);
     /* task goes on: it begins, or another task may have run on its thread, or with its slot, since it last did. What
      * an interpreter keeps in thread-locals, or for its one state, is to be made task's. A thread's first comes
-     * after its thread_adopt. NULL: nothing to do. Neither this nor task_suspend may yield, park or call C. */
+     * after its thread_adopt; the one that starts the runtime hears of neither then. NULL: nothing to do. Neither this
+     * nor task_suspend may yield, park or call C. */
     void (*task_resume)(void *host, gate_task *task);
     /* task yields, parks, ends, or leaves for C that is not called by it. A task whose foreign call loses its slot is
      * not suspended, as it is on its thread still; it is resumed when it goes on. NULL: nothing to do; and threads of
@@ -227,11 +233,12 @@ void gate_task_enter_main(void);
 /* Undoes that: any thread may run the task again. Threads: only tasks with a slot. */
 void gate_task_leave_main(void);
 
-/* Wakes a parked task, or lets its next park return at once.
+/* Wakes a parked task, or lets the next park of one that is not parked return at once: so does a second call, before the
+ * task that the first has woken goes on. Who parks looks each time whether what he waits for is there.
  *
- * The handle must be alive. Errors: -EALREADY when that has been asked for before and the task has
- * not parked since; -ESRCH when it has ended, or a fork has left it behind. Never blocks. Any thread, from inside a
- * foreign call too, but no signal handler. */
+ * The handle must be alive. Errors: -EALREADY when its next park returns at once already; -ESRCH when it has
+ * ended, or a fork has left it behind. Never blocks. Any thread, from inside a foreign call too, but no signal
+ * handler. */
 int gate_task_ready(gate_task *task);
 
 /* Makes a system call that the task's foreign function waits in end with EINTR.
