@@ -269,9 +269,9 @@ static void read_quoted(struct gate__reader *r, struct gate__token *token) {
     size_t length = quoted_length(token->at + token->length);
     token->kind = token->at[token->length] == '"' ? GATE__STRING : GATE__CHARACTER;
     token->word = 0;
+    token->length = length ? token->length + length : (size_t)(gate__lex_end_of_line(token->at) - token->at);
     if (length == 0)
         gate__lex_fail(r, token, -EINVAL, "but no quote that ends it in its line");
-    token->length += length;
 }
 
 static bool is_prefix(const struct gate__token *name) {

@@ -508,7 +508,7 @@ Test(decl, a_static_const_is_a_constant_if_its_initializer_is_one) {
     gate_decls_free(decls);
     refuse_text("static const int a = 1 / 0;", -EINVAL, "divides by zero");
     refuse_text("static const int a = nobody;", -EINVAL, "no constant or variable of that name");
-    refuse_text("static const int a = 'x;", -EINVAL, "column 22: found '', but no quote that ends it");
+    refuse_text("static const int a = 'x;", -EINVAL, "column 22: found ''x;', but no quote that ends it");
     refuse_text("static const int a = 3 4;", -EINVAL, "column 24: found '4', expected ',' or ';'");
 }
 
