@@ -97,7 +97,8 @@ static void say_stacks_below_handler(const gate_m *m, const gate_task *task, uin
 
 static void say_stacks(const gate_m *m, const gate_task *task, uintptr_t sp) {
     bool on_task = task && task->stack.base && has(task->stack.base, task->stack.size, sp);
-    say_stack("system", m->stack_bottom, m->stack_size, on_task ? (uintptr_t)m->system_sp : sp);
+    if (m->stack_size)
+        say_stack("system", m->stack_bottom, m->stack_size, on_task ? (uintptr_t)m->system_sp : sp);
     if (task && task->stack.base)
         say_stack("the task's", task->stack.base, task->stack.size, on_task ? sp : (uintptr_t)task->sp);
 }

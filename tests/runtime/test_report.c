@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "tests/support/bridge.h"
 #include "tests/support/faults.h"
@@ -183,6 +184,18 @@ Test(report, knows_root_tasks_and_adopted_threads) {
     output = last_words(die_adopted, interpret_read, SIGSEGV);
     assert_says(output, "in a call of read_at\n");
     assert_says(output, "callgate:   task 'thread' (#");
+}
+
+static void die_in_root_of_unknown_stack(void *body) {
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, 0}); /* glibc can't read /proc/self/maps */
+    die_in_root(body);
+}
+
+Test(report, says_nothing_of_a_system_stack_whose_bounds_nobody_told) {
+    const char *output = last_words(die_in_root_of_unknown_stack, interpret_read, SIGSEGV);
+    assert_says(output, "in a call of read_at\n");
+    assert_says(output, "callgate:   task 'main' (#1) on M ");
+    assert_says_not(output, "system stack");
 }
 
 Test(report, says_that_the_system_stack_is_used_up_and_shows_the_task_too) {
