@@ -1,6 +1,6 @@
 /* Callgate: calls between an interpreter and C.
  *
- * The umbrella header, the only one a host includes. Link with -lcallgate.
+ * The umbrella header, the only one a host includes, in C99 and later or C++11 and later. Link with -lcallgate.
  *
  *   runtime/mem.h      memory entry points and the hooks they go to
  *   runtime/region.h   what is mapped, and by whom

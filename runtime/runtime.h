@@ -8,8 +8,9 @@
  *
  * A task with a stack of its own may go on on another thread after it has yielded, waited or called C (bridge.h),
  * unless gate_m_acquire pins it. So a host keeps over none of these the address of a thread-local, as compilers keep
- * errno's, nor a lock that its thread has to give back, as a mutex. C that a task calls without gate_call, the C library
- * too, runs on the task's small stack, and keeps the slot while it blocks.
+ * errno's, nor a lock that its thread has to give back, as a mutex, and in C++ stays in no catch block: what has been
+ * caught is noted by the thread, for whichever task runs on it. C that a task calls without gate_call, the C library too,
+ * runs on the task's small stack, and keeps the slot while it blocks.
  *
  * A process may fork, anywhere. In the child only the task goes on that forked, in a runtime that works: it may spawn
  * tasks and call, and stop the runtime if its thread has started it. All other tasks are gone, and a handle of one is

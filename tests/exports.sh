@@ -20,6 +20,6 @@ diff -u "$work/declared" "$work/mapped" || { echo 'declared and listed in callga
 
 # The umbrella header stands alone, in C and in C++.
 echo '#include "callgate.h"' >"$work/alone.c"
-clang -std=c11 -pedantic -Wall -Wextra -Werror -I. -fsyntax-only "$work/alone.c"
+clang -std=c99 -pedantic -Wall -Wextra -Werror -I. -fsyntax-only "$work/alone.c"
 clang -x c++ -nostdinc++ -std=c++11 -Wall -Wextra -Werror -I. -fsyntax-only "$work/alone.c"
 echo '2 passed, 0 failed'
