@@ -127,7 +127,9 @@ struct gate_decl {
  *
  * Ownership: *decls is the caller's until gate_decls_free; signatures made from it keep what they need of it longer.
  * Errors: -ENOMEM. Never blocks. Any thread; a scope is read into, and looked into, by one thread at a time. Its
- * types and declarations may be looked at by any while nobody reads text into it. */
+ * types and declarations may be looked at by any while nobody reads text into it. Calls look at them, too, where pointers
+ * are checked (check.h): a host of several slots, whose tasks may call meanwhile, reads with the world stopped
+ * (gate_world_stop). */
 int gate_decls_make(gate_decls **decls);
 
 /* Frees a scope: its declarations and types, once no signature made from it is left. NULL is fine. Never blocks. Any
