@@ -67,9 +67,11 @@ static bool is_in_call(const gate_m *m, gate_task *task) {
     return told && gate__task_where(task);
 }
 
-/* sp 0: nobody knows it. */
+/* sp 0, or size 0: nobody knows it. */
 static void say_stack(const char *what, const void *base, size_t size, uintptr_t sp) {
     const char *end = (const char *)base + size;
+    if (!size)
+        return;
     if (!sp)
         say("callgate:   %s stack: %p to %p (%zu KiB)\n", what, base, end, size / 1024);
     else if (has(base, size, sp))
@@ -97,8 +99,7 @@ static void say_stacks_below_handler(const gate_m *m, const gate_task *task, uin
 
 static void say_stacks(const gate_m *m, const gate_task *task, uintptr_t sp) {
     bool on_task = task && task->stack.base && has(task->stack.base, task->stack.size, sp);
-    if (m->stack_size)
-        say_stack("system", m->stack_bottom, m->stack_size, on_task ? (uintptr_t)m->system_sp : sp);
+    say_stack("system", m->stack_bottom, m->stack_size, on_task ? (uintptr_t)m->system_sp : sp);
     if (task && task->stack.base)
         say_stack("the task's", task->stack.base, task->stack.size, on_task ? sp : (uintptr_t)task->sp);
 }

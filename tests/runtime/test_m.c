@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "runtime/arch/arch.h"
+#include "tests/support/process.h"
 #include "tests/support/runtime.h"
 #include "tests/support/step.h"
 
@@ -204,15 +204,11 @@ static void *give_back(void *argument) {
     return argument;
 }
 
-/* So it is without /proc, too, where glibc reads what the stack of a process's first thread is. */
+/* As without /proc. */
 Test(m, a_first_thread_whose_stack_nobody_tells_starts_a_runtime) {
-    struct rlimit limit, none;
+    struct rlimit limit = open_no_more_files();
     void *bottom;
     size_t size;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    none = limit;
-    none.rlim_cur = 0; /* no file is opened any more */
-    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
     cr_assert_eq(gate__os_stack_bounds(&bottom, &size), -EMFILE);
     gate_runtime *runtime = start(1);
     cr_assert_eq(join(spawn("task", give_back, runtime)), runtime);

@@ -3,11 +3,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "tests/support/bridge.h"
 #include "tests/support/faults.h"
 #include "tests/support/loaded.h"
+#include "tests/support/process.h"
 
 /* Frames that the unwinder can't pass: there are no rules for this code, nor a frame pointer. */
 int without_rules(const int *address);
@@ -187,7 +187,7 @@ Test(report, knows_root_tasks_and_adopted_threads) {
 }
 
 static void die_in_root_of_unknown_stack(void *body) {
-    setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, 0}); /* glibc can't read /proc/self/maps */
+    open_no_more_files();
     die_in_root(body);
 }
 

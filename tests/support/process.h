@@ -41,6 +41,15 @@ static inline void leave_room_for_threads(size_t count) {
     cr_assert_eq(setrlimit(RLIMIT_AS, &limit), 0);
 }
 
+/* No file is opened from now on, until the limit that is returned is set again. glibc can't read then what /proc tells it
+ * of the first thread's stack. */
+static inline struct rlimit open_no_more_files(void) {
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, limit.rlim_max}), 0);
+    return limit;
+}
+
 /* Whether the kernel guards pages without a mapping for each guard. */
 static inline bool kernel_has_guard_pages(void) {
     void *page;
