@@ -53,12 +53,15 @@ static void hook_munmap(void *address, uintptr_t length) {
 }
 
 static int32_t unknown_option = -1; /* one that the kernel doesn't know */
+static int32_t refused_option = -1; /* one for which it has no memory */
 static int refusals, protections;   /* of that, and how often no access was asked for */
 
 static int32_t hook_option(void *address, uintptr_t length, int32_t option) {
     note(address, length, option);
     refusals += option == unknown_option;
     protections += option == PROT_NONE;
+    if (option == refused_option)
+        return ENOMEM;
     return option == unknown_option ? EINVAL : (int32_t)answer;
 }
 
@@ -263,6 +266,27 @@ Test(mem_hooks, where_the_kernel_does_not_know_guard_pages_stacks_are_guarded_by
     cr_assert_eq(refusals, 1, "asked for again");
     for (int i = 0; i <= GATE__LARGEST_BATCH; i++)
         join(tasks[i]);
+    stop(runtime);
+    unknown_option = -1;
+    gate__stack_init();
+}
+
+/* The next to ask finds the same stacks. */
+Test(mem_hooks, stacks_that_can_not_be_guarded_are_an_error_and_not_lost) {
+    gate_runtime *runtime = start(1);
+    struct gate_task_config config = {.main = map_and_unmap, .stack_size = 1024 * 1024};
+    gate_task *task;
+    unknown_option = gate__os_guard_advice;
+    gate__stack_init();
+    refused_option = PROT_NONE;
+    cr_assert_eq(gate_task_spawn(NULL, &config, &task), -ENOMEM);
+    int before = seen.count;
+    for (int i = 0; i < 100; i++)
+        cr_assert_eq(gate_task_spawn(NULL, &config, &task), -ENOMEM);
+    cr_assert_eq(seen.count - before, 100, "others were mapped");
+    refused_option = -1;
+    cr_assert_eq(gate_task_spawn(NULL, &config, &task), 0);
+    join(task);
     stop(runtime);
     unknown_option = -1;
     gate__stack_init();

@@ -73,6 +73,46 @@ Test(stack, forgotten_ones_read_as_zero_and_are_not_handed_out_again) {
     cr_assert_not(is_mapped(stacks[0].base));
 }
 
+Test(stack, its_guard_is_the_page_below_it_and_nothing_else) {
+    struct gate__stack_pool pool;
+    struct gate__stack stack;
+    make_pool(&pool);
+    cr_assert_eq(gate__stack_get(&pool, &stack), 0);
+    cr_assert(gate__stack_guards(&stack, stack.base - 1) && gate__stack_guards(&stack, stack.base - PAGE));
+    cr_assert_not(gate__stack_guards(&stack, stack.base));
+    cr_assert_not(gate__stack_guards(&stack, stack.base - PAGE - 1), "that is the stack below it");
+    gate__stack_pool_destroy(&pool);
+}
+
+/* So many that a pool which has them back, but for one, has just trimmed some. */
+enum { TO_TRIM = GATE__KEPT_WARM + 2 * GATE__LARGEST_BATCH + 1 };
+
+static void get_all(struct gate__stack_pool *pool, struct gate__stack stacks[TO_TRIM]) {
+    for (int i = 0; i < TO_TRIM; i++)
+        cr_assert_eq(gate__stack_get(pool, &stacks[i]), 0);
+}
+
+/* Neighbours of one that was kept, too, when that has come back and its pages went to the system. */
+Test(stack, forgotten_ones_whose_pages_the_system_has_are_not_handed_out_again) {
+    static struct gate__stack stacks[TO_TRIM], others[TO_TRIM], again[TO_TRIM];
+    struct gate__stack_pool pool;
+    make_pool(&pool);
+    get_all(&pool, stacks);
+    for (int i = TO_TRIM - 1; i > 0; i--)
+        gate__stack_put(&pool, stacks[i]);
+    gate__stack_pool_forget(&pool, &stacks[0]);
+    get_all(&pool, others);
+    for (int i = 0; pool.warm_count < GATE__KEPT_WARM + GATE__LARGEST_BATCH - 1; i++)
+        gate__stack_put(&pool, others[i]);
+    gate__stack_put(&pool, stacks[0]);
+    get_all(&pool, again);
+    for (int i = 0; i < TO_TRIM; i++) {
+        for (int j = 1; j < TO_TRIM; j++)
+            cr_assert_neq(again[i].base, stacks[j].base);
+    }
+    gate__stack_pool_destroy(&pool);
+}
+
 /* How many mappings more there are with 320 stacks. */
 static unsigned mappings_of_stacks(void) {
     struct gate__stack_pool pool;
@@ -147,11 +187,26 @@ Test(stack, a_class_has_twice_the_size_of_the_one_before) {
     cr_assert_eq(gate__stack_class(SIZE_MAX), (unsigned)GATE__STACK_CLASSES);
 }
 
-Test(stack, one_that_does_not_fit_the_address_space_is_enomem) {
+static void *count_and_allocate(void *records, size_t size) {
+    ++*(int *)records;
+    return malloc(size);
+}
+
+static void count_and_free(void *records, void *memory, size_t size) {
+    (void)size;
+    --*(int *)records;
+    free(memory);
+}
+
+Test(stack, one_that_does_not_fit_the_address_space_is_enomem_and_leaves_no_record) {
     struct gate__stack_pool pool;
     struct gate__stack stack;
-    gate__stack_pool_init(&pool, (size_t)1 << 50, NULL);
+    int records = 0;
+    struct gate_runtime_config config = {.hooks = {.allocate = count_and_allocate, .deallocate = count_and_free},
+                                         .host = &records};
+    gate__stack_pool_init(&pool, (size_t)1 << 50, &config);
     cr_assert_eq(gate__stack_get(&pool, &stack), -ENOMEM);
+    cr_assert_eq(records, 0);
     gate__stack_pool_destroy(&pool);
 }
 
@@ -164,6 +219,12 @@ static size_t resident(void) {
     return pages * PAGE;
 }
 
+static struct gate_region_counts mapped(void) {
+    struct gate_region_counts counts;
+    gate_region_counts(NULL, &counts);
+    return counts;
+}
+
 enum { MANY = 3000 };
 
 Test(stack, many_that_are_put_back_give_their_pages_to_the_system_and_are_used_again) {
@@ -174,8 +235,8 @@ Test(stack, many_that_are_put_back_give_their_pages_to_the_system_and_are_used_a
         cr_assert_eq(gate__stack_get(&pool, &stacks[i]), 0);
         memset(stacks[i].base, 1, SIZE);
     }
-    size_t full = resident();
-    unsigned mapped = count_mappings();
+    size_t full = resident(), reserved = mapped().bytes;
+    unsigned mappings = count_mappings();
     for (int i = 0; i < MANY; i++)
         gate__stack_put(&pool, stacks[i]);
     cr_assert_lt(resident(), full - (size_t)MANY * SIZE / 2);
@@ -184,7 +245,25 @@ Test(stack, many_that_are_put_back_give_their_pages_to_the_system_and_are_used_a
         stacks[i].base[0] = 1;
         cr_assert_not(can_touch(stacks[i].base - 1), "the guard is gone");
     }
-    cr_assert_leq(count_mappings(), mapped + 1);
+    cr_assert_leq(count_mappings(), mappings + 1);
+    cr_assert_eq(mapped().bytes, reserved, "others were reserved in place of those that were put back");
+    gate__stack_pool_destroy(&pool);
+}
+
+/* 100 MiB of stacks: as many bytes as there are already, each time, and no more than 16 MiB. */
+Test(stack, a_few_are_of_a_small_reservation_and_many_of_few) {
+    if (!kernel_has_guard_pages())
+        return; /* each guard is a region */
+    gate__stack_init();
+    struct gate__stack_pool pool;
+    struct gate__stack stack;
+    struct gate_region_counts before = mapped();
+    gate__stack_pool_init(&pool, SIZE, NULL);
+    cr_assert_eq(gate__stack_get(&pool, &stack), 0);
+    cr_assert_leq(mapped().bytes - before.bytes, 1024u * 1024);
+    for (int i = 0; i < 100 * 1024 * 1024 / SIZE; i++)
+        cr_assert_eq(gate__stack_get(&pool, &stack), 0);
+    cr_assert_leq(mapped().regions - before.regions, 12u);
     gate__stack_pool_destroy(&pool);
 }
 
