@@ -187,10 +187,22 @@ Test(sched, a_task_that_is_taken_with_another_runs_on_a_slot_that_became_idle_me
 enum { TO_TAKE = 10 };
 static _Atomic bool over, yields;
 static _Atomic int taken;
+static struct gate__slot *_Atomic busy;
+static int most_at_once;
 
+static int count_in_busy(void) {
+    struct gate__slot *slot = atomic_load(&busy);
+    return slot ? (int)gate__queue_count(&slot->ready) : 0;
+}
+
+/* However much its slot may take when it has nothing to do. */
 static void *yield_all_along(void *unused) {
     while (!atomic_load(&over)) {
+        gate__m()->slot->share = GATE__MOST_STOLEN;
+        int before = count_in_busy();
         gate_task_yield();
+        int fewer = before - count_in_busy();
+        most_at_once = fewer > most_at_once ? fewer : most_at_once;
         atomic_store(&yields, true);
     }
     return unused;
@@ -206,17 +218,20 @@ static void *spawn_and_spin(void *tasks) {
         gate_task_yield();
     for (int i = 0; i < TO_TAKE; i++)
         ((gate_task **)tasks)[i] = spawn("to be taken", count_taken, NULL);
+    atomic_store(&busy, gate__m()->slot);
     wait_until(atomic_load(&taken) == TO_TAKE - 1); /* without a yield */
+    atomic_store(&busy, NULL);
     return NULL;
 }
 
-Test(sched, a_task_that_yields_lets_those_of_a_busy_slot_run_but_for_the_last) {
+Test(sched, a_task_that_yields_lets_those_of_a_busy_slot_run_one_at_a_time_but_for_the_last) {
     gate_runtime *runtime = start(2);
     gate_task *tasks[TO_TAKE], *one = spawn("yields", yield_all_along, NULL);
     gate_task *other = spawn("spins", spawn_and_spin, tasks);
     join(other);
     atomic_store(&over, true);
     join(one);
+    cr_assert_eq(most_at_once, 1);
     for (int i = 0; i < TO_TAKE; i++)
         join(tasks[i]);
     stop(runtime);
@@ -899,6 +914,30 @@ Test(sched, the_host_hears_of_a_task_whose_slot_others_had_while_it_was_in_c) {
     gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 1, .hooks = {.task_resume = make_it_of}});
     gate_task *one = spawn("one", block_and_look, (void *)2), *other = spawn("other", block_and_look, (void *)3);
     join(one);
+    join(other);
+    stop(runtime);
+}
+
+/* A task that waits for a slot after its call is on its thread still: it has not left. */
+
+static void *run_until_one_waits(void *unused) {
+    wait_until(gate__queue_any_waits(gate__m()->runtime)); /* without a yield */
+    return unused;
+}
+
+static void *block_once(void *unused) {
+    gate__foreign_call_blocking(gate__m(), sleep_ms, (void *)2, GATE__M_UNTOLD);
+    return unused;
+}
+
+Test(sched, the_host_hears_of_no_leave_when_a_task_waits_for_a_slot_behind_its_call) {
+    gate_runtime *runtime = start_with((struct gate_runtime_config){
+        .slots = 1, .hooks = {.task_resume = note_resume, .task_suspend = note_suspend}, .host = &host_data});
+    note_resume(&host_data, gate_task_current());
+    unsigned before = atomic_load(&suspends);
+    gate_task *one = spawn("blocks", block_once, NULL), *other = spawn("computes", run_until_one_waits, NULL);
+    join(one);
+    cr_assert_eq(atomic_load(&suspends) - before, 3u, "the end of each, and the park of the thread's own task");
     join(other);
     stop(runtime);
 }
