@@ -129,6 +129,31 @@ Test(bound, the_main_threads_own_task_enters_and_leaves_it_for_nothing) {
     stop(runtime);
 }
 
+static _Atomic bool guest_ran;
+
+static void *be_a_guest(void *unused) {
+    gate_task_enter_main();
+    atomic_store(&guest_ran, true);
+    return unused;
+}
+
+/* Another waits to come there, and would by a yield. */
+static void *enter_twice(void *unused) {
+    gate_task_enter_main();
+    gate_task *other = spawn("other", be_a_guest, unused);
+    wait_until(gate__bound_others_wait(gate__m()));
+    gate_task_enter_main();
+    cr_assert_not(atomic_load(&guest_ran));
+    join(other);
+    return unused;
+}
+
+Test(bound, a_task_that_is_on_the_main_thread_enters_it_for_nothing) {
+    gate_runtime *runtime = start(2);
+    join(spawn("enters", enter_twice, NULL));
+    stop(runtime);
+}
+
 static void *leave_without_entering(void *unused) {
     gate_task_leave_main();
     return unused;

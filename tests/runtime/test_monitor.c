@@ -104,6 +104,14 @@ static void be_slow(void *unused, gate_task *task) {
     usleep(100);
 }
 
+/* Another task waits, and this one does not yield until it is asked. */
+static void compute_until_asked(void) {
+    uint64_t give_up = gate__os_now() + 5000ull * 1000 * 1000;
+    while (!gate_task_should_yield() && gate__os_now() < give_up)
+        ;
+    cr_assert(gate_task_should_yield(), "another task has waited for 5 s");
+}
+
 static void *yield_until_it_ran(void *unused) {
     while (!atomic_load(&ran))
         gate_task_yield();
@@ -113,10 +121,7 @@ static void *yield_until_it_ran(void *unused) {
 static void *take_turns_and_run_until_asked(void *unused) {
     for (int i = 0; i < 200; i++)
         gate_task_yield();
-    uint64_t give_up = gate__os_now() + 5000ull * 1000 * 1000;
-    while (!gate_task_should_yield() && gate__os_now() < give_up)
-        ;
-    cr_assert(gate_task_should_yield(), "another task has waited for 5 s");
+    compute_until_asked();
     atomic_store(&ran, true);
     return unused;
 }
@@ -140,10 +145,7 @@ static void wait_for_spawn(void *unused) {
 /* Holds the one worker that there may be in a call, takes the slot again, in whose queue a task has come to wait. */
 static void *call_and_run_until_asked(void *unused) {
     gate__foreign_call_blocking(gate__m(), wait_for_spawn, NULL, GATE__M_UNTOLD);
-    uint64_t give_up = gate__os_now() + 5000ull * 1000 * 1000;
-    while (!gate_task_should_yield() && gate__os_now() < give_up)
-        ;
-    cr_assert(gate_task_should_yield(), "another task has waited for 5 s");
+    compute_until_asked();
     return unused;
 }
 
@@ -184,6 +186,42 @@ Test(monitor, sees_a_task_wait_that_no_thread_was_to_be_had_for) {
     pthread_create(&thread, NULL, spawn_from_outside, runtime);
     join(task);
     pthread_join(thread, NULL);
+    wait_until((block_ms(1), atomic_load(&ran)));
+    stop(runtime);
+}
+
+static void wait_until_it_parks(void *runtime) {
+    wait_until(atomic_load(&((gate_runtime *)runtime)->monitor.state) == GATE__MONITOR_PARKED);
+}
+
+static void *call_until_it_parks(void *runtime) {
+    gate__foreign_call_blocking(gate__m(), wait_until_it_parks, runtime, GATE__M_UNTOLD);
+    return NULL;
+}
+
+static void *run_until_asked_for_a_call(void *unused) {
+    compute_until_asked();
+    return unused;
+}
+
+Test(monitor, that_was_parked_asks_for_a_task_that_comes_back_from_a_call) {
+    gate_runtime *runtime = start(1);
+    gate_task *caller = spawn("calls", call_until_it_parks, runtime);
+    join(spawn("computes", run_until_asked_for_a_call, NULL));
+    join(caller);
+    stop(runtime);
+}
+
+/* Whoever has seen an idle slot, and then finds none, leaves the task to it. */
+Test(monitor, that_was_parked_asks_for_a_task_whose_idle_slot_another_has_taken) {
+    gate_runtime *runtime = start(1);
+    struct gate_task_config config = {.main = run};
+    gate_task *task;
+    cr_assert_eq(gate__task_make(runtime, &config, NULL, &task), 0);
+    wait_until_it_parks(runtime);
+    gate__queue_push(&gate__m()->slot->ready, task);
+    gate__sched_wake_one(runtime);
+    compute_until_asked();
     wait_until((block_ms(1), atomic_load(&ran)));
     stop(runtime);
 }

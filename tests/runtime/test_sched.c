@@ -237,6 +237,24 @@ Test(sched, a_task_that_yields_lets_those_of_a_busy_slot_run_one_at_a_time_but_f
     stop(runtime);
 }
 
+static void *take_much(void *unused) {
+    gate__m()->slot->share = GATE__MOST_STOLEN;
+    atomic_store(&third_ran, true);
+    return unused;
+}
+
+Test(sched, a_slot_that_becomes_idle_takes_one_task_at_first_as_before) {
+    gate_runtime *runtime = start(2);
+    gate_task *task = spawn("takes much", take_much, NULL);
+    wait_until(atomic_load(&third_ran) && atomic_load(&runtime->idle_slot_count) == 1); /* without a yield */
+    gate__lock(&runtime->lock);
+    uint32_t share = runtime->idle_slots->share;
+    gate__unlock(&runtime->lock);
+    cr_assert_eq(share, 1u);
+    join(task);
+    stop(runtime);
+}
+
 /* Searching. Go lets half of the busy slots' Ms do so at once. Here it is one, which is no more than that: another goes
  * without, when it finds no task. */
 

@@ -181,6 +181,19 @@ Test(task, of_many_wakes_at_once_one_queues_the_task) {
     cr_assert_eq(atomic_load(&woken.queued), parks - is_parked);
 }
 
+/* The others are there for its next park. */
+Test(task, a_park_takes_the_first_of_the_wakes_that_came_before_it) {
+    static gate_task task;
+    const uint32_t wakes = GATE__WAKE_HOST | GATE__WAKE_TIMER;
+    atomic_store(&task.state, GATE__LIVE | wakes);
+    cr_assert_not(gate__sched_enter_park(&task, wakes));
+    cr_assert_eq(atomic_load(&task.state), (uint32_t)(GATE__LIVE | GATE__WAKE_TIMER));
+    cr_assert_not(gate__sched_enter_park(&task, wakes));
+    cr_assert_eq(atomic_load(&task.state), (uint32_t)GATE__LIVE);
+    cr_assert(gate__sched_enter_park(&task, wakes));
+    cr_assert_eq(atomic_load(&task.state), GATE__PARKED | wakes << GATE__AWAITS);
+}
+
 Test(task, ready_of_one_that_has_ended_is_esrch) {
     gate_runtime *runtime = start(1);
     gate_task *task = spawn("short", give_back, NULL);
@@ -435,6 +448,24 @@ Test(task, yield_and_park_without_a_slot_are_fatal_and_name_the_function) {
                         "fatal: gate_task_park: called from C, without a slot, in task 'main' (#1)\n");
 }
 
+/* The slot is this task's still, and is asked for: its code is to hear of that when it goes on. */
+static void poll_in_c(void *asked) {
+    gate_m *m = gate__m();
+    gate__lock(&m->runtime->lock);
+    gate__foreign_ask(m->slot, GATE__POLL_YIELD);
+    gate__unlock(&m->runtime->lock);
+    *(int *)asked = gate_task_should_yield();
+}
+
+Test(task, is_not_told_to_yield_in_c_but_behind_it) {
+    gate_runtime *runtime = start(1);
+    int asked = -1;
+    gate__foreign_call(poll_in_c, &asked);
+    cr_assert_eq(asked, 0);
+    cr_assert_eq(gate_task_should_yield(), 1);
+    stop(runtime);
+}
+
 enum { ROUNDS = 2000 };
 
 /* Two tasks that wake each other by turns: a lost wake would stop both. */
@@ -515,6 +546,11 @@ static void *stay_outside(void *stage) {
     return NULL;
 }
 
+static void *sleep_for_long(void *unused) {
+    gate_task_sleep(10000ull * 1000 * 1000);
+    return unused;
+}
+
 Test(task, each_is_listed_with_what_it_does_and_where) {
     gate_runtime *runtime = start(1);
     _Atomic int stage = 0;
@@ -527,6 +563,8 @@ Test(task, each_is_listed_with_what_it_does_and_where) {
     pthread_create(&thread, NULL, stay_outside, &stage);
     wait_until((block_ms(1), atomic_load(&stage) == 1));
     wait_for_state(finished, GATE__DONE);
+    gate_task *sleeper = spawn("sleeper", sleep_for_long, NULL);
+    wait_for_state(sleeper, GATE__PARKED);
     gate_task *ready = spawn("ready", give_back, NULL); /* this task has the slot from here on */
 
     cr_assert_str_eq(words_of(info_of(runtime, "main")), "running");
@@ -534,14 +572,17 @@ Test(task, each_is_listed_with_what_it_does_and_where) {
     cr_assert_str_eq(words_of(info_of(runtime, "caller")), "in a call of wait_here");
     cr_assert_str_eq(words_of(info_of(runtime, "parked")), "parked: a wake");
     cr_assert_str_eq(words_of(info_of(runtime, "joiner")), "parked: join");
+    cr_assert_str_eq(words_of(info_of(runtime, "sleeper")), "parked: sleep");
     cr_assert_str_eq(words_of(info_of(runtime, "thread")), "outside");
     cr_assert_str_eq(words_of(info_of(runtime, "finished")), "ended, not joined");
 
     atomic_store(&may_return, true);
     atomic_store(&stage, 2);
     gate_task_ready(parked);
-    gate_task *tasks[] = {caller, joiner, finished, ready};
-    for (int i = 0; i < 4; i++)
+    cr_assert(gate__timer_cancel(sleeper));
+    gate__timer_set(sleeper, gate__os_now());
+    gate_task *tasks[] = {caller, joiner, finished, sleeper, ready};
+    for (int i = 0; i < 5; i++)
         join(tasks[i]);
     pthread_join(thread, NULL);
     stop(runtime);

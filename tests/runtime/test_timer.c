@@ -35,31 +35,28 @@ Test(timer, sleeping_tasks_sleep_at_the_same_time) {
     stop(runtime);
 }
 
-/* Each notes its place in the order of waking. */
-struct sleeper {
-    uint64_t nanoseconds;
-    _Atomic int *woken;
-    int place;
-};
-
-static void *sleep_and_note(void *argument) {
-    struct sleeper *sleeper = argument;
-    gate_task_sleep(sleeper->nanoseconds);
-    sleeper->place = atomic_fetch_add(sleeper->woken, 1);
-    return NULL;
+static void *sleep_10_s(void *unused) {
+    gate_task_sleep(10000ull * MS);
+    return unused;
 }
 
+/* Its time has come, or is about to. */
+static void have_it_come(gate_task *task) {
+    cr_assert(gate__timer_cancel(task));
+    gate__timer_set(task, gate__os_now());
+}
+
+/* Though the monitor sleeps until the later one, and nothing else wakes it. */
 Test(timer, an_earlier_time_set_later_comes_first) {
     gate_runtime *runtime = start(1);
-    _Atomic int woken = 0;
-    struct sleeper late = {200 * MS, &woken, -1}, early = {10 * MS, &woken, -1};
-    gate_task *first = spawn("late", sleep_and_note, &late);
-    gate_task_yield();
-    gate_task *second = spawn("early", sleep_and_note, &early);
-    join(first);
-    join(second);
-    cr_assert_eq(early.place, 0);
-    cr_assert_eq(late.place, 1);
+    uint64_t before = gate__os_now();
+    gate_task *late = spawn("late", sleep_10_s, NULL);
+    wait_for_state(late, GATE__PARKED);
+    wait_until(atomic_load(&runtime->monitor.state) == GATE__MONITOR_PARKED);
+    gate_task_sleep(10 * MS);
+    cr_assert_lt(gate__os_now() - before, 5000ull * MS);
+    have_it_come(late);
+    join(late);
     stop(runtime);
 }
 
@@ -81,10 +78,51 @@ Test(timer, a_timed_park_without_a_ready_times_out) {
     stop(runtime);
 }
 
+static void *park_as_long_as_can_be(void *unused) {
+    cr_assert_eq(gate_task_park_for("a test", UINT64_MAX), 0);
+    return unused;
+}
+
 Test(timer, a_time_beyond_the_clock_never_comes) {
     gate_runtime *runtime = start(1);
-    gate_task_ready(gate_task_current());
-    cr_assert_eq(gate_task_park_for("a test", UINT64_MAX), 0);
+    gate_task *task = spawn("parks", park_as_long_as_can_be, NULL);
+    wait_for_state(task, GATE__PARKED);
+    cr_assert_eq(task->deadline, GATE__TIMER_NEVER);
+    cr_assert_eq(gate_task_ready(task), 0);
+    join(task);
+    stop(runtime);
+}
+
+static void *note_that_it_ran(void *ran) {
+    *(bool *)ran = true;
+    return NULL;
+}
+
+Test(timer, a_sleep_of_0_returns_at_once) {
+    gate_runtime *runtime = start(1);
+    bool ran = false;
+    gate_task *other = spawn("other", note_that_it_ran, &ran);
+    gate_task_sleep(0);
+    cr_assert_not(ran);
+    join(other);
+    stop(runtime);
+}
+
+static void *park_twice(void *unused) {
+    cr_assert_eq(gate_task_park_for("a ready", 10000ull * MS), 0);
+    cr_assert_eq(gate_task_park_for("no other", MS), -ETIMEDOUT);
+    return unused;
+}
+
+/* The task is woken by its timer, has no slot yet, and is readied. */
+Test(timer, a_ready_that_comes_when_the_time_has_passed_ends_that_park_and_not_the_next) {
+    gate_runtime *runtime = start(1);
+    gate_task *task = spawn("parks twice", park_twice, NULL);
+    wait_for_state(task, GATE__PARKED);
+    have_it_come(task);
+    wait_until(gate__queue_any_waits(runtime)); /* without a yield */
+    cr_assert_eq(gate_task_ready(task), 0);
+    join(task);
     stop(runtime);
 }
 
