@@ -443,6 +443,28 @@ Test(guard, an_unguarded_fault_below_a_callback_dies) {
     cr_assert_dies_with(die_below_guarded, (void *)fault_in_handler, "in interpreter code");
 }
 
+/* C that makes a guarded call by itself is in its own again behind that. */
+
+static int call_and_fault(void) {
+    gate_function inner = guarded("int (void)", address_of(trap), "trap");
+    if (gate_call(&inner, NULL, NULL) != -EFAULT)
+        return 1;
+    free_function(inner);
+    return read_at(NULL);
+}
+
+static void *nest_in_c(void *unused) {
+    gate_function outer = guarded("int (void)", address_of(call_and_fault), "call_and_fault");
+    cr_assert_eq(gate_call(&outer, NULL, NULL), -EFAULT);
+    cr_assert_eq(gate_trap_last()->signal, SIGSEGV);
+    free_function(outer);
+    return unused;
+}
+
+Test(guard, a_fault_below_a_call_that_c_makes_by_itself_ends_that_alone) {
+    run_task(nest_in_c, NULL);
+}
+
 /* A signal that somebody sends is no fault. */
 
 static int send_segv(void) {

@@ -236,6 +236,38 @@ Test(interrupt, calls_the_handler_that_was_there_and_takes_another_signal_if_tol
     stop(runtime);
 }
 
+/* Whatever that handler leaves there. */
+
+static void change_errno(int number) {
+    errno = number;
+    atomic_fetch_add(&older_handler_ran, 1);
+}
+
+static int look_at_errno(void) {
+    errno = EBADMSG;
+    for (int before = atomic_load(&older_handler_ran); atomic_load(&older_handler_ran) == before;)
+        ;
+    return errno;
+}
+
+static void *call_look_at_errno(void *unused) {
+    gate_function function = make_function("int (void)", address_of(look_at_errno), "look_at_errno");
+    int found = 0;
+    cr_assert_eq(gate_call(&function, &found, NULL), 0);
+    cr_assert_eq(found, EBADMSG);
+    free_function(function);
+    return unused;
+}
+
+Test(interrupt, leaves_the_errno_of_c_as_it_was) {
+    signal(SIGURG, change_errno);
+    gate_runtime *runtime = start(1);
+    gate_task *task = spawn("looks", call_look_at_errno, NULL);
+    interrupt(task);
+    join(task);
+    stop(runtime);
+}
+
 Test(interrupt, takes_no_signal_that_others_need) {
     gate_runtime *runtime;
     gate_error error = {0, ""};

@@ -84,18 +84,21 @@ Test(trap, an_overflow_goes_to_the_handler_that_was_there_but_never_without_a_wo
     }
 }
 
-static void fault_without_a_handler(void *unused) {
-    signal(SIGSEGV, SIG_DFL);
+static void fault_without_a_handler(void *disposition) {
+    signal(SIGSEGV, (void (*)(int))disposition);
     start(1);
     fputs("about to fault\n", stderr);
-    join(spawn("faulty", fault, unused));
+    join(spawn("faulty", fault, NULL));
 }
 
-Test(trap, any_other_fault_kills_where_no_handler_was) {
-    char output[4096];
-    int status = dies(fault_without_a_handler, NULL, output, sizeof output);
-    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "status %d: %s", status, output);
-    cr_assert_null(strstr(output, "overflowed"));
+Test(trap, any_other_fault_kills_where_no_handler_was_though_it_was_ignored) {
+    void (*const dispositions[])(int) = {SIG_DFL, SIG_IGN};
+    for (int i = 0; i < 2; i++) {
+        char output[4096];
+        int status = dies(fault_without_a_handler, (void *)dispositions[i], output, sizeof output);
+        cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "status %d: %s", status, output);
+        cr_assert_null(strstr(output, "overflowed"));
+    }
 }
 
 /* A handler that was there may mend what is wrong: nobody says a word, if the host has said so. */
@@ -358,6 +361,42 @@ static void assert_goes_on(void (*fn)(void *), void *argument, unsigned reports,
 
 Test(trap, what_an_older_handler_returns_from_is_reported_once_for_a_task_and_a_place) {
     assert_goes_on(be_mended_unasked, NULL, 2, 2);
+}
+
+/* Other addresses that one instruction touches, and another depth of its function, are others' places. */
+
+static void mend_where_it_is(int number, siginfo_t *info, void *context) {
+    (void)number, (void)context;
+    mprotect((void *)((uintptr_t)info->si_addr & -4096ul), 4096, PROT_READ | PROT_WRITE);
+}
+
+static __attribute__((noinline)) int touch_page_deeper(void) {
+    volatile char room[256] = "";
+    return touch_page() + room[255];
+}
+
+static void *touch_three_pages_and_deeper(void *unused) {
+    int *pages[3];
+    for (int i = 0; i < 3; i++)
+        pages[i] = map_guarded_page();
+    for (int i = 0; i < 3; i++) {
+        guarded_page = pages[i];
+        cr_assert_eq(touch_page(), 0);
+    }
+    cr_assert_eq(touch_page_deeper(), 0);
+    return unused;
+}
+
+static void be_mended_elsewhere(void *unused) {
+    struct sigaction action = {.sa_flags = SA_SIGINFO, .sa_sigaction = mend_where_it_is};
+    cr_assert_eq(sigaction(SIGSEGV, &action, NULL), 0);
+    gate_runtime *runtime = start(1);
+    join(spawn("touches", touch_three_pages_and_deeper, unused));
+    stop(runtime);
+}
+
+Test(trap, what_an_older_handler_returns_from_is_reported_where_address_or_stack_is_another) {
+    assert_goes_on(be_mended_elsewhere, NULL, 4, 4);
 }
 
 static void be_mended_in_a_child_too(void *unused) {
@@ -639,6 +678,53 @@ Test(trap, a_thread_keeps_a_signal_stack_of_its_own_if_that_is_large_enough) {
     pthread_t thread;
     cr_assert_eq(pthread_create(&thread, NULL, look_at_stacks, NULL), 0);
     pthread_join(thread, NULL);
+}
+
+/* A thread in two runtimes: its Ms go one after the other. */
+
+static gate_runtime *_Atomic other_runtime;
+static _Atomic bool other_may_stop;
+
+static void *keep_other(void *unused) {
+    gate_runtime *runtime = start(1);
+    atomic_store(&other_runtime, runtime);
+    while (!atomic_load(&other_may_stop))
+        block_ms(1);
+    stop(runtime);
+    return unused;
+}
+
+static int do_nothing(void *unused, void *result, void *const arguments[]) {
+    (void)unused, (void)result, (void)arguments;
+    return 0;
+}
+
+/* The other runtime knows this thread by a callback. */
+static void *be_known_to_two(void *unused) {
+    struct gate__signal_stack before = current_stack();
+    gate_signature *signature = parse("void (void)");
+    gate_m_release(gate_m_acquire());
+    gate_callback *callback = make_callback(atomic_load(&other_runtime), signature, do_nothing, NULL);
+    gate_callback_address(callback)();
+    cr_assert_eq(gate_callback_free(callback), 0);
+    gate_signature_free(signature);
+    gate__m_drop_root(gate__m_of_thread()->thread_next);
+    cr_assert_eq(current_stack().base, gate__m()->signal_stack.base);
+    gate__m_drop_root(gate__m());
+    cr_assert_eq(current_stack().base, before.base);
+    return unused;
+}
+
+Test(trap, a_thread_that_two_runtimes_knew_has_its_own_signal_stack_again) {
+    pthread_t keeper, thread;
+    gate_runtime *runtime = start(1);
+    pthread_create(&keeper, NULL, keep_other, NULL);
+    wait_until(atomic_load(&other_runtime));
+    pthread_create(&thread, NULL, be_known_to_two, NULL);
+    gate__foreign_call(join_thread, &thread);
+    atomic_store(&other_may_stop, true);
+    gate__foreign_call(join_thread, &keeper);
+    stop(runtime);
 }
 
 /* Masks */
