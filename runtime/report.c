@@ -20,7 +20,9 @@ static __attribute__((format(__printf__, 1, 2))) void say(const char *format, ..
     va_start(arguments, format);
     int length = vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    gate__os_write(STDERR_FILENO, line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
+    size_t used = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
+    line[used - 1] = '\n'; /* of one that is cut, too */
+    gate__os_write(STDERR_FILENO, line, used);
 }
 
 static const struct {

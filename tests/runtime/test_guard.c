@@ -77,6 +77,7 @@ static void *each_fault(void *unused) {
     volatile int *null = NULL, *constant = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     const char *string = NULL;
     int one = 1, zero = 0;
+    call_add();
     cr_assert_null(gate_trap_last());
     fault_in("int (const int *)", address_of(read_at), "read_at", (void *[]){&null}, SIGSEGV);
     cr_assert_eq(gate_trap_last()->code, SEGV_MAPERR);

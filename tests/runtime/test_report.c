@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
 
 #include "tests/support/bridge.h"
 #include "tests/support/faults.h"
@@ -251,6 +252,122 @@ Test(report, waits_for_no_thread_that_opens_a_library) {
     assert_names_task_function_and_stacks(output);
     output = last_words(die_while_another_loads, overflow, SIGSEGV);
     assert_says(output, "callgate: fatal: task faulty (#2) overflowed its 256 KiB stack\n");
+}
+
+/* What the kernel says of it, in words. */
+Test(report, describes_each_signal_and_code_and_no_more_than_there_is_room_for) {
+    static const struct {
+        int signal, code;
+        const char *words;
+    } known[] = {
+        {SIGSEGV, SEGV_MAPERR, "SIGSEGV at 0x40 (nothing is mapped there)"},
+        {SIGSEGV, SEGV_ACCERR, "SIGSEGV at 0x40 (no such access is allowed there)"},
+        {SIGSEGV, SI_KERNEL, "SIGSEGV at 0x40 (no address, or the kernel doesn't know which)"},
+        {SIGBUS, BUS_ADRERR, "SIGBUS at 0x40 (there is no memory for it, as beyond a file's end)"},
+        {SIGBUS, BUS_ADRALN, "SIGBUS at 0x40 (misaligned)"},
+        {SIGFPE, FPE_INTDIV, "SIGFPE at 0x40 (integer division by zero, or out of range)"},
+        {SIGFPE, FPE_FLTDIV, "SIGFPE at 0x40 (floating-point division by zero)"},
+        {SIGFPE, FPE_FLTINV, "SIGFPE at 0x40 (invalid floating-point operation)"},
+        {SIGILL, ILL_ILLOPN, "SIGILL at 0x40 (no such instruction)"},
+        {SIGILL, SI_KERNEL, "SIGILL at 0x40"},
+    };
+    char words[128], few[16];
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        gate_trap trap = {.signal = known[i].signal, .code = known[i].code, .address = (void *)0x40};
+        cr_assert_eq(gate__report_describe(&trap, words, sizeof words), strlen(known[i].words));
+        cr_assert_str_eq(words, known[i].words);
+        cr_assert_eq(gate__report_describe(&trap, few, sizeof few), i < 9 ? sizeof few - 1 : strlen(known[i].words));
+    }
+}
+
+/* A name that is longer than a line: what is cut is its end, and the line has one. */
+static void *interpret_read_by_a_long_name(void *unused) {
+    static char name[1000];
+    memset(name, 'n', sizeof name - 1);
+    gate_function function = make_function("int (const int *)", address_of(read_at), name);
+    const int *address = (const int *)0x40;
+    gate_call(&function, NULL, (void *[]){&address});
+    return unused;
+}
+
+Test(report, cuts_a_line_that_is_too_long) {
+    assert_says(last_words(die_in_task, interpret_read_by_a_long_name, SIGSEGV),
+                "nnnn\ncallgate:   task 'faulty' (#2) on M ");
+}
+
+/* How much of a stack is used, by the report's own words. */
+static size_t used_of(const char *output, const char *stack) {
+    size_t size = 0, used = 0;
+    const char *at = strstr(output, stack);
+    cr_assert_not_null(at, "%s", output);
+    cr_assert_eq(sscanf(at + strlen(stack), " stack: %*p to %*p (%zu KiB), at %*p, %zu KiB used", &size, &used), 2,
+                 "%s", output);
+    return used;
+}
+
+Test(report, tells_how_much_of_each_stack_is_used) {
+    const char *output = last_words(die_in_task, interpret_read, SIGSEGV);
+    cr_assert_leq(used_of(output, "the task's"), 128u);
+    cr_assert_leq(used_of(output, "system"), 512u);
+}
+
+/* C on a stack of its own. */
+
+static ucontext_t elsewhere, back;
+
+static void read_elsewhere(void) {
+    read_at((const int *)0x40);
+}
+
+static int go_elsewhere(void) {
+    static char stack[64 * 1024];
+    getcontext(&elsewhere);
+    elsewhere.uc_stack.ss_sp = stack;
+    elsewhere.uc_stack.ss_size = sizeof stack;
+    elsewhere.uc_link = &back;
+    makecontext(&elsewhere, read_elsewhere, 0);
+    return swapcontext(&back, &elsewhere);
+}
+
+static void *interpret_go_elsewhere(void *unused) {
+    gate_function function = make_function("int (void)", address_of(go_elsewhere), "go_elsewhere");
+    gate_call(&function, NULL, NULL);
+    return unused;
+}
+
+Test(report, says_when_c_is_on_another_stack) {
+    const char *output = last_words(die_in_task, interpret_go_elsewhere, SIGSEGV);
+    const char *system = strstr(output, "callgate:   system stack: ");
+    cr_assert_not_null(system, "%s", output);
+    char *end = strchr(system, '\n');
+    *end = '\0';
+    assert_says(system, ", which is not on it");
+    assert_says(end + 1, " KiB used\n"); /* the task's */
+}
+
+/* Between tasks there is none to name. */
+
+static void die_between_tasks(void *body) {
+    put_defaults();
+    start(1);
+    gate__m()->task = NULL;
+    ((gate_task_main)body)(NULL);
+}
+
+Test(report, knows_the_scheduler) {
+    const char *output = last_words(die_between_tasks, interpret_itself, SIGSEGV);
+    assert_says(output, "callgate: fatal: SIGSEGV at 0x40 (nothing is mapped there) in the scheduler\n");
+    assert_says(output, "callgate:   no task on M ");
+}
+
+Test(report, of_an_overflow_shows_frames) {
+    const char *output = last_words(die_in_task, overflow, SIGSEGV);
+    const char *frames = strstr(output, "task faulty (#2) overflowed its 256 KiB stack\n");
+    cr_assert_not_null(frames, "%s", output);
+    unsigned lines = 0;
+    for (const char *at = frames; (at = strchr(at, '\n')) != NULL; at++)
+        lines += at[1] != '\0';
+    cr_assert_geq(lines, 5, "%s", output);
 }
 
 static void *fault_outside(void *unused) {
