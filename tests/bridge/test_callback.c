@@ -427,6 +427,7 @@ static void *call_and_park(void *unused) {
         int result = 0;
         cr_assert_eq(through_c(callback, 0, &result), 0);
         cr_assert_eq(result, 2, "the handler changed its thread");
+        cr_assert_null(gate_task_current()->bound, "any thread may run it now");
     }
     gate_callback_free(callback);
     return unused;

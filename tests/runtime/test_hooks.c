@@ -320,14 +320,16 @@ Test(hooks, a_partial_table_is_refused_by_the_layers_too) {
 }
 
 static void register_halves(void *unused) {
-    struct gate_mem_hooks half = empty(), other = empty(), newer = empty(), none = {0};
+    struct gate_mem_hooks half = empty(), other = empty(), newer = empty(), odd = empty(), none = {0};
     (void)unused;
     half.mmap = hook_mmap;
     other.munmap = hook_munmap;
     newer.size += sizeof(void *);
+    odd.size -= 1;
     expect(gate_mem_register_hooks(&half) == -EINVAL);
     expect(gate_mem_register_hooks(&other) == -EINVAL);
     expect(gate_mem_register_hooks(&newer) == -EINVAL);
+    expect(gate_mem_register_hooks(&odd) == -EINVAL);
     expect(gate_mem_register_hooks(&none) == -EINVAL);
     half.munmap = hook_munmap;
     expect(gate_mem_register_hooks(&half) == 0); /* the refused ones left the table open */
@@ -338,6 +340,7 @@ Test(hooks, a_refused_table_says_why_and_leaves_room_for_another) {
     cr_assert_not_null(strstr(output, "mmap without munmap"));
     cr_assert_not_null(strstr(output, "munmap without mmap"));
     cr_assert_not_null(strstr(output, "later version"));
+    cr_assert_not_null(strstr(output, "not that of any version"));
     cr_assert_not_null(strstr(output, "size is not set"));
 }
 

@@ -76,3 +76,25 @@ Test(mem, hooks_after_the_first_mapping_are_ebusy_and_not_in_force) {
     gate_mem_hooks_active(&active);
     cr_assert(!active.mmap && !active.munmap);
 }
+
+static void complete_a_half(void *unmaps) {
+    struct gate_mem_hooks half = {.size = sizeof half};
+    if (unmaps)
+        half.munmap = system_munmap;
+    else
+        half.mmap = system_mmap;
+    gate_mem_hooks_complete(&half);
+}
+
+static void complete_a_small_one(void *unused) {
+    struct gate_mem_hooks small = {.size = sizeof small - sizeof(void *)};
+    (void)unused;
+    gate_mem_hooks_complete(&small);
+}
+
+Test(mem, a_partial_table_that_is_to_be_completed_is_fatal) {
+    const char *half = "fatal: gate_mem_hooks_complete: the table has only one of mmap and munmap";
+    cr_assert_dies_with(complete_a_half, NULL, half);
+    cr_assert_dies_with(complete_a_half, (void *)1, half);
+    cr_assert_dies_with(complete_a_small_one, NULL, "fatal: gate_mem_hooks_complete: the table has ");
+}
