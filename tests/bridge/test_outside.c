@@ -360,3 +360,51 @@ Test(outside, a_thread_that_lingers_may_end_anywhere_in_c) {
     cr_assert_eq(atomic_load(&host->idle_slot_count), 1);
     tear_down();
 }
+
+/* What the host does when it hears of the end: the thread has a slot then, and is in no call any more. */
+
+static atomic_uint drops;
+
+static void do_nothing(void *unused) {
+    (void)unused;
+}
+
+static void look_and_call(void *unused, gate_task *root) {
+    (void)unused;
+    cr_assert_eq(root, gate_task_current());
+    cr_assert_eq(own_info().state, GATE_TASK_RUNNING);
+    gate__foreign_call(do_nothing, NULL);
+    cr_assert_not_null(gate__m()->slot);
+    atomic_fetch_add(&drops, 1);
+}
+
+static gate_signature *of_exit;
+
+static void end_in_a_call(struct visitor *unused) {
+    gate_function function = {.signature = of_exit, .address = address_of(pthread_exit), .name = "pthread_exit"};
+    void *nothing = NULL;
+    (void)unused;
+    gate_call(&function, NULL, (void *[]){&nothing});
+}
+
+static void let_it_end(void (*then)(struct visitor *visitor), bool is_taken) {
+    struct visitor visitor = {0};
+    atomic_int counter = 0;
+    atomic_store(&drops, 0);
+    set_up_with((struct gate_runtime_config){.slots = 1, .hooks = {.thread_drop = look_and_call}});
+    begin_visit(&visitor, then);
+    if (is_taken)
+        join(spawn("works", count, &counter));
+    end_visit(&visitor);
+    cr_assert_eq(atomic_load(&drops), 1u);
+    tear_down();
+}
+
+Test(outside, a_thread_that_ends_may_call_when_the_host_hears_of_it_whatever_became_of_its_slot) {
+    of_exit = parse("void (void *)");
+    let_it_end(NULL, false);
+    let_it_end(NULL, true);
+    let_it_end(end_in_a_call, false);
+    let_it_end(end_in_a_call, true);
+    gate_signature_free(of_exit);
+}

@@ -459,6 +459,24 @@ static void *end_in_a_call(void *unused) {
     return unused;
 }
 
+/* Of that class, by the thread's own end. */
+static void call_the_end(enum gate_call_class class, const char *name) {
+    gate_function function = {.address = (void (*)(void))end_thread_in_place, .call_class = class, .name = name};
+    void *nothing = NULL;
+    cr_assert_eq(gate_signature_parse("void (void *)", (gate_signature **)(uintptr_t)&function.signature, NULL), 0);
+    gate_call(&function, NULL, (void *[]){&nothing});
+}
+
+static void *end_in_a_call_by_name(void *unused) {
+    call_the_end(GATE_CALL_DEFAULT, "end_thread");
+    return unused;
+}
+
+static void end_in_a_call_with_a_name(void *unused) {
+    start(1);
+    join(spawn("x", end_in_a_call_by_name, unused));
+}
+
 static void end_in_a_call_without_a_name(void *unused) {
     start(1);
     join(spawn("x", end_in_a_call, unused));
@@ -470,6 +488,34 @@ Test(m, a_thread_that_a_task_ends_is_reported) {
     cr_assert_dies_with(end_in_a_guest, NULL, unless_on_a_fibre(in_task));
     cr_assert_dies_with(end_in_a_call_without_a_name, NULL,
                         unless_on_a_fibre("gate_call: the thread of task 'x' (#2) ended in a call of 'a function'"));
+    cr_assert_dies_with(end_in_a_call_with_a_name, NULL,
+                        unless_on_a_fibre("gate_call: the thread of task 'x' (#2) ended in a call of 'end_thread'"));
+}
+
+/* Of its own task's, too, in a call that keeps its slot; and when it has none. */
+
+static void *end_in_a_leaf(void *unused) {
+    start(1);
+    call_the_end(GATE_CALL_LEAF, "end_thread");
+    return unused;
+}
+
+static void *end_between_tasks(void *unused) {
+    start(1);
+    gate__m()->task = NULL;
+    return unused;
+}
+
+static void end_thread_in(void *body) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, (void *(*)(void *))body, NULL);
+    pthread_join(thread, NULL);
+}
+
+Test(m, a_thread_that_started_a_runtime_and_ends_in_a_leaf_or_between_tasks_is_reported) {
+    cr_assert_dies_with(end_thread_in, (void *)end_in_a_leaf,
+                        "gate_call: the thread of task 'main' (#1) ended in a call of 'end_thread'");
+    cr_assert_dies_with(end_thread_in, (void *)end_between_tasks, "a thread of the runtime ended between tasks");
 }
 
 /* The thread that started a runtime ends */
