@@ -20,7 +20,7 @@ static struct {
     int count;
 } seen;
 static uintptr_t answer;
-static bool answers_zero;
+static bool answers_zero, refuses_the_table; /* the last: memory for the region table's own */
 
 /* What a hook does before anything else, once; and how often one did. */
 static void (*meanwhile)(void);
@@ -44,6 +44,8 @@ static uintptr_t hook_mmap(void *address, uintptr_t length, int32_t prot, int32_
     seen.offset = offset;
     if (answer || answers_zero)
         return answer;
+    if (refuses_the_table && !gate_mem_caller())
+        return ENOMEM;
     return system_mmap(address, length, prot, flags, fd, offset);
 }
 
@@ -172,6 +174,24 @@ Test(mem_hooks, the_other_entry_points_pass_their_arguments_and_errors) {
     cr_assert_eq(gate_madvise((void *)PAGE, PAGE, MADV_WILLNEED), -EAGAIN);
     cr_assert_eq(seen.option, MADV_WILLNEED);
     answer = 0;
+}
+
+/* So many changes are promised that there is no memory left for one more. */
+Test(mem_hooks, what_can_not_be_noted_is_unmapped_again_and_enomem) {
+    unsigned promised = 0;
+    void *at = &at;
+    refuses_the_table = true;
+    while (gate__region_expect() == 0)
+        promised++;
+    cr_assert_eq(gate_mmap(NULL, 3 * PAGE, PROT_READ, ANONYMOUS, -1, 0, &at), -ENOMEM);
+    cr_assert_eq(at, &at);
+    cr_assert_eq(seen.length, (uintptr_t)3 * PAGE);
+    cr_assert_eq(seen.option, 0, "the last that was seen is the unmap");
+    cr_assert_not(is_mapped(seen.address));
+    refuses_the_table = false;
+    for (; promised > 0; promised--)
+        gate__region_forget();
+    gate__region_validate();
 }
 
 Test(mem_hooks, know_the_caller_and_nobody_does_after_them) {
