@@ -533,6 +533,7 @@ Test(callback, from_a_thread_that_finds_no_slot_is_refused_at_once_or_when_its_p
         uint64_t before = gate__os_now();
         cr_assert_eq(run_one_thread(callbacks[i]), REFUSED);
         cr_assert_geq(gate__os_now() - before, i * 20 * 1000 * 1000);
+        cr_assert_eq(host->workers.wanted, 0u, "no thread is wanted for a task that waits no more");
         cr_assert_eq(gate_callback_free(callbacks[i]), 0);
     }
     cr_assert_eq(plain_count, 0);

@@ -429,6 +429,41 @@ Test(m, the_hosts_first_resume_of_a_thread_comes_after_its_adoption) {
     stop(runtime);
 }
 
+static _Atomic unsigned resumes;
+
+static void count_resume(void *unused, gate_task *task) {
+    (void)unused;
+    atomic_fetch_add(&resumes, strcmp(gate_task_name(task), "thread") == 0);
+}
+
+static void *come_in_with_patience(void *unused) {
+    gate_m *m = gate_m_acquire();
+    cr_assert_eq(gate__foreign_come_in(m, GATE__TIMER_NEVER), 0);
+    gate__foreign_go_out(m, false);
+    atomic_store(&step, 1);
+    wait_until(atomic_load(&step) == 2);
+    cr_assert_eq(gate__foreign_come_in(m, gate__timer_after(60 * 1000ull * 1000 * 1000)), 0);
+    gate__foreign_go_out(m, false);
+    gate_m_release(m);
+    return unused;
+}
+
+Test(m, the_host_hears_of_a_thread_that_goes_on_whether_it_waits_for_ever_or_with_patience) {
+    gate_runtime *runtime;
+    struct gate_runtime_config config = {.hooks = {.task_resume = count_resume}};
+    pthread_t thread;
+    atomic_store(&step, 0);
+    cr_assert_eq(gate_runtime_start(&config, &runtime, NULL), 0);
+    pthread_create(&thread, NULL, come_in_with_patience, NULL);
+    wait_until((block_ms(1), atomic_load(&step) == 1));
+    cr_assert_eq(atomic_load(&resumes), 1u);
+    atomic_store(&step, 2);
+    wait_until(thread_waits(runtime)); /* this thread keeps the slot */
+    gate__foreign_call(join_thread, &thread);
+    cr_assert_eq(atomic_load(&resumes), 2u);
+    stop(runtime);
+}
+
 /* Threads that end where they should not */
 
 static void *end_thread(void *unused) {
