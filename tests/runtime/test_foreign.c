@@ -300,6 +300,62 @@ static void *call_for_errno(void *unused) {
 
 Test(foreign, a_call_in_registers_starts_with_errno_0_and_returns_it) {
     run_task(call_for_errno, NULL);
+    run_root(call_for_errno);
+}
+
+static uint64_t is_told(uint64_t a, uint64_t b) {
+    (void)a, (void)b;
+    return atomic_load(&gate__m()->call) != GATE__M_RUNNING;
+}
+
+static void *call_telling(void *unused) {
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(gate__foreign_call_pair(gate__m(), address_of(is_told), 0, 0, ways_to_tell[i]).word, i == 0);
+    return unused;
+}
+
+Test(foreign, the_hand_off_hears_of_no_call_that_keeps_its_slot) {
+    run_task(call_telling, NULL);
+    run_root(call_telling);
+}
+
+/* What was asked of a slot that nobody had is asked of the one who gets it. */
+
+static _Atomic bool was_asked, has_looked;
+
+static void *look_whether_asked(void *unused) {
+    gate_m *m = gate__m();
+    atomic_store(&was_asked, atomic_load(&m->asked) && atomic_load(&m->slot->poll) & GATE__POLL_LASTS);
+    atomic_store(&has_looked, true);
+    return unused;
+}
+
+Test(foreign, what_is_asked_of_an_idle_slot_is_asked_of_its_next_holder) {
+    gate_runtime *runtime = start(2);
+    gate__lock(&runtime->lock);
+    gate__foreign_ask(runtime->idle_slots, GATE__POLL_LASTS);
+    gate__unlock(&runtime->lock);
+    gate_task *task = spawn("looks", look_whether_asked, NULL);
+    wait_until(atomic_load(&has_looked)); /* without a yield */
+    cr_assert(atomic_load(&was_asked));
+    join(task);
+    stop(runtime);
+}
+
+static void *watch_and_look(void *unused) {
+    gate_task *self = gate_task_current();
+    void *floor = atomic_load(&self->floor);
+    gate__foreign_watch(GATE__WATCH_HOST, true);
+    void *watched = atomic_load(&self->floor);
+    gate__foreign_watch(GATE__WATCH_HOST, false);
+    cr_assert_eq(watched, (void *)UINTPTR_MAX);
+    cr_assert_eq(atomic_load(&self->floor), floor);
+    return unused;
+}
+
+Test(foreign, calls_go_their_short_way_again_when_nobody_watches_any_more) {
+    run_task(watch_and_look, NULL);
+    run_root(watch_and_look);
 }
 
 static bool had_slot;

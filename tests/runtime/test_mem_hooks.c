@@ -312,6 +312,66 @@ Test(mem_hooks, stacks_that_can_not_be_guarded_are_an_error_and_not_lost) {
     gate__stack_init();
 }
 
+Test(mem_hooks, see_advice_on_many_ranges_one_by_one) {
+    void *at;
+    cr_assert_eq(gate_mmap(NULL, 5 * PAGE, PROT_READ, ANONYMOUS, -1, 0, &at), 0);
+    struct gate__os_range ranges[] = {{at, PAGE}, {(char *)at + 3 * PAGE, 2 * PAGE}};
+    int before = seen.count;
+    cr_assert_eq(gate__mem_advise_all(ranges, 2, MADV_WILLNEED), 0);
+    cr_assert_eq(seen.count - before, 2);
+    cr_assert(seen.address == ranges[1].base && seen.length == 2 * PAGE && seen.option == MADV_WILLNEED);
+    cr_assert_eq(gate_munmap(at, 5 * PAGE), 0);
+}
+
+/* A thread for which there is no stack for signal handlers. */
+
+static _Atomic int records;
+
+static void *count_and_allocate(void *unused, size_t size) {
+    (void)unused;
+    atomic_fetch_add(&records, 1);
+    return malloc(size);
+}
+
+static void count_and_free(void *unused, void *memory, size_t size) {
+    (void)unused, (void)size;
+    atomic_fetch_sub(&records, 1);
+    free(memory);
+}
+
+/* The one that was closed last is taken next. */
+static struct gate__account *next_account(void) {
+    struct gate__account *account = NULL;
+    cr_assert_eq(gate__region_open_account(12345, &account), 0);
+    gate__region_close_account(account);
+    return account;
+}
+
+static void *acquire_in_vain(void *unused) {
+    int before = atomic_load(&records);
+    struct gate__account *account = next_account();
+    answer = ENOMEM;
+    cr_assert_null(gate_m_acquire());
+    answer = 0;
+    cr_assert_eq(atomic_load(&records), before);
+    cr_assert_eq(next_account(), account);
+    gate_m *m = gate_m_acquire();
+    cr_assert_eq(m->account, account);
+    gate_m_release(m);
+    gate__m_drop_root(m);
+    cr_assert_eq(next_account(), account, "it was closed with its M");
+    return unused;
+}
+
+Test(mem_hooks, a_thread_that_can_not_be_adopted_for_want_of_a_mapping_leaves_nothing) {
+    struct gate_runtime_hooks hooks = {.allocate = count_and_allocate, .deallocate = count_and_free};
+    gate_runtime *runtime = start_with((struct gate_runtime_config){.slots = 1, .hooks = hooks});
+    pthread_t thread;
+    pthread_create(&thread, NULL, acquire_in_vain, NULL);
+    pthread_join(thread, NULL);
+    stop(runtime);
+}
+
 Test(mem_hooks, see_every_mapping_that_a_runtime_makes) {
     gate_runtime *runtime = start(1);
     int before = seen.count;

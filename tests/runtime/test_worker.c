@@ -52,13 +52,17 @@ static void *block_once(void *unused) {
     return unused;
 }
 
+static void *end_at_once(void *unused) {
+    return unused;
+}
+
 /* Their stacks */
 
 static void *find_stack(void *region) {
     volatile char here = 0;
     const char *on_system_stack = gate__m()->system_sp;
     cr_assert_eq(gate_region_find(on_system_stack, region), 0);
-    cr_assert_lt((uintptr_t)on_system_stack, (uintptr_t)&here);
+    cr_assert_lt((uintptr_t)on_system_stack, (uintptr_t)&here - ((uintptr_t)1 << 40), "that is near");
     return NULL;
 }
 
@@ -186,22 +190,37 @@ Test(worker, a_task_that_was_left_to_a_thread_which_could_not_be_created_runs_on
 
 #ifndef GATE_TEST_PLAIN /* sanitizers need address space of their own */
 
+static void run_twenty(gate_task_main body) {
+    gate_task *tasks[20];
+    for (int i = 0; i < 20; i++)
+        tasks[i] = spawn("one of twenty", body, NULL);
+    for (int i = 0; i < 20; i++)
+        join(tasks[i]);
+}
+
+static size_t count_regions(void) {
+    struct gate_region_counts counts;
+    gate_region_counts(NULL, &counts);
+    return counts.regions;
+}
+
 static void run_out_of_threads(void *unused) {
     (void)unused;
     gate_runtime *runtime = start(2);
-    gate_task *tasks[20];
+    run_twenty(end_at_once); /* their stacks are there */
     leave_room_for_threads(0);
-    for (int i = 0; i < 20; i++)
-        tasks[i] = spawn("blocks", block_once, NULL);
-    for (int i = 0; i < 20; i++)
-        join(tasks[i]);
-    fprintf(stderr, "all ended, on %s threads\n", runtime->workers.count < 15 ? "few" : "many");
+    size_t before = count_regions();
+    run_twenty(block_once);
+    fprintf(stderr, "all ended, on %s threads, and %s is left of others; %u are awaited\n",
+            runtime->workers.count < 15 ? "few" : "many", count_regions() == before ? "nothing" : "something",
+            atomic_load(&runtime->workers.awaited));
     stop(runtime);
     abort();
 }
 
 Test(worker, where_no_thread_is_to_be_had_tasks_wait_for_one_and_all_end) {
-    cr_assert_dies_with(run_out_of_threads, NULL, "all ended, on few threads");
+    cr_assert_dies_with(run_out_of_threads, NULL,
+                        "all ended, on few threads, and nothing is left of others; 0 are awaited");
 }
 
 #endif
@@ -241,6 +260,15 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     return create(thread, attributes, start_late, start);
 }
 
+static uint32_t count_idle(gate_runtime *runtime) {
+    uint32_t count = 0;
+    gate__lock(&runtime->lock);
+    for (gate_m *m = runtime->workers.idle; m; m = m->idle_next)
+        count++;
+    gate__unlock(&runtime->lock);
+    return count;
+}
+
 /* Runs on the one worker that the runtime has from its start. */
 static void *need_another(void *unused) {
     atomic_store(&holds, true);
@@ -256,6 +284,8 @@ Test(worker, a_slot_whose_new_thread_does_not_come_is_given_to_another_one) {
     gate_runtime *runtime = start(1);
     join(spawn("first", need_another, NULL));
     cr_assert_geq(runtime->workers.count, 3);
+    wait_until(count_idle(runtime) == runtime->workers.count);
+    cr_assert_eq(atomic_load(&runtime->workers.awaited), 0u, "that one was awaited no more when it came");
     stop(runtime);
 }
 
@@ -271,10 +301,6 @@ Test(worker, one_that_is_idle_is_woken_though_another_is_awaited) {
     atomic_store(&runtime->workers.awaited, 0);
     join(task);
     stop(runtime);
-}
-
-static void *end_at_once(void *unused) {
-    return unused;
 }
 
 Test(worker, none_is_awaited_once_all_have_come) {
