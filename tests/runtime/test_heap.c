@@ -2,6 +2,9 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#ifndef _WIN32
+#include <sys/syscall.h>
+#endif
 
 #include "callgate.h"
 #include "tests/support/memory.h"
@@ -33,6 +36,8 @@ Test(heap, reserved_pages_have_an_address_and_no_access) {
     cr_assert_eq(find(base).length, (size_t)LENGTH);
     cr_assert_eq(find(base).prot, PROT_NONE);
     cr_assert_str_eq(find(base).tag, "test");
+    ptrdiff_t distance = (const char *)find(base).caller - (const char *)(uintptr_t)reserve;
+    cr_assert(distance > -100000 && distance < 100000, "the caller is not in this program: %td", distance);
     cr_assert_not(can_read(base));
     cr_assert_eq(gate_heap_release(base, LENGTH, NULL), 0);
     cr_assert_eq(state(base), GATE_REGION_NONE);
@@ -155,6 +160,7 @@ Test(heap, sizes_that_are_no_pages_are_einval) {
     cr_assert_eq(gate_heap_commit((char *)base + 1, PAGE, NULL), -EINVAL);
     cr_assert_eq(gate_heap_decommit(base, 0, NULL), -EINVAL);
     cr_assert_eq(gate_heap_release(base, SIZE_MAX / PAGE * PAGE, NULL), -EINVAL);
+    cr_assert_eq(gate_heap_commit(base, SIZE_MAX / PAGE * PAGE, NULL), -EINVAL);
     cr_assert_eq(untouched, &base);
     gate_heap_release(base, LENGTH, NULL);
 }
@@ -208,6 +214,22 @@ static bool is_advised(void *address, const char *flag) {
     }
     fclose(maps);
     return found;
+}
+
+Test(heap, locked_pages_are_not_decommitted_and_stay_as_they_are) {
+    char *base = reserve();
+    gate_error error = {0, ""};
+    cr_assert_eq(gate_heap_commit(base, LENGTH, NULL), 0);
+    base[0] = 1;
+    if (syscall(SYS_mlock, base, PAGE)) /* sanitizers have libc's do nothing */
+        return;
+    cr_assert_eq(gate_heap_decommit(base, LENGTH, &error), -EINVAL);
+    cr_assert_not_null(strstr(error.message, "decommit: the system kept the memory at 0x"), "%s", error.message);
+    cr_assert_eq(find(base).length, (size_t)LENGTH);
+    cr_assert_eq(state(base), GATE_REGION_COMMITTED);
+    cr_assert_eq(base[0], 1);
+    cr_assert(can_write(base) && can_write(base + LENGTH - PAGE));
+    gate_heap_release(base, LENGTH, NULL);
 }
 
 Test(heap, huge_pages_are_advised_and_advised_against) {

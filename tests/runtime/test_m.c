@@ -291,6 +291,31 @@ Test(m, a_stop_drops_threads_that_live_on_and_another_runtime_may_adopt_them) {
     stop(runtime);
 }
 
+static void *be_adopted_without_a_word(void *unused) {
+    gate_m_release(gate_m_acquire());
+    atomic_store(&step, 1);
+    wait_until(atomic_load(&step) == 2);
+    return unused;
+}
+
+/* A stop has begun, and has not come to the thread yet. */
+Test(m, the_host_does_not_hear_of_the_end_of_a_thread_of_which_it_has_not_heard) {
+    gate_runtime *runtime;
+    struct gate_runtime_config config = {.hooks = {.thread_adopt = note_adopted, .thread_drop = note_dropped}};
+    pthread_t thread;
+    atomic_store(&step, 0);
+    atomic_store(&adopted, NULL);
+    atomic_store(&dropped, NULL);
+    cr_assert_eq(gate_runtime_start(&config, &runtime, NULL), 0);
+    pthread_create(&thread, NULL, be_adopted_without_a_word, NULL);
+    wait_until(atomic_load(&step) == 1);
+    atomic_store(&runtime->stopping, true);
+    atomic_store(&step, 2);
+    pthread_join(thread, NULL);
+    stop(runtime);
+    cr_assert(!atomic_load(&adopted) && !atomic_load(&dropped));
+}
+
 static void *start_another(void *unused) {
     cr_assert_null(come_in_twice(unused));
     atomic_store(&step, 1);

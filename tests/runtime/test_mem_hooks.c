@@ -176,22 +176,46 @@ Test(mem_hooks, the_other_entry_points_pass_their_arguments_and_errors) {
     answer = 0;
 }
 
-/* So many changes are promised that there is no memory left for one more. */
-Test(mem_hooks, what_can_not_be_noted_is_unmapped_again_and_enomem) {
+/* So many changes are promised that there is no memory left for one more; how many. */
+static unsigned promise_all(void) {
     unsigned promised = 0;
-    void *at = &at;
     refuses_the_table = true;
     while (gate__region_expect() == 0)
         promised++;
+    return promised;
+}
+
+static void take_back(unsigned promised) {
+    refuses_the_table = false;
+    for (; promised > 0; promised--)
+        gate__region_forget();
+    gate__region_validate();
+}
+
+Test(mem_hooks, what_can_not_be_noted_is_unmapped_again_and_enomem) {
+    unsigned promised = promise_all();
+    void *at = &at;
     cr_assert_eq(gate_mmap(NULL, 3 * PAGE, PROT_READ, ANONYMOUS, -1, 0, &at), -ENOMEM);
     cr_assert_eq(at, &at);
     cr_assert_eq(seen.length, (uintptr_t)3 * PAGE);
     cr_assert_eq(seen.option, 0, "the last that was seen is the unmap");
     cr_assert_not(is_mapped(seen.address));
-    refuses_the_table = false;
-    for (; promised > 0; promised--)
-        gate__region_forget();
-    gate__region_validate();
+    take_back(promised);
+}
+
+Test(mem_hooks, a_part_of_a_reservation_that_can_not_be_noted_is_enomem_and_stays) {
+    gate_error error = {0, ""};
+    struct gate_region region;
+    void *at;
+    cr_assert_eq(gate_heap_reserve(4 * PAGE, NULL, &at, NULL), 0);
+    unsigned promised = promise_all();
+    cr_assert_eq(gate_heap_release((char *)at + PAGE, PAGE, &error), -ENOMEM);
+    cr_assert_eq(error.code, -ENOMEM);
+    cr_assert_eq(strncmp(error.message, "release: 4096 bytes at ", 23), 0, "%s", error.message);
+    take_back(promised);
+    cr_assert_eq(gate_region_find(at, &region), 0);
+    cr_assert_eq(region.length, 4u * PAGE);
+    cr_assert_eq(gate_heap_release(at, 4 * PAGE, NULL), 0);
 }
 
 Test(mem_hooks, know_the_caller_and_nobody_does_after_them) {

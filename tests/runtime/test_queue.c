@@ -81,7 +81,7 @@ Test(queue, a_thief_takes_the_first_half_of_it_or_less) {
     cr_assert_eq(steal(0, 64, false), 0);
 }
 
-/* The owner pushes, pops and takes turns; a thread steals. */
+/* The owner pushes, pops, puts back and takes turns; a thread steals. */
 
 enum { MANY = 1000, ROUNDS = 2000 };
 static gate_task *many;
@@ -120,6 +120,10 @@ static void use_all_along(void) {
     for (int i = 0; i < MANY; i++) {
         gate__queue_push(&contested, &many[i]);
         running = take_turn(running);
+        if (i % 5 == 0 && running) {
+            gate__queue_put_back(&contested, running);
+            running = gate__queue_pop(&contested);
+        }
         if (i % 3 == 0) {
             take(running);
             running = NULL;

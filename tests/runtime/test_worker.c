@@ -269,11 +269,16 @@ static uint32_t count_idle(gate_runtime *runtime) {
     return count;
 }
 
+static void wait_until_it_ran(void *unused) {
+    (void)unused;
+    wait_until(atomic_load(&ran));
+}
+
 /* Runs on the one worker that the runtime has from its start. */
 static void *need_another(void *unused) {
     atomic_store(&holds, true);
     gate_task *other = spawn("other", run_at_last, NULL);
-    wait_until((block_ms(1), atomic_load(&ran)));
+    gate__foreign_call_blocking(gate__m(), wait_until_it_ran, NULL, GATE__M_UNTOLD);
     cr_assert_not(atomic_load(&holds), "the first thread that was started was not held");
     atomic_store(&let_go, true);
     join(other);
@@ -305,6 +310,7 @@ Test(worker, one_that_is_idle_is_woken_though_another_is_awaited) {
 
 Test(worker, none_is_awaited_once_all_have_come) {
     gate_runtime *runtime = start(4);
+    atomic_store(&runtime->workers.used_up, true); /* as if none had been to be had before */
     for (int round = 0; round < 20; round++) {
         gate_task *tasks[8];
         for (int i = 0; i < 8; i++)
@@ -314,6 +320,7 @@ Test(worker, none_is_awaited_once_all_have_come) {
     }
     wait_until(atomic_load(&runtime->workers.awaited) == 0);
     cr_assert_eq(atomic_load(&runtime->workers.late_at), GATE__TIMER_NEVER);
+    cr_assert_not(atomic_load(&runtime->workers.used_up));
     stop(runtime);
 }
 
