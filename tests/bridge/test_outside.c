@@ -88,6 +88,7 @@ Test(outside, a_thread_that_calls_back_often_keeps_a_slot_and_is_listed_outside)
     cr_assert_not_null(visitor.m->slot);
     cr_assert_eq(gate_runtime_list(host, infos, 2), 2u);
     cr_assert(infos[0].state == GATE_TASK_OUTSIDE || infos[1].state == GATE_TASK_OUTSIDE);
+    cr_assert_eq(gate_task_interrupt(visitor.m->root), -ESRCH, "it is in no call of the runtime's");
     end_visit(&visitor);
     cr_assert_eq(atomic_load(&host->idle_slot_count), 1, "the thread's end gives it back");
     tear_down();

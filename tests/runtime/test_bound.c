@@ -236,6 +236,26 @@ Test(bound, the_main_threads_own_task_is_asked_to_yield_for_a_guest_though_slots
     stop(runtime);
 }
 
+/* Meanwhile another task computes, with a slot for which nobody waits. */
+static void *compute_unasked(void *may_end) {
+    until_given_up(atomic_load((_Atomic bool *)may_end)) cr_assert_not(gate_task_should_yield());
+    return NULL;
+}
+
+Test(bound, none_is_asked_to_yield_for_a_guest_but_on_the_main_thread) {
+    gate_runtime *runtime = start(3);
+    _Atomic bool may_end = false;
+    gate_task *other = spawn("computes", compute_unasked, &may_end), *guest = spawn("guest", end_on_main, NULL);
+    wait_until(gate__bound_others_wait(gate__m())); /* without a yield */
+    until_given_up(gate_task_should_yield());
+    cr_assert(gate_task_should_yield(), "a guest has waited for 5 s");
+    usleep(5 * GATE__RUNS_LONG / 1000);
+    atomic_store(&may_end, true);
+    join(guest);
+    join(other);
+    stop(runtime);
+}
+
 /* On the main thread alone: how many turns of others came between two of a task's own. */
 
 enum { GUESTS = 3, TURNS = 100 };

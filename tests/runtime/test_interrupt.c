@@ -268,6 +268,69 @@ Test(interrupt, leaves_the_errno_of_c_as_it_was) {
     stop(runtime);
 }
 
+/* C that does not mind signals: the call goes on, and they come more and more seldom, whoever asks again. */
+
+static int count_signals_for_100_ms(void) {
+    int before = atomic_load(&older_handler_ran);
+    for (uint64_t end = gate__os_now() + 100 * 1000 * 1000; gate__os_now() < end;)
+        usleep(1000);
+    return atomic_load(&older_handler_ran) - before;
+}
+
+static void *call_count_signals(void *unused) {
+    gate_function function = make_function("int (void)", address_of(count_signals_for_100_ms), "count_signals");
+    int count = 0;
+    (void)unused;
+    cr_assert_eq(gate_call(&function, &count, NULL), 0);
+    free_function(function);
+    return (void *)(intptr_t)count;
+}
+
+Test(interrupt, may_be_asked_for_twice_and_comes_more_and_more_seldom) {
+    signal(SIGURG, older_handler);
+    gate_runtime *runtime = start(1);
+    gate_task *task = spawn("counts", call_count_signals, NULL);
+    interrupt(task);
+    cr_assert_eq(gate_task_interrupt(task), 0);
+    intptr_t count = (intptr_t)join(task);
+    cr_assert(count >= 2 && count <= 20, "%zd", (ssize_t)count);
+    stop(runtime);
+}
+
+enum { MS = 1000 * 1000, SELDOM = 100 * MS };
+
+/* As if it had been sent for long: the next comes after as long as before, and no longer. */
+static void make_seldom(gate_m *m) {
+    gate__lock(&m->runtime->lock);
+    m->interrupt.period = SELDOM;
+    m->interrupt.due = gate__os_now();
+    gate__unlock(&m->runtime->lock);
+    gate__monitor_expect(m->runtime, gate__os_now());
+}
+
+static uint64_t period_after_the_next(gate_m *m) {
+    uint64_t period = 0;
+    while (period == 0) {
+        usleep(200);
+        gate__lock(&m->runtime->lock);
+        if (m->interrupt.due > gate__os_now())
+            period = m->interrupt.period;
+        gate__unlock(&m->runtime->lock);
+    }
+    return period;
+}
+
+Test(interrupt, comes_after_100_ms_at_the_latest) {
+    signal(SIGURG, older_handler);
+    gate_runtime *runtime = start(2);
+    gate_task *task = spawn("counts", call_count_signals, NULL);
+    interrupt(task);
+    make_seldom(atomic_load(&task->on));
+    cr_assert_eq(period_after_the_next(atomic_load(&task->on)), (uint64_t)SELDOM);
+    join(task);
+    stop(runtime);
+}
+
 Test(interrupt, takes_no_signal_that_others_need) {
     gate_runtime *runtime;
     gate_error error = {0, ""};
@@ -277,6 +340,9 @@ Test(interrupt, takes_no_signal_that_others_need) {
         cr_assert_eq(gate_runtime_start(&config, &runtime, &error), -EINVAL, "%d", wrong[i]);
     }
     cr_assert_str_eq(error.message, "signal 65 can't be the one for interrupts");
+    struct gate_runtime_config last = {.interrupt_signal = SIGRTMAX};
+    cr_assert_eq(gate_runtime_start(&last, &runtime, NULL), 0);
+    stop(runtime);
 }
 
 /* A thread that ends, or a runtime that stops, while it is listed. */

@@ -38,6 +38,10 @@ Test(mem, unmap_of_a_misaligned_address_or_nothing_is_einval_and_does_nothing) {
     cr_assert_eq(gate_munmap(at, 0), -EINVAL);
     cr_assert(is_mapped(at));
     gate_munmap(at, PAGE);
+    at = map(3 * PAGE);
+    cr_assert_eq(gate_munmap(at + 1, PAGE), -EINVAL, "it is within the mapping");
+    cr_assert(is_mapped(at) && is_mapped(at + PAGE));
+    gate_munmap(at, 3 * PAGE);
 }
 
 Test(mem, advice_not_needed_zeroes_and_unknown_advice_is_einval) {

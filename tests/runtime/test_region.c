@@ -383,6 +383,10 @@ Test(region, what_an_m_mapped_stays_its_own_when_it_is_gone) {
     stop(runtime);
     cr_assert_neq(mapper, 0u);
     cr_assert_eq(find(at).mapper, mapper);
+    struct gate__account *account;
+    cr_assert_eq(gate__region_open_account(mapper + 1000, &account), 0); /* another M's is not in its place */
+    cr_assert_eq(find(at).mapper, mapper);
+    gate__region_close_account(account);
     gate_munmap(at, 7 * PAGE);
     gate__region_validate();
 }
