@@ -247,6 +247,27 @@ Test(outside, a_thread_that_lingers_keeps_no_runtime_from_stopping_and_may_not_c
         cr_assert_dies_with(visit_and_stop, (void *)slots, "was called after its runtime was stopped");
 }
 
+static void *park_once(void *unused) {
+    gate_task_park("the test");
+    return unused;
+}
+
+Test(outside, a_stop_that_is_refused_leaves_the_slot_of_a_thread_that_lingered_idle) {
+    struct visitor visitor = {0};
+    set_up(2);
+    gate_task *left = spawn("left", park_once, NULL);
+    wait_for_state(left, GATE__PARKED);
+    begin_visit(&visitor, NULL);
+    cr_assert_not_null(visitor.m->slot);
+    cr_assert_eq(gate_runtime_stop(host, NULL), -EBUSY);
+    cr_assert_null(visitor.m->slot);
+    cr_assert_eq(atomic_load(&host->idle_slot_count), 1);
+    gate_task_ready(left);
+    join(left);
+    end_visit(&visitor);
+    tear_down();
+}
+
 Test(outside, the_world_stops_though_a_thread_lingers_and_that_waits_for_its_start) {
     struct visitor visitor = {0};
     set_up(2);

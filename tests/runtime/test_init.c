@@ -33,6 +33,9 @@ Test(init, a_configuration_out_of_range_is_einval_and_says_what) {
     gate_runtime *runtime;
     gate_error error;
     struct gate_runtime_config small = {.task_stack_size = 4096}, many = {.slots = 100000};
+    struct gate_runtime_config too_small = {.task_stack_size = 16 * 1024 - 1}, too_many = {.slots = 1025};
+    cr_assert_eq(gate_runtime_start(&too_small, &runtime, &error), -EINVAL);
+    cr_assert_eq(gate_runtime_start(&too_many, &runtime, &error), -EINVAL);
     cr_assert_eq(gate_runtime_start(&small, &runtime, &error), -EINVAL);
     cr_assert_not_null(strstr(error.message, "4096"));
     cr_assert_eq(gate_runtime_start(&many, &runtime, &error), -EINVAL);
@@ -52,6 +55,8 @@ Test(init, stop_with_tasks_left_is_ebusy_and_says_how_many_and_where) {
     wait_for_state(b, GATE__PARKED);
     cr_assert_eq(gate_runtime_stop(runtime, &error), -EBUSY);
     cr_assert_not_null(strstr(error.message, "2 tasks are left"), "%s", error.message);
+    const char *first = strstr(error.message, ": '"), *between = strstr(error.message, ", '");
+    cr_assert(first && between && first < between, "%s", error.message);
     cr_assert_not_null(strstr(error.message, "'reader' (#2) parked: the test's word"), "%s", error.message);
     cr_assert_not_null(strstr(error.message, "'writer' (#3) parked: the test's word"), "%s", error.message);
     gate_task_ready(a);
@@ -60,6 +65,24 @@ Test(init, stop_with_tasks_left_is_ebusy_and_says_how_many_and_where) {
     cr_assert_eq(gate_runtime_stop(runtime, &error), -EBUSY);
     cr_assert_not_null(strstr(error.message, "1 task is left"), "%s", error.message);
     join(b);
+    stop(runtime);
+}
+
+Test(init, stop_with_many_tasks_left_names_as_many_as_there_is_room_for) {
+    enum { MANY = 50 };
+    gate_runtime *runtime = start(1);
+    gate_error error;
+    gate_task *tasks[MANY];
+    for (int i = 0; i < MANY; i++)
+        tasks[i] = spawn("one with a name that is long", wait_for_ready, NULL);
+    cr_assert_eq(gate_runtime_stop(runtime, &error), -EBUSY);
+    cr_assert_eq(strncmp(error.message, "50 tasks are left: '", 20), 0, "%s", error.message);
+    const char *last = error.message + strlen(error.message) - strlen(") ready");
+    cr_assert_str_eq(last, ") ready", "none is named in part: %s", error.message);
+    for (int i = 0; i < MANY; i++) {
+        gate_task_ready(tasks[i]);
+        join(tasks[i]);
+    }
     stop(runtime);
 }
 
@@ -251,6 +274,34 @@ Test(init, the_hosts_allocator_gets_back_all_that_it_gave) {
         join(tasks[i]);
     cr_assert_gt(atomic_load(&allocator.bytes), 0);
     stop(runtime);
+    cr_assert_eq(atomic_load(&allocator.bytes), 0);
+}
+
+/* Of a thread that lives on, too, once it ends; and of what was noted of faults. */
+
+static _Atomic int stage;
+
+static void *outlive_it(void *unused) {
+    gate_m *m = gate_m_acquire();
+    cr_assert_not_null(gate__task_mishaps(gate_task_current()));
+    gate_m_release(m);
+    atomic_store(&stage, 1);
+    wait_until(atomic_load(&stage) == 2);
+    return unused;
+}
+
+Test(init, the_hosts_allocator_gets_back_what_root_tasks_had) {
+    struct allocator allocator = {0, 0, 0};
+    gate_runtime *runtime;
+    pthread_t thread;
+    cr_assert_eq(start_allocating(&allocator, &runtime), 0);
+    cr_assert_not_null(gate__task_mishaps(gate_task_current()));
+    pthread_create(&thread, NULL, outlive_it, NULL);
+    wait_until(atomic_load(&stage) == 1);
+    stop(runtime);
+    cr_assert_gt(atomic_load(&allocator.bytes), 0, "the thread has its M");
+    atomic_store(&stage, 2);
+    pthread_join(thread, NULL);
     cr_assert_eq(atomic_load(&allocator.bytes), 0);
 }
 

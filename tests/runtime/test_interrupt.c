@@ -297,6 +297,54 @@ Test(interrupt, may_be_asked_for_twice_and_comes_more_and_more_seldom) {
     stop(runtime);
 }
 
+/* A handler that C calls is none of the call's, which may be interrupted again behind it. */
+
+static _Atomic int stage;
+
+static int count_in_handler(void *in_handler, void *result, void *const arguments[]) {
+    (void)result, (void)arguments;
+    *(int *)in_handler = count_signals_for_100_ms();
+    return 0;
+}
+
+static void wait_for_signals(int more) {
+    int before = atomic_load(&older_handler_ran);
+    wait_until(atomic_load(&older_handler_ran) >= before + more);
+}
+
+static int call_back_between(int (*callback)(void)) {
+    wait_for_signals(1);
+    callback();
+    atomic_store(&stage, 1);
+    wait_for_signals(3);
+    return 0;
+}
+
+static void *call_back_once(void *in_handler) {
+    gate_signature *signature = parse("int (void)");
+    gate_callback *callback = make_callback(gate__m()->runtime, signature, count_in_handler, in_handler);
+    gate_function function = make_function("int (int (*)(void))", address_of(call_back_between), "call_back_between");
+    void (*address)(void) = gate_callback_address(callback);
+    cr_assert_eq(gate_call(&function, NULL, (void *[]){&address}), 0);
+    free_function(function);
+    gate_callback_free(callback);
+    gate_signature_free(signature);
+    return NULL;
+}
+
+Test(interrupt, is_none_of_a_handler_below_the_call_and_comes_again_behind_it) {
+    signal(SIGURG, older_handler);
+    int in_handler = -1;
+    gate_runtime *runtime = start(2);
+    gate_task *task = spawn("calls back", call_back_once, &in_handler);
+    interrupt(task);
+    wait_until((block_ms(1), atomic_load(&stage) == 1));
+    interrupt(task);
+    join(task);
+    cr_assert(in_handler >= 0 && in_handler <= 2, "%d signals in the handler", in_handler);
+    stop(runtime);
+}
+
 enum { MS = 1000 * 1000, SELDOM = 100 * MS };
 
 /* As if it had been sent for long: the next comes after as long as before, and no longer. */

@@ -316,6 +316,54 @@ Test(m, the_host_does_not_hear_of_the_end_of_a_thread_of_which_it_has_not_heard)
     cr_assert(!atomic_load(&adopted) && !atomic_load(&dropped));
 }
 
+Test(m, the_host_does_not_hear_at_a_stop_of_a_thread_of_which_it_has_not_heard) {
+    gate_runtime *runtime;
+    struct gate_runtime_config config = {.hooks = {.thread_drop = note_dropped}};
+    pthread_t thread;
+    atomic_store(&step, 0);
+    atomic_store(&dropped, NULL);
+    cr_assert_eq(gate_runtime_start(&config, &runtime, NULL), 0);
+    pthread_create(&thread, NULL, be_adopted_without_a_word, NULL);
+    wait_until(atomic_load(&step) == 1);
+    stop(runtime);
+    atomic_store(&step, 2);
+    pthread_join(thread, NULL);
+    cr_assert_null(atomic_load(&dropped));
+}
+
+/* Of several runtimes, the one that was started first takes a thread in that none knows. */
+
+static void *start_second(void *unused) {
+    gate_runtime *runtime = start(1);
+    atomic_store(&step, 1);
+    wait_until((block_ms(1), atomic_load(&step) == 2));
+    stop(runtime);
+    return unused;
+}
+
+static void *look_where_it_belongs(void *unused) {
+    (void)unused;
+    gate_m *m = gate_m_acquire();
+    gate_runtime *runtime = m->runtime;
+    gate_m_release(m);
+    return runtime;
+}
+
+Test(m, acquire_adopts_into_the_runtime_that_was_started_first) {
+    gate_runtime *first = start(1);
+    pthread_t second, thread;
+    void *found;
+    atomic_store(&step, 0);
+    pthread_create(&second, NULL, start_second, NULL);
+    wait_until(atomic_load(&step) == 1);
+    pthread_create(&thread, NULL, look_where_it_belongs, NULL);
+    pthread_join(thread, &found);
+    cr_assert_eq(found, first);
+    atomic_store(&step, 2);
+    pthread_join(second, NULL);
+    stop(first);
+}
+
 static void *start_another(void *unused) {
     cr_assert_null(come_in_twice(unused));
     atomic_store(&step, 1);

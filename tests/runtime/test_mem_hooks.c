@@ -218,6 +218,33 @@ Test(mem_hooks, a_part_of_a_reservation_that_can_not_be_noted_is_enomem_and_stay
     cr_assert_eq(gate_heap_release(at, 4 * PAGE, NULL), 0);
 }
 
+/* Two pages that have the end of 4 GiB between them, of each 16: the table's index has nothing there yet. */
+static void *far_away(unsigned i) {
+    return (void *)(((uintptr_t)(i + 16) << 34) - PAGE);
+}
+
+Test(mem_hooks, what_memory_was_promised_for_can_be_noted_wherever_it_is) {
+    const struct gate__region_origin origin = {NULL, NULL, GATE_REGION_MAPPED, PROT_READ};
+    unsigned promised = promise_all();
+    for (unsigned i = 0; i < promised; i++)
+        gate__region_add(far_away(i), 2 * PAGE, &origin);
+    take_back(0);
+    for (unsigned i = 0; i < promised; i++)
+        cr_assert_eq(gate__region_remove(far_away(i), 2 * PAGE), 0);
+    gate__region_validate();
+}
+
+/* Whoever cleans up succeeds. */
+Test(mem_hooks, whole_regions_can_be_taken_out_though_there_is_no_memory_to_note_more) {
+    const struct gate__region_origin origin = {NULL, NULL, GATE_REGION_MAPPED, PROT_READ};
+    char *at = far_away(0);
+    cr_assert_eq(gate__region_add_new(at, PAGE, &origin), 0);
+    cr_assert_eq(gate__region_add_new(at + PAGE, PAGE, &origin), 0);
+    unsigned promised = promise_all();
+    cr_assert_eq(gate__region_remove(at, 2 * PAGE), 0);
+    take_back(promised);
+}
+
 Test(mem_hooks, know_the_caller_and_nobody_does_after_them) {
     const char *here = (const char *)register_hooks;
     void *at;

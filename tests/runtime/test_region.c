@@ -74,10 +74,14 @@ Test(region, length_is_whole_pages) {
 Test(region, protect_of_a_part_splits_and_undoing_it_merges) {
     char *at = map(5 * PAGE);
     size_t before = counts(NULL).regions;
+    const void *caller = find(at).caller;
+    cr_assert_not_null(caller);
     cr_assert_eq(gate_mprotect(at + PAGE, PAGE, PROT_READ), 0);
     cr_assert_eq(find(at).length, (size_t)PAGE);
     cr_assert_eq(find(at + PAGE).prot, PROT_READ);
     cr_assert_eq(find(at + 2 * PAGE).length, (size_t)3 * PAGE);
+    for (int i = 0; i < 5; i++)
+        cr_assert_eq(find(at + i * PAGE).caller, caller);
     cr_assert_eq(counts(NULL).regions, before + 2);
     cr_assert_eq(gate_mprotect(at + PAGE, PAGE, READ_WRITE), 0);
     cr_assert_eq(find(at + 3 * PAGE).base, at);
@@ -383,12 +387,29 @@ Test(region, what_an_m_mapped_stays_its_own_when_it_is_gone) {
     stop(runtime);
     cr_assert_neq(mapper, 0u);
     cr_assert_eq(find(at).mapper, mapper);
-    struct gate__account *account;
-    cr_assert_eq(gate__region_open_account(mapper + 1000, &account), 0); /* another M's is not in its place */
+    struct gate__account *others[16]; /* are not in its place */
+    for (uint64_t i = 0; i < 16; i++)
+        cr_assert_eq(gate__region_open_account(mapper + 1000 + i, &others[i]), 0);
     cr_assert_eq(find(at).mapper, mapper);
-    gate__region_close_account(account);
+    for (int i = 0; i < 16; i++)
+        gate__region_close_account(others[i]);
     gate_munmap(at, 7 * PAGE);
     gate__region_validate();
+}
+
+static void start_map_and_stop(size_t most) {
+    gate_runtime *runtime = start(1);
+    gate_m *m = gate_m_acquire();
+    cr_assert_eq(counts(m).peak_bytes, counts(m).bytes, "it has never had more");
+    gate_munmap(map(most), most);
+    cr_assert_geq(counts(m).peak_bytes, most);
+    gate_m_release(m);
+    stop(runtime);
+}
+
+Test(region, a_new_m_has_the_peaks_of_none_before_it) {
+    start_map_and_stop(100 * PAGE);
+    start_map_and_stop(PAGE);
 }
 
 Test(region, a_runtimes_mappings_have_an_owner_and_go_with_it) {

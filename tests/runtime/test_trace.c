@@ -16,10 +16,11 @@ static void sleep_traced(void *unused) {
 Test(trace, a_line_comes_at_each_period_even_when_nothing_happens) {
     static char output[64 * 1024];
     cr_assert_neq(dies(sleep_traced, NULL, output, sizeof output), 0);
-    unsigned lines = 0, milliseconds = 0; /* of the last one */
+    unsigned lines = 0, milliseconds = 0; /* of the last one, since the start */
     for (const char *at = output; (at = strstr(at, "callgate: ")) != NULL; at++)
         lines += sscanf(at, "callgate: %u ms: slots 3, idle ", &milliseconds) == 1;
     cr_assert_geq(lines, 3u, "%s", output);
+    cr_assert_leq(milliseconds, DEATH_SECONDS * 1000u, "%s", output);
     cr_assert_leq(lines, milliseconds / 20 + 1, "%s", output);
     cr_assert_not_null(strstr(output, "slots 3, idle 3; threads 1, idle 1; ready 0 [0 0 0]\n"), "%s", output);
 }
