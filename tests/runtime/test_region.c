@@ -185,6 +185,26 @@ Test(region, a_refused_fixed_mapping_changes_nothing) {
     gate_munmap(at, 3 * PAGE);
 }
 
+/* One after the other, and then far from each other: 4 MiB, 4 GiB and more, as the table's index is divided. */
+Test(region, next_finds_what_is_far_away) {
+    const struct gate__region_origin origin = {NULL, NULL, GATE_REGION_MAPPED, PROT_READ};
+    const uintptr_t first = (uintptr_t)1 << 40;
+    const uintptr_t distances[] = {0, PAGE, 4 << 20, 9 << 20, (uintptr_t)5 << 30, (uintptr_t)9 << 32};
+    enum { COUNT = sizeof distances / sizeof *distances };
+    struct gate_region region;
+    for (int i = 0; i < COUNT; i++)
+        cr_assert_eq(gate__region_add_new((void *)(first + distances[i]), PAGE, &origin), 0);
+    const char *at = (void *)first;
+    for (int i = 0; i < COUNT; i++) {
+        cr_assert_eq(gate_region_next(at, &region), 0);
+        cr_assert_eq((uintptr_t)region.base, first + distances[i], "%d", i);
+        at = (const char *)region.base + region.length;
+    }
+    for (int i = 0; i < COUNT; i++)
+        cr_assert_eq(gate__region_remove((void *)(first + distances[i]), PAGE), 0);
+    gate__region_validate();
+}
+
 Test(region, next_walks_over_all_in_order) {
     char *at = map(1000 * PAGE);
     size_t seen = 0;
