@@ -178,6 +178,68 @@ Test(os, the_first_resident_page_is_the_lowest_that_was_touched) {
     gate_munmap(at, (size_t)COUNT * PAGE);
 }
 
+/* Descriptors: the next one is the lowest that is free. */
+
+static int next_descriptor(void) {
+    int fd = dup(STDERR_FILENO);
+    close(fd);
+    return fd;
+}
+
+Test(os, advice_on_several_ranges_tells_of_one_that_is_not_mapped_and_keeps_no_descriptor) {
+    int fd = next_descriptor();
+    char *at = map(3 * PAGE);
+    struct gate__os_range ranges[] = {{at, PAGE}, {at + 2 * PAGE, PAGE}};
+    cr_assert_eq(gate__mem_advise_all(ranges, 2, MADV_POPULATE_WRITE), 0);
+    gate_munmap(at + 2 * PAGE, PAGE);
+    cr_assert_eq(gate__mem_advise_all(ranges, 2, MADV_POPULATE_WRITE), -ENOMEM);
+    cr_assert_eq(next_descriptor(), fd);
+    gate_munmap(at, 2 * PAGE);
+}
+
+Test(os, descriptors_are_not_inherited_and_an_event_blocks_nobody) {
+    static const char constant[] = "some bytes of this program that are to be found in its file";
+    struct gate__os_origin origin = gate__os_origin_of(constant);
+    int event = gate__os_event_make(), file = gate__os_open_origin(&origin, constant, sizeof constant);
+    cr_assert_geq(event, 0);
+    cr_assert_geq(file, 0, "%s", origin.file);
+    cr_assert(fcntl(event, F_GETFD) & FD_CLOEXEC && fcntl(file, F_GETFD) & FD_CLOEXEC);
+    cr_assert(fcntl(event, F_GETFL) & O_NONBLOCK);
+    gate__os_close(event);
+    gate__os_close(file);
+}
+
+Test(os, a_handler_that_can_not_be_installed_leaves_errno) {
+    struct sigaction action = {.sa_handler = SIG_IGN};
+    errno = EXDEV;
+    cr_assert_eq(gate__os_sigaction(SIGKILL, &action, NULL), -EINVAL);
+    cr_assert_eq(errno, EXDEV);
+}
+
+Test(os, frames_that_lead_back_to_themselves_are_followed_once) {
+    uintptr_t frames[] = {0, 0x1000, 0, 0x2000};
+    void *found[8];
+    frames[0] = (uintptr_t)&frames[2];
+    frames[2] = (uintptr_t)&frames[0];
+    cr_assert_eq(gate__os_follow_frames((uintptr_t)frames, found, 8), 2u);
+    cr_assert(found[0] == (void *)0x1000 && found[1] == (void *)0x2000);
+    frames[0] = (uintptr_t)frames;
+    cr_assert_eq(gate__os_follow_frames((uintptr_t)frames, found, 8), 1u);
+}
+
+/* A function that the loader knows no name of is told by its distance from where its file begins. */
+Test(os, code_is_described_by_file_and_distance_and_cut) {
+    char words[512], few[8];
+    size_t length = gate__os_describe_code((const void *)(uintptr_t)next_descriptor, words, sizeof words);
+    cr_assert_eq(length, strlen(words));
+    cr_assert_not_null(strstr(words, "(+0x"), "%s", words);
+    cr_assert_eq(gate__os_describe_code((const void *)(uintptr_t)next_descriptor, few, sizeof few), sizeof few - 1);
+    cr_assert_eq(strncmp(few, words, sizeof few - 1), 0);
+    length = gate__os_describe_code((const void *)(uintptr_t)fopen, words, sizeof words);
+    cr_assert_not_null(strstr(words, "libc"), "%s", words);
+    cr_assert_eq(gate__os_describe_code(NULL, words, sizeof words), strlen("(nil)"));
+}
+
 /* What opening a file for these bytes, at 100, gives once a part of it is this. */
 static int open_with(const char *name, const char *bytes, size_t size, const char *part, off_t at) {
     struct gate__os_origin origin = {name, 100};
@@ -193,6 +255,7 @@ static int open_with(const char *name, const char *bytes, size_t size, const cha
 
 Test(os, a_file_that_was_replaced_is_no_origin) {
     enum { SIZE = 600 };
+    int fd = next_descriptor();
     char name[] = "/tmp/callgate-origin-XXXXXX", bytes[SIZE];
     struct gate__os_origin origin = {name, 100};
     memset(bytes, 'a', SIZE);
@@ -204,4 +267,5 @@ Test(os, a_file_that_was_replaced_is_no_origin) {
     cr_assert_eq(open_with(name, bytes, SIZE, "b", 100 + SIZE - 1), -ENOENT);
     unlink(name);
     cr_assert_eq(gate__os_open_origin(&origin, bytes, SIZE), -ENOENT);
+    cr_assert_eq(next_descriptor(), fd, "one is open still");
 }
