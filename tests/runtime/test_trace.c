@@ -24,3 +24,22 @@ Test(trace, a_line_comes_at_each_period_even_when_nothing_happens) {
     cr_assert_leq(lines, milliseconds / 20 + 1, "%s", output);
     cr_assert_not_null(strstr(output, "slots 3, idle 3; threads 1, idle 1; ready 0 [0 0 0]\n"), "%s", output);
 }
+
+static void start_traced(void *unused) {
+    (void)unused;
+    setenv("GATE_DEBUG", "schedtrace=20", 1);
+    gate__init_read_settings();
+    gate_runtime *runtime = start(1000);
+    gate_task_sleep(50ull * 1000 * 1000);
+    stop(runtime);
+    abort();
+}
+
+Test(trace, a_line_of_very_many_slots_is_cut_and_ends) {
+    static char output[64 * 1024];
+    cr_assert_neq(dies(start_traced, NULL, output, sizeof output), 0);
+    const char *line = strstr(output, "slots 1000, idle ");
+    cr_assert_not_null(line, "%s", output);
+    const char *end = strstr(line, "0 0 0]\n");
+    cr_assert(end && end - line < 512, "%s", output);
+}

@@ -209,6 +209,28 @@ Test(os, descriptors_are_not_inherited_and_an_event_blocks_nobody) {
     gate__os_close(file);
 }
 
+static void draw_without_the_system(void *unused) {
+    (void)unused;
+    refuse_system_call(SYS_getrandom, ENOSYS);
+    uint64_t first = gate__os_random(), second = gate__os_random();
+    fprintf(stderr, "%s\n", first && second && first != second ? "two numbers" : "none");
+    _exit(1);
+}
+
+Test(os, numbers_that_nobody_knows_are_there_though_the_system_gives_none) {
+    cr_assert_dies_with(draw_without_the_system, NULL, "two numbers\n");
+}
+
+Test(os, memory_is_read_as_far_as_it_is_there) {
+    char *at = map(2 * PAGE), read[16] = "";
+    gate_munmap(at + PAGE, PAGE);
+    memset(at, 'x', PAGE);
+    cr_assert_eq(gate__os_read((uintptr_t)at + PAGE - 8, read, sizeof read), 8u);
+    cr_assert_str_eq(read, "xxxxxxxx");
+    cr_assert_eq(gate__os_read((uintptr_t)at + PAGE, read, sizeof read), 0u);
+    gate_munmap(at, PAGE);
+}
+
 Test(os, a_handler_that_can_not_be_installed_leaves_errno) {
     struct sigaction action = {.sa_handler = SIG_IGN};
     errno = EXDEV;
