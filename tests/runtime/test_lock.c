@@ -12,8 +12,18 @@ static void lock_backwards(void *unused) {
     gate__lock(&low);
 }
 
+static void lock_two_of_a_rank(void *unused) {
+    struct gate__lock one, other;
+    (void)unused;
+    gate__lock_init(&one, GATE__RANK_LEAF);
+    gate__lock_init(&other, GATE__RANK_LEAF);
+    gate__lock(&one);
+    gate__lock(&other);
+}
+
 Test(lock, taking_locks_out_of_order_is_fatal_in_debug_builds) {
     cr_assert_dies_with(lock_backwards, NULL, "locks taken out of order");
+    cr_assert_dies_with(lock_two_of_a_rank, NULL, "locks taken out of order");
 }
 
 static void lock_below_a_latch(void *unused) {

@@ -253,7 +253,8 @@ static void wait_for_short_ones(void *runtime) {
 }
 
 static void assert_asks_few_early(gate_runtime *runtime) {
-    gate__foreign_call(wait_for_short_ones, runtime); /* in one call: who comes back from one waits in the runtime's queue */
+    gate__foreign_call(wait_for_short_ones,
+                       runtime); /* in one call: who comes back from one waits in the runtime's queue */
     cr_assert_leq(atomic_load(&asked_early), (unsigned)FEW);
     atomic_store(&asked_early, 0);
 }
@@ -310,7 +311,11 @@ static bool dozes(gate_m *m) {
            atomic_load(&m->slot->poll) & GATE__POLL_ALARM;
 }
 
-/* Computes until the monitor sleeps for long; a call has to wake it. */
+static void wait_for_the_other(void) {
+    wait_until(atomic_load(&ran));
+}
+
+/* Computes until the monitor sleeps for long; a call has to wake it, and lose its slot. */
 static void *compute_and_call(void *unused) {
     gate_m *m = gate__m();
     uint64_t give_up = gate__os_now() + 9000ull * 1000 * 1000;
@@ -322,7 +327,7 @@ static void *compute_and_call(void *unused) {
         gate__foreign_enter(m, GATE__M_UNTOLD);
         rang = atomic_load(&m->runtime->monitor.state) != GATE__MONITOR_DOZING;
         if (rang)
-            wait_until(atomic_load(&ran));
+            wait_for_the_other();
         gate__foreign_leave(m);
         m = gate__m();
     }
