@@ -52,10 +52,6 @@ static void *block_once(void *unused) {
     return unused;
 }
 
-static void *end_at_once(void *unused) {
-    return unused;
-}
-
 /* Their stacks */
 
 static void *find_stack(void *region) {
@@ -190,29 +186,27 @@ Test(worker, a_task_that_was_left_to_a_thread_which_could_not_be_created_runs_on
 
 #ifndef GATE_TEST_PLAIN /* sanitizers need address space of their own */
 
-static void run_twenty(gate_task_main body) {
-    gate_task *tasks[20];
-    for (int i = 0; i < 20; i++)
-        tasks[i] = spawn("one of twenty", body, NULL);
-    for (int i = 0; i < 20; i++)
-        join(tasks[i]);
-}
-
-static size_t count_regions(void) {
-    struct gate_region_counts counts;
-    gate_region_counts(NULL, &counts);
-    return counts.regions;
+/* Each M has one. */
+static unsigned count_signal_stacks(void) {
+    struct gate_region region = {.base = NULL};
+    unsigned count = 0;
+    while (gate_region_next((char *)region.base + region.length, &region) == 0)
+        count += region.tag && strcmp(region.tag, "signal stack") == 0;
+    return count;
 }
 
 static void run_out_of_threads(void *unused) {
     (void)unused;
     gate_runtime *runtime = start(2);
-    run_twenty(end_at_once); /* their stacks are there */
+    gate_task *tasks[20];
     leave_room_for_threads(0);
-    size_t before = count_regions();
-    run_twenty(block_once);
+    unsigned before = count_signal_stacks();
+    for (int i = 0; i < 20; i++)
+        tasks[i] = spawn("blocks", block_once, NULL);
+    for (int i = 0; i < 20; i++)
+        join(tasks[i]);
     fprintf(stderr, "all ended, on %s threads, and %s is left of others; %u are awaited\n",
-            runtime->workers.count < 15 ? "few" : "many", count_regions() == before ? "nothing" : "something",
+            runtime->workers.count < 15 ? "few" : "many", count_signal_stacks() == before ? "nothing" : "something",
             atomic_load(&runtime->workers.awaited));
     stop(runtime);
     abort();
@@ -306,6 +300,10 @@ Test(worker, one_that_is_idle_is_woken_though_another_is_awaited) {
     atomic_store(&runtime->workers.awaited, 0);
     join(task);
     stop(runtime);
+}
+
+static void *end_at_once(void *unused) {
+    return unused;
 }
 
 Test(worker, none_is_awaited_once_all_have_come) {

@@ -257,7 +257,7 @@ Test(os, code_is_described_by_file_and_distance_and_cut) {
     cr_assert_not_null(strstr(words, "(+0x"), "%s", words);
     cr_assert_eq(gate__os_describe_code((const void *)(uintptr_t)next_descriptor, few, sizeof few), sizeof few - 1);
     cr_assert_eq(strncmp(few, words, sizeof few - 1), 0);
-    length = gate__os_describe_code((const void *)(uintptr_t)fopen, words, sizeof words);
+    length = gate__os_describe_code((const void *)(uintptr_t)getpagesize, words, sizeof words);
     cr_assert_not_null(strstr(words, "libc"), "%s", words);
     cr_assert_eq(gate__os_describe_code(NULL, words, sizeof words), strlen("(nil)"));
 }
