@@ -274,6 +274,12 @@ Test(interrupt, leaves_the_errno_of_c_as_it_was) {
 
 /* C that does not mind signals: the call goes on, and they come more and more seldom, whoever asks again. */
 
+/* With a signal of its own: others may want ours to be there for the usual one, and without SA_RESTART. */
+static gate_runtime *start_counting(uint32_t slots) {
+    signal(SIGUSR2, older_handler);
+    return start_with((struct gate_runtime_config){.slots = slots, .interrupt_signal = SIGUSR2});
+}
+
 static int count_signals_for_100_ms(void) {
     int before = atomic_load(&older_handler_ran);
     for (uint64_t end = gate__os_now() + 100 * 1000 * 1000; gate__os_now() < end;)
@@ -291,8 +297,7 @@ static void *call_count_signals(void *unused) {
 }
 
 Test(interrupt, may_be_asked_for_twice_and_comes_more_and_more_seldom) {
-    signal(SIGURG, older_handler);
-    gate_runtime *runtime = start(1);
+    gate_runtime *runtime = start_counting(1);
     gate_task *task = spawn("counts", call_count_signals, NULL);
     interrupt(task);
     cr_assert_eq(gate_task_interrupt(task), 0);
@@ -337,9 +342,8 @@ static void *call_back_once(void *in_handler) {
 }
 
 Test(interrupt, is_none_of_a_handler_below_the_call_and_comes_again_behind_it) {
-    signal(SIGURG, older_handler);
     int in_handler = -1;
-    gate_runtime *runtime = start(2);
+    gate_runtime *runtime = start_counting(2);
     gate_task *task = spawn("calls back", call_back_once, &in_handler);
     interrupt(task);
     wait_until((block_ms(1), atomic_load(&stage) == 1));
@@ -373,8 +377,7 @@ static uint64_t period_after_the_next(gate_m *m) {
 }
 
 Test(interrupt, comes_after_100_ms_at_the_latest) {
-    signal(SIGURG, older_handler);
-    gate_runtime *runtime = start(2);
+    gate_runtime *runtime = start_counting(2);
     gate_task *task = spawn("counts", call_count_signals, NULL);
     interrupt(task);
     make_seldom(atomic_load(&task->on));
