@@ -116,6 +116,14 @@ static const char *words_behind(const char *at) {
     return end ? words_between(begin, end) : NULL;
 }
 
+/* Behind several lines it is the last parameter's, unless they are a struct's. Attributes may stand before the semicolon. */
+const char *comment_of_declaration(const char *text, size_t begin, size_t end) {
+    const char *at = text + end + strcspn(text + end, ";{}\r\n");
+    const struct line first = line_at(text, text + begin), last = line_at(text, text + end);
+    bool may_have = first.start == last.start || begins_with(&last, "}");
+    return *at == ';' && may_have ? words_behind(at + 1) : NULL;
+}
+
 const char *comment_of_macro(const char *text, size_t begin, size_t end) {
     const char *above = words_above(text, line_at(text, text + begin));
     return above ? above : words_behind(text + end);

@@ -146,7 +146,7 @@ void reader_function(struct reader *r, CXCursor cursor) {
     if (!model_asks(item, r->request)) /* the rest takes time, and some headers have thousands */
         return;
     if (!item->comment)
-        item->comment = reader_comment(cursor);
+        item->comment = reader_comment(r, cursor);
     clang_visitChildren(cursor, visit_attribute, item);
     item->symbol = item->symbol && *item->symbol ? item->symbol : NULL;
 }
@@ -201,7 +201,7 @@ void reader_variable(struct reader *r, CXCursor cursor) {
     if (!is_new)
         return;
     item->type = reader_type(r, clang_getCursorType(cursor));
-    item->comment = reader_comment(cursor);
+    item->comment = reader_comment(r, cursor);
     item->is_inline = is_static;
     item->nullability = reader_nullability(clang_getCursorType(cursor));
     item->is_thread_local = clang_getCursorTLSKind(cursor) != CXTLS_None;

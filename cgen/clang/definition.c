@@ -37,11 +37,7 @@ static const char *comment_at_macro(struct reader *r, CXCursor cursor) {
     unsigned begin, end;
     clang_getExpansionLocation(clang_getRangeStart(range), &file, NULL, NULL, &begin);
     clang_getExpansionLocation(clang_getRangeEnd(range), NULL, NULL, NULL, &end);
-    if (file != r->macros_file) {
-        r->macros_file = file;
-        r->its_text = clang_getFileContents(clang_Cursor_getTranslationUnit(cursor), file, NULL);
-    }
-    return comment_of_macro(r->its_text, begin, end);
+    return comment_of_macro(reader_text(r, cursor, file), begin, end);
 }
 
 static const char is_another_elsewhere[] = "it is another at each place";

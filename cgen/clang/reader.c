@@ -48,8 +48,31 @@ struct tokens reader_tokens(CXCursor cursor) {
     return reader_tokens_in(clang_Cursor_getTranslationUnit(cursor), clang_getCursorExtent(cursor));
 }
 
-const char *reader_comment(CXCursor cursor) {
-    return comment_words(reader_take(clang_Cursor_getRawCommentText(cursor)));
+const char *reader_text(struct reader *r, CXCursor cursor, CXFile file) {
+    if (file != r->text_file) {
+        r->text_file = file;
+        r->its_text = clang_getFileContents(clang_Cursor_getTranslationUnit(cursor), file, NULL);
+    }
+    return r->its_text;
+}
+
+/* libclang looks behind variables, fields and constants alone. */
+static bool may_be_before_comment(CXCursor cursor) {
+    enum CXCursorKind kind = clang_getCursorKind(cursor);
+    return kind == CXCursor_TypedefDecl || kind == CXCursor_StructDecl || kind == CXCursor_UnionDecl ||
+           kind == CXCursor_EnumDecl || (kind == CXCursor_FunctionDecl && !clang_isCursorDefinition(cursor));
+}
+
+const char *reader_comment(struct reader *r, CXCursor cursor) {
+    const char *words = comment_words(reader_take(clang_Cursor_getRawCommentText(cursor)));
+    CXSourceRange range = clang_getCursorExtent(cursor);
+    CXFile file;
+    unsigned begin, end;
+    if (words || !may_be_before_comment(cursor))
+        return words;
+    clang_getExpansionLocation(clang_getRangeStart(range), NULL, NULL, NULL, &begin);
+    clang_getExpansionLocation(clang_getRangeEnd(range), &file, NULL, NULL, &end);
+    return file ? comment_of_declaration(reader_text(r, cursor, file), begin, end) : NULL;
 }
 
 /* The text */

@@ -26,7 +26,7 @@ struct reader {
     struct table items;   /* by their declarations */
     struct table macros;  /* by name, the last of each */
     struct macro *macro;  /* of all, the last */
-    CXFile macros_file;   /* the last that had one, */
+    CXFile text_file;     /* the last whose text was asked for, */
     const char *its_text; /* which libclang would look for among all files */
 };
 
@@ -44,7 +44,8 @@ struct place reader_place(const struct reader *r, CXCursor cursor);
 bool reader_is_in_file(CXCursor cursor); /* and not made up by the compiler */
 struct tokens reader_tokens_in(CXTranslationUnit unit, CXSourceRange range);
 struct tokens reader_tokens(CXCursor cursor);
-const char *reader_comment(CXCursor cursor); /* its words, or NULL */
+const char *reader_text(struct reader *r, CXCursor cursor, CXFile file); /* a file's */
+const char *reader_comment(struct reader *r, CXCursor cursor);           /* its words, or NULL */
 struct item *reader_add_item(struct model *model, enum item_kind kind, const char *name, struct place place);
 void reader_add_entry(struct model *model, struct item *item, bool is_definition);
 /* The item of a declaration; a new one has *is_new set, and no more than its name. */

@@ -126,7 +126,7 @@ static enum CXChildVisitResult visit_member(CXCursor cursor, CXCursor parent, CX
         item->constants = memory_grow(item->constants, item->constant_count, sizeof *item->constants);
         item->constants[item->constant_count++] =
             (struct constant){reader_take(clang_getCursorSpelling(cursor)), reader_place(f->reader, cursor),
-                              value_of_constant(cursor, item), reader_comment(cursor)};
+                              value_of_constant(cursor, item), reader_comment(f->reader, cursor)};
     }
     return CXChildVisit_Continue;
 }
@@ -138,7 +138,7 @@ static void define_tag(struct reader *r, CXCursor cursor, struct item *item) {
     item->size = clang_Type_getSizeOf(type);
     item->alignment = clang_Type_getAlignOf(type);
     if (!item->comment)
-        item->comment = reader_comment(cursor);
+        item->comment = reader_comment(r, cursor);
     if (item->kind == ITEM_ENUM)
         item->type = reader_type(r, clang_getEnumDeclIntegerType(cursor));
     else
@@ -175,7 +175,7 @@ struct item *reader_typedef(struct reader *r, CXCursor cursor) {
         return item;
     bool is_valid = !clang_isInvalidDeclaration(cursor);
     item->type = is_valid ? reader_type(r, clang_getTypedefDeclUnderlyingType(cursor)) : &unknown_type;
-    item->comment = reader_comment(cursor);
+    item->comment = reader_comment(r, cursor);
     item->size = item->type->size;
     item->alignment = clang_Type_getAlignOf(clang_getCursorType(cursor));
     item->reason = type_problem(item->type);

@@ -267,6 +267,11 @@ done
 "$cgen" --header tests/cgen/features/values.h -I. --from '*/values.h' --emit lua -o "$work/values.lua" 2>/dev/null
 LUA_PATH="$work/?.lua;;" LUA_CPATH="$modules/?.so" lua5.4 tests/cgen/values.lua || fail 'a value in Lua'
 fact
+# Comments are the same where lines end as Windows' do.
+sed 's/$/\r/' tests/cgen/features/comments.h >"$work/comments.h"
+"$cgen" --header "$work/comments.h" --emit json | grep -v 'made by' | sed "s|$work|./tests/cgen/features|" >"$work/out"
+grep -v 'made by' tests/cgen/features/comments.json | diff -u - "$work/out" || fail "comments in lines that end as Windows'"
+fact
 printf '/* one\r two */\nint carriage(void);\n' >"$work/carriage.h"
 "$cgen" --header "$work/carriage.h" --emit lua >"$work/carriage.lua"
 LUA_PATH="$work/?.lua;;" LUA_CPATH="$modules/?.so" lua5.4 -e "require 'carriage'" || fail 'a line of a comment is one of Lua'

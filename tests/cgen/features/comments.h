@@ -1,0 +1,73 @@
+/* What comments say, without what makes them comments. */
+
+/*! In Doxygen's way. */
+int marked(void);
+int behind(void); /**< And behind. */
+int nowhere(int a /* of a */,
+            int b); /* of b */
+int attributed(void) __attribute__((const)); // Behind attributes.
+/**
+ * Words,
+ *
+ *     and some that are indented.
+ */
+int starred(void);
+/// Of lines
+/// like these.
+int slashed(void);
+int again(void);
+/** Of a later declaration. */
+int again(void);
+/**********
+ * In a box *
+ **********/
+int boxed(void);
+/** A struct's. */
+struct point {
+    int x; /**< which no form has */
+};
+/** An enum's. */
+enum side {
+    LEFT,  /**< to the left */
+    RIGHT, /**< to the right */
+    NEITHER
+};
+/** A typedef's. */
+typedef struct point place;
+typedef struct {
+    int y; /* of y */
+} beyond;                      /* Behind a typedef. */
+typedef int visitor(int first, /* of first */
+                    int last); /* of last */
+struct opaque;                 /* Behind a struct. */
+union number {
+    int i;
+}; /* Behind a union. */
+/** A variable's. */
+extern int level;
+/** A function's of its own. */
+static inline int own(void) {
+    return level;
+}
+static inline int defined(void) {
+    return 1;
+} extern int after(void); /* Of another. */
+place placed(enum side side, union number of, beyond by, struct opaque *at, visitor *visitor);
+
+/** A constant's. */
+#define ONE 1
+#define TWO 2 /* behind it */
+#define THREE 3 // behind it in a line
+#define FOUR 4 /* behind it, in
+                  two lines */
+int f(void); /* of f */
+#define FIVE 5
+
+/* Not of the macro below the empty line. */
+
+#define SIX 6
+// Lines
+// of several.
+#define SEVEN 7
+    /* Indented. */
+    #define EIGHT 8
