@@ -86,7 +86,7 @@ static void read_attribute(struct item *item, CXCursor cursor) {
         item->is_allocating = true;
     else if (strncmp(word, "returns_nonnull", 15) == 0)
         item->nullability = NULL_NEVER;
-    else if (strncmp(word, "noreturn", 8) == 0)
+    else if (strncmp(word, "noreturn", 8) == 0 || strcmp(word, "Noreturn") == 0) /* which C itself has */
         item->is_noreturn = true;
     else if (strncmp(word, "nonnull", 7) == 0)
         mark_nonnull(item, &tokens);

@@ -17,3 +17,9 @@ struct names {
 };
 extern char *_Nonnull program;
 int labelled(void) __asm__("its_symbol");
+_Noreturn void leave(int status);
+void never_returns(void) __attribute__((__noreturn__));
+int sum_of(int, int, int third);
+int sum_of(int first, int second, int);
+int soon(int x) __attribute__((deprecated, const));
+int soon(int x);
