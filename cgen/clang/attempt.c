@@ -75,12 +75,20 @@ static enum CXChildVisitResult visit_attempt(CXCursor cursor, CXCursor parent, C
     }
 }
 
+/* A warning that no option names is an error here, as those that model_try names: of pointers that are compared with numbers by
+ * an order. */
+static bool is_mistake(CXDiagnostic diagnostic) {
+    enum CXDiagnosticSeverity severity = clang_getDiagnosticSeverity(diagnostic);
+    return severity >= CXDiagnostic_Error ||
+           (severity == CXDiagnostic_Warning && !*reader_take(clang_getDiagnosticOption(diagnostic, NULL)));
+}
+
 static void drop_failed(const struct trying *t, CXTranslationUnit unit) {
     CXDiagnosticSet all = clang_getDiagnosticSetFromTU(unit); /* which takes its time */
     for (unsigned i = 0; i < clang_getNumDiagnosticsInSet(all); i++) {
         CXDiagnostic diagnostic = clang_getDiagnosticInSet(all, i);
         struct attempt *attempt = attempt_at(t, clang_getDiagnosticLocation(diagnostic));
-        if (attempt && clang_getDiagnosticSeverity(diagnostic) >= CXDiagnostic_Error)
+        if (attempt && is_mistake(diagnostic))
             attempt->is_accepted = false;
         clang_disposeDiagnostic(diagnostic);
     }
@@ -107,12 +115,14 @@ static const char *source_of_attempts(struct trying *t) {
 /* Conversions that a compiler only warns of are errors here. Types are of another reading of the same text: their
  * declarations are others. */
 int model_try(const struct request *request, struct attempt *attempts, size_t count) {
-    static const char *const flags[] = {"-Wno-everything",
+    static const char *const flags[] = {"-Wno-deprecated",
                                         "-Werror=int-conversion",
                                         "-Werror=pointer-integer-compare",
                                         "-Werror=gnu-alignof-expression",
                                         "-Werror=incompatible-pointer-types",
                                         "-Werror=conditional-type-mismatch",
+                                        "-Werror=compare-distinct-pointer-types",
+                                        "-Werror=pointer-type-mismatch",
                                         "-Werror=implicit-function-declaration",
                                         "-Werror=implicit-int-float-conversion",
                                         "-Werror=sizeof-pointer-div",

@@ -73,3 +73,36 @@ mark mark_of(double at);
 #undef PAIR
 #define PAIR 3
 #define OF_PAIR PAIR
+/* What a compiler warns of is none of a type's: the next one is tried. */
+int printf(const char *format, ...);
+double half(double of);
+void put(int *at);
+#define SHOW_NUMBER(x) printf("%f", x)
+#define SHOW_TEXT(x) printf("%s", x)
+#define HALF_OF(x) half(x)
+#define PUT(x) put(&(x))
+#define OR_TEXT(x) ((x) ? (x) : "text")
+#define IS_COUNTER(x) (&(x) == &counter)
+#define OR_COUNTER(choice, x) (*((choice) ? &(x) : &counter))
+#define IS_BEHIND(x) ((x) + 1 > words)
+#define SIZE_AT(x) sizeof(*(x))
+#define LAST(x, y) ((x), (y))
+#define OLD _Pragma("message(\"old\")")
+#define OF_OLD(x) (OLD(x))
+#define WORD_AT(x) words[half(x), 0]
+/* Another at each place. */
+#define AT_LINE(x) ((x) + __LINE__)
+#define COUNTED(x) ((x) + __COUNTER__)
+#define NUMBER __COUNTER__
+#define FILE_NAME __FILE_NAME__
+#define BASE_FILE __BASE_FILE__
+#define LEVEL __INCLUDE_LEVEL__
+#define DATE __DATE__
+#define TIME __TIME__
+#define STAMP __TIMESTAMP__
+#define FUNCTION __func__
+#define GNU_FUNCTION __FUNCTION__
+#define PRETTY_FUNCTION __PRETTY_FUNCTION__
+#define STATEMENT call_it();
+#define GIVE_UP return
+#define NOTED _Pragma("message(\"noted\")") 1
