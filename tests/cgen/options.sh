@@ -1,0 +1,84 @@
+#!/bin/sh
+# What cgen is asked for on its command line, how it ends, and which files it leaves.
+#
+#   options.sh CGEN
+#
+# SPDX-License-Identifier: MIT
+. tests/cgen/facts.sh
+
+cgen=$(realpath "$1")
+cat >"$work/some.h" <<END
+enum color { RED, GREEN = 5 };
+int first(int a);
+int second(int a);
+#define LIMIT 10
+END
+some=$work/some.h
+
+# Options.
+"$cgen" --header "$some" --match GREEN --emit cdef >"$work/out" || fail "an enum's constant matches nothing"
+grep -q '\<GREEN\>' "$work/out" && ! grep -q first "$work/out" || fail 'an enum is not asked for by its constant'
+fact
+"$cgen" --header "$some" --emit cdef,cdef >"$work/out" || fail 'a form that is asked for twice is several'
+[ "$(grep -c '^int first' "$work/out")" -eq 1 ] || fail 'a form that is asked for twice is written twice'
+"$cgen" --header "$some" --emit c,h,c,cdef,json,lua,exports,signatures,h,cdef,json,lua,c -o "$work/twice" || fail 'many forms'
+[ "$(ls "$work/twice" | wc -l)" -eq 8 ] || { ls "$work/twice"; fail 'other files than those of the forms'; }
+fact
+"$cgen" check --header "$some" --from '*/nowhere.h' "$some" >"$work/out" || fail '--from is of a meaning where a file is checked'
+fact
+refuses 2 "not understood: 'extra.h'" --header "$some" extra.h
+grep -q '^try: cgen --help$' "$work/err" || fail 'who calls it wrongly is not told where to look'
+refuses 2 "not understood: 'extra.h'" wrap --header "$some" -o "$work/x/" extra.h
+echo '#ifndef EMPTY' >"$work/empty.h"
+echo '#endif' >>"$work/empty.h"
+refuses 1 "nothing is left to bind of '$work/empty.h'" --header "$work/empty.h"
+refuses 1 "nothing is left to bind of '$some'" --header "$some" --match first --exclude first
+
+# Names of files and tables.
+mkdir -p "$work/a.b" "$work/there"
+cp "$some" "$work/a.b/my-own.name.h"
+"$cgen" --header "$work/a.b/my-own.name.h" --emit h,json -o "$work/there"
+[ "$(ls "$work/there" | tr '\n' ' ')" = 'my_own.json my_own_stubs.h ' ] || { ls "$work/there"; fail 'names of files'; }
+grep -q 'gate_stubs_my_own\[' "$work/there/my_own_stubs.h" || fail "a table's name"
+"$cgen" --header "$some" --emit json -o "$work/there" || fail 'one form into a folder that is there'
+[ -e "$work/there/some.json" ] || fail 'a folder that is there is not one without a slash'
+fact
+
+# The command that made a file makes it again, whatever is in it.
+cd "$work"
+"$cgen" --header some.h --exclude 'sec?nd' -D "A='*' ~ #" -D 'B="$HOME `x` \\"' --debug-path '' --debug-path '~' --library '#' >"$work/made"
+sed -n 's|^# made by: cgen|"$cgen"|p' "$work/made" >"$work/command"
+touch "$work/secund"
+. "$work/command" >"$work/again"
+diff -u "$work/made" "$work/again" || fail 'the command in a file is another'
+cd - >/dev/null
+fact
+
+# A full disk, or a file that can't be closed, is named wherever cgen writes.
+for option in --help --version; do
+    ! "$cgen" $option >/dev/full 2>"$work/err" || fail "a full disk goes unnoticed by $option"
+    fact
+done
+cat >"$work/closing.c" <<END
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+int fclose(FILE *file) {
+    int is_written = fileno(file) >= 0 && !__freading(file);
+    int failed = ((int (*)(FILE *))dlsym(RTLD_NEXT, "fclose"))(file);
+    if (is_written)
+        errno = EDQUOT;
+    return is_written ? EOF : failed;
+}
+END
+gcc -shared -fPIC "$work/closing.c" -o "$work/closing.so"
+mkdir "$work/closed"
+status=0
+ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$work/closing.so "$cgen" --header "$some" --emit cdef,json -o "$work/closed" 2>"$work/err" || status=$?
+[ "$status" -eq 1 ] && grep -q 'some.cdef: Disk quota exceeded' "$work/err" || { cat "$work/err"; fail 'a file that is not closed goes unnoticed'; }
+[ -z "$(ls -A "$work/closed")" ] || fail 'a file that is not closed is left'
+fact
+
+echo "$passed passed, 0 failed"
