@@ -366,19 +366,23 @@ static void check_variable(struct comparison *c, const struct item *a, const str
         complain_of_type(c, a, b);
 }
 
-static bool has_tag(const struct model *model, const char *tag) {
+/* Whether it has another tag than the real one, and that is another's. */
+static bool has_tag_of_other(const struct model *model, const struct item *written, const struct item *real) {
     bool has = false;
     for (size_t i = 0; i < model->count && !has; i++)
-        has = is_record(model->items[i]) && strcmp(model->items[i]->name, tag) == 0;
-    return has && *tag;
+        has = (is_record(model->items[i]) || model->items[i]->kind == ITEM_ENUM) &&
+              strcmp(model->items[i]->name, written->name) == 0;
+    return has && *written->name && strcmp(written->name, real->name) != 0;
 }
 
 /* Records and enums are compared as such, unless it is another that has the name here. Those that may be void are behind pointers. */
 static void check_typedef(struct comparison *c, const struct item *a, const struct item *b) {
     const struct item *written = item_of_record(a->type), *real = item_of_record(b->type);
-    bool are_enums = item_of_enum(a->type) && item_of_enum(b->type) && !is_other_enum(a->type, b->type);
+    const struct item *one = item_of_enum(a->type), *other = item_of_enum(b->type);
+    bool are_enums = one && other && !is_other_enum(a->type, b->type);
     bool are_any = are_enums || ((written || type_is_void(a->type)) && (real || type_is_void(b->type)));
-    bool is_other = written && real && strcmp(written->name, real->name) != 0 && has_tag(c->real, written->name);
+    bool is_other = (written && real && has_tag_of_other(c->real, written, real)) ||
+                    (are_enums && has_tag_of_other(c->real, one, other));
     if (is_other || (!are_any && !is_same(a->type, b->type, 0)))
         complain_of_type(c, a, b);
 }
