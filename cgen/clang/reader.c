@@ -81,12 +81,12 @@ const char *reader_comment(struct reader *r, CXCursor cursor) {
 static const char known[] =
     "typedef unsigned char uint8_t, uint_least8_t, uint_fast8_t; typedef unsigned short uint16_t, uint_least16_t;"
     "typedef signed char int8_t, int_least8_t, int_fast8_t; typedef short int16_t, int_least16_t;"
-    "typedef unsigned uint32_t, uint_least32_t, uid_t, gid_t, id_t, mode_t;"
-    "typedef int int32_t, int_least32_t, wchar_t, pid_t, key_t; typedef _Bool bool;"
+    "typedef unsigned uint32_t, uint_least32_t, uid_t, gid_t, id_t, mode_t, useconds_t, wint_t;"
+    "typedef int int32_t, int_least32_t, wchar_t, pid_t, key_t, clockid_t; typedef _Bool bool;"
     "typedef unsigned long size_t, uintptr_t, uint64_t, uint_least64_t, uintmax_t, uint_fast16_t, uint_fast32_t,"
     "    uint_fast64_t, dev_t, ino_t, nlink_t;"
     "typedef long ptrdiff_t, intptr_t, int64_t, int_least64_t, intmax_t, int_fast16_t, int_fast32_t, int_fast64_t,"
-    "    ssize_t, off_t, time_t, blksize_t, blkcnt_t; typedef __builtin_va_list va_list;\n";
+    "    ssize_t, off_t, time_t, clock_t, suseconds_t, blksize_t, blkcnt_t; typedef __builtin_va_list va_list;\n";
 
 /* cgen.c: the headers, or a text, and the exports behind them. */
 static struct text source_of(const struct request *request) {

@@ -76,6 +76,18 @@ agrees 'int f(void);
 #define A' 'int f(void); enum { A = 1 };' # which has no value to compare with
 differs 'int f(void);' 'int f(void); enum { A = 1 };' 'A: no header declares it'
 
+# Types that every scope knows, files know.
+names=$(sed -n '/^} known/,/^};/p' bridge/scope.c | grep -oE '(NAMED|FIXED)\([a-z0-9_]+\)|"bool"' | tr -d '"()' | sed 's/^NAMED//; s/^FIXED//')
+[ "$(echo "$names" | wc -l)" -ge 45 ] || fail 'nobody finds what a scope knows'
+takes=$(for name in $names; do echo "void take_$name($name *of);"; done)
+agrees "#define _GNU_SOURCE
+$(for header in sys/types stdint stddef stdbool time wchar; do echo "#include <$header.h>"; done)
+$takes" "$takes"
+grep -q ": $(echo "$names" | wc -l) declarations" "$work/out" || { cat "$work/out"; fail 'some of the types that every scope knows'; }
+fact
+agrees '#include <stdarg.h>
+int f(va_list list);' 'int f(va_list list);'
+
 # Found is what the headers have, too, and a type that they don't have is none that is compared.
 agrees 'typedef struct { int x; } t; int f(t *p); enum { A };' 'typedef struct { int x; } t; int f(t *p); enum { A }; typedef int own;'
 grep -q ': 3 declarations found in the headers, 0 mistakes$' "$work/out" || { cat "$work/out"; fail 'how many declarations are found'; }
