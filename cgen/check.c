@@ -27,16 +27,6 @@ static char *read_file(const char *path) {
     return copy;
 }
 
-/* One that nothing but path matches. */
-static const char *pattern_of(const char *path) {
-    char *pattern = memory_take(2 * strlen(path) + 1), *end = pattern;
-    for (; *path; *end++ = *path++) {
-        if (strchr("*?[\\", *path))
-            *end++ = '\\';
-    }
-    return pattern;
-}
-
 static bool is_script(const char *path, const char *text) {
     size_t length = strlen(path);
     return (length > 4 && strcmp(path + length - 4, ".lua") == 0) || strncmp(text, "#!", 2) == 0;
@@ -124,7 +114,7 @@ static int read_files(const struct list *files, struct request *request, struct 
     for (size_t i = 0; i < files->count; i++) {
         if (read_text(files->items[i], &text, request, is_whole))
             return 1;
-        list_add(&request->from, pattern_of(files->items[i]));
+        list_add_file(&request->from, files->items[i]);
     }
     request->text = &text;
     *is_whole &= model_read(request, written) == 0;

@@ -128,6 +128,15 @@ bool list_matches_file(const struct list *list, const char *file) {
     return list_matches(list, bare) || (*bare != '/' && list_matches(list, memory_join("./", bare, NULL)));
 }
 
+void list_add_file(struct list *list, const char *file) {
+    char *pattern = memory_take(2 * strlen(file) + 1), *end = pattern;
+    for (; *file; *end++ = *file++) {
+        if (strchr("*?[\\", *file))
+            *end++ = '\\';
+    }
+    list_add(list, pattern);
+}
+
 bool list_is_matched(const struct list *list, const char *pattern) {
     size_t i = 0;
     while (i < list->count && fnmatch(pattern, list->items[i], 0) != 0)

@@ -159,7 +159,7 @@ struct model {
     struct entry *entries;
     size_t entry_count;
     struct table macros;  /* the names of all that take no arguments */
-    struct list files;    /* all that were read, whatever they declare */
+    struct list files;    /* all that were read, whatever they declare, and other names of theirs */
     struct list excluded; /* names that are left out and are no item's: of macros, and of enums' constants */
 };
 
@@ -243,7 +243,8 @@ void list_add(struct list *list, const char *item);
 void list_add_all(struct list *list, const struct list *items);
 bool list_matches(const struct list *list, const char *name); /* one of them, as a pattern */
 bool list_matches_file(const struct list *list,
-                       const char *file); /* with or without "./" before it, if it is relative */
+                       const char *file);                /* with or without "./" before it, if it is relative */
+void list_add_file(struct list *list, const char *file); /* a pattern that no other file matches */
 bool list_is_matched(const struct list *list, const char *pattern); /* by one of them */
 void *table_get(const struct table *table, const void *key);        /* NULL: there is none */
 void table_put(struct table *table, const void *key, void *item);   /* in the place of another; the key stays in use */

@@ -72,6 +72,24 @@ CXTranslationUnit reader_parse(CXIndex index, struct reader *r, const char *sour
     return failed ? NULL : unit;
 }
 
+static const char *without_folder(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* A file that has several names, as by links, is asked for by that which includes it, too: libclang has one for all places. */
+static void read_inclusion(struct reader *r, CXCursor cursor) {
+    CXFile file = clang_getIncludedFile(cursor);
+    const char *name = file ? reader_take(clang_getFileName(file)) : "", *bare = without_folder(name);
+    const char *included = reader_take(clang_getCursorSpelling(cursor));
+    if (!file || strcmp(bare, without_folder(included)) == 0)
+        return;
+    const char *other = *included == '/' ? included : memory_format("%.*s%s", (int)(bare - name), name, included);
+    list_add(&r->model->files, other);
+    if (list_matches_file(&r->request->from, other))
+        list_add_file(&r->request->from, name);
+}
+
 static enum CXChildVisitResult visit(CXCursor cursor, CXCursor parent, CXClientData data) {
     struct reader *r = data;
     (void)parent;
@@ -94,6 +112,9 @@ static enum CXChildVisitResult visit(CXCursor cursor, CXCursor parent, CXClientD
         break;
     case CXCursor_MacroDefinition:
         reader_macro(r, cursor);
+        break;
+    case CXCursor_InclusionDirective:
+        read_inclusion(r, cursor);
         break;
     default:
         break;

@@ -34,6 +34,17 @@ echo '#endif' >>"$work/empty.h"
 refuses 1 "nothing is left to bind of '$work/empty.h'" --header "$work/empty.h"
 refuses 1 "nothing is left to bind of '$some'" --header "$some" --match first --exclude first
 
+# A file is one by each name of its own by which it is included, whichever of them the compiler has kept.
+mkdir "$work/links"
+printf '#ifndef REAL\n#define REAL 1\n#include "other.h"\nint real(void);\n#endif\n' >"$work/links/real.h"
+printf '#include "real.h"\nint other(void);\n' >"$work/links/other.h"
+ln -s real.h "$work/links/link.h"
+for from in '*/link.h' '*/real.h'; do
+    "$cgen" --header link.h -I "$work/links" --from "$from" --emit cdef >"$work/out" || fail "--from $from, where one is a link to the other"
+    grep -q '^int real(void);$' "$work/out" && ! grep -q other "$work/out" || { cat "$work/out"; fail "what is from $from"; }
+    fact
+done
+
 # Names of files and tables.
 mkdir -p "$work/a.b" "$work/there"
 cp "$some" "$work/a.b/my-own.name.h"
