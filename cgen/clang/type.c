@@ -24,6 +24,28 @@ static bool is_called_otherwise(CXType type) {
     return how != CXCallingConv_Invalid && how != CXCallingConv_Default && how != CXCallingConv_C;
 }
 
+/* Arrays of arrays whose counts are other parameters: no type outside of the prototype says what they are. */
+static bool is_of_variable_rows(const struct type *type) {
+    return type->kind == TYPE_ARRAY && type->target->kind == TYPE_ARRAY &&
+           (type->target->count < 0 || is_of_variable_rows(type->target));
+}
+
+static const struct type *target_of_pointer(const struct type *type) {
+    static const struct type void_type = {.kind = TYPE_BASIC, .name = "void", .basic = BASIC_VOID};
+    return is_of_variable_rows(type) ? &void_type : type;
+}
+
+/* As it is declared, unless only the pointer that it is can be. */
+static const struct type *read_parameter(struct reader *r, CXType type) {
+    const struct type *as_declared = reader_type(r, type);
+    if (!is_of_variable_rows(as_declared))
+        return as_declared;
+    struct type *pointer = memory_take(sizeof *pointer);
+    *pointer = *type_passed(as_declared);
+    pointer->target = target_of_pointer(pointer->target);
+    return pointer;
+}
+
 static void read_function_type(struct reader *r, CXType type, struct type *result) {
     int count = clang_getNumArgTypes(type);
     if (is_called_otherwise(type)) {
@@ -39,7 +61,8 @@ static void read_function_type(struct reader *r, CXType type, struct type *resul
     result->parameters = memory_take((result->parameter_count + 1) * sizeof *result->parameters);
     for (size_t i = 0; i < result->parameter_count; i++) {
         CXType parameter = clang_getArgType(type, (unsigned)i);
-        result->parameters[i] = (struct parameter){"", reader_type(r, parameter), reader_nullability(parameter), false};
+        result->parameters[i] =
+            (struct parameter){"", read_parameter(r, parameter), reader_nullability(parameter), false};
     }
 }
 
@@ -119,7 +142,7 @@ static void read_pointer(struct reader *r, CXType type, struct type *result) {
         result->basic = BASIC_UNSIGNED;
     } else {
         result->kind = TYPE_POINTER;
-        result->target = reader_type(r, clang_getPointeeType(type));
+        result->target = target_of_pointer(reader_type(r, clang_getPointeeType(type)));
     }
 }
 

@@ -18,3 +18,7 @@ double _Complex turn(double _Complex z, long double scale, _Bool imaginary);
 char *const *list(const char *const *const names, char *restrict buffer);
 __int128 wide(__int128 a, float b, unsigned short c, byte d);
 struct opaque *make(struct opaque *from);
+/* Counts that other parameters say. */
+int sum_row(int n, int row[static n]);
+int sum_rows(int n, int rows[n][n], int (*others)[n]);
+int sum_all(int n, double all[n][n][n], const double (*others)[n][n], int of_four[n][4]);
