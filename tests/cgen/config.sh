@@ -19,6 +19,8 @@ enum color { RED, GREEN };
 #define NEXT(a) ((a) + 1)
 #define LOOP(a) do { } while (a)
 #define EMPTY(a)
+#define NONE() LIMIT
+void *taken(void) __attribute__((malloc));
 END
 
 # The config with the text $1 is an error at the line and column $2 that says $3.
@@ -38,6 +40,7 @@ says() {
 
 says '[function first]\nowner = nobody\n' json '"owner": "nobody"'
 says '[function first]\nowner = nobody\n' lua 'its owner is nobody'
+says '[function taken]\nowner = first\n' lua '-- its owner is first$'
 says '  [ function\tfirst ]  \r\n\tclass=leaf\r\n# all\n\n' json '"class": "leaf"'
 says '[function first]\nskip = no\n' cdef '^int first('
 says '[function first]\nrename = second\n[function second]\nrename = first\n' lua '\["second"\] = {"first"'
@@ -86,6 +89,7 @@ is_wrong '[macro MAKE]\ntype = int (int)\n' 2:8 "MAKE: its type is not that of a
 is_wrong '[macro NEXT]\ntype = int (void)\n' 2:8 "NEXT: its type is not that of a function with 1 parameter: 'int (void)'"
 is_wrong '[macro MAKE]\ntype = int (int, int, ...)\n' 2:8 'not that of a function with 2 parameters'
 is_wrong '[macro MAKE]\ntype = int (char *, int)\n' 2:8 "MAKE: it does not compile as 'int (char \*, int)'"
+is_wrong '[macro NONE]\ntype = int ()\n' 2:8 'not that of a function with 0 parameters'
 is_wrong '[macro LOOP]\ntype = void (int)\n' 2:8 'LOOP: it is no expression'
 is_wrong '[macro EMPTY]\ntype = void (int)\n' 1:8 'EMPTY'
 is_wrong '[export on_row]\n' 1:9 "the export 'on_row' has no type"

@@ -332,6 +332,7 @@ struct holder *look(struct holder *at);
 int take(narrow n);
 int pass(struct holder by);
 int call(void (*with)(narrow *n));
+extern narrow nowhere;
 END
 "$cgen" --header "$work/unknown.h" --emit cdef,c -o "$work/unknown/" 2>"$work/err"
 cat <<END | diff -u - "$work/err" || fail 'a type that C does not know'
@@ -340,6 +341,7 @@ $work/unknown.h:2:8: skipped: holder: its field 'unknown' is bytes: it has a typ
 $work/unknown.h:4:5: skipped: take: it has a type that C does not know, '_BitInt(17)'
 $work/unknown.h:5:5: skipped: pass: it passes a struct that has a field that C does not know
 $work/unknown.h:6:5: skipped: call: it has a type that C does not know, '_BitInt(17)'
+$work/unknown.h:7:15: skipped: nowhere: it has a type that C does not know, '_BitInt(17)'
 END
 sh tests/cgen/layouts.sh "$reads" "$work/unknown/unknown.cdef" "$work/unknown/unknown_stubs.c" || fail 'layouts with bytes'
 fact
@@ -496,7 +498,7 @@ done
 for form in lua h; do
     "$cgen" --header tests/cgen/features/attributes.h -I. --from '*/attributes.h' --emit $form >"$work/out" 2>/dev/null
     "$cgen" --header tests/cgen/features/ownership.h -I. --from '*/ownership.h' --emit $form >>"$work/out" 2>/dev/null
-    for words in 'is never NULL' 'may be NULL' 'is deprecated' "is the caller's to free" "what is the function's from then on"; do
+    for words in 'parameter 2 is never NULL' 'may be NULL' 'is deprecated' "is the caller's to free" "what is the function's from then on"; do
         grep -qF "$words" "$work/out" || fail "as $form nobody says what $words"
     done
     fact

@@ -106,3 +106,21 @@ void put(int *at);
 #define STATEMENT call_it();
 #define GIVE_UP return
 #define NOTED _Pragma("message(\"noted\")") 1
+/* Names of others: of the implementation, of variables, of functions that have a symbol, or none. */
+#define __reserved(x) ((x) + 1)
+#define _Reserved(x) ((x) + 1)
+#define _ours(x) ((x) + 1)
+#ifndef va_copy
+#define va_copy(to, from) __builtin_va_copy(to, from)
+#endif
+extern int shown;
+#define shown (counter + 2)
+/** Of the function. */
+int labelled(int x) __asm__("its_symbol");
+#define also_labelled labelled
+/* Of the macro. */
+#define too_labelled labelled
+static inline int without_symbol(int x) {
+    return x;
+}
+#define also_without without_symbol

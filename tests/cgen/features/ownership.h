@@ -17,3 +17,4 @@ void give_both(void *one, void *other, void *not_this) TAKES(1) HOLDS(2);
 #define NEVER_NULL(which) __attribute__((__nonnull__ which))
 void *join(void *to, const void *from, void *end) NEVER_NULL((1, 2));
 char *found_in(const char *text) __attribute__((__returns_nonnull__, pure));
+void drop(void *, void *) __attribute__((nonnull(2)));

@@ -40,3 +40,6 @@ static const unsigned short units[4] = u"xy", full[2] = u"xy";
 static const double whole = 2.0;
 enum sign { NEGATIVE = -1, NEITHER, POSITIVE };
 enum bits { NONE, ALL = 0xffffffffffffffff };
+#define ESCAPES "\a\b\f\n\r\t\v\?\'\"\\\e\7\12"
+#define NO_LONG_FORM_OF_THREE "\xe0\x80\x80"
+#define PAIR_OF_ONE u"\xd83dy"
