@@ -10,10 +10,15 @@ static bool is_stubbed(const struct item *item) {
     return item->kind == ITEM_FUNCTION && item_is_bound(item);
 }
 
+/* A pointer to what has no name, and has none itself: written again it would be another's. */
+static bool is_at_nameless(const struct type *type) {
+    return type->kind == TYPE_POINTER && type_is_nameless(type->target);
+}
+
 /* A variable that holds a parameter, or a result. */
 static const char *spell_variable(const struct type *type, const char *name) {
     const struct type *plain = type_plain(type);
-    if (type_is_va_list(type))
+    if (type_is_va_list(type) || is_at_nameless(type))
         return memory_format("void *%s", name);
     if (plain->kind == TYPE_ARRAY && type_is_nameless(plain->target))
         return memory_format("__typeof__(&**(%s)0) %s",
@@ -211,7 +216,10 @@ static void write_caller(const struct item *item, FILE *out) {
 }
 
 static void write_prototype(const struct item *item, const char *name, const char *end, FILE *out) {
+    static const struct type void_type = {.kind = TYPE_BASIC, .name = "void", .basic = BASIC_VOID},
+                             pointer = {.kind = TYPE_POINTER, .target = &void_type};
     struct type copy = *item->type;
+    copy.target = item->is_inline && is_at_nameless(copy.target) ? &pointer : copy.target;
     copy.parameters = memory_take((copy.parameter_count + 1) * sizeof *copy.parameters);
     for (size_t i = 0; i < copy.parameter_count; i++)
         copy.parameters[i] = (struct parameter){parameter_name(i), item->type->parameters[i].type, NULL_UNSAID, false};

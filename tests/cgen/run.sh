@@ -244,6 +244,7 @@ int level = 3, other_name = 7;
 struct place { int x; } place = {8};
 const int limits[2] = {10, 20};
 int add(int a, int b) { return a + b; }
+int crash(const int *at) { return *at; }
 void sleep_for(int s) { (void)s; }
 int change_level(int to) {
     int was = level;
@@ -386,6 +387,12 @@ cat >"$work/behind.h" <<END
 typedef struct { int a; } four[4];
 typedef struct { int a; } __attribute__((aligned(16))) *aligned;
 void pass(four by, const four constant, aligned at);
+struct { int a; } *none(void);
+static inline struct { int a; } *in_line(void) {
+    return 0;
+}
+extern struct { int a; } place;
+#define PLACE (&place)
 END
 "$cgen" --header "$work/behind.h" --emit cdef,c -o "$work/behind/"
 for cc in $compilers; do
