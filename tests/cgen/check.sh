@@ -135,6 +135,12 @@ export PKG_CONFIG_PATH="$work"
 "$cgen" check --header "$work/some.h" --pkg all >"$work/out" 2>"$work/err" || { cat "$work/err"; fail 'two types of one name'; }
 [ "$(grep -c ', 0 mistakes$' "$work/out")" -eq 2 ] || { cat "$work/out"; fail "a package's libraries"; }
 fact
+# A library by its name, or its file's, in a folder.
+for library in three libthree.so; do
+    "$cgen" check --header "$work/some.h" -L "$work" --library $library >"$work/out" 2>"$work/err" || { cat "$work/err"; fail "--library $library"; }
+    grep -q "1 declarations found in $work/libthree.so, 0 mistakes" "$work/out" || { cat "$work/out"; fail "what --library $library is"; }
+    fact
+done
 sed -i 's/int three(int/int three(long/' "$work/some.h"
 ! "$cgen" check --header "$work/some.h" --pkg all >"$work/out" 2>"$work/err" || fail "a package's last library"
 fact

@@ -31,6 +31,10 @@ int add(int a, int b);
 void sleep_for(int seconds);
 int change_level(int to);
 int missing(void);
+int crash(const int *at);
+struct {
+    int a, b;
+} *nameless(void);
 static inline int twice(int x) {
     return 2 * x;
 }

@@ -34,6 +34,14 @@ echo '#endif' >>"$work/empty.h"
 refuses 1 "nothing is left to bind of '$work/empty.h'" --header "$work/empty.h"
 refuses 1 "nothing is left to bind of '$some'" --header "$some" --match first --exclude first
 
+# What the compiler brings is asked for if its header is, the last one, too; and of what is not asked for nobody is told.
+"$cgen" --header "$some" --header stdbool.h --emit json >"$work/out"
+grep -q '"name": "true"' "$work/out" || fail "a compiler's header is asked for, and left out"
+printf 'struct hidden;\nint take(struct hidden by);\nint other(void);\n' >"$work/hidden.h"
+"$cgen" --header "$work/hidden.h" --match other >"$work/out" 2>"$work/err"
+[ ! -s "$work/err" ] || { cat "$work/err"; fail 'what nobody asks for is reported'; }
+fact
+
 # A file is one by each name of its own by which it is included, whichever of them the compiler has kept.
 mkdir "$work/links"
 printf '#ifndef REAL\n#define REAL 1\n#include "other.h"\nint real(void);\n#endif\n' >"$work/links/real.h"
@@ -63,6 +71,18 @@ touch "$work/secund"
 . "$work/command" >"$work/again"
 diff -u "$work/made" "$work/again" || fail 'the command in a file is another'
 cd - >/dev/null
+fact
+
+# It is text in each form, and so are paths; what a module loads is said by --library before a package has it.
+odd=$(printf 'caf\351.h')
+printf 'int odd(void);\n' >"$work/$odd"
+(cd "$work" && "$cgen" --header 'some.h' --header "$odd" -D 'A="\x"' --pkg zlib --library 'a"\b.so' --name odd --emit json,lua -o "$work/odd/") 2>"$work/err" ||
+    { cat "$work/err"; fail 'odd words'; }
+python3 -c 'import json, sys
+read = json.load(open(sys.argv[1], encoding="utf-8"))
+assert "A=\"\\x\"" in read["made by"], read["made by"]
+assert read["items"][-1]["file"].endswith("caf\u00e9.h"), read["items"][-1]' "$work/odd/odd.json" || fail 'odd words in JSON'
+grep -qF 'library_name, stubs_name = "a\"\\b.so", "odd_stubs"' "$work/odd/odd.lua" || fail 'odd words in a module'
 fact
 
 # A full disk, or a file that can't be closed, is named wherever cgen writes.

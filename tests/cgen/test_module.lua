@@ -5,7 +5,7 @@ local path = ...
 local stubs = path .. "/words_stubs.so"
 local asked = {}
 local symbols = {
-    words = {add = "add of words", sleep_for = "sleep_for of words", level = 3},
+    words = {add = "add of words", sleep_for = "sleep_for of words", crash = "crash of words", level = 3},
     [stubs] = {twice = "twice of the stubs"},
 }
 package.preload["callgate.ffi"] = function()
@@ -16,6 +16,7 @@ package.preload["callgate.ffi"] = function()
             return assert(symbols[name], name)
         end,
         leaf = function(f) return "leaf: " .. f end,
+        guard = function(f) return "guarded: " .. f end,
         blocking = function(f) return "blocking: " .. f end,
         lenient = function(f) return f and f .. ", lenient" end,
     }
@@ -35,6 +36,7 @@ is(#asked == 0, "a library is opened when it is needed first")
 is(words.plus == "leaf: add of words, lenient", "a function has the config's name and class")
 is(words.add == nil, "and no other name")
 is(words.sleep_for == "blocking: sleep_for of words, lenient", "one has its own class")
+is(words.crash == "guarded: crash of words, lenient", "or that one")
 is(words.twice == "twice of the stubs, lenient", "one without a symbol comes from the stubs")
 is(rawget(words, "twice"), "what was looked up stays")
 is(words.missing == nil, "what the library lacks does no harm until it is used")
@@ -57,4 +59,5 @@ is(source:find('%-%-%- Of several\n%s*%-%-%- lines%.\n%s*%["BELOW"%]'), "of seve
 is(source:find('%-%-%- And of\n%s*%-%-%- these%.\n%s*%["LAST"%]'), "or of several comments")
 is(source:find('"MASK"[^\n]*\n%s*%["BESIDE"%]'), "but not what is about another thing in the line above")
 is(source:find('%-%-%- as blood\n%s*%["RED"%]') and source:find('1,\n%s*%["GREEN"%]'), "and an enum's constants'")
+is(source:find('%["nameless"%][^\n]*{"nameless", "default"}, %-%- struct { int a; int b; } %*nameless%(void%)\n'), "a declaration is a line")
 print(passed .. " passed, 0 failed")

@@ -12,6 +12,7 @@ is(words.plus(40, 2) == 42, "a function is called")
 is(words.plus("40", 2.0) == 42, "with numbers as Lua's own functions take them")
 is(words.twice(21) == 42, "and one that has no symbol")
 words.sleep_for(0)
+is(not pcall(words.crash, nil) and words.crash(words.limits) == 10, "one is guarded")
 is(words.GREEN == 2 and words.WORDS == "as they are", "constants are there")
 is(words.level == 3 and words.change_level(4) == 3 and words.level == 4, "a variable is what C has made it")
 words.level = 5

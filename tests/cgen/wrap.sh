@@ -49,9 +49,30 @@ int take_list(va_list list);
 END
 wrap --header "$work/lacking.h" --from '*/lacking.h' -o "$work/l/"
 builds "$work/l" "4 functions, 2 are not in the library, 0 can.t be called"
+[ -z "$compilers" ] || grep -q '^no_such_function: is declared, and not in the library$' "$work/out" || { cat "$work/out"; fail 'what a library lacks is not told'; }
+fact
 printf 'int abs(int);\nint no_such_function(int);\n' >"$work/one.h"
 wrap --header "$work/one.h" -o "$work/one/"
 builds "$work/one" "2 functions, 1 is not in the library, 0 can.t be called"
+# Where it has nothing of all, or the bridge can't call one, the test fails; and so it does where an export can't be made.
+fails() {
+    for cc in $compilers; do
+        CC=$cc ninja -C "$1" >"$work/out" 2>&1 || { cat "$work/out"; fail "$cc does not build $1"; }
+        ! ninja -C "$1" test >"$work/out" 2>&1 || { cat "$work/out"; fail "$1 passes its test"; }
+        grep -q "$2" "$work/out" || { cat "$work/out"; fail "how $1 fails"; }
+        fact
+    done
+}
+echo 'int no_such_function(int);' >"$work/nothing.h"
+wrap --header "$work/nothing.h" -o "$work/nothing/"
+fails "$work/nothing" "^1 functions, 1 are not in the library, 0 can't be called$"
+printf 'struct pair { int a, b; };\nint abs(int);\n' >"$work/broken.h"
+printf '[export on_pair]\ntype = int (struct pair)\n' >"$work/broken.conf"
+wrap --header "$work/broken.h" --config "$work/broken.conf" --from '*/broken.h' -o "$work/broken/"
+sed -i '/^struct pair/,/^}/d' "$work/broken/broken.cdef"
+fails "$work/broken" "^an export can't be made: "
+sed -i 's/^int abs.*/int abs(int x)/' "$work/broken/broken.cdef"
+fails "$work/broken" 'broken.cdef: '
 echo '#define LIMIT 3' >"$work/values.h"
 wrap --header "$work/values.h" -o "$work/v/"
 builds "$work/v" "0 $functions"
