@@ -76,3 +76,28 @@ void set_state(enum state *to, enum mask *mask) {
 int send_packet(struct packet *of, struct flags *to) {
     return of->size + of->at.x + to->third;
 }
+
+enum sign { MINUS = -1, PLUS = 1 };
+struct rows {
+    char letters[2][3];
+    double numbers[4];
+};
+struct hidden {
+    int x;
+} hidden;
+enum { LIMIT = 3 } limit;
+
+static long helper(void) {
+    return 1;
+}
+
+__attribute__((weak)) long outside(long of);
+
+double _Complex turn(double _Complex of, enum sign *sign, const struct rows *restrict rows, volatile _Bool *is) {
+    *is = outside ? outside(helper()) : 0;
+    return of * *sign * rows->numbers[0];
+}
+
+int (*choose(int (*const table[2])(char, unsigned short), _Atomic int *at))(char, unsigned short) {
+    return table[*at];
+}

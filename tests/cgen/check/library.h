@@ -48,3 +48,16 @@ unsigned char same(const struct flags *flags, union any any, enum color color, _
 int old_style(int a, double b);
 void set_state(enum state *to, enum mask *mask);
 int send_packet(struct packet *of, struct entry *to);
+
+enum sign { MINUS = -1, PLUS = 1 };
+struct rows {
+    char letters[2][3];
+    double numbers[4];
+};
+struct hidden;
+extern struct hidden hidden;
+extern enum { LIMIT = 4 } limit; /* was 3 */
+long long helper(int of);        /* which the library has for itself */
+int outside(void);               /* which it uses */
+double _Complex turn(double _Complex of, enum sign *sign, const struct rows *restrict rows, volatile _Bool *is);
+int (*choose(int (*const table[2])(char, unsigned short), _Atomic int *at))(char, unsigned short);
