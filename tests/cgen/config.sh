@@ -97,6 +97,10 @@ is_wrong '[export on_row]\ntype = int (int, ...)\n' 2:8 'no handler gets any num
 is_wrong '[export on_row]\ntype = int ()\n' 2:8 'does not say its parameters'
 is_wrong '[export on_row]\ntype = int\n' 2:8 "its type is not a function's"
 is_wrong '[export on_row]\ntype = int (struct none { int a; } *)\n' 2:25 "there is no '{' in a function's type"
+for byte in '"' "'" '#' ';' '}' /; do
+    is_wrong "[export on_row]\ntype = int (int $byte)\n" 2:17 "there is no '$byte' in a function's type"
+done
+is_wrong '[export on_row]\ntype = int (\\\\)\n' 2:13 'in a function'
 is_wrong '[export on_row]\ntype = int (struct none *)\n' 2:20 'will not be visible outside'
 is_wrong '[export on_row]\ntype = int (struct color)\n' 2:13 'color'
 is_wrong '[export on_row]\ntype = int (none)\n' 2:13 ''

@@ -61,7 +61,7 @@ for flag in structs:-fpack-struct=1 enums:-fshort-enums bit_fields:-mms-bitfield
     fact
 done
 # The stubs of functions that pass vectors of AVX's are there if they are compiled for it.
-for flags in '-mno-avx 1' '-mavx 5' '-mavx512f 6'; do
+for flags in '-mno-avx 2' '-mavx 7' '-mavx512f 8'; do
     for cc in $compilers; do
         $cc ${flags% *} -Wall -Werror -I. -c "$work/wide_stubs.c" -o "$work/wide.o" || fail "$cc ${flags% *} refuses stubs"
         [ "$(nm "$work/wide.o" | grep -c ' T gate_stub_plain_')" -eq "${flags#* }" ] || fail "stubs that $cc ${flags% *} makes"
@@ -138,6 +138,7 @@ for flags in 'gcc -gdwarf-5' 'gcc -gdwarf-4' 'gcc -gdwarf-2 -gstrict-dwarf' 'gcc
     [ "$(count_mistakes)" -eq 18 ] || { cat "$work/mistakes"; fail "other mistakes are found in what $flags has made"; }
     grep -q '^tests/cgen/check/library.h: 38 declarations found in .*libold.so, 18 mistakes$' "$work/out" ||
         { cat "$work/out"; fail "other declarations are found in what $flags has made"; }
+    ! grep ' note: ' "$work/mistakes" | grep -v 'tests/cgen/check/library.c:[1-9]' || fail "places in what $flags has made"
     fact
 done
 [ -z "${GATE_UPDATE:-}" ] || cp "$work/gcc_-gdwarf-5" tests/cgen/check/library.expect
@@ -211,6 +212,7 @@ enum later;
 void look(enum later *at);
 struct pair { int a, b; };
 int take(struct pair pair);
+int old();
 END
 printf '[function plain]\nrename = simple\n' >"$work/named.conf"
 "$cgen" --header "$work/named.h" --config "$work/named.conf" >"$work/out" 2>"$work/err" || fail 'signatures'
@@ -221,6 +223,7 @@ simple|int (int)|plain
 labelled|int (int)|other_symbol
 in_line|int (int)|gate_inline_in_line
 look|void (enum later *)
+old|int (void)
 END
 grep -q 'named.h:8:5: skipped: take: it passes a struct' "$work/err" || fail 'a signature is left out silently'
 fact
@@ -435,6 +438,10 @@ excludes ALONE ALONE
 excludes color
 excludes NEGATIVE NEGATIVE
 "$cgen" --header "$work/enums.h" --exclude NEGATIVE --emit cdef | grep -q 'paint(enum color color, int sign)' || fail 'an enum without its sign'
+fact
+# One that is needed, and has no constant left, is that integer, too.
+"$cgen" --header "$work/enums.h" --exclude RED --exclude GREEN --emit cdef >"$work/out"
+grep -q 'unsigned int paint(unsigned int color,' "$work/out" || { cat "$work/out"; fail 'an enum without constants'; }
 fact
 [ "$("$cgen" --header zlib.h --match zError --emit cdef | grep -c .)" -eq 2 ] || fail 'what nobody uses is declared'
 fact

@@ -36,4 +36,8 @@ typedef struct {
 } text;
 typedef struct empty {
 } empty;
+typedef const struct {
+    int a;
+} fixed;
+void use_fixed(fixed *fixed);
 void use_structs(struct node *node, text *of, empty *nothing, reference by);

@@ -16,3 +16,12 @@ static inline __attribute__((target("avx"))) eight twice(eight v) {
     return v + v;
 }
 float first(const eight *v);
+/* In memory, for any processor; and in an array, for AVX's. */
+struct many {
+    eight all[3];
+};
+struct row {
+    eight one[1];
+};
+struct many pass_many(struct many of);
+struct row pass_row(struct row of);
