@@ -54,17 +54,26 @@ for header in tests/cgen/features/*.h; do
         fact
     done
 done
+# Whoever includes them is warned as before.
+printf '#include "%s"\nint call(void) {\n    return old();\n}\n' "$work/attributes_stubs.h" >"$work/warned.c"
+! gcc -Werror -I. -fsyntax-only "$work/warned.c" 2>"$work/err" || fail 'nobody is warned behind the stubs'
+grep -q 'deprecated' "$work/err" || { cat "$work/err"; fail 'who includes stubs is told something else'; }
+fact
 # A compiler that lays types out in another way refuses the stubs.
 for flag in structs:-fpack-struct=1 enums:-fshort-enums bit_fields:-mms-bitfields; do
     ! gcc "${flag#*:}" -w -I. -fsyntax-only "$work/${flag%:*}_stubs.c" 2>"$work/err" || fail "stubs compile with ${flag#*:}"
     grep -q 'static assertion failed' "$work/err" || fail "another layout by ${flag#*:} is not what is refused"
     fact
 done
-# The stubs of functions that pass vectors of AVX's are there if they are compiled for it.
+# The stubs of functions that pass vectors of AVX's are there if they are compiled for it, and so are exports.
+printf '[export on_eight]\ntype = eight (eight)\n' >"$work/wide.conf"
+"$cgen" --header tests/cgen/features/wide.h -I. --from '*/wide.h' --config "$work/wide.conf" --name wide --emit exports -o "$work/"
 for flags in '-mno-avx 2' '-mavx 7' '-mavx512f 8'; do
     for cc in $compilers; do
         $cc ${flags% *} -Wall -Werror -I. -c "$work/wide_stubs.c" -o "$work/wide.o" || fail "$cc ${flags% *} refuses stubs"
         [ "$(nm "$work/wide.o" | grep -c ' T gate_stub_plain_')" -eq "${flags#* }" ] || fail "stubs that $cc ${flags% *} makes"
+        $cc ${flags% *} -Wall -Werror -I. -c "$work/wide_exports.c" -o "$work/wide.o" || fail "$cc ${flags% *} refuses exports"
+        [ "$(nm "$work/wide.o" | grep -c ' T .*on_eight')" -eq $((${flags#* } > 2 ? 3 : 0)) ] || fail "exports that $cc ${flags% *} makes"
         fact
     done
 done
