@@ -39,6 +39,7 @@ agree 'void f(char *p, signed char *q);' 'void f(const unsigned char *p, _Bool *
 differs 'void f(char c);' 'void f(unsigned char c);' "f: parameter 1 is 'char', not 'unsigned char'"
 differs 'void f(int *p);' 'void f(unsigned *p);' "f: parameter 1 is 'int *', not 'unsigned int *'"
 differs 'void f(char *p);' 'void f(short *p);' "f: parameter 1 is 'char *', not 'short *'"
+differs 'void f(__int128 n);' 'void f(unsigned __int128 n);' "f: parameter 1 is '__int128', not 'unsigned __int128'"
 agree 'void f(long p, unsigned long *q);' 'void f(long long p, unsigned long long *q);'
 agrees 'enum e { A }; void f(enum e p, enum e *q);' 'void f(int p, int *q);'
 agrees 'enum e { A }; void f(enum e p);' 'void f(unsigned p);'

@@ -9,6 +9,7 @@
 #include "calls_exports.h"
 #include "calls_stubs.h"
 #include "tests/support/bridge.h"
+#include "tests/support/death.h"
 
 int add(int a, int b) {
     return a + b;
@@ -362,12 +363,14 @@ static double weigh_directly(struct pair of) {
 Test(exports, c_calls_the_hosts_functions_by_name_from_tasks_and_threads) {
     gate_runtime *runtime = start(2);
     gate_decls *decls;
+    gate_error error;
     int calls = 0, result = 0;
     pthread_t thread;
     cr_assert(gate_decls_make(&decls) == 0);
     cr_assert(gate_decls_read(decls, "struct pair { int a; double b; };", NULL) == 0);
     cr_assert(gate_export_on_pair(runtime, NULL, subtract, &calls, NULL) == 0);
     cr_assert(gate_export_on_struct(runtime, decls, weigh, &calls, NULL) == 0);
+    cr_assert(gate_export_on_struct(runtime, NULL, weigh, NULL, &error) < 0, "without a scope nobody knows its struct");
     call_exports(NULL);
     cr_assert(pthread_create(&thread, NULL, call_from_thread, &result) == 0);
     cr_assert(pthread_join(thread, NULL) == 0);
@@ -378,4 +381,13 @@ Test(exports, c_calls_the_hosts_functions_by_name_from_tasks_and_threads) {
     cr_assert(calls == 5);
     gate_decls_free(decls);
     stop(runtime);
+}
+
+static void call_nothing(void *data) {
+    (void)data;
+    on_nothing();
+}
+
+Test(exports, one_that_has_no_handler_yet_ends_the_program) {
+    cr_assert_dies_with(call_nothing, NULL, "on_nothing is called, and no host has exported it\n");
 }

@@ -124,3 +124,6 @@ static inline int without_symbol(int x) {
     return x;
 }
 #define also_without without_symbol
+/* One that is a constant, too, as the C library's are. */
+enum { LISTED = 4 };
+#define LISTED 4

@@ -39,5 +39,6 @@ typedef struct empty {
 typedef const struct {
     int a;
 } fixed;
-void use_fixed(fixed *fixed);
+typedef fixed also_fixed;
+void use_fixed(fixed *fixed, also_fixed *also);
 void use_structs(struct node *node, text *of, empty *nothing, reference by);
