@@ -90,6 +90,9 @@ for option in --help --version; do
     ! "$cgen" $option >/dev/full 2>"$work/err" || fail "a full disk goes unnoticed by $option"
     fact
 done
+! "$cgen" --header "$some" --match first >/dev/full 2>"$work/err" || fail 'a full disk goes unnoticed by a few bytes'
+grep -q 'standard output: No space left on device' "$work/err" || { cat "$work/err"; fail 'a full disk is not named'; }
+fact
 cat >"$work/closing.c" <<END
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -282,6 +282,12 @@ done
 "$cgen" --header tests/cgen/features/values.h -I. --from '*/values.h' --emit lua -o "$work/values.lua" 2>/dev/null
 LUA_PATH="$work/?.lua;;" LUA_CPATH="$modules/?.so" lua5.4 tests/cgen/values.lua || fail 'a value in Lua'
 fact
+LUA_PATH="$work/?.lua;;" LUA_CPATH="${modules}5.1/?.so" lua5.1 -e 'local values = require "values"
+    assert(values.LARGEST_EXACT == 2 ^ 53 and tostring(values.INEXACT) == "9007199254740993LL")
+    assert(tostring(values.NEGATIVE_INEXACT) == "-9007199254740993LL" and tostring(values.SMALLEST) == "-9223372036854775808LL")
+    assert(tostring(values.UNSIGNED_INEXACT) == "9007199254740993ULL" and 1 / values.MINUS_NOTHING == -math.huge)' ||
+    fail 'a value in Lua that has doubles alone'
+fact
 # Comments are the same where lines end as Windows' do.
 sed 's/$/\r/' tests/cgen/features/comments.h >"$work/comments.h"
 "$cgen" --header "$work/comments.h" --emit json | grep -v 'made by' | sed "s|$work|./tests/cgen/features|" >"$work/out"

@@ -134,6 +134,10 @@ builds "$work/path" "1 function, $all"
 wrap --header zlib.h --library libz.so.1 --match 'crc*' -o "$work/file/"
 builds "$work/file" "[1-9] $functions"
 
+[ -z "$compilers" ] || { ninja -C "$work/file" -t clean >/dev/null && ! CC=false ninja -C "$work/file" >"$work/out"; } ||
+    fail 'another compiler builds than $CC'
+fact
+
 # By a package in a folder of its own.
 mkdir "$work/a b/pkgconfig"
 printf 'prefix=%s\nName: odd\nDescription: odd\nVersion: 1\nCflags: -I"${prefix}/include" -DCOUNT=int\nLibs: -L"${prefix}/lib" -lodd\n' \

@@ -15,3 +15,4 @@ require "ffi"['cdef']("int missing_e(void);")
 local mine = {["cdef"] = 1, "cdef"}
 ffi.cdef("int \
 missing_b(void);")
+ffi.cdef("int missing_f(void);", nil)

@@ -43,3 +43,4 @@ enum bits { NONE, ALL = 0xffffffffffffffff };
 #define ESCAPES "\a\b\f\n\r\t\v\?\'\"\\\e\7\12"
 #define NO_LONG_FORM_OF_THREE "\xe0\x80\x80"
 #define PAIR_OF_ONE u"\xd83dy"
+#define NEGATIVE_INEXACT (-(1LL << 53) - 1)
