@@ -54,6 +54,20 @@ for header in tests/cgen/features/*.h; do
         fact
     done
 done
+# An inline caller is there for what fits registers, of a function that has a symbol.
+cat >"$work/registers.h" <<END
+int words(int a, int b, int c, int d, int e, int f);
+int too_many_words(int a, int b, int c, int d, int e, int f, int g);
+int doubles(double a, double b, double c, double d, float e, float f, float g, float h);
+int too_many_doubles(double a, double b, double c, double d, float e, float f, float g, float h, float i);
+long double too_wide(void);
+int too_wide_too(__int128 a);
+int variadic(int a, ...);
+static inline int in_line(int a) { return a; }
+END
+"$cgen" --header "$work/registers.h" --emit h >"$work/registers_stubs.h"
+[ "$(grep -oE 'gate_caller_[a-z_]+' "$work/registers_stubs.h" | tr '\n' ' ')" = 'gate_caller_words gate_caller_doubles ' ] || fail 'inline callers'
+fact
 # Whoever includes them is warned as before.
 printf '#include "%s"\nint call(void) {\n    return old();\n}\n' "$work/attributes_stubs.h" >"$work/warned.c"
 ! gcc -Werror -I. -fsyntax-only "$work/warned.c" 2>"$work/err" || fail 'nobody is warned behind the stubs'
@@ -144,8 +158,8 @@ for flags in 'gcc -gdwarf-5' 'gcc -gdwarf-4' 'gcc -gdwarf-2 -gstrict-dwarf' 'gcc
     $flags -g -w -shared -fPIC -Wl,--build-id tests/cgen/check/library.c -o "$work/libold.so"
     ! checks_library || fail "no mistake is found in what $flags has made"
     sed "s|$work|.|; s|$PWD/||" "$work/mistakes" >"$work/$(echo "$flags" | tr ' ' _)"
-    [ "$(count_mistakes)" -eq 18 ] || { cat "$work/mistakes"; fail "other mistakes are found in what $flags has made"; }
-    grep -q '^tests/cgen/check/library.h: 38 declarations found in .*libold.so, 18 mistakes$' "$work/out" ||
+    [ "$(count_mistakes)" -eq 19 ] || { cat "$work/mistakes"; fail "other mistakes are found in what $flags has made"; }
+    grep -q '^tests/cgen/check/library.h: 39 declarations found in .*libold.so, 19 mistakes$' "$work/out" ||
         { cat "$work/out"; fail "other declarations are found in what $flags has made"; }
     ! grep ' note: ' "$work/mistakes" | grep -v 'tests/cgen/check/library.c:[1-9]' || fail "places in what $flags has made"
     fact
@@ -164,7 +178,7 @@ by_id=$work/debug/.build-id/$(echo "$id" | cut -c 1-2)/$(echo "$id" | cut -c 3-)
 mkdir -p "$(dirname "$by_id")"
 cp "$work/libold.debug" "$by_id"
 ! checks_library --debug-path "/nowhere:$work/debug" || fail 'debug information is not found by its build id'
-[ "$(count_mistakes)" -eq 18 ] || { cat "$work/mistakes"; fail 'other mistakes are found by a build id'; }
+[ "$(count_mistakes)" -eq 19 ] || { cat "$work/mistakes"; fail 'other mistakes are found by a build id'; }
 fact
 gcc -g -shared -fPIC -Wl,--build-id=0x"$(echo "$id" | tr 0-9a-f 1-9a-f0)" -x c - -o "$work/other.so" <"$work/none.c"
 objcopy --only-keep-debug "$work/other.so" "$by_id"
@@ -222,6 +236,8 @@ void look(enum later *at);
 struct pair { int a, b; };
 int take(struct pair pair);
 int old();
+typedef struct { int a; } *behind;
+behind reach(behind of);
 END
 printf '[function plain]\nrename = simple\n' >"$work/named.conf"
 "$cgen" --header "$work/named.h" --config "$work/named.conf" >"$work/out" 2>"$work/err" || fail 'signatures'
@@ -233,6 +249,7 @@ labelled|int (int)|other_symbol
 in_line|int (int)|gate_inline_in_line
 look|void (enum later *)
 old|int (void)
+reach|void *(void *)
 END
 grep -q 'named.h:8:5: skipped: take: it passes a struct' "$work/err" || fail 'a signature is left out silently'
 fact

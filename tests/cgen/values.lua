@@ -11,6 +11,7 @@ end
 
 is(values.TEXT, "plain \"text\"\t\195\169", "text")
 is(values.NO_TEXT, "\233t\255", "what is no UTF-8")
+is(values.BEFORE_DIGITS, "\233" .. "1\1" .. "2", "bytes before digits")
 is(values.WITH_ZEROS, "a\0b\0", "a string with zeros")
 is(values.UTF8, "\226\130\172", "UTF-8")
 is(values.letters, "x\0y", "an array")

@@ -145,6 +145,8 @@ printf 'prefix=%s\nName: odd\nDescription: odd\nVersion: 1\nCflags: -I"${prefix}
 export PKG_CONFIG_PATH="$work/a b/pkgconfig"
 wrap --header odd/two.h --pkg odd -o "$work/package/"
 builds "$work/package" "1 function, $all"
+grep -q '^#define COUNT int$' "$work/package/two_stubs.h" || fail "what a package defines is not defined"
+fact
 
 refuses 2 'wrap needs a folder' wrap --header zlib.h
 refuses 2 'there is no --emit' wrap --header zlib.h --emit json -o "$work/x/"

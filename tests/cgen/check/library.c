@@ -101,3 +101,5 @@ double _Complex turn(double _Complex of, enum sign *sign, const struct rows *res
 int (*choose(int (*const table[2])(char, unsigned short), _Atomic int *at))(char, unsigned short) {
     return table[*at];
 }
+
+int counts[3];

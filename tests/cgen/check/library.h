@@ -61,3 +61,4 @@ long long helper(int of);        /* which the library has for itself */
 int outside(void);               /* which it uses */
 double _Complex turn(double _Complex of, enum sign *sign, const struct rows *restrict rows, volatile _Bool *is);
 int (*choose(int (*const table[2])(char, unsigned short), _Atomic int *at))(char, unsigned short);
+extern int counts[4]; /* were 3 */

@@ -87,6 +87,7 @@ void put(int *at);
 #define IS_BEHIND(x) ((x) + 1 > words)
 #define SIZE_AT(x) sizeof(*(x))
 #define LAST(x, y) ((x), (y))
+#define COUNT_OF(x) (sizeof((char *)(x)) / sizeof(*(char *)(x)))
 #define OLD _Pragma("message(\"old\")")
 #define OF_OLD(x) (OLD(x))
 #define WORD_AT(x) words[half(x), 0]
