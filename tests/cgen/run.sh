@@ -238,6 +238,8 @@ int take(struct pair pair);
 int old();
 typedef struct { int a; } *behind;
 behind reach(behind of);
+typedef float four __attribute__((vector_size(16)));
+four scale(four of);
 END
 printf '[function plain]\nrename = simple\n' >"$work/named.conf"
 "$cgen" --header "$work/named.h" --config "$work/named.conf" >"$work/out" 2>"$work/err" || fail 'signatures'
@@ -252,6 +254,7 @@ old|int (void)
 reach|void *(void *)
 END
 grep -q 'named.h:8:5: skipped: take: it passes a struct' "$work/err" || fail 'a signature is left out silently'
+grep -q 'named.h:13:6: skipped: scale: it passes a vector' "$work/err" || { cat "$work/err"; fail 'a signature with a vector is left out silently'; }
 fact
 
 "$cgen" --header zlib.h --match 'crc*' --library z --emit lua -o "$work/crc.lua"
@@ -511,6 +514,8 @@ for name in BOTH OF_BOTH; do
     grep -q "skipped: $name: what it stands for may be several arguments" "$work/err" && ! grep -q "\<$name\>" "$work/out" || fail "$name is a function"
     fact
 done
+"$cgen" --header tests/cgen/features/macros.h -I. --match MARK --emit cdef 2>/dev/null | grep -q '^} mark;$' || fail "what a macro's type needs is not declared"
+fact
 "$cgen" --header tests/cgen/features/macros.h -I. --match OF_BOTH --emit cdef 2>/dev/null | grep -q 'OF_BOTH(' &&
     fail "OF_BOTH is a function, if BOTH is not asked for"
 printf '[macro BOTH]\ntype = int (long)\n' >"$work/both.conf"

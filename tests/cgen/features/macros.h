@@ -128,3 +128,4 @@ static inline int without_symbol(int x) {
 /* One that is a constant, too, as the C library's are. */
 enum { LISTED = 4 };
 #define LISTED 4
+#define AS_POINTER(x) ((void *)(int)(x))
