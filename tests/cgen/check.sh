@@ -106,6 +106,10 @@ printf '#!/usr/bin/env lua\nrequire "ffi".cdef "long puts(const char *);"\n' >"$
 ! "$cgen" check --header "$work/some.h" "$work/script" >"$work/out" 2>"$work/err" || fail 'a script without an ending is right'
 grep -q "script:2:26: error: puts: it returns 'int', not 'long'" "$work/err" || { cat "$work/err"; fail 'a script without an ending'; }
 fact
+# A function of the script's own is no text that is not read.
+printf 'local m = {}\nfunction m.cdef(text) end\nfunction m:declare(text) end\nrequire "ffi".cdef "int puts(const char *);"\n' >"$work/own.lua"
+"$cgen" check --header "$work/some.h" "$work/own.lua" >"$work/out" 2>"$work/err" || { cat "$work/err"; fail "a script's own functions"; }
+fact
 # What a file includes is found beside it, from elsewhere and from there; and its last line may lack an end.
 mkdir "$work/by hand"
 printf 'typedef int number;\n' >"$work/by hand/number.h"

@@ -109,6 +109,8 @@ is_wrong '[export on_row]\ntype = int (int))\n' 2:17 "a ')' too many"
 is_wrong '# two\n\n[export int]\ntype = int (int)\n' 3:9 ''
 is_wrong '[export first]\ntype = double (double)\n' 1:9 'conflicting types'
 is_wrong '[export third]\ntype = int (int)\n' 2:8 'a header defines it'
+is_wrong '[function fourth]\n[function first]\nrename = GREEN\n' 1:11 'no header has a function called'
+grep -q "^$config:3:10: error: another has the name 'GREEN'" "$work/err" || fail 'of two mistakes one is told'
 refuses 1 "cgen: $work/none.conf: No such file" --header "$work/some.h" --config "$work/none.conf"
 refuses 1 "cgen: $work: Is a directory" --header "$work/some.h" --config "$work"
 

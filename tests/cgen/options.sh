@@ -42,6 +42,11 @@ printf 'struct hidden;\nint take(struct hidden by);\nint other(void);\n' >"$work
 [ ! -s "$work/err" ] || { cat "$work/err"; fail 'what nobody asks for is reported'; }
 fact
 
+printf 'char *_Nonnull one(void);\nchar *other(void);\n' >"$work/nullable.h"
+"$cgen" --header "$work/nullable.h" >"$work/out" 2>"$work/err"
+[ ! -s "$work/err" ] || { cat "$work/err"; fail 'a warning of what no header does wrong'; }
+fact
+
 # A file is one by each name of its own by which it is included, whichever of them the compiler has kept.
 mkdir "$work/links"
 printf '#ifndef REAL\n#define REAL 1\n#include "other.h"\nint real(void);\n#endif\n' >"$work/links/real.h"

@@ -240,6 +240,8 @@ typedef struct { int a; } *behind;
 behind reach(behind of);
 typedef float four __attribute__((vector_size(16)));
 four scale(four of);
+enum color { RED };
+enum color paint(enum color with);
 END
 printf '[function plain]\nrename = simple\n' >"$work/named.conf"
 "$cgen" --header "$work/named.h" --config "$work/named.conf" >"$work/out" 2>"$work/err" || fail 'signatures'
@@ -252,6 +254,7 @@ in_line|int (int)|gate_inline_in_line
 look|void (enum later *)
 old|int (void)
 reach|void *(void *)
+paint|unsigned int (unsigned int)
 END
 grep -q 'named.h:8:5: skipped: take: it passes a struct' "$work/err" || fail 'a signature is left out silently'
 grep -q 'named.h:13:6: skipped: scale: it passes a vector' "$work/err" || { cat "$work/err"; fail 'a signature with a vector is left out silently'; }

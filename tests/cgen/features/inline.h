@@ -11,6 +11,7 @@ static inline int private_one(void) {
 static int by_hand(int x) {
     return x;
 }
+static int by_hand(int x);
 static inline int first_of(int n, ...) {
     return n;
 }

@@ -129,3 +129,11 @@ static inline int without_symbol(int x) {
 enum { LISTED = 4 };
 #define LISTED 4
 #define AS_POINTER(x) ((void *)(int)(x))
+/* Before what it hides, as errno is. */
+int covered(void);
+#define covered (call_it() + 1)
+struct cover {
+    int inner;
+};
+#define inner outer.inner
+int uncover(struct cover cover);
