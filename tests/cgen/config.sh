@@ -44,6 +44,7 @@ says '[function taken]\nowner = first\n' lua '-- its owner is first$'
 says '  [ function\tfirst ]  \r\n\tclass=leaf\r\n# all\n\n' json '"class": "leaf"'
 says '[function first]\nskip = no\n' cdef '^int first('
 says '[function first]\nrename = second\n[function second]\nrename = first\n' lua '\["second"\] = {"first"'
+says '[function first]\nskip = yes\nrename = second\n' cdef '^int second('
 says '[macro MAKE]\ntype = double (double, int)\n' cdef '^double MAKE(double'
 printf '[function first]\nskip = yes\n' >"$config"
 "$cgen" --header "$work/some.h" --config "$config" >"$work/out" 2>/dev/null

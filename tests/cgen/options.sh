@@ -34,6 +34,12 @@ echo '#endif' >>"$work/empty.h"
 refuses 1 "nothing is left to bind of '$work/empty.h'" --header "$work/empty.h"
 refuses 1 "nothing is left to bind of '$some'" --header "$some" --match first --exclude first
 
+# A folder of that name is not the compiler's own.
+mkdir -p "$work/clang/include"
+echo 'int ours(void);' >"$work/clang/include/ours.h"
+printf '#include "ours.h"\n' >"$work/outer.h"
+"$cgen" --header "$work/outer.h" -I "$work/clang/include" | grep -q '^ours' || fail "a header in a folder called clang is the compiler's"
+fact
 # What the compiler brings is asked for if its header is, the last one, too; and of what is not asked for nobody is told.
 "$cgen" --header "$some" --header stdbool.h --emit json >"$work/out"
 grep -q '"name": "true"' "$work/out" || fail "a compiler's header is asked for, and left out"

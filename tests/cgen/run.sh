@@ -54,6 +54,20 @@ for header in tests/cgen/features/*.h; do
         fact
     done
 done
+# What LuaJIT does not know is told, whatever it is.
+knows_no() {
+    echo "$2" >"$work/unknown.h"
+    "$cgen" --header "$work/unknown.h" --emit cdef >"$work/out"
+    grep -q "^// not for the ffi.cdef of LuaJIT, which knows no $1\$" "$work/out" || { cat "$work/out"; fail "LuaJIT knows $1"; }
+    fact
+}
+knows_no _Atomic 'int f(_Atomic int *at);'
+knows_no __int128 'int f(int (*at)(__int128));'
+knows_no 'vectors of more than 16 bytes' 'typedef float eight __attribute__((vector_size(32))); int f(eight *at);'
+knows_no 'bit-fields of 64 bits' 'struct s { long a : 40; }; int f(struct s *at);'
+knows_no 'members that are a va_list' 'struct s { __builtin_va_list a; }; int f(struct s *at);'
+knows_no 'pointers to types without a name that are packed or aligned' 'extern struct { char a; int b; } __attribute__((packed)) *at;'
+
 # An inline caller is there for what fits registers, of a function that has a symbol.
 cat >"$work/registers.h" <<END
 int words(int a, int b, int c, int d, int e, int f);
@@ -242,6 +256,7 @@ typedef float four __attribute__((vector_size(16)));
 four scale(four of);
 enum color { RED };
 enum color paint(enum color with);
+struct pair give(void);
 END
 printf '[function plain]\nrename = simple\n' >"$work/named.conf"
 "$cgen" --header "$work/named.h" --config "$work/named.conf" >"$work/out" 2>"$work/err" || fail 'signatures'
@@ -258,6 +273,7 @@ paint|unsigned int (unsigned int)
 END
 grep -q 'named.h:8:5: skipped: take: it passes a struct' "$work/err" || fail 'a signature is left out silently'
 grep -q 'named.h:13:6: skipped: scale: it passes a vector' "$work/err" || { cat "$work/err"; fail 'a signature with a vector is left out silently'; }
+grep -q 'named.h:16:13: skipped: give: it passes a struct' "$work/err" || fail 'a result is left out silently'
 fact
 
 "$cgen" --header zlib.h --match 'crc*' --library z --emit lua -o "$work/crc.lua"
@@ -537,6 +553,8 @@ for which in first second; do
     sed -i "s|/$which/|/it/|" "$work/$which"/*
 done
 diff -r "$work/first" "$work/second" || fail 'an output is another each time'
+grep -q 'GATE_INLINE_CALL(LEAF, direct, 2, 0, long, double);' "$work/first/calls_stubs.h" || fail 'the inline caller of a leaf'
+fact
 for file in "$work/first"/*; do
     head -n 1 "$file" | grep -q "made by\"*: \"*cgen --header tests/cgen/calls.h .* -o .*/it/" || fail "nobody says who made $file"
     ! grep -n '[[:blank:]]$' "$file" || fail "blanks at ends of lines in $file"

@@ -139,6 +139,7 @@ Test(stubs, variadic_functions_get_words_and_doubles_in_any_order) {
 
 Test(stubs, what_variadic_functions_get_beyond_registers_is_on_the_stack_in_order) {
     struct gate_args_sum f = {.p0 = 20, .words = {1, 2, 3, 4, 5}, .doubles = {.1, .2, .3, .4, .5, .6, .7, .8}};
+    cr_assert(sizeof f.more == 16 * sizeof *f.more);
     double last[] = {1.5, 2.5};
     f.more[0] = 10, f.more[1] = 20, f.more[2] = 30, f.more[3] = 40, f.more[5] = 50;
     memcpy(&f.more[4], &last[0], sizeof last[0]);

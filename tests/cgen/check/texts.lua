@@ -1,4 +1,4 @@
-#!/usr/bin/env lua, whose "first line is none
+#!/usr/bin/env lua, whose "first line is none, ffi.cdef(line)
 local ffi = require "callgate.ffi"
 local cdef, cast = ffi.cdef, ffi.cast -- ffi.cdef "int in_a_comment(void);"
 --[==[ ffi.cdef "int in_a_long_comment(void);" ]] ]==]

@@ -137,3 +137,4 @@ struct cover {
 };
 #define inner outer.inner
 int uncover(struct cover cover);
+#define HALF_AS_MUCH(x) ((x) / 2.0)
