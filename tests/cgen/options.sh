@@ -34,6 +34,13 @@ echo '#endif' >>"$work/empty.h"
 refuses 1 "nothing is left to bind of '$work/empty.h'" --header "$work/empty.h"
 refuses 1 "nothing is left to bind of '$some'" --header "$some" --match first --exclude first
 
+# -I comes before what a package has.
+mkdir "$work/mine" "$work/theirs"
+echo 'int mine(void);' >"$work/mine/which.h"
+echo 'int theirs(void);' >"$work/theirs/which.h"
+printf 'Name: which\nDescription: which\nVersion: 1\nCflags: -I%s\n' "$work/theirs" >"$work/which.pc"
+PKG_CONFIG_PATH=$work "$cgen" --header which.h --pkg which -I "$work/mine" | grep -q '^mine' || fail "a package's folder comes before -I"
+fact
 # A folder of that name is not the compiler's own.
 mkdir -p "$work/clang/include"
 echo 'int ours(void);' >"$work/clang/include/ours.h"

@@ -555,6 +555,13 @@ done
 diff -r "$work/first" "$work/second" || fail 'an output is another each time'
 grep -q 'GATE_INLINE_CALL(LEAF, direct, 2, 0, long, double);' "$work/first/calls_stubs.h" || fail 'the inline caller of a leaf'
 fact
+# A call in line is of no other class; and the caller extends what is small.
+caller_of() {
+    sed -n "/^static inline .* gate_caller_$1(/,/^}/p" "$work/first/calls_stubs.h"
+}
+caller_of fail_with | grep -q GATE_CALL_DIRECT && ! caller_of fail_with | grep -q GATE_INLINE_CALL || fail 'the inline caller of what blocks'
+caller_of store | grep -q 'GATE_INLINE_WORD(1, int, p1);' || fail 'a small argument of an inline caller'
+fact
 for file in "$work/first"/*; do
     head -n 1 "$file" | grep -q "made by\"*: \"*cgen --header tests/cgen/calls.h .* -o .*/it/" || fail "nobody says who made $file"
     ! grep -n '[[:blank:]]$' "$file" || fail "blanks at ends of lines in $file"

@@ -23,3 +23,5 @@ int sum_row(int n, int row[static n]);
 int sum_rows(int n, int rows[n][n], int (*others)[n]);
 int sum_all(int n, double all[n][n][n], const double (*others)[n][n], int of_four[n][4]);
 __float128 quadruple(__float128 x);
+typedef const int constant;
+constant give_constant(constant of);

@@ -138,3 +138,4 @@ struct cover {
 #define inner outer.inner
 int uncover(struct cover cover);
 #define HALF_AS_MUCH(x) ((x) / 2.0)
+#define CALL_HERE(x) call_it_2(x, __FILE__)
