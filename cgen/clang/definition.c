@@ -8,10 +8,12 @@
 
 /* A macro, asked for or not. */
 struct macro {
-    struct item *item;          /* NULL: nobody asks for it */
-    const char *reason;         /* one that macros of it share: is_another_elsewhere, may_be_several; else NULL */
-    struct list values, pieces; /* in it that give it the one reason if it is theirs, and that give it the other */
-    struct macro *before;       /* which was read before it */
+    struct item *item;    /* NULL: nobody asks for it */
+    const char *reason;   /* one that macros of it share; else NULL */
+    struct list values;   /* what in it makes it another at each place, if that is, */
+    struct list pieces;   /* what makes it several arguments, */
+    struct list words;    /* and what gives it a lone brace */
+    struct macro *before; /* which was read before it */
 };
 
 /* Names its parameters, whose types nobody knows yet. Returns where the body begins. */
@@ -85,6 +87,18 @@ static bool read_pieces(const struct tokens *tokens, size_t first, struct list *
     return has_comma;
 }
 
+static const char has_lone_brace[] = "it is no expression";
+
+/* Behind a brace that stays open, all that is tried next would be in it. */
+static bool is_open(const struct tokens *tokens) {
+    int depth = 0;
+    for (size_t i = 0; i < tokens->count; i++) {
+        depth += strcmp(tokens->texts[i], "{") == 0;
+        depth -= strcmp(tokens->texts[i], "}") == 0;
+    }
+    return depth != 0;
+}
+
 /* Whether a macro may be an expression; one without a body is none, and one that stands for its own name says only that
  * there is something of that name. A config that says its type says that it is one, and not several. */
 static bool read_body(const struct reader *r, CXCursor cursor, struct item *item, struct macro *macro) {
@@ -101,10 +115,13 @@ static bool read_body(const struct reader *r, CXCursor cursor, struct item *item
         if (is_of_place(tokens.texts[i], !item->takes_arguments))
             item->reason = macro->reason = is_another_elsewhere;
     }
+    if (is_open(&tokens))
+        macro->reason = has_lone_brace;
     if (!is_one && read_pieces(&tokens, first, &macro->pieces) && !macro->reason)
         macro->reason = may_be_several;
+    macro->words = (struct list){tokens.texts, tokens.count};
     if (!item->takes_arguments)
-        macro->values = (struct list){tokens.texts, tokens.count};
+        macro->values = macro->words;
     item->reason = item->reason ? item->reason : macro->reason;
     item->alias = is_name ? tokens.texts[1] : NULL;
     return tokens.count > first && !(is_name && strcmp(tokens.texts[1], item->name) == 0);
@@ -128,6 +145,7 @@ void reader_share_reasons(struct reader *r) {
                 continue;
             macro->reason = has_of_reason(r, &macro->values, is_another_elsewhere) ? is_another_elsewhere
                             : has_of_reason(r, &macro->pieces, may_be_several)     ? may_be_several
+                            : has_of_reason(r, &macro->words, has_lone_brace)      ? has_lone_brace
                                                                                    : NULL;
             is_shared |= macro->reason != NULL;
             if (macro->item && !macro->item->reason)

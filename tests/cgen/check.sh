@@ -53,6 +53,8 @@ differs 'void f(int (*g)(char *, ...));' 'void f(int (*g)(char *));' \
 differs 'int f(int);' 'int f(int, ...);' 'f: it is not variadic'
 differs 'void f(int ****p);' 'void f(long ****p);' "f: parameter 1 is 'int ****', not 'long ****'"
 
+agrees 'static inline int f(int x) { return x; }' 'static inline int f(int x) { return x; }'
+
 # Structs: a name of either sort, less than there is, names that are a language's words.
 agree 'struct s { int x; }; void f(struct s *p);' 'typedef struct { int x; } s; void f(s *p);'
 agree 'struct s; void f(struct s *p);' 'struct s { int x; }; void f(struct s *p);'

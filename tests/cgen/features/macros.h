@@ -139,3 +139,11 @@ struct cover {
 int uncover(struct cover cover);
 #define HALF_AS_MUCH(x) ((x) / 2.0)
 #define CALL_HERE(x) call_it_2(x, __FILE__)
+/* Braces of others, which would take in what stands below. */
+#define OPENED(x) OPEN(x)
+#define CLOSED(x) OF_CLOSE(x)
+#define OF_CLOSE CLOSE
+#define CLOSE }
+#define ZERO \
+    { 0 }
+#define SHAPE(x) (((struct shape)ZERO).sides + (x))

@@ -7,3 +7,4 @@ static const int limit = 40;
 static const unsigned long mask = 0xffffffff00000000;
 extern _Thread_local int own;
 extern int renamed __asm__("other_name");
+static __attribute__((unused)) int changing = 3;
