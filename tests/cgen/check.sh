@@ -77,6 +77,7 @@ agrees 'enum { B };
 enum { A_TOO = A };' 'enum { A = 2 };'
 agrees 'int f(void);
 #define A' 'int f(void); enum { A = 1 };' # which has no value to compare with
+agrees 'int f(void); extern const int A;' 'int f(void); enum { A = 1 };'
 differs 'int f(void);' 'int f(void); enum { A = 1 };' 'A: no header declares it'
 
 # Types that every scope knows, files know.
@@ -130,10 +131,10 @@ fact
 
 # Libraries: of a package's each that has debug information, where a script for the linker is none; a mistake is one wherever it
 # is. Of types with one name one that agrees is enough.
-printf 'struct node { int x; };\nint one(struct node *of) { return of->x; }\n' >"$work/one.c"
-printf 'struct node { long x; };\nlong two(struct node *of) { return of->x; }\n' >"$work/two.c"
+printf 'enum first { WORTH = 1 } first;\nstruct node { int x; };\nint one(struct node *of) { return of->x; }\n' >"$work/one.c"
+printf 'enum second { WORTH = 2 } second;\nstruct node { long x; };\nlong two(struct node *of) { return of->x; }\n' >"$work/two.c"
 printf 'int three(int a) { return a; }\n' >"$work/three.c"
-printf 'struct node { long x; };\nint one(struct node *of);\nlong two(struct node *of);\nint three(int a);\n' >"$work/some.h"
+printf 'struct node { long x; };\nint one(struct node *of);\nlong two(struct node *of);\nint three(int a);\nenum second { WORTH = 2 };\n' >"$work/some.h"
 gcc -g -shared -fPIC "$work/one.c" "$work/two.c" -o "$work/libpair.so"
 gcc -g -shared -fPIC "$work/three.c" -o "$work/libthree.so"
 echo 'INPUT(-lpair)' >"$work/libscript.so"

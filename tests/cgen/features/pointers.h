@@ -12,3 +12,4 @@ struct methods {
     visit each;
 };
 chooser choose(visit first, struct methods *methods, int (*const *table)(void));
+operation declared;
