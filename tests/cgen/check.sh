@@ -120,13 +120,13 @@ printf '#include "number.h"\nnumber puts(const char *);\n#define MINE' >"$work/b
 printf 'int putchar(int);' >"$work/by hand/second.h"
 "$cgen" check --header "$work/some.h" "$work/by hand/first.h" "$work/by hand/second.h" >"$work/out" 2>"$work/err" ||
     { cat "$work/err"; fail 'what a file includes'; }
-grep -q 'second.h: 1 declarations found' "$work/out" || { cat "$work/out"; fail 'what stands behind a line without an end'; }
+grep -q 'second.h: 1 declaration found' "$work/out" || { cat "$work/out"; fail 'what stands behind a line without an end'; }
 (cd "$work/by hand" && "$cgen" check --header "$work/some.h" first.h >"$work/out" 2>"$work/err") || { cat "$work/err"; fail 'what a file includes here'; }
 fact
 # What could not be read is a mistake where all else is right.
 printf 'local ffi = require "ffi"\nffi.cdef "int puts(const char *);"\nffi.cdef(text)\n' >"$work/half.lua"
 ! "$cgen" check --header "$work/some.h" "$work/half.lua" >"$work/out" 2>"$work/err" || fail 'a script that is half read is right'
-grep -q 'half.lua: 1 declarations found in the headers, 0 mistakes' "$work/out" || { cat "$work/out"; fail 'a script that is half read'; }
+grep -q 'half.lua: 1 declaration found in the headers, 0 mistakes' "$work/out" || { cat "$work/out"; fail 'a script that is half read'; }
 fact
 
 # Libraries: of a package's each that has debug information, where a script for the linker is none; a mistake is one wherever it
@@ -146,7 +146,7 @@ fact
 # A library by its name, or its file's, in a folder.
 for library in three libthree.so; do
     "$cgen" check --header "$work/some.h" -L "$work" --library $library >"$work/out" 2>"$work/err" || { cat "$work/err"; fail "--library $library"; }
-    grep -q "1 declarations found in $work/libthree.so, 0 mistakes" "$work/out" || { cat "$work/out"; fail "what --library $library is"; }
+    grep -q "1 declaration found in $work/libthree.so, 0 mistakes" "$work/out" || { cat "$work/out"; fail "what --library $library is"; }
     fact
 done
 sed -i 's/int three(int/int three(long/' "$work/some.h"

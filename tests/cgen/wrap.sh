@@ -65,11 +65,11 @@ fails() {
 }
 echo 'int no_such_function(int);' >"$work/nothing.h"
 wrap --header "$work/nothing.h" -o "$work/nothing/"
-fails "$work/nothing" "^1 functions, 1 are not in the library, 0 can't be called$"
+fails "$work/nothing" "^1 function, 1 is not in the library, 0 can't be called$"
 printf 'struct pair { int a, b; };\nstatic inline int first(struct pair of) {\n    return of.a;\n}\n' >"$work/unknown.h"
 wrap --header "$work/unknown.h" -o "$work/unknown/"
 sed -i '/^struct pair/,/^}/d' "$work/unknown/unknown.cdef"
-fails "$work/unknown" "^1 functions, 0 are not in the library, 1 can't be called$"
+fails "$work/unknown" "^1 function, 0 are not in the library, 1 can't be called$"
 printf 'struct pair { int a, b; };\nint abs(int);\n' >"$work/broken.h"
 printf '[export on_pair]\ntype = int (struct pair)\n' >"$work/broken.conf"
 wrap --header "$work/broken.h" --config "$work/broken.conf" --from '*/broken.h' -o "$work/broken/"
