@@ -630,7 +630,7 @@ struct gate_m {
     void *alternate_stack;         /* trap.c's, as the next: memory for signal handlers */
     struct gate__signal_stack signal_stack, outer_signal_stack;
     struct gate__fault returned_from; /* trap.c's: the last of which an older handler has had the thread go on, */
-    uintptr_t older_handler;          /* and below which frame one runs; 0: none does */
+    uintptr_t older_handler;          /* and below which frame one runs; 0: none has begun */
     struct gate__guard *guard;        /* guard.c's: the guarded call that C is in, with no callback below it */
     struct gate__interrupt interrupt; /* interrupt.c's */
     void *own_stack;                  /* worker.c's: what is mapped for its thread's stack, with a guard; or NULL */

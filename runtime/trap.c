@@ -152,14 +152,14 @@ static bool is_outside(const gate_m *m) {
 }
 
 /* It runs, or has left by a jump: until a fault elsewhere tells that, deep frames of others' handlers are taken for its. */
-static bool is_of_older_handler(const gate_m *m, const struct gate__fault *fault) {
-    return gate__trap_is_on_signal_stack(m, fault->sp) && fault->sp < m->older_handler;
+static bool is_of_older_handler(const gate_m *m, uintptr_t sp) {
+    return gate__trap_is_on_signal_stack(m, sp) && sp < m->older_handler;
 }
 
 /* Says what it is; false if there is nothing to say. If no handler was there before, nobody has a word after it. */
 static bool report(const gate_m *m, const struct gate__signal *signal, const struct gate__fault *fault) {
     bool overflow = is_overflow(m->task, fault), goes_on = has_handler(&installed[signal->number].previous);
-    bool silent = goes_on && (m->runtime->config.older_handler_mends || is_of_older_handler(m, fault));
+    bool silent = goes_on && (m->runtime->config.older_handler_mends || is_of_older_handler(m, fault->sp));
     if (!overflow && (silent || is_outside(m)))
         return false;
     begin_report();
@@ -181,11 +181,14 @@ static void note_return(gate_m *m, const struct gate__fault *fault) {
     end_report();
 }
 
-static bool pass_on(gate_m *m, const struct gate__signal *signal, const struct gate__fault *fault) {
-    uintptr_t outer = is_of_older_handler(m, fault) ? m->older_handler : 0;
-    m->older_handler = (uintptr_t)__builtin_frame_address(0);
+/* What is noted is the frame that has called it first: it may jump out of the calls for its own faults. */
+static bool pass_on(gate_m *m, const struct gate__signal *signal, uintptr_t sp) {
+    bool is_its_own = is_of_older_handler(m, sp);
+    if (!is_its_own)
+        m->older_handler = (uintptr_t)__builtin_frame_address(0);
     bool passed_on = gate__trap_pass_on(signal);
-    m->older_handler = outer;
+    if (!is_its_own)
+        m->older_handler = 0;
     return passed_on;
 }
 
@@ -193,7 +196,7 @@ static bool pass_on(gate_m *m, const struct gate__signal *signal, const struct g
 static void hand_over(gate_m *m, const struct gate__signal *signal) {
     struct gate__fault fault = describe(m, signal);
     bool again = is_same(&fault, &m->returned_from), reported = !again && report(m, signal, &fault);
-    if ((again && is_overflow(m->task, &fault)) || !pass_on(m, signal, &fault))
+    if ((again && is_overflow(m->task, &fault)) || !pass_on(m, signal, fault.sp))
         take_default(signal, false);
     else if (reported)
         note_return(m, &fault);
@@ -201,12 +204,14 @@ static void hand_over(gate_m *m, const struct gate__signal *signal) {
 
 static void on_fault(const struct gate__signal *signal) {
     bool sent = signal->info->si_code <= 0;
-    gate_m *m = sent ? NULL : gate__m();
-    if (m && gate__guard_catch(m, signal))
+    gate_m *m = gate__m();
+    if (m && !sent) {
+        if (!gate__guard_catch(m, signal))
+            hand_over(m, signal);
         return;
-    if (m)
-        hand_over(m, signal);
-    else if (!gate__trap_pass_on(signal))
+    }
+    bool passed_on = m ? pass_on(m, signal, gate__os_context_place(signal->context).sp) : gate__trap_pass_on(signal);
+    if (!passed_on)
         take_default(signal, sent);
 }
 

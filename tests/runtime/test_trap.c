@@ -505,6 +505,41 @@ Test(trap, a_fault_of_an_older_handler_is_none_of_the_task) {
     cr_assert_eq(count(words_before_older(fault_in_older, NULL), REPORT), 1);
 }
 
+static sigjmp_buf probed;
+static volatile sig_atomic_t probes;
+
+/* It looks at memory that may not be there, as a crash reporter does. */
+static void probe(int number) {
+    if (probes++ > 0)
+        siglongjmp(probed, 1);
+    while (probes < 4) {
+        if (sigsetjmp(probed, 1) == 0)
+            fault(NULL);
+    }
+    older_handler(number);
+}
+
+static void probe_in_older(void *unused) {
+    install(probe, SA_NODEFER);
+    start(1);
+    join(spawn("faulty", fault, unused));
+}
+
+Test(trap, faults_that_an_older_handler_jumps_out_of_are_none_of_the_task) {
+    cr_assert_eq(count(words_before_older(probe_in_older, NULL), REPORT), 1);
+}
+
+static void fault_in_older_that_was_sent_for(void *unused) {
+    (void)unused;
+    install(fault_once, SA_NODEFER);
+    start(1);
+    raise(SIGSEGV);
+}
+
+Test(trap, a_fault_of_an_older_handler_that_runs_for_what_was_sent_is_none_of_the_task) {
+    cr_assert_str_eq(words_before_older(fault_in_older_that_was_sent_for, NULL), "");
+}
+
 /* A fault of the handler of another signal, on the handlers' stack. */
 
 static void block(int number, int how) {
