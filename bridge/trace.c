@@ -140,13 +140,14 @@ static const char *name_of(const gate_function *function) {
     return function->name ? function->name : "a function";
 }
 
+/* All of it fits: what is long is cut. */
 static void tell(const struct gate__call *call, uint64_t nanoseconds, const char *what) {
     const gate_task *task = gate_task_current();
     char line[256];
-    int length = snprintf(line, sizeof line, "callgate: task '%s' (#%llu): %s %s%.1f us\n",
+    int length = snprintf(line, sizeof line, "callgate: task '%.80s' (#%llu): %.80s %s%.1f us\n",
                           task ? gate_task_name(task) : "none", (unsigned long long)(task ? gate_task_number(task) : 0),
                           name_of(call->function), what, (double)nanoseconds / 1000);
-    gate__os_write(STDERR, line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
+    gate__os_write(STDERR, line, (size_t)length);
 }
 
 static void show(const struct gate__call *call, uint64_t elapsed) {

@@ -840,11 +840,33 @@ static void *call_slow_leaf(void *unused) {
     return unused;
 }
 
-static void run_with_setting(void *setting) {
+static void *call_with_long_name(void *unused) {
+    char name[400];
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    gate_function function = make_function("int (void)", address_of(getpid), name);
+    int process;
+    gate_call(&function, &process, NULL);
+    fprintf(stderr, "end of the call\n");
+    free_function(function);
+    return unused;
+}
+
+static void set(const char *setting) {
     setenv("GATE_DEBUG", setting, 1);
     gate__init_read_settings();
     gate__foreign_init();
+}
+
+static void run_with_setting(void *setting) {
+    set(setting);
     run_task(call_slow_leaf, NULL);
+    abort();
+}
+
+static void show_long_name(void *unused) {
+    set("calltrace=1");
+    run_task(call_with_long_name, unused);
     abort();
 }
 
@@ -872,6 +894,14 @@ Test(call, is_shown_with_its_time_if_a_setting_asks) {
     cr_assert_neq(dies(run_with_setting, (void *)(uintptr_t) "calltrace=1", output, sizeof output), 0);
     cr_assert_geq(reported(output, "task 'only' (#2): wait_2_ms took ", &rest), 2000);
     cr_assert_geq(reported(rest, "task 'only' (#2): wait_2_ms took ", &rest), 2000);
+}
+
+Test(call, whose_name_is_long_is_shown_in_a_line_with_its_time) {
+    char output[1024];
+    const char *rest;
+    cr_assert_neq(dies(show_long_name, NULL, output, sizeof output), 0);
+    cr_assert_geq(reported(output, "x took ", &rest), 0);
+    cr_assert_not_null(strstr(rest, " us\nend of the call\n"), "%s", output);
 }
 
 /* C that ends its thread */
