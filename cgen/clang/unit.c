@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cgen/clang/reader.h"
 
@@ -72,19 +73,63 @@ CXTranslationUnit reader_parse(CXIndex index, struct reader *r, const char *sour
     return failed ? NULL : unit;
 }
 
-static const char *without_folder(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
+/* The path in a folder, if that leads to the file, else NULL. */
+static const char *path_in(const char *folder, const char *path, CXFile file) {
+    size_t length = strlen(folder);
+    const char *whole = memory_join(folder, length && folder[length - 1] == '/' ? "" : "/", path, NULL);
+    CXFileUniqueID id;
+    struct stat status;
+    bool is = clang_getFileUniqueID(file, &id) == 0 && stat(whole, &status) == 0 && status.st_dev == id.data[0] &&
+              status.st_ino == id.data[1];
+    return is ? whole : NULL;
 }
 
-/* A file that has several names, as by links, is asked for by that which includes it, too: libclang has one for all places. */
+static const char *path_in_flags(const struct list *flags, const char *path, CXFile file) {
+    const char *found = NULL;
+    for (size_t i = 0; i < flags->count && !found; i++) {
+        if (strncmp(flags->items[i], "-I", 2) == 0)
+            found = path_in(flags->items[i] + 2, path, file);
+    }
+    return found;
+}
+
+/* A path without its last name, as the compiler has it. */
+static const char *folder_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return !slash ? "." : slash == path ? "/" : memory_format("%.*s", (int)(slash - path), path);
+}
+
+static const char *path_above(const char *name, const char *path, CXFile file) {
+    const char *folder = folder_of(name), *found = path_in(folder, path, file);
+    while (!found && strchr(folder + 1, '/')) {
+        folder = folder_of(folder);
+        found = path_in(folder, path, file);
+    }
+    return found;
+}
+
+/* Where the compiler has found what is included there, or NULL. It doesn't tell, so we look in the same order; its own folders
+ * are not known but for those that the file's last name begins with. */
+static const char *path_of_inclusion(const struct reader *r, CXCursor cursor, CXFile file, const char *name) {
+    const char *path = reader_take(clang_getCursorSpelling(cursor)), *found = NULL;
+    const struct tokens tokens = reader_tokens(cursor);
+    if (*path == '/')
+        return path;
+    if (tokens.count > 2 && *tokens.texts[2] == '"')
+        found = path_in(folder_of(reader_place(r, cursor).file), path, file);
+    found = found ? found : path_in_flags(&r->request->flags, path, file);
+    found = found ? found : path_in_flags(&r->request->package_flags, path, file);
+    return found ? found : path_above(name, path, file);
+}
+
+/* A file that has several names, as by links, is asked for by that which includes it, too: libclang has the last one for all
+ * places. */
 static void read_inclusion(struct reader *r, CXCursor cursor) {
     CXFile file = clang_getIncludedFile(cursor);
-    const char *name = file ? reader_take(clang_getFileName(file)) : "", *bare = without_folder(name);
-    const char *included = reader_take(clang_getCursorSpelling(cursor));
-    if (!file || strcmp(bare, without_folder(included)) == 0)
+    const char *name = file ? reader_take(clang_getFileName(file)) : NULL;
+    const char *other = file ? path_of_inclusion(r, cursor, file, name) : NULL;
+    if (!other || strcmp(other, name) == 0)
         return;
-    const char *other = *included == '/' ? included : memory_format("%.*s%s", (int)(bare - name), name, included);
     list_add(&r->model->files, other);
     if (list_matches_file(&r->request->from, other))
         list_add_file(&r->request->from, name);

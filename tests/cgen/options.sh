@@ -70,6 +70,30 @@ for from in '*/link.h' '*/real.h'; do
     grep -q '^int real(void);$' "$work/out" && ! grep -q other "$work/out" || { cat "$work/out"; fail "what is from $from"; }
     fact
 done
+# So is one whose last name is the same, in another folder, or whose name is in folders itself.
+mkdir -p "$work/tree/a" "$work/tree/b" "$work/tree/own"
+echo 'int named(void);' >"$work/tree/b/z.h"
+ln -s ../b/z.h "$work/tree/a/z.h"
+ln -s ../b/z.h "$work/tree/own/z.h"
+ln -s real.h "$work/tree/a/link.h"
+echo 'int folder(void);' >"$work/tree/a/real.h"
+printf '#include "z.h"\n#include <b/z.h>\n#include <a/z.h>\n#include <a/link.h>\n#include <a/real.h>\n' >"$work/tree/own/all.h"
+finds_from() {
+    "$cgen" --header own/all.h -I "$work/tree" --from "$1" --emit cdef >"$work/out" || fail "--from $1, among links in folders"
+    [ "$(grep -c "^int $2(void);$" "$work/out")" -eq 1 ] && [ "$(grep -c '^int' "$work/out")" -eq 1 ] || { cat "$work/out"; fail "what is from $1"; }
+    fact
+}
+finds_from '*/a/z.h' named
+finds_from '*/b/z.h' named
+finds_from '*/own/z.h' named
+finds_from '*/a/link.h' folder
+finds_from '*/a/real.h' folder
+# In a folder that the compiler knows by itself, or a package's.
+printf 'Name: tree\nDescription: tree\nVersion: 1\nCflags: -I%s\n' "$work/tree" >"$work/tree.pc"
+PKG_CONFIG_PATH=$work "$cgen" --header own/all.h --pkg tree --from '*/b/z.h' | grep -q '^named' || fail "a name in a package's folder"
+CPATH=$work/tree "$cgen" --header own/all.h --from '*/b/z.h' | grep -q '^named' || fail 'a name in a folder of the compiler'
+fact
+refuses 1 "no file is read that matches '\*/a/a/\*'" --header own/all.h -I "$work/tree" --from '*/a/a/*'
 
 # Names of files and tables.
 mkdir -p "$work/a.b" "$work/there"
