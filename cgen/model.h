@@ -377,10 +377,7 @@ const char *shell_word(const char *text); /* output.c: quoted, where a shell nee
 
 /* string.c */
 struct value string_of_literal(const char *literal);
-/* The ending of what so many are. */
-static inline const char *string_plural(size_t count) {
-    return count == 1 ? "" : "s";
-}
+const char *string_plural(size_t count); /* the ending of what so many are */
 unsigned long string_unit(const struct value *value, size_t index);
 void write_string(const char *text, FILE *out); /* in quotes, as Lua has it, and C but for control characters */
 void write_bytes(const char *bytes, size_t length, FILE *out); /* the same */

@@ -10,6 +10,10 @@
 
 #include "cgen/model.h"
 
+const char *string_plural(size_t count) {
+    return count == 1 ? "" : "s";
+}
+
 /* Code units */
 
 unsigned long string_unit(const struct value *value, size_t index) {
