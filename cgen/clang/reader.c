@@ -66,13 +66,15 @@ static bool may_be_before_comment(CXCursor cursor) {
 const char *reader_comment(struct reader *r, CXCursor cursor) {
     const char *words = comment_words(reader_take(clang_Cursor_getRawCommentText(cursor)));
     CXSourceRange range = clang_getCursorExtent(cursor);
-    CXFile file;
+    CXFile file, last_file;
     unsigned begin, end;
     if (words || !may_be_before_comment(cursor))
         return words;
-    clang_getExpansionLocation(clang_getRangeStart(range), NULL, NULL, NULL, &begin);
-    clang_getExpansionLocation(clang_getRangeEnd(range), &file, NULL, NULL, &end);
-    return file ? comment_of_declaration(reader_text(r, cursor, file), begin, end) : NULL;
+    clang_getExpansionLocation(clang_getRangeStart(range), &file, NULL, NULL, &begin);
+    clang_getExpansionLocation(clang_getRangeEnd(range), &last_file, NULL, NULL, &end);
+    if (!file || file != last_file) /* it goes on in one that is included in it */
+        return NULL;
+    return comment_of_declaration(reader_text(r, cursor, file), begin, end);
 }
 
 /* The text */

@@ -341,6 +341,12 @@ printf '#define ONE 1 /* two li\\\nnes */\n#define TWO 2 // that are \\\r\njoine
 "$cgen" --header "$work/joined.h" --emit json 2>/dev/null | grep -o '"comment": "[^"]*"' >"$work/joined"
 printf '"comment": "%s"\n' 'two lines' 'that are joined' 'as  are these' | diff - "$work/joined" || fail 'a comment whose lines a backslash joins'
 fact
+# A declaration that ends in another file than it begins has none: neither's text is all of it.
+echo 'f(void); // about f' >"$work/end.h"
+printf '%*s\nint\n#include "end.h"\n' 5000000 ';' >"$work/begin.h"
+"$cgen" --header "$work/begin.h" --emit json >"$work/out" || fail 'a declaration that ends in another file, which is shorter'
+grep -q '"name": "f"' "$work/out" && ! grep -q 'comment' "$work/out" || { cat "$work/out"; fail 'a comment in another file'; }
+fact
 printf '/* caf\351 \303\251 */\nint latin(void);\n' >"$work/latin.h"
 "$cgen" --header "$work/latin.h" --emit json -o "$work/latin.json"
 python3 -c 'import json, sys
