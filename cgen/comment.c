@@ -44,14 +44,25 @@ const char *comment_words(const char *raw) {
     return *text ? text : NULL;
 }
 
-/* A line, without the blanks around it. */
+/* Behind the line, and those that are joined with it. */
+static const char *end_of_lines(const char *at) {
+    for (size_t length; (length = joint_length(at)) != 0 || !strchr("\r\n", *at);) /* the text's end is one, too */
+        at += length ? length : 1;
+    return at;
+}
+
+static bool is_joined_before(const char *text, const char *at) {
+    return (at - text >= 2 && joint_length(at - 2) == 2) || (at - text >= 3 && joint_length(at - 3) == 3);
+}
+
+/* A line, with those that are joined with it, without the blanks around it. */
 struct line {
     const char *start, *begin, *end; /* start is before the blanks */
 };
 
 static struct line line_at(const char *text, const char *at) {
-    struct line line = {at, at, at + strcspn(at, "\r\n")};
-    while (line.start > text && line.start[-1] != '\n')
+    struct line line = {at, at, end_of_lines(at)};
+    while (line.start > text && (line.start[-1] != '\n' || is_joined_before(text, line.start)))
         line.start--;
     line.begin = line.start + strspn(line.start, " \t");
     while (line.end > line.begin && strchr(" \t", line.end[-1]))
@@ -99,13 +110,6 @@ static const char *words_above(const char *text, struct line line) {
     for (bool has = true; has && begins_with(&line, "//"); has = go_back(text, &line))
         begin = line.begin;
     return begin ? words_between(begin, end) : NULL;
-}
-
-/* Behind the line, and those that are joined with it. */
-static const char *end_of_lines(const char *at) {
-    for (size_t length; (length = joint_length(at)) != 0 || !strchr("\r\n", *at);) /* the text's end is one, too */
-        at += length ? length : 1;
-    return at;
 }
 
 static const char *words_behind(const char *at) {

@@ -341,6 +341,11 @@ printf '#define ONE 1 /* two li\\\nnes */\n#define TWO 2 // that are \\\r\njoine
 "$cgen" --header "$work/joined.h" --emit json 2>/dev/null | grep -o '"comment": "[^"]*"' >"$work/joined"
 printf '"comment": "%s"\n' 'two lines' 'that are joined' 'as  are these' | diff - "$work/joined" || fail 'a comment whose lines a backslash joins'
 fact
+# And those above a macro; what is joined to another's is that one's.
+printf '// first \\\nsecond\n#define ONE 1\n#define TWO 2 // that are \\\r\n// joined\n#define THREE 3\n// of \\\nseveral\n#define \\\nFOUR 4\n' >"$work/joined.h"
+"$cgen" --header "$work/joined.h" --emit json 2>/dev/null | grep -o '"comment": "[^"]*"' >"$work/joined"
+printf '"comment": "%s"\n' 'first second' 'that are // joined' 'of several' | diff - "$work/joined" || fail 'comments above macros, which a backslash joins'
+fact
 # A declaration that ends in another file than it begins has none: neither's text is all of it.
 echo 'f(void); // about f' >"$work/end.h"
 printf '%*s\nint\n#include "end.h"\n' 5000000 ';' >"$work/begin.h"
