@@ -128,6 +128,45 @@ const char *comment_of_declaration(const char *text, size_t begin, size_t end) {
     return *at == ';' && may_have ? words_behind(at + 1) : NULL;
 }
 
+/* What stands in parentheses behind a name, if anything does. */
+static const char *skip_arguments(const char *at) {
+    const char *next = at + strspn(at, " \t");
+    int depth = *next == '(';
+    if (!depth)
+        return at;
+    while (depth && *++next)
+        depth += (*next == '(') - (*next == ')');
+    return next + (*next == ')');
+}
+
+/* Behind attributes, which macros may stand for. */
+static const char *skip_attributes(const char *at, const struct table *macros) {
+    static const char of_names[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    for (bool is_one = true; is_one;) {
+        at += strspn(at, " \t");
+        size_t length = strspn(at, of_names);
+        const char *name = memory_format("%.*s", (int)length, at);
+        is_one = strcmp(name, "__attribute__") == 0 || strcmp(name, "__attribute") == 0 || table_get(macros, name);
+        at = is_one ? skip_arguments(at + length) : at;
+    }
+    return at;
+}
+
+/* Whether a typedef begins before that place, and names what stands there. */
+static bool is_typedef_before(const char *text, const char *at) {
+    static const char word[] = "typedef";
+    size_t length = strlen(word);
+    while (at > text && strchr(" \t\r\n", at[-1]))
+        at--;
+    return (size_t)(at - text) >= length && strncmp(at - length, word, length) == 0;
+}
+
+/* Behind a variable, or a function, that is declared with it, it is about that; a typedef is another name of the same. */
+const char *comment_of_tag(const char *text, size_t begin, size_t end, const struct table *macros) {
+    bool may_have = is_typedef_before(text, text + begin) || *skip_attributes(text + end, macros) == ';';
+    return may_have ? comment_of_declaration(text, begin, end) : NULL;
+}
+
 const char *comment_of_macro(const char *text, size_t begin, size_t end) {
     const char *above = words_above(text, line_at(text, text + begin));
     return above ? above : words_behind(text + end);

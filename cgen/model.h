@@ -227,6 +227,8 @@ __attribute__((format(printf, 3, 4))) void report(const struct place *place, con
 const char *comment_words(const char *raw);
 const char *comment_of_macro(const char *text, size_t begin, size_t end);       /* which is defined there in text */
 const char *comment_of_declaration(const char *text, size_t begin, size_t end); /* behind it, in its last line */
+const char *comment_of_tag(const char *text, size_t begin, size_t end,
+                           const struct table *macros); /* a struct's, and the like */
 
 /* script.c: the declarations in a Lua script; returns 0, or 1 when there is one that it can't read, which is on standard error
  * then. */

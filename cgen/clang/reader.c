@@ -56,11 +56,16 @@ const char *reader_text(struct reader *r, CXCursor cursor, CXFile file) {
     return r->its_text;
 }
 
+static bool is_tag(CXCursor cursor) {
+    enum CXCursorKind kind = clang_getCursorKind(cursor);
+    return kind == CXCursor_StructDecl || kind == CXCursor_UnionDecl || kind == CXCursor_EnumDecl;
+}
+
 /* libclang looks behind variables, fields and constants alone. */
 static bool may_be_before_comment(CXCursor cursor) {
     enum CXCursorKind kind = clang_getCursorKind(cursor);
-    return kind == CXCursor_TypedefDecl || kind == CXCursor_StructDecl || kind == CXCursor_UnionDecl ||
-           kind == CXCursor_EnumDecl || (kind == CXCursor_FunctionDecl && !clang_isCursorDefinition(cursor));
+    return kind == CXCursor_TypedefDecl || is_tag(cursor) ||
+           (kind == CXCursor_FunctionDecl && !clang_isCursorDefinition(cursor));
 }
 
 const char *reader_comment(struct reader *r, CXCursor cursor) {
@@ -74,7 +79,8 @@ const char *reader_comment(struct reader *r, CXCursor cursor) {
     clang_getExpansionLocation(clang_getRangeEnd(range), &last_file, NULL, NULL, &end);
     if (!file || file != last_file) /* it goes on in one that is included in it */
         return NULL;
-    return comment_of_declaration(reader_text(r, cursor, file), begin, end);
+    const char *text = reader_text(r, cursor, file);
+    return is_tag(cursor) ? comment_of_tag(text, begin, end, &r->macros) : comment_of_declaration(text, begin, end);
 }
 
 /* The text */

@@ -71,3 +71,21 @@ int f(void); /* of f */
 #define SEVEN 7
     /* Indented. */
     #define EIGHT 8
+struct with_variable {
+    int a;
+} with; /* Of a variable. */
+enum with_function {
+    WITH
+} made(void); /* Of a function. */
+#define PACKED __attribute__((packed))
+#define ALIGNED(bytes) __attribute__((aligned(bytes)))
+struct of_macros {
+    int a;
+} PACKED ALIGNED(4); /* Behind macros. */
+struct of_attribute {
+    int a;
+} __attribute__((aligned(8))); /* Behind an attribute. */
+typedef enum named {
+    NAMED
+} another; /* Of both names. */
+int twice(int a), thrice(int a); /* Of two. */
