@@ -102,6 +102,8 @@ size_t gate__os_follow_frames(uintptr_t record, void **frames, size_t most);
 void gate__os_print_frames(void *const *frames, size_t count);
 /* Reads memory that may not be there: returns how many of the size bytes were, from the first on. */
 size_t gate__os_read(uintptr_t address, void *to, size_t size);
+/* The same, also where the system reads nothing on request: then what is unmapped at that moment faults. */
+size_t gate__os_read_or_load(uintptr_t address, void *to, size_t size);
 /* The same for a word; false if it isn't there. Works where the system reads nothing on request, too: then the word has to
  * be an aligned one, and what is unmapped at that moment faults. */
 bool gate__os_read_word(uintptr_t address, uintptr_t *word);

@@ -3,7 +3,7 @@
  * dladdr tells it, and takes the loader's lock, which is held while a library's constructors run: a fault's report would
  * wait for them. _dl_find_object takes none. It finds the object that an address is in, whose own tables have the rest.
  * Nothing keeps the object there meanwhile, and C may have overwritten what describes it: it is read as memory that may be
- * gone.
+ * gone. Where the system refuses to read, what goes at that moment faults.
  *
  * SPDX-License-Identifier: MIT */
 #include <dlfcn.h>
@@ -38,30 +38,16 @@ struct place {
     uintptr_t function_at;
 };
 
-/* Reads memory that may not be there, word by word where the system reads no more. */
-static size_t read_some(uintptr_t address, void *to, size_t size) {
-    size_t got = gate__os_read(address, to, size);
-    while (got < size) {
-        uintptr_t askew = (address + got) % sizeof(uintptr_t), word;
-        size_t part = sizeof word - askew < size - got ? sizeof word - askew : size - got;
-        if (!gate__os_read_word(address + got - askew, &word))
-            break;
-        memcpy((char *)to + got, (char *)&word + askew, part);
-        got += part;
-    }
-    return got;
-}
-
 /* False if nothing is there. */
 static bool read_text(const char *text, char to[NAME]) {
     memset(to, 0, NAME); /* a sanitizer doesn't see what the system stores */
-    return read_some((uintptr_t)text, to, NAME - 1) > 0;
+    return gate__os_read_or_load((uintptr_t)text, to, NAME - 1) > 0;
 }
 
 /* An object's tables, which are read piece by piece; behind what can't be read, they end. */
 struct tables {
-    uintptr_t start, end; /* of the object */
-    uintptr_t bias;
+    struct place *place;                      /* has the object's start and bias, and gets what is found */
+    uintptr_t end;                            /* of the object */
     uintptr_t symbols, names, gnu_hash, hash; /* 0: it has none */
     uintptr_t at;                             /* what the window has */
     size_t size;
@@ -69,14 +55,14 @@ struct tables {
 };
 
 static bool look(struct tables *t, uintptr_t address, void *to, size_t size) {
-    if (address < t->start || address >= t->end)
+    if (address < t->place->start || address >= t->end)
         return false;
     if (address < t->at || address + size > t->at + t->size) {
         t->at = address;
-        t->size = read_some(address, t->window, WINDOW);
+        t->size = gate__os_read_or_load(address, t->window, WINDOW);
     }
     if (size > t->size) {
-        t->end = t->start;
+        t->end = t->place->start;
         return false;
     }
     memcpy(to, t->window + (address - t->at), size);
@@ -93,11 +79,11 @@ static uint32_t word_at(struct tables *t, uintptr_t address) {
 static void find_end(struct tables *t) {
     ElfW(Ehdr) header = {0};
     ElfW(Phdr) segment;
-    if (!look(t, t->start, &header, sizeof header) || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
+    if (!look(t, t->place->start, &header, sizeof header) || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
         return;
-    uintptr_t at = t->start + header.e_phoff, end = t->end;
+    uintptr_t at = t->place->start + header.e_phoff, end = t->end;
     for (unsigned i = 0; i < header.e_phnum && look(t, at, &segment, sizeof segment); i++, at += sizeof segment) {
-        uintptr_t end_of_segment = t->bias + segment.p_vaddr + segment.p_memsz;
+        uintptr_t end_of_segment = t->place->bias + segment.p_vaddr + segment.p_memsz;
         if (segment.p_type == PT_LOAD && end_of_segment > end)
             end = end_of_segment;
     }
@@ -106,7 +92,8 @@ static void find_end(struct tables *t) {
 
 /* The loader has put most addresses in their place, but for those of an object that it may not write to. */
 static uintptr_t in_place(const struct tables *t, uintptr_t address) {
-    return address - t->start < t->end - t->start ? address : address + t->bias;
+    uintptr_t start = t->place->start;
+    return address - start < t->end - start ? address : address + t->place->bias;
 }
 
 static void find_tables(struct tables *t, uintptr_t dynamic) {
@@ -125,19 +112,19 @@ static void find_tables(struct tables *t, uintptr_t dynamic) {
 }
 
 /* Symbols are sorted by bucket, so the last one ends the chain of the bucket that begins last. The table is four words, the
- * filter, the buckets, and a word for each symbol from `first` on, which is odd at the end of a chain. */
+ * filter, the buckets, and a word for each symbol from `first` on, which is odd at the end of a chain. If it is damaged, it
+ * may begin far before the object: each loop ends where nothing is read. */
 static size_t count_by_gnu_hash(struct tables *t) {
-    uint32_t buckets = word_at(t, t->gnu_hash), first = word_at(t, t->gnu_hash + 4), last = 0;
+    uint32_t buckets = word_at(t, t->gnu_hash), first = word_at(t, t->gnu_hash + 4);
+    uint32_t begin, last = 0, hash;
     uintptr_t bucket = t->gnu_hash + 16 + word_at(t, t->gnu_hash + 8) * sizeof(ElfW(Addr));
     uintptr_t chains = bucket + buckets * sizeof(uint32_t), link;
-    for (; bucket < chains && bucket < t->end; bucket += sizeof(uint32_t)) {
-        uint32_t begin = word_at(t, bucket);
+    for (; bucket < chains && look(t, bucket, &begin, sizeof begin); bucket += sizeof begin)
         last = begin > last ? begin : last;
-    }
     if (last < first)
         return 0;
-    for (link = chains + (last - first) * sizeof(uint32_t); link < t->end && !(word_at(t, link) & 1); last++)
-        link += sizeof(uint32_t);
+    for (link = chains + (last - first) * sizeof(uint32_t); look(t, link, &hash, sizeof hash) && !(hash & 1); last++)
+        link += sizeof hash;
     return (size_t)last + 1;
 }
 
@@ -145,27 +132,25 @@ static size_t count_symbols(struct tables *t) {
     return t->gnu_hash ? count_by_gnu_hash(t) : t->hash ? word_at(t, t->hash + 4) : 0;
 }
 
-typedef ElfW(Sym) elf_symbol;
-
 /* One without a size is at its address, and nowhere else. What is absolute is no code, but a version's name. */
-static bool covers(const elf_symbol *symbol, uintptr_t address) {
-    unsigned type = ELF64_ST_TYPE(symbol->st_info), bind = ELF64_ST_BIND(symbol->st_info);
-    if (symbol->st_shndx == SHN_UNDEF || symbol->st_shndx == SHN_ABS || type == STT_TLS || bind == STB_LOCAL)
+static bool covers(ElfW(Sym) symbol, uintptr_t address) {
+    unsigned type = ELF64_ST_TYPE(symbol.st_info), bind = ELF64_ST_BIND(symbol.st_info);
+    if (symbol.st_shndx == SHN_UNDEF || symbol.st_shndx == SHN_ABS || type == STT_TLS || bind == STB_LOCAL)
         return false;
-    return address - symbol->st_value < (symbol->st_size ? symbol->st_size : 1);
+    return address - symbol.st_value < (symbol.st_size ? symbol.st_size : 1);
 }
 
 /* Of several, the one that begins last. */
-static void find_function(struct tables *t, uintptr_t address, struct place *place) {
-    elf_symbol symbol, found = {0};
+static void find_function(struct tables *t, uintptr_t address) {
+    ElfW(Sym) symbol, found = {0};
     size_t count = t->symbols && t->names ? count_symbols(t) : 0;
     for (size_t i = 0; i < count && look(t, t->symbols + i * sizeof symbol, &symbol, sizeof symbol); i++) {
-        if (covers(&symbol, address) && (!found.st_name || symbol.st_value > found.st_value))
+        if (covers(symbol, address) && (!found.st_name || symbol.st_value > found.st_value))
             found = symbol;
     }
     if (found.st_name)
-        read_text((const char *)t->names + found.st_name, place->function);
-    place->function_at = t->bias + found.st_value;
+        read_text((const char *)t->names + found.st_name, t->place->function);
+    t->place->function_at = t->place->bias + found.st_value;
 }
 
 /* The loader has no name for the program itself, and takes what it was called by. */
@@ -174,17 +159,16 @@ static bool find_without_lock(const void *code, struct place *place) {
     struct link_map map = {0};
     size_t known = offsetof(struct link_map, l_next);
     if (_dl_find_object((void *)(uintptr_t)code, &found) != 0 ||
-        read_some((uintptr_t)found.dlfo_link_map, &map, known) < known)
+        gate__os_read_or_load((uintptr_t)found.dlfo_link_map, &map, known) < known)
         return false;
-    struct tables tables = {
-        .start = (uintptr_t)found.dlfo_map_start, .end = (uintptr_t)found.dlfo_map_end, .bias = map.l_addr};
-    place->start = tables.start;
-    place->bias = tables.bias;
+    struct tables tables = {.place = place, .end = (uintptr_t)found.dlfo_map_end};
+    place->start = (uintptr_t)found.dlfo_map_start;
+    place->bias = map.l_addr;
     if (read_text(map.l_name, place->file) && !*place->file)
         read_text(program_invocation_name, place->file);
     find_end(&tables);
     find_tables(&tables, (uintptr_t)map.l_ld);
-    find_function(&tables, (uintptr_t)code - tables.bias, place);
+    find_function(&tables, (uintptr_t)code - place->bias);
     return true;
 }
 

@@ -168,14 +168,41 @@ size_t gate__os_read(uintptr_t address, void *to, size_t size) {
 #endif
 
 /* A sandbox may refuse the system call that reads. One that sets a signal mask reads it before it finds that there is no
- * such way to set one: then the word was there a moment ago. */
-static READS_UNSEEN bool probe_and_read(uintptr_t address, uintptr_t *word) {
+ * such way to set one: then the word, and all of its page, was there a moment ago. */
+static bool probe(uintptr_t address) {
     enum { NO_WAY = 1000 };
-    long probed = gate__syscall(SYS_rt_sigprocmask, NO_WAY, (long)address, 0, sizeof *word, 0, 0);
-    if (probed == -EFAULT)
+    size_t size = sizeof(uint64_t);
+    return gate__syscall(SYS_rt_sigprocmask, NO_WAY, (long)(address & -size), 0, (long)size, 0, 0) != -EFAULT;
+}
+
+static READS_UNSEEN bool probe_and_read(uintptr_t address, uintptr_t *word) {
+    if (!probe(address))
         return false;
     *word = *(const volatile uintptr_t *)address;
     return true;
+}
+
+static READS_UNSEEN void load(uintptr_t address, char *to, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        to[i] = ((const volatile char *)address)[i];
+}
+
+/* Page by page: the symbols of a large library are 100 000 words. */
+static size_t probe_and_load(uintptr_t address, char *to, size_t size) {
+    size_t page = gate__os_page_size(), got = 0;
+    while (got < size && probe(address + got)) {
+        size_t rest = page - (address + got) % page, part = rest < size - got ? rest : size - got;
+        load(address + got, to + got, part);
+        got += part;
+    }
+    return got;
+}
+
+size_t gate__os_read_or_load(uintptr_t address, void *to, size_t size) {
+    long got = read_memory(address, to, size);
+    if (got > 0 && (size_t)got <= size)
+        return (size_t)got;
+    return got == -EFAULT ? 0 : probe_and_load(address, to, size);
 }
 
 bool gate__os_read_word(uintptr_t address, uintptr_t *word) {

@@ -3,13 +3,16 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <link.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 
 #include "runtime/os/os.h"
 #include "tests/support/loaded.h"
@@ -91,6 +94,32 @@ Test(code, is_found_where_the_system_refuses_to_read) {
     cr_assert_dies_with(require_where_refused, NULL, "all is the same");
 }
 
+static unsigned asked;
+
+/* Whatever is asked for is there, but can't be had. */
+static void refuse(int number, siginfo_t *info, void *context) {
+    (void)number;
+    asked++;
+    ((ucontext_t *)context)->uc_mcontext.gregs[REG_RAX] = info->si_syscall == SYS_process_vm_readv ? -EPERM : -EINVAL;
+}
+
+/* libc's symbols are some 9000 words. */
+static void ask_little_where_refused(void *unused) {
+    char text[4096];
+    struct sigaction action = {.sa_sigaction = refuse, .sa_flags = SA_SIGINFO};
+    (void)unused;
+    cr_assert_eq(sigaction(SIGSYS, &action, NULL), 0);
+    filter_system_call(SYS_process_vm_readv, 0, SECCOMP_RET_TRAP);
+    filter_system_call(SYS_rt_sigprocmask, 0, SECCOMP_RET_TRAP);
+    gate__os_describe_code(dlsym(RTLD_DEFAULT, "qsort"), text, sizeof text);
+    fprintf(stderr, "%s, found by %s (%u)\n", strrchr(text, '('), asked < 1000 ? "little" : "much", asked);
+    _exit(1);
+}
+
+Test(code, is_found_by_little_that_is_asked_of_a_system_that_refuses) {
+    cr_assert_dies_with(ask_little_where_refused, NULL, "qsort+0x0), found by little");
+}
+
 static void require_description(const void *code) {
     char text[4096], expected[4096];
     Dl_info info;
@@ -150,6 +179,18 @@ Test(code, is_found_while_another_thread_opens_a_library) {
     cr_assert(is_described_within(10 * 1000));
 }
 
+/* The loader writes to what says so, and then nobody may. */
+static void begin_hashes_at(struct link_map *map, void *address) {
+    size_t page = gate__os_page_size();
+    uintptr_t begin = (uintptr_t)map->l_ld / page * page;
+    ElfW(Dyn) *entry = map->l_ld;
+    cr_assert_eq(mprotect((void *)begin, 2 * page, PROT_READ | PROT_WRITE), 0);
+    while (entry->d_tag != DT_HASH)
+        entry++;
+    entry->d_tag = DT_GNU_HASH;
+    entry->d_un.d_ptr = (uintptr_t)address - map->l_addr;
+}
+
 /* What C has overwritten of the loader's record of a library. */
 static void damage(void *where) {
     void *library = open_beside_program(LOADED), *frame = dlsym(library, "loaded_add");
@@ -159,6 +200,8 @@ static void damage(void *where) {
         map->l_name = nowhere;
     if (strchr(where, 'd'))
         map->l_ld = strchr(where, '?') ? nonsense : nowhere;
+    if (strchr(where, 'h'))
+        begin_hashes_at(map, nowhere);
     if (strchr(where, 'a'))
         map->l_addr = (uintptr_t)nowhere;
     gate__os_print_frames(&frame, 1);
@@ -170,6 +213,7 @@ Test(code, of_an_object_whose_record_is_damaged_is_told_as_far_as_it_goes) {
     cr_assert_dies_with(damage, (void *)(uintptr_t) "n", "(loaded_add+0x0)[0x");
     cr_assert_dies_with(damage, (void *)(uintptr_t) "d", "loaded.so(+0x");
     cr_assert_dies_with(damage, (void *)(uintptr_t) "d?", "loaded.so(+0x");
+    cr_assert_dies_with(damage, (void *)(uintptr_t) "h", "loaded.so(+0x");
     cr_assert_dies_with(damage, (void *)(uintptr_t) "a", "said\n");
     cr_assert_dies_with(damage, (void *)(uintptr_t) "nda?", "said\n");
 }

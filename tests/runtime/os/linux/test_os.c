@@ -61,6 +61,24 @@ Test(os, aligned_words_are_read_where_the_system_refuses_to_read) {
     gate_munmap(at, PAGE);
 }
 
+static void read_text(void *at) {
+    char text[16] = "";
+    memset(at, 'x', 2 * PAGE);
+    refuse_system_call(SYS_process_vm_readv, EPERM);
+    size_t both = gate__os_read_or_load((uintptr_t)at + PAGE - 3, text, 8);
+    size_t last = gate__os_read_or_load((uintptr_t)at + 2 * PAGE - 5, text + 8, 8);
+    fprintf(stderr, "%zu and %zu: %s; beyond %zu\n", both, last, text,
+            gate__os_read_or_load((uintptr_t)at + 2 * PAGE, text, 8));
+    abort();
+}
+
+Test(os, memory_is_loaded_as_far_as_it_is_there_where_the_system_refuses_to_read) {
+    char *at = map(3 * PAGE);
+    gate_munmap(at + 2 * PAGE, PAGE);
+    cr_assert_dies_with(read_text, at, "8 and 5: xxxxxxxxxxxxx; beyond 0");
+    gate_munmap(at, 2 * PAGE);
+}
+
 Test(os, unmap_of_what_is_not_live_is_einval_and_does_nothing) {
     char *at = map(3 * PAGE);
     void *foreign = mmap(NULL, PAGE, PROT_READ, ANONYMOUS, -1, 0);
