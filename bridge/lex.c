@@ -253,7 +253,7 @@ static void skip_space(struct gate__reader *r, bool fresh) {
     }
 }
 
-/* The length of a string or character from its quote on; 0 if it does not end. */
+/* The length of a string or character from its quote on; 0 if it does not end in its line. */
 static size_t quoted_length(const char *at) {
     for (size_t length = 1; at[length] && at[length] != '\n'; length++) {
         if (at[length] == at[0])
@@ -269,7 +269,7 @@ static void read_quoted(struct gate__reader *r, struct gate__token *token) {
     size_t length = quoted_length(token->at + token->length);
     token->kind = token->at[token->length] == '"' ? GATE__STRING : GATE__CHARACTER;
     token->word = 0;
-    token->length = length ? token->length + length : (size_t)(gate__lex_end_of_line(token->at) - token->at);
+    token->length = length ? token->length + length : strcspn(token->at, "\r\n");
     if (length == 0)
         gate__lex_fail(r, token, -EINVAL, "but no quote that ends it in its line");
 }

@@ -99,6 +99,7 @@ Test(lex, digraphs_are_the_brackets_they_stand_for) {
 Test(lex, comments_and_strings_have_an_end) {
     refuse_text("/* no end", -EINVAL, "expected '*/'");
     refuse_text("_Static_assert(1, \"no end);\n", -EINVAL, "found '\"no end);', but no quote that ends it");
+    refuse_text("_Static_assert(1, \"no end);\r\n", -EINVAL, "found '\"no end);', but no quote that ends it");
     refuse_text("_Static_assert(1, L\"\nx\");", -EINVAL, "found 'L\"', but no quote that ends it");
 }
 
