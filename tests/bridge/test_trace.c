@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/arch/arch.h"
 #include "tests/support/fork.h"
 #include "tests/support/step.h"
 #include "tests/support/trace.h"
+#include "tests/support/watch.h"
 
 /* Where nothing is. */
 static __attribute__((noinline)) int read_at(int x) {
@@ -797,12 +797,6 @@ Test(trace, that_two_threads_start_and_stop_at_once_is_off_then) {
 
 /* Tracers of the system's */
 
-/* Whether calls by frame of threads that no runtime knows go the way on which they are watched. */
-static bool is_closed(void) {
-    const struct gate__thread *thread = (void *)(gate__arch_thread_pointer() + gate__m_at() - GATE__THREAD_M_OR_OTHER);
-    return __atomic_load_n(&thread->or_other->task, __ATOMIC_RELAXED) != NULL;
-}
-
 static gate_function seeing;
 
 /* Such a call sees what a tracer has done. */
@@ -835,9 +829,9 @@ Test(trace, sees_a_tracer_go_that_came_when_another_ones_end_was_about_to_be_tol
         let_tracers(1);
         atomic_store(&gate__os_watch.by.tracers, 0);
         cr_assert(comes_behind(steps, come_and_see, see));
-        cr_assert(is_closed(), "behind step %u", steps);
+        cr_assert(none_is_watched(), "behind step %u", steps);
         let_tracers(0);
-        cr_assert(!is_closed(), "behind step %u", steps);
+        cr_assert(!none_is_watched(), "behind step %u", steps);
     }
     free_function(seeing);
 }
@@ -883,9 +877,9 @@ static void take_turn(unsigned i, gate_frame *frame) {
     cr_assert_eq(counted("checked").calls, 1u, "turn %u", i);
     while (atomic_load(&tracers_turn) < i)
         gate__os_relax();
-    cr_assert(!starts || is_closed(), "turn %u", i);
-    cr_assert(!has_tracer(i) || is_closed(), "turn %u", i);
-    wait_until(is_closed() == (starts || has_tracer(i)));
+    cr_assert(!starts || none_is_watched(), "turn %u", i);
+    cr_assert(!has_tracer(i) || none_is_watched(), "turn %u", i);
+    wait_until(none_is_watched() == (starts || has_tracer(i)));
 }
 
 Test(trace, and_a_tracer_may_begin_and_end_at_once_while_a_thread_that_no_runtime_knows_calls_by_frame) {

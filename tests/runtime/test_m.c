@@ -3,10 +3,10 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "runtime/arch/arch.h"
 #include "tests/support/process.h"
 #include "tests/support/runtime.h"
 #include "tests/support/step.h"
+#include "tests/support/watch.h"
 
 Test(m, acquire_without_a_runtime_is_null) {
     cr_assert_null(gate_m_acquire());
@@ -733,12 +733,6 @@ static void *begin_other_watch(void *unused) {
     gate__foreign_watch(GATE__WATCH_HOST, true);
     atomic_store(&other_watch.has_begun, true);
     return unused;
-}
-
-/* Whether calls of threads without an M go the way on which they are watched. */
-static bool none_is_watched(void) {
-    const struct gate__thread *thread = (void *)(gate__arch_thread_pointer() + gate__m_at() - GATE__THREAD_M_OR_OTHER);
-    return __atomic_load_n(&thread->or_other->task, __ATOMIC_RELAXED) != NULL;
 }
 
 /* It begins, unless it has to wait for the end. */
