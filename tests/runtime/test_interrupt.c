@@ -364,24 +364,38 @@ static void make_seldom(gate_m *m) {
     gate__monitor_expect(m->runtime, gate__os_now());
 }
 
+/* 0 while the next is due. */
 static uint64_t period_after_the_next(gate_m *m) {
-    uint64_t period = 0;
-    while (period == 0) {
-        usleep(200);
-        gate__lock(&m->runtime->lock);
-        if (m->interrupt.due > gate__os_now())
-            period = m->interrupt.period;
-        gate__unlock(&m->runtime->lock);
-    }
+    gate__lock(&m->runtime->lock);
+    uint64_t period = m->interrupt.due > gate__os_now() ? m->interrupt.period : 0;
+    gate__unlock(&m->runtime->lock);
     return period;
+}
+
+static atomic_bool may_return;
+
+static int wait_until_told(void) {
+    wait_until(atomic_load(&may_return));
+    return 0;
+}
+
+static void *call_wait_until_told(void *unused) {
+    gate_function function = make_function("int (void)", address_of(wait_until_told), "wait_until_told");
+    cr_assert_eq(gate_call(&function, NULL, NULL), 0);
+    free_function(function);
+    return unused;
 }
 
 Test(interrupt, comes_after_100_ms_at_the_latest) {
     gate_runtime *runtime = start_counting(2);
-    gate_task *task = spawn("counts", call_count_signals, NULL);
+    gate_task *task = spawn("waits", call_wait_until_told, NULL);
+    uint64_t period = 0;
     interrupt(task);
-    make_seldom(atomic_load(&task->on));
-    cr_assert_eq(period_after_the_next(atomic_load(&task->on)), (uint64_t)SELDOM);
+    gate_m *m = atomic_load(&task->on);
+    make_seldom(m);
+    wait_until((period = period ? period : period_after_the_next(m)) > 0);
+    cr_assert_eq(period, (uint64_t)SELDOM);
+    atomic_store(&may_return, true);
     join(task);
     stop(runtime);
 }
