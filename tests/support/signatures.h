@@ -40,7 +40,7 @@ static const char named_types[] =
     "__attribute__((vector_size(64)));\n"
     "typedef int raised_int __attribute__((aligned(16))); typedef long lowered_long __attribute__((aligned(2)));\n"
     "typedef double lowered_double __attribute__((aligned(4)));\n"
-    "typedef struct {} empty;\n";
+    "typedef struct {} empty; typedef struct { int none[0]; long : 64, : 64, : 64; } padding;\n";
 
 /* What is alike lies together. First come those that libffi has, too, and that the compilers agree on. */
 static const char *const scalars[] = {
