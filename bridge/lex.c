@@ -185,7 +185,7 @@ static void splice(struct gate__reader *r, const char *text, size_t count) {
             *splices++ = to;
         end += length;
     }
-    memcpy(to, text, strlen(text));
+    memcpy(to, text, strlen(text) + 1);
 }
 
 /* Each begins a line, which may be in the midst of what is taken for one. */

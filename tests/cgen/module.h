@@ -34,7 +34,7 @@ int missing(void);
 int crash(const int *at);
 struct {
     int a, b;
-} *nameless(void);
+} * nameless(void);
 static inline int twice(int x) {
     return 2 * x;
 }

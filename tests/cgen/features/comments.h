@@ -1,4 +1,4 @@
-/* What comments say, without what makes them comments. */
+/* What comments say, without what makes them comments. */ /* clang-format off */
 
 /*! In Doxygen's way. */
 int marked(void);

@@ -36,9 +36,7 @@ typedef struct {
 } text;
 typedef struct empty {
 } empty;
-typedef const struct {
-    int a;
-} fixed;
+typedef const struct { int a; } fixed;
 typedef fixed also_fixed;
 void use_fixed(fixed *fixed, also_fixed *also);
 void use_structs(struct node *node, text *of, empty *nothing, reference by);

@@ -44,4 +44,7 @@ enum bits { NONE, ALL = 0xffffffffffffffff };
 #define NO_LONG_FORM_OF_THREE "\xe0\x80\x80"
 #define PAIR_OF_ONE u"\xd83dy"
 #define NEGATIVE_INEXACT (-(1LL << 53) - 1)
-#define BEFORE_DIGITS "\xe9" "1\x01" "2"
+#define BEFORE_DIGITS \
+    "\xe9"            \
+    "1\x01"           \
+    "2"
