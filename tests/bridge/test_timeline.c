@@ -30,19 +30,23 @@ static const char *name_file(void) {
     return file_name;
 }
 
-/* What timeline.py says of the trace, which is written and then gone. */
-static const char *read_trace(void) {
+/* What timeline.py, told when that is, says of the trace, which is written and then gone. */
+static const char *read_trace_as(const char *when) {
     static char text[4 << 20];
     char command[160];
     gate_error error = {0, ""};
     cr_assert_eq(gate_trace_write(name_file(), &error), 0, "%s", error.message);
-    snprintf(command, sizeof command, "python3 tests/bridge/timeline.py %s 2>&1", file_name);
+    snprintf(command, sizeof command, "python3 tests/bridge/timeline.py %s %s 2>&1", file_name, when);
     FILE *python = popen(command, "r");
     size_t length = fread(text, 1, sizeof text - 1, python);
     text[length] = '\0';
     cr_assert_eq(pclose(python), 0, "%s", text);
     unlink(file_name);
     return text;
+}
+
+static const char *read_trace(void) {
+    return read_trace_as("");
 }
 
 static void *call_and_be_called(void *unused) {
@@ -152,7 +156,7 @@ Test(timeline, has_all_events_of_threads_and_runtimes_that_call_at_once_and_may_
     start_trace();
     for (int i = 0; i < THREADS; i++)
         cr_assert_eq(pthread_create(&threads[i], NULL, i % 2 ? call_many_in_runtime : call_many, NULL), 0);
-    read_trace();
+    read_trace_as("meanwhile");
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     gate_trace_stop();
