@@ -186,8 +186,8 @@ static void stay_in_a_budget(void *unused) {
     expect(map(SIZE_MAX - 100, &at[2]) == -ENOMEM);
     expect(gate_munmap(at[1], PAGE) == 0);
     /* A byte is a page, and what is asked for near a mapping replaces nothing. */
-    void *near = gate__os_unmaps_parts ? at[0] : NULL;
-    expect(gate_mmap(near, 1, PROT_READ | PROT_WRITE, ANONYMOUS, -1, 0, &at[2]) == 0);
+    void *beside = gate__os_unmaps_parts ? at[0] : NULL;
+    expect(gate_mmap(beside, 1, PROT_READ | PROT_WRITE, ANONYMOUS, -1, 0, &at[2]) == 0);
     expect(map(1, &same) == -ENOMEM);
     gate_munmap(at[2], PAGE);
     /* A fixed mapping counts in place of what it replaces; one that is refused does not count. */
