@@ -263,6 +263,7 @@ static inline __attribute__((always_inline)) enum gate__in arrive_with(gate_call
     union gate__room own = {.x87 = {0, 0}};
     void *room = gate__intake_room(callback->intake, frame, wide ? (void *)wide->result : &own);
     struct handling handling = {arrival, room, arguments};
+    struct gate__giving giving = callback->intake->giving; /* once the handler is done, the callback may be freed */
     arrival->callback = callback;
     arrival->system_sp = NULL;
     gate__intake_take(callback->intake, frame, arguments);
@@ -270,7 +271,7 @@ static inline __attribute__((always_inline)) enum gate__in arrive_with(gate_call
         gate__intake_take_wide(callback->intake, wide, arguments);
     memset(handling.result, 0, callback->config.signature->result->size);
     arrive(&handling);
-    return gate__intake_give(callback->intake, frame, handling.result);
+    return gate__intake_give(&giving, frame, handling.result);
 }
 
 enum gate__in gate__callback_arrive(gate_callback *callback, char *frame) {
@@ -343,11 +344,12 @@ static void (*direct_entry_of(const gate_callback *callback))(void) {
 static void (*handler_entry_of(const gate_callback *callback))(void) {
     const struct gate__intake *intake = callback->intake;
     const gate_type *type = callback->config.signature->result;
-    bool is_vector = intake->result.count && intake->steps[0].cell >= GATE__WORDS, is_pair = intake->count <= 2;
+    bool is_vector = intake->giving.result.count && intake->giving.steps[0].cell >= GATE__WORDS,
+         is_pair = intake->count <= 2;
     bool is_narrow = gate__type_is_integer(type) && gate__type_is_signed(type) && type->size < 4;
     for (unsigned i = 0; i < intake->count; i++)
         is_pair = is_pair && is_in_pair(callback, i);
-    if (intake->move_count || intake->count > GATE__CALLBACK_MOST || intake->result.in != GATE__IN_REGISTERS ||
+    if (intake->move_count || intake->count > GATE__CALLBACK_MOST || intake->giving.result.in != GATE__IN_REGISTERS ||
         type->size > 8 || is_narrow)
         return gate__arch_arrive;
     if (is_vector)

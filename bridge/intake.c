@@ -82,18 +82,18 @@ static bool place_argument(struct gate__intake *intake, const gate_type *type, s
 
 static bool place_all(struct gate__intake *intake, const gate_signature *signature) {
     int32_t room = -GATE__INTAKE_SIZE;
-    gate__abi_result(signature->result, &intake->result);
-    bool has_room = intake->result.in == GATE__IN_MEMORY || intake->result.in == GATE__IN_WIDE;
+    gate__abi_result(signature->result, &intake->giving.result);
+    bool has_room = intake->giving.result.in == GATE__IN_MEMORY || intake->giving.result.in == GATE__IN_WIDE;
     bool all = has_room || signature->result->size <= sizeof(union gate__room);
-    struct gate__abi abi = {.words = intake->result.in == GATE__IN_MEMORY};
+    struct gate__abi abi = {.words = intake->giving.result.in == GATE__IN_MEMORY};
     for (size_t i = 0; all && i < signature->count; i++) {
         abi.is_unnamed = gate__signature_is_unnamed(signature, i);
         all = place_argument(intake, signature->parameters[i], &abi, &room);
     }
-    if (intake->result.in == GATE__IN_WIDE)
+    if (intake->giving.result.in == GATE__IN_WIDE)
         note_wide(intake, signature->result->size);
-    for (unsigned i = 0; i < intake->result.count; i++)
-        intake->steps[i] = gate__plan_step(signature->result, &intake->result.parts[i], 0);
+    for (unsigned i = 0; i < intake->giving.result.count; i++)
+        intake->giving.steps[i] = gate__plan_step(signature->result, &intake->giving.result.parts[i], 0);
     return all;
 }
 
@@ -131,18 +131,18 @@ void gate__intake_take_wide(const struct gate__intake *intake, struct gate__wide
 
 void *gate__intake_room(const struct gate__intake *intake, char *frame, void *own) {
     void *room = own;
-    if (intake->result.in == GATE__IN_MEMORY)
+    if (intake->giving.result.in == GATE__IN_MEMORY)
         memcpy(&room, frame - GATE__INTAKE_CELLS, sizeof room);
     return room;
 }
 
-enum gate__in gate__intake_give(const struct gate__intake *intake, char *frame, const void *result) {
+enum gate__in gate__intake_give(const struct gate__giving *giving, char *frame, const void *result) {
     uint64_t *cells = (uint64_t *)(frame - GATE__INTAKE_CELLS);
-    if (intake->result.in == GATE__IN_X87 || intake->result.in == GATE__IN_X87_PAIR)
+    if (giving->result.in == GATE__IN_X87 || giving->result.in == GATE__IN_X87_PAIR)
         memcpy(&cells[GATE__WORDS], result, sizeof(union gate__room));
-    for (unsigned i = 0; i < intake->result.count; i++) {
-        const struct gate__step *step = &intake->steps[i];
+    for (unsigned i = 0; i < giving->result.count; i++) {
+        const struct gate__step *step = &giving->steps[i];
         gate__plan_load(step, (const char *)result + step->offset, &cells[step->cell]);
     }
-    return intake->result.in;
+    return giving->result.in;
 }

@@ -918,11 +918,16 @@ struct gate__wide {
 _Static_assert(sizeof(struct gate__wide) == (size_t)GATE__WIDE_SIZE, "thunk.h");
 _Static_assert(GATE__WIDE * sizeof(uint64_t) == GATE__WIDE_REGISTER, "thunk.h");
 
+/* How the result becomes cells, part by part. */
+struct gate__giving {
+    struct gate__result result;
+    struct gate__step steps[GATE__PARTS_MOST];
+};
+
 struct gate__intake {
     unsigned count; /* of parameters */
     unsigned move_count;
-    struct gate__result result;
-    struct gate__step steps[GATE__PARTS_MOST]; /* of the result's parts: how each becomes a cell */
+    struct gate__giving giving;
     struct gate__move moves[GATE__WORDS + GATE__VECTORS];
     uint8_t in_wide
         [GATE__VECTORS];  /* the parameters that are in a register of more than 16 bytes: one more than which, or 0 */
@@ -940,7 +945,7 @@ void gate__intake_take_wide(const struct gate__intake *intake, struct gate__wide
 /* Where the result is to be stored: where C wants it, or in the caller's own. [C's stack] */
 void *gate__intake_room(const struct gate__intake *intake, char *frame, void *own);
 /* Puts the result where the callback's code takes it from; how it is to return it. [C's stack] */
-enum gate__in gate__intake_give(const struct gate__intake *intake, char *frame, const void *result);
+enum gate__in gate__intake_give(const struct gate__giving *giving, char *frame, const void *result);
 
 /* callback.c */
 
