@@ -258,17 +258,8 @@ void gate__stack_visit(struct gate__stack_pool *pool, void (*fn)(void *argument,
 
 enum { POISON = 0xb5 };
 
-#if defined(__has_feature)
-#if __has_feature(memory_sanitizer)
-#define READS_UNSEEN __attribute__((no_sanitize("memory")))
-#endif
-#endif
-#ifndef READS_UNSEEN
-#define READS_UNSEEN __attribute__((no_sanitize("address", "thread")))
-#endif
-
 /* The lowest word without poison; end if there is none. They are words of frames that may be in use by now. */
-static READS_UNSEEN const char *first_clean(const char *base, const char *end) {
+static GATE__READS_UNSEEN const char *first_clean(const char *base, const char *end) {
     const uintptr_t poison = UINTPTR_MAX / 0xff * POISON;
     while (base < end && *(const volatile uintptr_t *)(const void *)base == poison)
         base += sizeof poison;

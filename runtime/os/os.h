@@ -12,6 +12,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* For functions that read what may be another's, or be written meanwhile, behind a sanitizer's back. */
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+#define GATE__READS_UNSEEN __attribute__((no_sanitize("memory")))
+#endif
+#endif
+#ifndef GATE__READS_UNSEEN
+#define GATE__READS_UNSEEN __attribute__((no_sanitize("address", "thread")))
+#endif
+
 /* The memory calls, each by a system call of our own (mem.c has the entry points). */
 int gate__os_mmap(void *address, size_t length, int prot, int flags, int fd, uint64_t offset, void **result);
 int gate__os_munmap(void *address, size_t length);

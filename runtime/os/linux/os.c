@@ -158,15 +158,6 @@ size_t gate__os_read(uintptr_t address, void *to, size_t size) {
     return got > 0 && (size_t)got <= size ? (size_t)got : 0;
 }
 
-#if defined(__has_feature)
-#if __has_feature(memory_sanitizer)
-#define READS_UNSEEN __attribute__((no_sanitize("memory")))
-#endif
-#endif
-#ifndef READS_UNSEEN
-#define READS_UNSEEN __attribute__((no_sanitize("address", "thread", "undefined")))
-#endif
-
 /* A sandbox may refuse the system call that reads. One that sets a signal mask reads it before it finds that there is no
  * such way to set one: then the word, and all of its page, was there a moment ago. */
 static bool probe(uintptr_t address) {
@@ -175,14 +166,16 @@ static bool probe(uintptr_t address) {
     return gate__syscall(SYS_rt_sigprocmask, NO_WAY, (long)(address & -size), 0, (long)size, 0, 0) != -EFAULT;
 }
 
-static READS_UNSEEN bool probe_and_read(uintptr_t address, uintptr_t *word) {
+#define READS_ANYTHING GATE__READS_UNSEEN __attribute__((no_sanitize("undefined")))
+
+static READS_ANYTHING bool probe_and_read(uintptr_t address, uintptr_t *word) {
     if (!probe(address))
         return false;
     *word = *(const volatile uintptr_t *)address;
     return true;
 }
 
-static READS_UNSEEN void load(uintptr_t address, char *to, size_t size) {
+static READS_ANYTHING void load(uintptr_t address, char *to, size_t size) {
     for (size_t i = 0; i < size; i++)
         to[i] = ((const volatile char *)address)[i];
 }
