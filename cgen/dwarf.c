@@ -136,8 +136,6 @@ static void read_basic(Dwarf_Die *die, struct type *type) {
     type->basic = is_known ? basics[encoding] : BASIC_VOID;
 }
 
-static struct type void_type = {.kind = TYPE_BASIC, .name = "void", .basic = BASIC_VOID};
-
 static bool is_va_list(const struct type *type) {
     return type->kind == TYPE_ITEM && strcmp(type->item->name, "__va_list_tag") == 0;
 }
@@ -267,7 +265,7 @@ static const struct type *read_target(struct reader *r, Dwarf_Die *die) {
     Dwarf_Attribute attribute;
     Dwarf_Die target;
     bool has = dwarf_attr_integrate(die, DW_AT_type, &attribute) && dwarf_formref_die(&attribute, &target);
-    return has ? read_type(r, &target) : &void_type;
+    return has ? read_type(r, &target) : &type_void;
 }
 
 /* Structs, unions, enums and their names */
@@ -354,7 +352,7 @@ static struct item *read_typedef(struct reader *r, Dwarf_Die *die) {
     struct item *item = item_of(r, die, ITEM_TYPEDEF, &is_new);
     if (!is_new)
         return item;
-    item->type = &void_type; /* while that is read, which may come back here */
+    item->type = &type_void; /* while that is read, which may come back here */
     item->type = read_target(r, die);
     item_find_names(item);
     return item;

@@ -216,8 +216,7 @@ static void write_caller(const struct item *item, FILE *out) {
 }
 
 static void write_prototype(const struct item *item, const char *name, const char *end, FILE *out) {
-    static const struct type void_type = {.kind = TYPE_BASIC, .name = "void", .basic = BASIC_VOID},
-                             pointer = {.kind = TYPE_POINTER, .target = &void_type};
+    static const struct type pointer = {.kind = TYPE_POINTER, .target = &type_void};
     struct type copy = *item->type;
     copy.target = item->is_inline && is_at_nameless(copy.target) ? &pointer : copy.target;
     copy.parameters = memory_take((copy.parameter_count + 1) * sizeof *copy.parameters);

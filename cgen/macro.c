@@ -93,10 +93,9 @@ static struct type *type_by_name(const char *name) {
     if (strcmp(name, "double") == 0)
         type->basic = BASIC_FLOATING;
     if (strcmp(name, "void *") == 0) {
-        static const struct type void_type = {.kind = TYPE_BASIC, .name = "void", .basic = BASIC_VOID};
         type->kind = TYPE_POINTER;
         type->name = NULL;
-        type->target = &void_type;
+        type->target = &type_void;
     }
     return type;
 }
@@ -314,7 +313,6 @@ static bool are_doubles(const struct trying *t, const struct candidate *c) {
 
 static void finish(const struct trying *t, struct candidate *c) {
     const struct attempt *typed = &t->attempts[c->attempt];
-    static const struct type void_type = {.kind = TYPE_BASIC, .name = "void", .basic = BASIC_VOID};
     struct item *macro = c->macro;
     if (typed->is_accepted && !macro->takes_arguments && typed->value.kind != VALUE_NONE) {
         const struct type *type = adopt(&t->types, typed->type);
@@ -324,7 +322,7 @@ static void finish(const struct trying *t, struct candidate *c) {
         return;
     } else if (are_doubles(t, c) && (typed->is_accepted || (macro->takes_arguments && typed[1].is_accepted))) {
         bool is_bit_field = !typed->is_accepted && typed[2].is_accepted;
-        take_function(t, c, is_bit_field ? typed[2].type : typed->is_accepted ? typed->type : &void_type);
+        take_function(t, c, is_bit_field ? typed[2].type : typed->is_accepted ? typed->type : &type_void);
         macro->takes_any_number = typed->is_accepted && takes_any_number(t, c, typed->type);
     } else {
         macro->reason = c->config                  ? memory_format("it does not compile as '%s'", c->config->type.text)

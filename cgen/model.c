@@ -60,6 +60,8 @@ const struct item *item_of_record(const struct type *type) {
     return is ? type->item : NULL;
 }
 
+const struct type type_void = {.kind = TYPE_BASIC, .name = "void", .basic = BASIC_VOID};
+
 bool type_is_void(const struct type *type) {
     type = type_plain(type);
     return type->kind == TYPE_BASIC && type->basic == BASIC_VOID;

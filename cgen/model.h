@@ -274,6 +274,7 @@ int macro_read(struct model *model, struct request *request);
 const struct type *type_plain(const struct type *type);  /* what it is behind all typedefs */
 const struct type *type_bare(const struct type *type);   /* and, of an enum, the integer that it is */
 const struct type *type_passed(const struct type *type); /* what it becomes as a parameter: a pointer, if an array */
+extern const struct type type_void;
 bool type_is_void(const struct type *type);
 const char *type_problem(const struct type *type); /* why nobody can write it, or NULL */
 bool type_is_nameless(const struct type *type);    /* a struct or union without a tag and a typedef */

@@ -31,8 +31,7 @@ static bool is_of_variable_rows(const struct type *type) {
 }
 
 static const struct type *target_of_pointer(const struct type *type) {
-    static const struct type void_type = {.kind = TYPE_BASIC, .name = "void", .basic = BASIC_VOID};
-    return is_of_variable_rows(type) ? &void_type : type;
+    return is_of_variable_rows(type) ? &type_void : type;
 }
 
 /* As it is declared, unless only the pointer that it is can be. */

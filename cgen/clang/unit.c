@@ -112,9 +112,9 @@ static const char *path_above(const char *name, const char *path, CXFile file) {
  * are not known but for those that the file's last name begins with. */
 static const char *path_of_inclusion(const struct reader *r, CXCursor cursor, CXFile file, const char *name) {
     const char *path = reader_take(clang_getCursorSpelling(cursor)), *found = NULL;
-    const struct tokens tokens = reader_tokens(cursor);
     if (*path == '/')
         return path;
+    const struct tokens tokens = reader_tokens(cursor);
     if (tokens.count > 2 && *tokens.texts[2] == '"')
         found = path_in(folder_of(reader_place(r, cursor).file), path, file);
     found = found ? found : path_in_flags(&r->request->flags, path, file);
