@@ -8,11 +8,26 @@
 
 cgen=$(realpath "$1")
 
+# What is given to it is right; $1 says what that is.
+accepts() {
+    what=$1
+    shift
+    "$cgen" check "$@" >"$work/out" 2>"$work/err" || { cat "$work/err"; fail "$what"; }
+}
+
+# It is wrong, and $2 is among what is said of it.
+complains() {
+    what=$1 words=$2
+    shift 2
+    ! "$cgen" check "$@" >"$work/out" 2>"$work/err" || fail "$what is right"
+    grep -q "$words" "$work/err" || { cat "$work/err"; fail "$what"; }
+}
+
 # Of a header with the text $1 what is written by hand in $2 is right.
 agrees() {
     printf '%s\n' "$1" >"$work/some.h"
     printf '%s\n' "$2" >"$work/by_hand.h"
-    "$cgen" check --header "$work/some.h" "$work/by_hand.h" >"$work/out" 2>"$work/err" || { cat "$work/err"; fail "not '$2' for '$1'"; }
+    accepts "not '$2' for '$1'" --header "$work/some.h" "$work/by_hand.h"
     fact
 }
 
@@ -102,24 +117,21 @@ printf 'int puts(const char *);\nint putchar(int);\n' >"$work/some.h"
 : >"$work/empty.h"
 refuses 1 "^cgen: $work/empty.h: it is empty" check --header "$work/some.h" "$work/empty.h"
 printf 'long puts(const char *);' >"$work/a\\b.h"
-! "$cgen" check --header "$work/some.h" "$work/a\\b.h" >"$work/out" 2>"$work/err" || fail 'a file with a backslash in its name is right'
-grep -q "puts: it returns 'int', not 'long'" "$work/err" || { cat "$work/err"; fail 'a file with a backslash in its name'; }
+complains 'a file with a backslash in its name' "puts: it returns 'int', not 'long'" --header "$work/some.h" "$work/a\\b.h"
 fact
 printf '#!/usr/bin/env lua\nrequire "ffi".cdef "long puts(const char *);"\n' >"$work/script"
-! "$cgen" check --header "$work/some.h" "$work/script" >"$work/out" 2>"$work/err" || fail 'a script without an ending is right'
-grep -q "script:2:26: error: puts: it returns 'int', not 'long'" "$work/err" || { cat "$work/err"; fail 'a script without an ending'; }
+complains 'a script without an ending' "script:2:26: error: puts: it returns 'int', not 'long'" --header "$work/some.h" "$work/script"
 fact
 # A function of the script's own is no text that is not read.
 printf 'local m = {}\nfunction m.cdef(text) end\nfunction m:declare(text) end\nrequire "ffi".cdef "int puts(const char *);"\n' >"$work/own.lua"
-"$cgen" check --header "$work/some.h" "$work/own.lua" >"$work/out" 2>"$work/err" || { cat "$work/err"; fail "a script's own functions"; }
+accepts "a script's own functions" --header "$work/some.h" "$work/own.lua"
 fact
 # What a file includes is found beside it, from elsewhere and from there; and its last line may lack an end.
 mkdir "$work/by hand"
 printf 'typedef int number;\n' >"$work/by hand/number.h"
 printf '#include "number.h"\nnumber puts(const char *);\n#define MINE' >"$work/by hand/first.h"
 printf 'int putchar(int);' >"$work/by hand/second.h"
-"$cgen" check --header "$work/some.h" "$work/by hand/first.h" "$work/by hand/second.h" >"$work/out" 2>"$work/err" ||
-    { cat "$work/err"; fail 'what a file includes'; }
+accepts 'what a file includes' --header "$work/some.h" "$work/by hand/first.h" "$work/by hand/second.h"
 grep -q 'second.h: 1 declaration found' "$work/out" || { cat "$work/out"; fail 'what stands behind a line without an end'; }
 (cd "$work/by hand" && "$cgen" check --header "$work/some.h" first.h >"$work/out" 2>"$work/err") || { cat "$work/err"; fail 'what a file includes here'; }
 fact
@@ -140,12 +152,12 @@ gcc -g -shared -fPIC "$work/three.c" -o "$work/libthree.so"
 echo 'INPUT(-lpair)' >"$work/libscript.so"
 printf 'Name: all\nDescription: all\nVersion: 1\nLibs: -L%s -lscript -lpair -lthree\n' "$work" >"$work/all.pc"
 export PKG_CONFIG_PATH="$work"
-"$cgen" check --header "$work/some.h" --pkg all >"$work/out" 2>"$work/err" || { cat "$work/err"; fail 'two types of one name'; }
+accepts 'two types of one name' --header "$work/some.h" --pkg all
 [ "$(grep -c ', 0 mistakes$' "$work/out")" -eq 2 ] || { cat "$work/out"; fail "a package's libraries"; }
 fact
 # A library by its name, or its file's, in a folder.
 for library in three libthree.so; do
-    "$cgen" check --header "$work/some.h" -L "$work" --library $library >"$work/out" 2>"$work/err" || { cat "$work/err"; fail "--library $library"; }
+    accepts "--library $library" --header "$work/some.h" -L "$work" --library $library
     grep -q "1 declaration found in $work/libthree.so, 0 mistakes" "$work/out" || { cat "$work/out"; fail "what --library $library is"; }
     fact
 done

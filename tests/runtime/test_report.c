@@ -206,15 +206,19 @@ Test(report, says_that_the_system_stack_is_used_up_and_shows_the_task_too) {
     assert_says(strstr(output, "callgate:   the task's frames:\n"), "(");
 }
 
+static void require_lines_behind(const char *output, const char *words, unsigned least) {
+    const char *at = strstr(output, words);
+    cr_assert_not_null(at, "%s", output);
+    unsigned lines = 0;
+    for (; (at = strchr(at, '\n')) != NULL; at++)
+        lines += at[1] != '\0';
+    cr_assert_geq(lines, least, "%s", output);
+}
+
 static void require_the_tasks_frames(gate_task_main body) {
     const char *output = last_words(die_in_task, body, SIGSEGV);
     assert_says(output, "in a call of without_rules\n");
-    const char *frames = strstr(output, "callgate:   the task's frames:\n");
-    cr_assert_not_null(frames, "%s", output);
-    unsigned lines = 0;
-    for (const char *at = frames; (at = strchr(at, '\n')) != NULL; at++)
-        lines += at[1] != '\0';
-    cr_assert_geq(lines, 3, "%s", output);
+    require_lines_behind(output, "callgate:   the task's frames:\n", 3);
 }
 
 Test(report, shows_the_task_where_c_cannot_be_unwound) {
@@ -361,13 +365,8 @@ Test(report, knows_the_scheduler) {
 }
 
 Test(report, of_an_overflow_shows_frames) {
-    const char *output = last_words(die_in_task, overflow, SIGSEGV);
-    const char *frames = strstr(output, "task faulty (#2) overflowed its 256 KiB stack\n");
-    cr_assert_not_null(frames, "%s", output);
-    unsigned lines = 0;
-    for (const char *at = frames; (at = strchr(at, '\n')) != NULL; at++)
-        lines += at[1] != '\0';
-    cr_assert_geq(lines, 5, "%s", output);
+    require_lines_behind(last_words(die_in_task, overflow, SIGSEGV), "task faulty (#2) overflowed its 256 KiB stack\n",
+                         5);
 }
 
 static void *fault_outside(void *unused) {
